@@ -1,0 +1,35 @@
+namespace LayerSkip.Engine.Checkpoints;
+
+/// <summary>What a checkpoint itself says about generation: <c>generation_config.json</c>, completed from <c>config.json</c>.</summary>
+public sealed record GenerationDefaults
+{
+    /// <summary><c>bos_token_id</c>, or null.</summary>
+    public int? BeginOfSequenceId { get; init; }
+
+    /// <summary><c>eos_token_id</c>: one id or several; generation stops at the earliest of any of them. Union of both files.</summary>
+    public IReadOnlyList<int> EndOfSequenceIds { get; init; } = [];
+
+    /// <summary><c>pad_token_id</c>, or null.</summary>
+    public int? PadId { get; init; }
+
+    /// <summary><c>do_sample</c>: false means greedy; null where the file is silent.</summary>
+    public bool? Sample { get; init; }
+
+    /// <summary><c>temperature</c>, or null.</summary>
+    public float? Temperature { get; init; }
+
+    /// <summary><c>top_k</c>, or null.</summary>
+    public int? TopK { get; init; }
+
+    /// <summary><c>top_p</c>, or null.</summary>
+    public float? TopP { get; init; }
+
+    /// <summary><c>max_new_tokens</c>, or null.</summary>
+    public int? MaxNewTokens { get; init; }
+
+    /// <summary><c>layerskip.exit_layer</c>: the exit layer E the checkpoint asks to be drafted with, or null.</summary>
+    public int? ExitLayer { get; init; }
+
+    /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null.</summary>
+    public int? NumSpeculations { get; init; }
+}

@@ -1,0 +1,28 @@
+namespace LayerSkip.Engine.Checkpoints;
+
+/// <summary>One named weight tensor of a checkpoint, read row by row as float32.</summary>
+/// <remarks>Widening to float32 is exact for every <see cref="TensorDataType"/>. Reading is safe from several threads at once.</remarks>
+public abstract class WeightTensor
+{
+    /// <summary>The tensor's name in the checkpoint, such as <c>model.layers.0.self_attn.q_proj.weight</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>How the checkpoint stores the elements.</summary>
+    public abstract TensorDataType DataType { get; }
+
+    /// <summary>The tensor's dimensions, outermost first.</summary>
+    public abstract IReadOnlyList<long> Shape { get; }
+
+    /// <summary>Rows of the matrix: the first dimension of a matrix, 1 for a vector.</summary>
+    public int Rows => Shape.Count == 1 ? 1 : checked((int)Shape[0]);
+
+    /// <summary>Elements in a row: the last dimension.</summary>
+    public int Columns => checked((int)Shape[^1]);
+
+    /// <summary>Reads row <paramref name="row"/>, widened to float32.</summary>
+    /// <param name="row">0 .. <see cref="Rows"/> - 1.</param>
+    /// <param name="destination">Exactly <see cref="Columns"/> elements.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="row"/> is outside the tensor.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
+    public abstract void ReadRow(int row, Span<float> destination);
+}
