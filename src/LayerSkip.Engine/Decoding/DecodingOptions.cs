@@ -1,0 +1,34 @@
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>What a caller asks of one generation. Members left null take the checkpoint's own defaults.</summary>
+public sealed record DecodingOptions
+{
+    /// <summary>
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or
+    /// <see cref="ExitLayer"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// </summary>
+    public DecodingMode? Mode { get; init; }
+
+    /// <summary>Exit layer E, in 1 .. L - 1: how many layers the draft runs. Null: the checkpoint's.</summary>
+    public int? ExitLayer { get; init; }
+
+    /// <summary>Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4.</summary>
+    public int? NumSpeculations { get; init; }
+
+    /// <summary>Most tokens to generate, at least 1. Null: until the context ends.</summary>
+    public int? MaxNewTokens { get; init; }
+
+    /// <summary>How tokens are chosen; greedy unless asked otherwise.</summary>
+    public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy;
+
+    /// <summary>Further ids that end the generation, beside the checkpoint's end-of-sequence ids.</summary>
+    public IReadOnlyList<int> StopTokenIds { get; init; } = [];
+
+    /// <summary>Do not end at the checkpoint's end-of-sequence ids: for measurements of a given length.</summary>
+    public bool IgnoreEndOfSequence { get; init; }
+
+    /// <summary>Applied to draft and full-model logits alike, in this order, before temperature.</summary>
+    public IReadOnlyList<ILogitsProcessor> LogitsProcessors { get; init; } = [];
+}

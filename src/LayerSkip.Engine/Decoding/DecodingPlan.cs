@@ -1,0 +1,93 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Decoding options, completed from the checkpoint and checked against the model.</summary>
+internal sealed class DecodingPlan
+{
+    /// <summary>Longest speculation length: bounds the row slots and distributions of a round.</summary>
+    public const int MaxSpeculations = 64;
+
+    private const int DefaultSpeculations = 4;
+
+    private DecodingPlan()
+    {
+    }
+
+    public required DecodingMode Mode { get; init; }
+
+    /// <summary>Layers of the draft; the model's depth where nothing is drafted.</summary>
+    public required int ExitLayer { get; init; }
+
+    /// <summary>Tokens drafted in a round at most; 0 where nothing is drafted.</summary>
+    public required int NumSpeculations { get; init; }
+
+    /// <summary>Layers that decide a token: the exit layer in <see cref="DecodingMode.EarlyExit"/>, else all.</summary>
+    public required int Depth { get; init; }
+
+    public required int MaxNewTokens { get; init; }
+
+    public required SamplingOptions Sampling { get; init; }
+
+    public required int[] StopIds { get; init; }
+
+    public required ILogitsProcessor[] LogitsProcessors { get; init; }
+
+    /// <summary>Completes and checks a request.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
+    /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
+    public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults)
+    {
+        var mode = options.Mode
+            ?? (options.ExitLayer is not null || defaults.ExitLayer is not null ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
+        if (!Enum.IsDefined(mode))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), mode, "Mode is no decoding mode.");
+        }
+
+        if (options.ExitLayer is { } asked && (asked < 1 || asked >= config.Layers))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), asked, $"ExitLayer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
+        }
+
+        if (options.NumSpeculations is < 1 or > MaxSpeculations)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.NumSpeculations, $"NumSpeculations must lie in 1..{MaxSpeculations}.");
+        }
+
+        if (options.MaxNewTokens < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.MaxNewTokens, "MaxNewTokens must be at least 1.");
+        }
+
+        foreach (var id in options.StopTokenIds)
+        {
+            if (id < 0 || id >= config.VocabularySize)
+            {
+                throw new ArgumentOutOfRangeException(nameof(options), id, $"StopTokenIds must lie in 0..{config.VocabularySize - 1}.");
+            }
+        }
+
+        options.Sampling.Validate();
+
+        var drafts = mode == DecodingMode.SelfSpeculative;
+        var exitLayer = mode == DecodingMode.Autoregressive
+            ? config.Layers
+            : options.ExitLayer ?? defaults.ExitLayer ?? throw new ArgumentException(
+                $"Mode {mode} needs an ExitLayer in 1..{config.Layers - 1}: the checkpoint declares none.", nameof(options));
+        return new DecodingPlan
+        {
+            Mode = mode,
+            ExitLayer = exitLayer,
+            NumSpeculations = drafts ? Math.Min(options.NumSpeculations ?? defaults.NumSpeculations ?? DefaultSpeculations, MaxSpeculations) : 0,
+            Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
+            MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
+            Sampling = options.Sampling,
+            StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
+            LogitsProcessors = [.. options.LogitsProcessors],
+        };
+    }
+}

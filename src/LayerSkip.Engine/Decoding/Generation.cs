@@ -1,0 +1,239 @@
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>One sequence being decoded: self-speculative decoding as the LayerSkip paper tells it (section 4.3). Plain autoregression is the same story with d = 0.</summary>
+/// <remarks>
+/// Used by one thread at a time; several generations of a model may run at once. A round that throws (a logits processor, cancellation) leaves the generation where the round began.
+/// </remarks>
+public sealed class Generation : IDisposable
+{
+    /// <summary>Prompt rows of one pass: enough for the matrix kernels to run at full speed, few enough for other requests to get their turn.</summary>
+    internal const int PrefillRows = 256;
+
+    private readonly IDeviceModel _model;
+    private readonly DecodingPlan _plan;
+    private readonly IDraftController _controller;
+    private readonly TokenSelector _selector;
+    private readonly KvCache _cache;
+    private readonly RowBuffer _rows;
+    private readonly StatisticsRecorder _statistics;
+
+    // Prompt, output and, beyond _count, the tokens drafted in the current round.
+    private int[] _tokens;
+    private int _count;
+    private int _roundStart;
+    private DraftResult _lastDraft;
+    private bool _disposed;
+
+    internal Generation(IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null)
+    {
+        CheckPrompt(model, prompt);
+        _model = model;
+        _plan = plan;
+        _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
+        _selector = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0
+            ? new GreedySelector(model)
+            : new SamplingSelector(model, plan, plan.Sampling.Seed ?? (ulong)Random.Shared.NextInt64());
+
+        // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
+        _tokens = new int[prompt.Length + Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1];
+        prompt.CopyTo(_tokens);
+        _count = _roundStart = prompt.Length;
+        PromptTokens = prompt.Length;
+        _statistics = new StatisticsRecorder(prompt.Length);
+        _cache = model.CreateCache();
+        _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
+    }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptTokens { get; }
+
+    /// <summary>All tokens generated so far; an end-of-sequence token that ended the generation is the last of them.</summary>
+    public ReadOnlySpan<int> Output => _tokens.AsSpan(PromptTokens, _count - PromptTokens);
+
+    /// <summary>The tokens that the last call of <see cref="NextRound"/> added.</summary>
+    public ReadOnlySpan<int> RoundTokens => _tokens.AsSpan(_roundStart, _count - _roundStart);
+
+    /// <summary>Why the generation ended; <see cref="FinishReason.None"/> while it goes on.</summary>
+    public FinishReason FinishReason { get; private set; }
+
+    /// <summary>How tokens are decoded.</summary>
+    public DecodingMode Mode => _plan.Mode;
+
+    /// <summary>Layers the draft runs (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the model's depth.</summary>
+    public int ExitLayer => _plan.ExitLayer;
+
+    /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
+    public int NumSpeculations => _plan.NumSpeculations;
+
+    /// <summary>Counts and times so far.</summary>
+    public GenerationStatistics Statistics => _statistics.Snapshot(_count - PromptTokens, _cache.Bytes);
+
+    internal KvCache Cache => _cache;
+
+    /// <summary>Output tokens that are final; may be read while another thread runs the next round.</summary>
+    internal ReadOnlySpan<int> Final(int start, int count) => _tokens.AsSpan(PromptTokens + start, count);
+
+    /// <summary>Runs one round, or one piece of a long prompt (which adds no tokens).</summary>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <returns>False if the generation had already ended; true otherwise, with the new tokens in <see cref="RoundTokens"/>.</returns>
+    /// <exception cref="ObjectDisposedException">The generation or its model has been disposed.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the generation stands where the round began, and may go on.</exception>
+    /// <exception cref="OutOfMemoryException">The KV cache cannot grow.</exception>
+    public bool NextRound(CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _roundStart = _count;
+        if (FinishReason != FinishReason.None)
+        {
+            return false;
+        }
+
+        if (_count - _cache.Length > PrefillRows)
+        {
+            Prefill(cancellationToken);
+        }
+        else
+        {
+            Round(cancellationToken);
+        }
+
+        return true;
+    }
+
+    /// <summary>Releases the KV cache.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        _cache.Dispose();
+        _rows.Dispose();
+    }
+
+    /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PrefillRows"/> tokens, is the first round's input.</summary>
+    private void Prefill(CancellationToken cancellationToken)
+    {
+        var start = _cache.Length;
+        _statistics.BeginStep();
+        _rows.Place(0, PrefillRows, _cache, start);
+        _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
+        _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
+        _cache.Length = start + PrefillRows;
+        _statistics.EndPrefill(_plan.Depth);
+    }
+
+    private void Round(CancellationToken cancellationToken)
+    {
+        // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
+        var start = _cache.Length;
+        var inputs = _count - start;
+        var draft = _controller.Next(_lastDraft);
+        var exit = Math.Min(draft.ExitLayer, _plan.Depth);
+        var length = Math.Min(draft.Length, Room() - 1);
+        EnsureTokens(_count + length + 1);
+        _statistics.BeginStep();
+
+        // Draft up to d tokens with layers 0..E-1. The slots keep the exit states.
+        _rows.Place(0, inputs + length, _cache, start);
+        _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs));
+        _model.RunLayers(_rows, 0, inputs, 0, exit, cancellationToken);
+        var first = inputs - 1;
+        var last = first;
+        var drafted = 0;
+        var ended = false;
+        while (drafted < length && !ended)
+        {
+            var token = _selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted);
+            _tokens[_count + drafted] = token;
+            drafted++;
+            ended = IsStop(token);
+            if (!ended)
+            {
+                // Nothing follows a stop token, so it alone needs no row.
+                last++;
+                _model.Embed(_rows, last, new ReadOnlySpan<int>(in token));
+                _model.RunLayers(_rows, last, 1, 0, exit, cancellationToken);
+            }
+        }
+
+        _statistics.EndDraft();
+
+        // Verify: one pass of layers E..L-1 over the input and the draft together.
+        _model.RunLayers(_rows, 0, last + 1, exit, _plan.Depth, cancellationToken);
+        var (accepted, next) = _selector.Verify(_rows, first, last - first + 1, _tokens.AsSpan(0, _count + drafted), drafted);
+
+        // Accept the longest confirmed prefix, plus the full model's own next token.
+        var count = _count + accepted;
+        if (next is { } bonus)
+        {
+            _tokens[count++] = bonus;
+        }
+
+        Accept(count);
+
+        // Truncate: what was rejected is simply written again.
+        _cache.Length = Math.Min(start + inputs + accepted, _count - 1);
+        _lastDraft = new DraftResult(exit, drafted, accepted);
+        _statistics.EndRound(_lastDraft, passes: (1 + last - first) * exit + (_plan.Depth - exit), tokens: _count - _roundStart);
+    }
+
+    /// <summary>Takes the tokens up to <paramref name="count"/> into the output, ending at the earliest stop.</summary>
+    private void Accept(int count)
+    {
+        for (var i = _count; i < count; i++)
+        {
+            if (IsStop(_tokens[i]))
+            {
+                _count = i + 1;
+                FinishReason = FinishReason.Stop;
+                return;
+            }
+        }
+
+        _count = count;
+        if (_count - PromptTokens >= _plan.MaxNewTokens)
+        {
+            FinishReason = FinishReason.MaxNewTokens;
+        }
+        else if (_count >= _model.Config.MaxPositions)
+        {
+            FinishReason = FinishReason.ContextEnd;
+        }
+    }
+
+    /// <summary>Tokens that may still be generated: at least 1 until the generation ends.</summary>
+    private int Room() => Math.Min(_plan.MaxNewTokens - (_count - PromptTokens), _model.Config.MaxPositions - _count);
+
+    private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
+
+    private void EnsureTokens(int length)
+    {
+        if (length > _tokens.Length)
+        {
+            Array.Resize(ref _tokens, Math.Max(length, 2 * _tokens.Length));
+        }
+    }
+
+    private static void CheckPrompt(IDeviceModel model, ReadOnlySpan<int> prompt)
+    {
+        if (prompt.IsEmpty)
+        {
+            throw new ArgumentException("The prompt is empty: expected at least one token.", nameof(prompt));
+        }
+
+        if (prompt.Length >= model.Config.MaxPositions)
+        {
+            throw new ArgumentException(
+                $"The prompt has {prompt.Length} tokens: expected fewer than the model's context of {model.Config.MaxPositions}.", nameof(prompt));
+        }
+
+        foreach (var token in prompt)
+        {
+            if (token < 0 || token >= model.Config.VocabularySize)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(prompt), token, $"Token ids must lie in 0..{model.Config.VocabularySize - 1}.");
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>What one generation did, and how long it took. A snapshot.</summary>
+public readonly record struct GenerationStatistics
+{
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptTokens { get; init; }
+
+    /// <summary>Tokens generated, an end-of-sequence token included.</summary>
+    public int Tokens { get; init; }
+
+    /// <summary>Rounds of draft and verification; without drafting, decode steps.</summary>
+    public int Rounds { get; init; }
+
+    /// <summary>Tokens drafted.</summary>
+    public int Drafted { get; init; }
+
+    /// <summary>Drafted tokens that the full model confirmed. The bonus token is not counted.</summary>
+    public int Accepted { get; init; }
+
+    /// <summary>Passes over a layer's weights, whatever the number of rows. Full-depth decoding makes <see cref="Tokens"/> times L of them.</summary>
+    public long LayerPasses { get; init; }
+
+    /// <summary>Sum of the exit layers of all rounds that drafted.</summary>
+    public long ExitLayers { get; init; }
+
+    /// <summary>Rounds that drafted at least one token.</summary>
+    public int DraftRounds { get; init; }
+
+    /// <summary>Bytes of the KV cache.</summary>
+    public long KvBytes { get; init; }
+
+    /// <summary>Time until the first round's tokens stood: the prompt, and the first round with it.</summary>
+    public TimeSpan PrefillTime { get; init; }
+
+    /// <summary>Time of all later rounds.</summary>
+    public TimeSpan DecodeTime { get; init; }
+
+    /// <summary>Of both: drafting (layers below the exit, and the draft's heads).</summary>
+    public TimeSpan DraftTime { get; init; }
+
+    /// <summary>Of both: verification (layers above the exit, the head, and the comparison).</summary>
+    public TimeSpan VerifyTime { get; init; }
+
+    /// <summary>Tokens that came with the first round.</summary>
+    public int FirstRoundTokens { get; init; }
+
+    /// <summary>Accepted / drafted over all rounds, 0 if nothing was drafted.</summary>
+    public double AcceptanceRate => Drafted == 0 ? 0 : (double)Accepted / Drafted;
+
+    /// <summary>Tokens / rounds.</summary>
+    public double TokensPerRound => Rounds == 0 ? 0 : (double)Tokens / Rounds;
+
+    /// <summary>Mean exit layer of the rounds that drafted, 0 if none did.</summary>
+    public double MeanExitLayer => DraftRounds == 0 ? 0 : (double)ExitLayers / DraftRounds;
+
+    /// <summary>Prompt and decoding together.</summary>
+    public TimeSpan TotalTime => PrefillTime + DecodeTime;
+
+    /// <summary>Tokens / total time, the prompt's time included (the LayerSkip reference's definition).</summary>
+    public double TokensPerSecond => TotalTime > TimeSpan.Zero ? Tokens / TotalTime.TotalSeconds : 0;
+
+    /// <summary>Total time / tokens.</summary>
+    public TimeSpan TimePerToken => Tokens > 0 ? TotalTime / Tokens : TimeSpan.Zero;
+
+    /// <summary>Tokens of all rounds but the first, by their time.</summary>
+    public double DecodeTokensPerSecond => DecodeTime > TimeSpan.Zero ? (Tokens - FirstRoundTokens) / DecodeTime.TotalSeconds : 0;
+}

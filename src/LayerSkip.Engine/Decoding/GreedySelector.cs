@@ -1,0 +1,23 @@
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Arg-max of the raw logits on both sides; only token ids leave the device.</summary>
+internal sealed class GreedySelector(IDeviceModel model) : TokenSelector
+{
+    private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
+
+    public override int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    {
+        model.ArgMax(rows, slot, _choices.AsSpan(0, 1));
+        return _choices[0];
+    }
+
+    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    {
+        var choices = _choices.AsSpan(0, count);
+        model.ArgMax(rows, slot, choices);
+        var accepted = choices.CommonPrefixLength(tokens[(tokens.Length - drafted)..]);
+        return (accepted, accepted < count ? choices[accepted] : null);
+    }
+}

@@ -1,0 +1,110 @@
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>
+/// Draws from processed distributions: draft tokens from p, the draft's; accepts x with probability min(1, q(x) / p(x)), q being the full
+/// model's, and draws a rejected token's replacement from max(q - p, 0). The output then has exactly the distribution q (invariant I4).
+/// Under temperature 0 both are one-hot, which is greedy decoding with logits processors.
+/// </summary>
+internal sealed class SamplingSelector : TokenSelector
+{
+    private readonly IDeviceModel _model;
+    private readonly ILogitsProcessor[] _processors;
+    private readonly Distribution _distribution;
+    private readonly RandomNumbers _random;
+    private readonly int _vocabulary;
+    private float[][] _draft = [];
+    private float[] _full = [];
+
+    public SamplingSelector(IDeviceModel model, DecodingPlan plan, ulong seed)
+    {
+        _model = model;
+        _processors = plan.LogitsProcessors;
+        _vocabulary = model.Config.VocabularySize;
+        _distribution = new Distribution(plan.Sampling, _vocabulary);
+        _random = new RandomNumbers(seed);
+    }
+
+    public override int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    {
+        var p = DraftDistribution(index);
+        _model.Logits(rows, slot, 1, p);
+        Process(context, p);
+        return Distribution.Draw(p, _random.NextDouble());
+    }
+
+    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    {
+        if (_full.Length < count * _vocabulary)
+        {
+            _full = new float[count * _vocabulary];
+        }
+
+        _model.Logits(rows, slot, count, _full.AsSpan(0, count * _vocabulary));
+        var context = tokens.Length - drafted;
+        for (var i = 0; i < drafted; i++)
+        {
+            var p = DraftDistribution(i).AsSpan();
+            var q = _full.AsSpan(i * _vocabulary, _vocabulary);
+            var token = tokens[context + i];
+            Process(tokens[..(context + i)], q);
+            if (_random.NextDouble() * p[token] >= q[token])
+            {
+                return (i, Replace(token, q, p));
+            }
+        }
+
+        if (count == drafted)
+        {
+            return (drafted, null);
+        }
+
+        var bonus = _full.AsSpan(drafted * _vocabulary, _vocabulary);
+        Process(tokens, bonus);
+        return (drafted, Distribution.Draw(bonus, _random.NextDouble()));
+    }
+
+    /// <summary>Draws from max(q - p, 0).</summary>
+    private int Replace(int rejected, Span<float> q, ReadOnlySpan<float> p)
+    {
+        var mass = 0f;
+        for (var i = 0; i < q.Length; i++)
+        {
+            q[i] = Math.Max(q[i] - p[i], 0);
+            mass += q[i];
+        }
+
+        // Nothing is left only where p and q differ by rounding, and then the token was as good as accepted.
+        return mass > 0 ? Distribution.Draw(q, _random.NextDouble()) : rejected;
+    }
+
+    private void Process(ReadOnlySpan<int> context, Span<float> logits)
+    {
+        foreach (var processor in _processors)
+        {
+            processor.Process(context, logits);
+        }
+
+        _distribution.FromLogits(logits);
+    }
+
+    private float[] DraftDistribution(int index)
+    {
+        // Grown once to what the speculation length needs.
+        if (index >= _draft.Length)
+        {
+            var grown = new float[index + 1][];
+            _draft.CopyTo(grown, 0);
+            for (var i = _draft.Length; i < grown.Length; i++)
+            {
+                grown[i] = new float[_vocabulary];
+            }
+
+            _draft = grown;
+        }
+
+        return _draft[index];
+    }
+}

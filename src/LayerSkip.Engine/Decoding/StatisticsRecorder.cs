@@ -1,0 +1,79 @@
+using System.Diagnostics;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Counts and times a generation's steps.</summary>
+internal sealed class StatisticsRecorder(int promptTokens)
+{
+    private long _stepStart;
+    private long _draftEnd;
+    private long _prefill;
+    private long _decode;
+    private long _draft;
+    private long _verify;
+    private long _passes;
+    private long _exitLayers;
+    private int _rounds;
+    private int _draftRounds;
+    private int _drafted;
+    private int _accepted;
+    private int _firstRoundTokens;
+
+    /// <summary>A round or a piece of the prompt begins.</summary>
+    public void BeginStep() => _stepStart = Stopwatch.GetTimestamp();
+
+    /// <summary>A piece of the prompt is done.</summary>
+    public void EndPrefill(int layers)
+    {
+        _prefill += Stopwatch.GetTimestamp() - _stepStart;
+        _passes += layers;
+    }
+
+    /// <summary>The round's draft is done, verification begins.</summary>
+    public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
+
+    /// <summary>The round is done.</summary>
+    public void EndRound(in DraftResult draft, int passes, int tokens)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _draft += _draftEnd - _stepStart;
+        _verify += now - _draftEnd;
+        if (_rounds == 0)
+        {
+            _prefill += now - _stepStart;
+            _firstRoundTokens = tokens;
+        }
+        else
+        {
+            _decode += now - _stepStart;
+        }
+
+        _rounds++;
+        _passes += passes;
+        _drafted += draft.Drafted;
+        _accepted += draft.Accepted;
+        if (draft.Drafted > 0)
+        {
+            _draftRounds++;
+            _exitLayers += draft.ExitLayer;
+        }
+    }
+
+    public GenerationStatistics Snapshot(int tokens, long kvBytes) => new()
+    {
+        PromptTokens = promptTokens,
+        Tokens = tokens,
+        Rounds = _rounds,
+        Drafted = _drafted,
+        Accepted = _accepted,
+        LayerPasses = _passes,
+        ExitLayers = _exitLayers,
+        DraftRounds = _draftRounds,
+        KvBytes = kvBytes,
+        PrefillTime = Stopwatch.GetElapsedTime(0, _prefill),
+        DecodeTime = Stopwatch.GetElapsedTime(0, _decode),
+        DraftTime = Stopwatch.GetElapsedTime(0, _draft),
+        VerifyTime = Stopwatch.GetElapsedTime(0, _verify),
+        FirstRoundTokens = _firstRoundTokens,
+    };
+}

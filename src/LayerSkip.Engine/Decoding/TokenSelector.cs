@@ -1,0 +1,26 @@
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Chooses draft tokens, and judges them by the full model's logits.</summary>
+internal abstract class TokenSelector
+{
+    /// <summary>Chooses the draft token that follows the context, from the exit state in a slot.</summary>
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="slot">Slot of the context's last token, standing after the exit layer.</param>
+    /// <param name="context">Prompt, accepted and drafted tokens so far.</param>
+    /// <param name="index">Number of this draft token in the round, from 0.</param>
+    public abstract int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
+
+    /// <summary>Compares a draft with the full model.</summary>
+    /// <param name="rows">The round's rows, standing after the last layer.</param>
+    /// <param name="slot">Slot of the last token before the draft.</param>
+    /// <param name="count">Rows to judge by: one for each drafted token, and one more where a bonus token is wanted.</param>
+    /// <param name="tokens">Context and draft.</param>
+    /// <param name="drafted">How many of the last tokens are the draft.</param>
+    /// <returns>
+    /// How many drafted tokens are accepted, and the token after them: the full model's own where one was rejected or a row is left for it
+    /// (the bonus token), else null.
+    /// </returns>
+    public abstract (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted);
+}

@@ -1,0 +1,94 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>A KV cache in blocks of 32 positions, float32. A block holds all layers and heads, and is allocated when a position in it is first needed.</summary>
+internal sealed unsafe class CpuKvCache : KvCache
+{
+    private readonly CpuModel _model;
+    private readonly int _headDimension;
+    private readonly int _paddedDimension;
+    private readonly int _headFloats;
+    private readonly int _layerFloats;
+    private readonly long _blockBytes;
+    private readonly NativeBuffer?[] _blocks;
+    private int _count;
+    private bool _disposed;
+
+    public CpuKvCache(CpuModel model)
+    {
+        var config = model.Config;
+        _model = model;
+        _headDimension = config.HeadDimension;
+        _paddedDimension = (config.HeadDimension + 7) / 8 * 8;
+        _headFloats = Attention.BlockPositions * (_headDimension + _paddedDimension);
+        _layerFloats = _headFloats * config.KeyValueHeads;
+        _blockBytes = (long)_layerFloats * config.Layers * sizeof(float);
+        _blocks = new NativeBuffer?[(config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions];
+    }
+
+    public override int Capacity => _count * Attention.BlockPositions;
+
+    public override long Bytes => _count * _blockBytes;
+
+    public CpuModel Model => _model;
+
+    /// <summary>Floats of one value row: the head dimension rounded up to a multiple of 8.</summary>
+    public int PaddedDimension => _paddedDimension;
+
+    public override void Reserve(int positions)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, _blocks.Length * Attention.BlockPositions);
+        while (Capacity < positions)
+        {
+            _blocks[_count] = new NativeBuffer(_blockBytes);
+            _count++;
+            _model.AddKvBytes(_blockBytes);
+        }
+    }
+
+    /// <summary>Keys of one block, layer and head: [headDimension, 32 positions].</summary>
+    public float* Keys(int block, int layer, int head) =>
+        _blocks[block]!.Floats + ((nint)layer * _layerFloats) + (head * _headFloats);
+
+    /// <summary>Values of one block, layer and head: [32 positions, <see cref="PaddedDimension"/>].</summary>
+    public float* Values(int block, int layer, int head) =>
+        Keys(block, layer, head) + (_headDimension * Attention.BlockPositions);
+
+    /// <summary>Writes one position's key and value.</summary>
+    /// <param name="layer">Layer.</param>
+    /// <param name="head">Key/value head.</param>
+    /// <param name="position">Below <see cref="Capacity"/>.</param>
+    /// <param name="key">headDimension floats, already rotated.</param>
+    /// <param name="value">headDimension floats.</param>
+    public void Write(int layer, int head, int position, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    {
+        var (block, slot) = Math.DivRem(position, Attention.BlockPositions);
+        var keys = Keys(block, layer, head) + slot;
+        for (var d = 0; d < key.Length; d++)
+        {
+            keys[d * Attention.BlockPositions] = key[d];
+        }
+
+        value.CopyTo(new Span<float>(Values(block, layer, head) + (slot * _paddedDimension), _paddedDimension));
+    }
+
+    public override void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        _model.AddKvBytes(-Bytes);
+        foreach (var block in _blocks)
+        {
+            block?.Dispose();
+        }
+
+        _count = 0;
+    }
+}

@@ -1,0 +1,258 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Jobs;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>The transformer on the CPU.</summary>
+internal sealed class CpuModel : IDeviceModel
+{
+    private readonly CpuWeights _weights;
+    private readonly ComputePool _pool;
+    private readonly StepGate _gate = new();
+
+    private readonly ActivationBuffer _normed;
+    private readonly ActivationBuffer _qkv;
+    private readonly ActivationBuffer _attended;
+    private readonly ActivationBuffer _gated;
+    private readonly ActivationBuffer _up;
+    private readonly ActivationBuffer _logits;
+
+    private readonly NormJob _norm;
+    private readonly MultiplyJob _multiply = new();
+    private readonly CacheAppendJob _append;
+    private readonly AttentionJob _attention;
+    private readonly GatedMlpJob _mlp = new();
+    private readonly HeadJob _head;
+
+    private long _kvBytes;
+    private bool _disposed;
+
+    private CpuModel(ModelConfig config, CpuWeights weights, WeightFormat format, SimdPath path, int threads)
+    {
+        Config = config;
+        WeightFormat = format;
+        Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
+        RopeFrequencies = Rope.Frequencies(config);
+        _weights = weights;
+        _pool = new ComputePool(threads);
+
+        var queries = config.AttentionHeads * config.HeadDimension;
+        _normed = new(config.HiddenSize);
+        _qkv = new(queries + (2 * config.KeyValueHeads * config.HeadDimension));
+        _attended = new(queries);
+        _gated = new(config.IntermediateSize);
+        _up = new(config.IntermediateSize);
+        _logits = new(config.VocabularySize);
+
+        _norm = new(config.RmsNormEpsilon);
+        _append = new(config);
+        _attention = new(this);
+        _head = new(weights.Head);
+    }
+
+    public ModelConfig Config { get; }
+
+    public WeightFormat WeightFormat { get; }
+
+    public string Device { get; }
+
+    public long WeightBytes => _weights.Bytes;
+
+    public long KvBytes => Interlocked.Read(ref _kvBytes);
+
+    /// <summary>Radians a position, one for each pair of a head's elements.</summary>
+    public float[] RopeFrequencies { get; }
+
+    /// <summary>Reads and packs a model's weights.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="source">Its weights; not needed afterwards.</param>
+    /// <param name="format">How to keep the matrices.</param>
+    /// <param name="threads">Threads to compute with, the caller's included.</param>
+    /// <param name="path">Vector width of the kernels.</param>
+    /// <param name="progress">Told the share done, 0..1.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
+    /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    public static CpuModel Load(
+        ModelConfig config,
+        WeightSource source,
+        WeightFormat format,
+        int threads,
+        SimdPath path,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        if (format == WeightFormat.Auto)
+        {
+            var embedding = source.GetTensor("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
+            format = embedding.DataType == TensorDataType.BF16 ? WeightFormat.BF16 : WeightFormat.F32;
+        }
+
+        var weights = CpuWeights.Load(config, source, PanelKernel.Create(format, path), progress, cancellationToken);
+        return new CpuModel(config, weights, format, path, threads);
+    }
+
+    public long BytesRead(int from, int to, bool head)
+    {
+        var bytes = head ? _weights.Head.Bytes : 0;
+        for (var layer = from; layer < to; layer++)
+        {
+            bytes += _weights.Layers[layer].Bytes;
+        }
+
+        return bytes;
+    }
+
+    public KvCache CreateCache()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new CpuKvCache(this);
+    }
+
+    public RowBuffer CreateRows(int capacity)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new CpuRows(this, capacity);
+    }
+
+    public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
+    {
+        using var step = Enter();
+        var hidden = Own(rows).Hidden.Slice(start, tokens.Length);
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            _weights.Embedding.ReadRow(tokens[i], hidden.Row(i, Config.HiddenSize));
+        }
+    }
+
+    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
+    {
+        using var step = Enter();
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
+        var slots = Own(rows);
+        var hidden = slots.Hidden.Slice(start, count);
+        var normed = _normed.Rows(count);
+        var qkv = _qkv.Rows(count);
+        var attended = _attended.Rows(count);
+        var gated = _gated.Rows(count);
+        var up = _up.Rows(count);
+
+        for (var l = from; l < to; l++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var layer = _weights.Layers[l];
+
+            _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
+            Project(layer.Qkv, layer.QkvBias, normed, qkv);
+            _append.Run(_pool, slots, start, l, qkv);
+            _attention.Run(_pool, slots, start, l, qkv, attended);
+            AddProjection(layer.Output, layer.OutputBias, attended, hidden);
+
+            _norm.Run(_pool, layer.MlpNorm, hidden, normed);
+            _mlp.Run(_pool, layer, normed, gated, up);
+            AddProjection(layer.Down, layer.DownBias, gated, hidden);
+        }
+    }
+
+    public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
+    {
+        using var step = Enter();
+        Head(rows, start, tokens.Length);
+        for (var row = 0; row < tokens.Length; row++)
+        {
+            tokens[row] = _head.Best(row);
+        }
+    }
+
+    public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
+    {
+        using var step = Enter();
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, count * Config.VocabularySize, nameof(logits));
+        var result = Head(rows, start, count);
+        for (var row = 0; row < count; row++)
+        {
+            result.Row(row, Config.VocabularySize).CopyTo(logits[(row * Config.VocabularySize)..]);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_disposed)
+        {
+            return;
+        }
+
+        using (_gate.Enter())
+        {
+            _disposed = true;
+            _pool.Dispose();
+            _weights.Dispose();
+            _attention.Dispose();
+            foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up, _logits])
+            {
+                buffer.Dispose();
+            }
+        }
+    }
+
+    internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
+
+    /// <summary>Final norm and head; logits stay in device memory until the next call.</summary>
+    private RowsView Head(RowBuffer rows, int start, int count)
+    {
+        var normed = _normed.Rows(count);
+        var logits = _logits.Rows(count);
+        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(start, count), normed);
+        _head.Run(_pool, normed, logits);
+        return logits;
+    }
+
+    /// <summary>y = W x + b</summary>
+    private void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y)
+    {
+        if (bias is not null)
+        {
+            for (var row = 0; row < x.Count; row++)
+            {
+                bias.CopyTo(y.Row(row, bias.Length));
+            }
+        }
+
+        _multiply.Run(_pool, matrix, x, y, accumulate: bias is not null);
+    }
+
+    /// <summary>y += W x + b: the residual stream is what the product accumulates into.</summary>
+    private void AddProjection(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y)
+    {
+        if (bias is not null)
+        {
+            for (var row = 0; row < y.Count; row++)
+            {
+                var stream = y.Row(row, bias.Length);
+                for (var i = 0; i < bias.Length; i++)
+                {
+                    stream[i] += bias[i];
+                }
+            }
+        }
+
+        _multiply.Run(_pool, matrix, x, y, accumulate: true);
+    }
+
+    private CpuRows Own(RowBuffer rows) =>
+        rows is CpuRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
+
+    private StepGate.Step Enter()
+    {
+        var step = _gate.Enter();
+        if (_disposed)
+        {
+            step.Dispose();
+            throw new ObjectDisposedException(nameof(CpuModel));
+        }
+
+        return step;
+    }
+}

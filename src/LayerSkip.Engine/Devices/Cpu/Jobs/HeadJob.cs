@@ -1,0 +1,56 @@
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu.Jobs;
+
+/// <summary>Logits of a run of panels and, while they are in the cache, the greatest of them for each row.</summary>
+internal sealed class HeadJob(WeightMatrix head) : ParallelJob
+{
+    private RowsView _x;
+    private RowsView _logits;
+    private int _panels;
+    private int[] _best = [];
+
+    /// <summary>logits = W x over all rows of <paramref name="x"/>.</summary>
+    public void Run(ComputePool pool, in RowsView x, in RowsView logits)
+    {
+        (_x, _logits) = (x, logits);
+        _panels = head.PanelsPerChunk(pool.Threads);
+        var chunks = Chunks;
+        if (_best.Length < chunks * x.Count)
+        {
+            _best = new int[chunks * x.Count];
+        }
+
+        pool.Run(this, chunks);
+    }
+
+    /// <summary>The most likely token of a row of the last run; of equals the lowest id.</summary>
+    public int Best(int row)
+    {
+        var logits = _logits.Row(row, head.Outputs);
+        var best = _best[row];
+        for (var chunk = 1; chunk < Chunks; chunk++)
+        {
+            var candidate = _best[(chunk * _x.Count) + row];
+            best = logits[candidate] > logits[best] || float.IsNaN(logits[best]) ? candidate : best;
+        }
+
+        return best;
+    }
+
+    public override void Run(int chunk, int worker)
+    {
+        var from = chunk * _panels;
+        var to = Math.Min(from + _panels, head.Panels);
+        head.Multiply(from, to, _x.Count, _x, _logits, accumulate: false);
+
+        var start = from * PanelKernel.Width;
+        var length = Math.Min(to * PanelKernel.Width, head.Outputs) - start;
+        for (var row = 0; row < _x.Count; row++)
+        {
+            _best[(chunk * _x.Count) + row] = start + ArgMax.Of(_logits.Row(row, head.Outputs).Slice(start, length));
+        }
+    }
+
+    private int Chunks => (head.Panels + _panels - 1) / _panels;
+}

@@ -1,0 +1,26 @@
+namespace LayerSkip.Engine.Devices.Cpu.Jobs;
+
+/// <summary>y (+)= W x, cut into runs of panels.</summary>
+internal sealed class MultiplyJob : ParallelJob
+{
+    private WeightMatrix? _matrix;
+    private RowsView _x;
+    private RowsView _y;
+    private int _panels;
+    private bool _accumulate;
+
+    /// <summary>Runs the product over all rows of <paramref name="x"/>.</summary>
+    public void Run(ComputePool pool, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate)
+    {
+        (_matrix, _x, _y, _accumulate) = (matrix, x, y, accumulate);
+        _panels = matrix.PanelsPerChunk(pool.Threads);
+        pool.Run(this, (matrix.Panels + _panels - 1) / _panels);
+    }
+
+    public override void Run(int chunk, int worker)
+    {
+        var matrix = _matrix!;
+        var from = chunk * _panels;
+        matrix.Multiply(from, Math.Min(from + _panels, matrix.Panels), _x.Count, _x, _y, _accumulate);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>Causal attention of one query head over a cache in blocks.</summary>
+/// <remarks>
+/// A block holds <see cref="BlockPositions"/> positions: keys transposed, [headDimension, 32], so that positions are lanes and
+/// scores need no horizontal sums; values [32, headDimension padded to 8]. Each score and each output element is one chain of
+/// fused multiply-adds in ascending order, so a row's result depends on nothing but the row and its cache.
+/// </remarks>
+internal static unsafe class Attention
+{
+    /// <summary>Positions of a cache block.</summary>
+    public const int BlockPositions = 32;
+
+    /// <summary>scores[p] = q · k[p] / sqrt(headDimension) for the positions of one block.</summary>
+    /// <param name="query">headDimension floats.</param>
+    /// <param name="keys">[headDimension, 32].</param>
+    /// <param name="headDimension">Length of the dot products.</param>
+    /// <param name="scale">Factor of every score.</param>
+    /// <param name="scores">32 floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scores(float* query, float* keys, int headDimension, float scale, float* scores)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        for (var d = 0; d < headDimension; d++, keys += BlockPositions)
+        {
+            var q = Vector256.Create(query[d]);
+            s0 = Vector256.FusedMultiplyAdd(q, Vector256.Load(keys), s0);
+            s1 = Vector256.FusedMultiplyAdd(q, Vector256.Load(keys + 8), s1);
+            s2 = Vector256.FusedMultiplyAdd(q, Vector256.Load(keys + 16), s2);
+            s3 = Vector256.FusedMultiplyAdd(q, Vector256.Load(keys + 24), s3);
+        }
+
+        var factor = Vector256.Create(scale);
+        (s0 * factor).Store(scores);
+        (s1 * factor).Store(scores + 8);
+        (s2 * factor).Store(scores + 16);
+        (s3 * factor).Store(scores + 24);
+    }
+
+    /// <summary>Turns scores into weights e^(score - max), and returns their sum.</summary>
+    /// <param name="scores">Room for <paramref name="count"/> rounded up to 8; what lies beyond the count becomes 0.</param>
+    /// <param name="count">Positions attended to, at least 1.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Exponentiate(float* scores, int count)
+    {
+        var end = (count + 7) / 8 * 8;
+        for (var p = count; p < end; p++)
+        {
+            scores[p] = float.NegativeInfinity;
+        }
+
+        var largest = Vector256.Load(scores);
+        for (var p = 8; p < end; p += 8)
+        {
+            largest = Vector256.Max(largest, Vector256.Load(scores + p));
+        }
+
+        var max = largest[0];
+        for (var lane = 1; lane < 8; lane++)
+        {
+            max = MathF.Max(max, largest[lane]);
+        }
+
+        var maxes = Vector256.Create(max);
+        Vector256<float> sum = default;
+        for (var p = 0; p < end; p += 8)
+        {
+            var weight = VectorMath.Exp(Vector256.Load(scores + p) - maxes);
+            weight.Store(scores + p);
+            sum += weight;
+        }
+
+        return Vector256.Sum(sum);
+    }
+
+    /// <summary>output += Σ_p weights[p] · v[p] over the positions of one block.</summary>
+    /// <param name="weights">Weights of the block's positions.</param>
+    /// <param name="count">Positions of the block that count, 1 .. 32.</param>
+    /// <param name="values">[32, paddedDimension].</param>
+    /// <param name="paddedDimension">Head dimension, rounded up to a multiple of 8.</param>
+    /// <param name="output">paddedDimension floats.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Accumulate(float* weights, int count, float* values, int paddedDimension, float* output)
+    {
+        var d = 0;
+        for (; d <= paddedDimension - 32; d += 32)
+        {
+            var o0 = Vector256.Load(output + d);
+            var o1 = Vector256.Load(output + d + 8);
+            var o2 = Vector256.Load(output + d + 16);
+            var o3 = Vector256.Load(output + d + 24);
+            var v = values + d;
+            for (var p = 0; p < count; p++, v += paddedDimension)
+            {
+                var w = Vector256.Create(weights[p]);
+                o0 = Vector256.FusedMultiplyAdd(w, Vector256.Load(v), o0);
+                o1 = Vector256.FusedMultiplyAdd(w, Vector256.Load(v + 8), o1);
+                o2 = Vector256.FusedMultiplyAdd(w, Vector256.Load(v + 16), o2);
+                o3 = Vector256.FusedMultiplyAdd(w, Vector256.Load(v + 24), o3);
+            }
+
+            o0.Store(output + d);
+            o1.Store(output + d + 8);
+            o2.Store(output + d + 16);
+            o3.Store(output + d + 24);
+        }
+
+        for (; d < paddedDimension; d += 8)
+        {
+            var o = Vector256.Load(output + d);
+            var v = values + d;
+            for (var p = 0; p < count; p++, v += paddedDimension)
+            {
+                o = Vector256.FusedMultiplyAdd(Vector256.Create(weights[p]), Vector256.Load(v), o);
+            }
+
+            o.Store(output + d);
+        }
+    }
+}

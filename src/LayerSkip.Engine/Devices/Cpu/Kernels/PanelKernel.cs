@@ -1,0 +1,113 @@
+using System.Runtime.Intrinsics;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>Multiplies activation rows with panels of weights, at one vector width and in one weight format.</summary>
+internal abstract unsafe class PanelKernel
+{
+    /// <summary>Output columns of a panel.</summary>
+    public const int Width = 32;
+
+    /// <summary>Bytes of one input's weights in a panel.</summary>
+    public abstract int RowBytes { get; }
+
+    /// <summary>y[r, 0..32) (+)= x[r, :] · panel, for every row.</summary>
+    /// <param name="panel">Weights [inputs, 32].</param>
+    /// <param name="inputs">Length of the dot products.</param>
+    /// <param name="rows">Activation rows, any number.</param>
+    /// <param name="x">Activations [rows, inputs].</param>
+    /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
+    /// <param name="y">Outputs [rows, 32].</param>
+    /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
+    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    public abstract void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate);
+
+    /// <summary>Stores the weights of one output column (0..31).</summary>
+    public abstract void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights);
+
+    /// <summary>Reads the weights of one output column (0..31), widened to float32.</summary>
+    public abstract void ReadColumn(byte* panel, int column, Span<float> weights);
+
+    /// <summary>The kernel for a weight format on a vector path.</summary>
+    public static PanelKernel Create(WeightFormat format, SimdPath path) => (format, path) switch
+    {
+        (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(),
+        (WeightFormat.F32, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, F32Panel>(),
+        (WeightFormat.F32, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, F32Panel>(),
+        (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(),
+        (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(),
+        (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
+    };
+}
+
+/// <inheritdoc/>
+internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
+    where TLanes : ILanes<TVector>
+    where TVector : struct
+    where TFormat : IPanelFormat
+{
+    /// <summary>Panel bytes that stay in the first-level cache while several tiles pass over them.</summary>
+    private const int SliceBytes = 16 * 1024;
+
+    public override int RowBytes => TFormat.RowBytes;
+
+    public override void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var pairs = 16 / TLanes.Count;
+        var twoPairs = pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs;
+        var pairsPerTile = twoPairs ? 2 : 1;
+
+        // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
+        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
+
+        // One tile over the whole panel streams it once. Otherwise the panel is cut along k, and a slice is reused from
+        // the cache; partial sums go through y, which loses nothing and keeps the order of additions.
+        var slice = tiles * pairs == pairsPerTile ? inputs : SliceBytes / TFormat.RowBytes;
+        for (var k = 0; k < inputs; k += slice)
+        {
+            var count = Math.Min(slice, inputs - k);
+            var sliceStart = panel + ((nint)k * TFormat.RowBytes);
+            var resume = accumulate || k > 0;
+            for (int tile = 0, row = 0; tile < tiles; tile++)
+            {
+                var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
+                for (var pair = 0; pair < pairs; pair += pairsPerTile)
+                {
+                    var column = pair * TLanes.Count;
+                    var w = sliceStart + (column * sizeof(float));
+                    var xTile = x + (row * xStride) + k;
+                    var yTile = y + (row * yStride) + column;
+                    if (twoPairs)
+                    {
+                        PanelTiles<TLanes, TVector, TFormat>.TwoPairs(rowsOfTile, w, count, xTile, xStride, yTile, yStride, resume);
+                    }
+                    else
+                    {
+                        PanelTiles<TLanes, TVector, TFormat>.OnePair(rowsOfTile, w, count, xTile, xStride, yTile, yStride, resume);
+                    }
+                }
+
+                row += rowsOfTile;
+            }
+        }
+    }
+
+    public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights)
+    {
+        foreach (var weight in weights)
+        {
+            TFormat.Write(panel, column, weight);
+            panel += TFormat.RowBytes;
+        }
+    }
+
+    public override void ReadColumn(byte* panel, int column, Span<float> weights)
+    {
+        foreach (ref var weight in weights)
+        {
+            weight = TFormat.Read(panel, column);
+            panel += TFormat.RowBytes;
+        }
+    }
+}

@@ -1,0 +1,355 @@
+using System.Runtime.CompilerServices;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>Register tiles: R activation rows times one or two column pairs of a panel, accumulated over k in ascending order.</summary>
+/// <remarks>
+/// Every output element is one chain of fused multiply-adds over k = 0, 1, 2, ... whatever the tile, the vector width
+/// and the number of rows: that is invariant I1 (row independence), and why all paths agree bit for bit.
+/// Accumulators are named r{row}{vector}; C# keeps them in registers only as separate locals.
+/// </remarks>
+internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
+    where TLanes : ILanes<TVector>
+    where TVector : struct
+    where TFormat : IPanelFormat
+{
+    /// <summary>Most rows of a tile with one pair of vectors: 12 accumulators, enough to hide the latency of two FMA units.</summary>
+    public const int MaxRows = 6;
+
+    /// <summary>Most rows of a tile with two pairs.</summary>
+    public const int MaxRowsOfTwoPairs = 3;
+
+    /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
+    /// <param name="rows">1 .. <see cref="MaxRows"/>.</param>
+    /// <param name="w">The pair's first weights; the next input's are <see cref="IPanelFormat.RowBytes"/> further.</param>
+    /// <param name="inputs">How many k to run over.</param>
+    /// <param name="x">Activations [rows, inputs], rows <paramref name="xStride"/> floats apart.</param>
+    /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
+    /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
+    /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
+    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        switch (rows)
+        {
+            case 1: Tile1x1(w, inputs, x, y, accumulate); break;
+            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+        }
+    }
+
+    /// <summary>Two neighbouring pairs, for few rows: twice as many chains in flight.</summary>
+    /// <inheritdoc cref="OnePair"/>
+    public static void TwoPairs(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        switch (rows)
+        {
+            case 1: Tile1x2(w, inputs, x, y, accumulate); break;
+            case 2: Tile2x2(w, inputs, x, xStride, y, yStride, accumulate); break;
+            default: Tile3x2(w, inputs, x, xStride, y, yStride, accumulate); break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Start(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : TLanes.Broadcast(0);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate)
+    {
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        float* x2 = x1 + xStride, y2 = y1 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        float* x2 = x1 + xStride, y2 = y1 + yStride;
+        float* x3 = x2 + xStride, y3 = y2 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(x3[k]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        float* x2 = x1 + xStride, y2 = y1 + yStride;
+        float* x3 = x2 + xStride, y3 = y2 + yStride;
+        float* x4 = x3 + xStride, y4 = y3 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(x3[k]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(x4[k]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        float* x2 = x1 + xStride, y2 = y1 + yStride;
+        float* x3 = x2 + xStride, y3 = y2 + yStride;
+        float* x4 = x3 + xStride, y4 = y3 + yStride;
+        float* x5 = x4 + xStride, y5 = y4 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(x3[k]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(x4[k]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(x5[k]);
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile1x2(byte* w, int inputs, float* x, float* y, bool accumulate)
+    {
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            r02 = TLanes.MultiplyAdd(a0, w2, r02);
+            r03 = TLanes.MultiplyAdd(a0, w3, r03);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r02, y + TLanes.Count);
+        TLanes.Store(r03, y + 16 + TLanes.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            r02 = TLanes.MultiplyAdd(a0, w2, r02);
+            r03 = TLanes.MultiplyAdd(a0, w3, r03);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            r12 = TLanes.MultiplyAdd(a1, w2, r12);
+            r13 = TLanes.MultiplyAdd(a1, w3, r13);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r02, y + TLanes.Count);
+        TLanes.Store(r03, y + 16 + TLanes.Count);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r12, y1 + TLanes.Count);
+        TLanes.Store(r13, y1 + 16 + TLanes.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile3x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        float* x1 = x + xStride, y1 = y + yStride;
+        float* x2 = x1 + xStride, y2 = y1 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate), r22 = Start(y2 + TLanes.Count, accumulate), r23 = Start(y2 + 16 + TLanes.Count, accumulate);
+        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            r02 = TLanes.MultiplyAdd(a0, w2, r02);
+            r03 = TLanes.MultiplyAdd(a0, w3, r03);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            r12 = TLanes.MultiplyAdd(a1, w2, r12);
+            r13 = TLanes.MultiplyAdd(a1, w3, r13);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            r22 = TLanes.MultiplyAdd(a2, w2, r22);
+            r23 = TLanes.MultiplyAdd(a2, w3, r23);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r02, y + TLanes.Count);
+        TLanes.Store(r03, y + 16 + TLanes.Count);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r12, y1 + TLanes.Count);
+        TLanes.Store(r13, y1 + 16 + TLanes.Count);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r22, y2 + TLanes.Count);
+        TLanes.Store(r23, y2 + 16 + TLanes.Count);
+    }
+}

@@ -1,0 +1,69 @@
+using System.Runtime.InteropServices;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Memory outside the managed heap, zeroed, freed on disposal or by the finalizer.</summary>
+internal sealed unsafe partial class NativeBuffer : IDisposable
+{
+    private const int CacheLine = 64;
+    private const int HugePage = 2 << 20;
+    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
+
+    private byte* _memory;
+
+    /// <exception cref="OutOfMemoryException">The system has not that much memory to give.</exception>
+    public NativeBuffer(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        Bytes = bytes;
+
+        // Large buffers hold weights or caches, read front to back: huge pages spare them most TLB misses.
+        var large = bytes >= 2 * HugePage;
+        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), large ? (nuint)HugePage : CacheLine);
+        GC.AddMemoryPressure(Math.Max(bytes, 1));
+        if (large && OperatingSystem.IsLinux())
+        {
+            // Advice only: where it is refused, ordinary pages serve.
+            _ = Advise(_memory, (nuint)bytes, AdviseHugePages);
+        }
+
+        NativeMemory.Clear(_memory, (nuint)bytes);
+    }
+
+    ~NativeBuffer() => Free();
+
+    public long Bytes { get; }
+
+    /// <exception cref="ObjectDisposedException">The buffer has been freed.</exception>
+    public byte* Pointer
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_memory is null, this);
+            return _memory;
+        }
+    }
+
+    public float* Floats => (float*)Pointer;
+
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
+        if (_memory is null)
+        {
+            return;
+        }
+
+        NativeMemory.AlignedFree(_memory);
+        GC.RemoveMemoryPressure(Math.Max(Bytes, 1));
+        _memory = null;
+    }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int Advise(void* address, nuint length, int advice);
+}

@@ -1,0 +1,105 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>A weight matrix [outputs, inputs] in device memory, packed in panels of 32 outputs; knows its format and how to multiply rows.</summary>
+internal sealed unsafe class WeightMatrix
+{
+    private const int ChunkBytes = 128 * 1024;
+
+    private readonly PanelKernel _kernel;
+    private readonly byte* _panels;
+    private readonly nint _panelBytes;
+
+    /// <summary>Lays an empty (all zero) matrix over memory that the caller keeps alive.</summary>
+    /// <param name="memory">At least <see cref="BytesFor"/> bytes, zeroed.</param>
+    /// <param name="kernel">Weight format and vector path.</param>
+    /// <param name="outputs">Rows of the weight matrix.</param>
+    /// <param name="inputs">Columns of the weight matrix.</param>
+    public WeightMatrix(byte* memory, PanelKernel kernel, int outputs, int inputs)
+    {
+        _kernel = kernel;
+        _panels = memory;
+        _panelBytes = (nint)inputs * kernel.RowBytes;
+        Outputs = outputs;
+        Inputs = inputs;
+    }
+
+    public int Outputs { get; }
+
+    public int Inputs { get; }
+
+    /// <summary>Panels of 32 outputs, the last one padded with zeros.</summary>
+    public int Panels => PanelsFor(Outputs);
+
+    /// <summary>Bytes read when every panel is used once.</summary>
+    public long Bytes => Panels * (long)_panelBytes;
+
+    /// <summary>Panels to hand to a thread at a time: small enough to balance, large enough to be worth the hand-over.</summary>
+    public int PanelsPerChunk(int threads) => Math.Max(1, (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes));
+
+    public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;
+
+    public static long BytesFor(PanelKernel kernel, int outputs, int inputs) =>
+        PanelsFor(outputs) * (long)inputs * kernel.RowBytes;
+
+    /// <summary>Packs a tensor's rows as the outputs from <paramref name="firstOutput"/> on.</summary>
+    /// <exception cref="ArgumentException">The tensor does not fit there.</exception>
+    public void Fill(WeightTensor tensor, int firstOutput)
+    {
+        if (tensor.Columns != Inputs || firstOutput < 0 || firstOutput > Outputs - tensor.Rows)
+        {
+            throw new ArgumentException(
+                $"{tensor.Name} [{tensor.Rows}, {tensor.Columns}] does not fit at output {firstOutput} of a [{Outputs}, {Inputs}] matrix", nameof(tensor));
+        }
+
+        // One task fills whole panels, so that no two tasks write to one word.
+        var firstPanel = firstOutput / PanelKernel.Width;
+        var endPanel = PanelsFor(firstOutput + tensor.Rows);
+        Parallel.For(firstPanel, endPanel, () => new float[Inputs], (panel, _, row) =>
+        {
+            var from = Math.Max(firstOutput, panel * PanelKernel.Width);
+            var to = Math.Min(firstOutput + tensor.Rows, (panel + 1) * PanelKernel.Width);
+            for (var output = from; output < to; output++)
+            {
+                tensor.ReadRow(output - firstOutput, row);
+                _kernel.WriteColumn(Panel(panel), output % PanelKernel.Width, row);
+            }
+
+            return row;
+        }, static _ => { });
+    }
+
+    /// <summary>y[r, :] (+)= W x[r, :] for the outputs of the panels [from, to).</summary>
+    /// <param name="from">First panel.</param>
+    /// <param name="to">End of the panels, exclusive, at most <see cref="Panels"/>.</param>
+    /// <param name="rows">Activation rows, at most those of x and y.</param>
+    /// <param name="x">Rows of at least <see cref="Inputs"/> floats.</param>
+    /// <param name="y">Rows of at least 32 * <see cref="Panels"/> floats; padding outputs are written too.</param>
+    /// <param name="accumulate">Add to y instead of overwriting it.</param>
+    /// <exception cref="ArgumentException">A size does not fit.</exception>
+    public void Multiply(int from, int to, int rows, in RowsView x, in RowsView y, bool accumulate)
+    {
+        if ((uint)from > (uint)to || to > Panels || rows > x.Count || rows > y.Count
+            || x.Stride < Inputs || y.Stride < Panels * PanelKernel.Width)
+        {
+            throw new ArgumentException(
+                $"panels {from}..{to} of {Panels}, {rows} rows, x [{x.Count}, {x.Stride}], y [{y.Count}, {y.Stride}]: does not fit a [{Outputs}, {Inputs}] matrix");
+        }
+
+        for (var panel = from; panel < to; panel++)
+        {
+            _kernel.Multiply(Panel(panel), Inputs, rows, x.Pointer, x.Stride, y.Pointer + (panel * PanelKernel.Width), y.Stride, accumulate);
+        }
+    }
+
+    /// <summary>Reads the weights of one output, widened to float32: an embedding row of a tied head.</summary>
+    public void ReadRow(int output, Span<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)output, (uint)Outputs, nameof(output));
+        _kernel.ReadColumn(Panel(output / PanelKernel.Width), output % PanelKernel.Width, destination[..Inputs]);
+    }
+
+    private byte* Panel(int panel) => _panels + (panel * _panelBytes);
+}

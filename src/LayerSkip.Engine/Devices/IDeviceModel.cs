@@ -1,0 +1,66 @@
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Engine.Devices;
+
+/// <summary>
+/// A model's weights on a device, and the steps that run over rows of it. This is the seam between decoding and hardware:
+/// prefill, a decode step, a verification and a batch of many requests are all just rows.
+/// </summary>
+/// <remarks>
+/// A row's result depends on that row and its cache alone (invariant I1). Steps of different callers are serialised on the device.
+/// No step allocates managed memory once buffers have reached their size.
+/// </remarks>
+internal interface IDeviceModel : IDisposable
+{
+    /// <summary>The model's shape.</summary>
+    ModelConfig Config { get; }
+
+    /// <summary>How the matrices are kept: <see cref="Devices.WeightFormat.F32"/> or <see cref="Devices.WeightFormat.BF16"/>.</summary>
+    WeightFormat WeightFormat { get; }
+
+    /// <summary>The device and its path, such as <c>cpu (2 threads, avx2)</c>.</summary>
+    string Device { get; }
+
+    /// <summary>Bytes the weights take on the device.</summary>
+    long WeightBytes { get; }
+
+    /// <summary>Weight bytes that one pass reads over the layers [from, to), with the head if <paramref name="head"/>, whatever its number of rows.</summary>
+    long BytesRead(int from, int to, bool head);
+
+    /// <summary>Bytes of all caches alive.</summary>
+    long KvBytes { get; }
+
+    /// <summary>An empty cache for one sequence.</summary>
+    KvCache CreateCache();
+
+    /// <summary>A buffer of <paramref name="capacity"/> row slots.</summary>
+    RowBuffer CreateRows(int capacity);
+
+    /// <summary>Starts slots with the embeddings of tokens; the slots have been placed.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot; one for each token.</param>
+    /// <param name="tokens">Ids within the vocabulary.</param>
+    void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens);
+
+    /// <summary>Runs the layers [from, to) over slots, appending to their caches. All slots stand after layer <paramref name="from"/> - 1.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="cancellationToken">Looked at between layers; the slots' hidden states are lost then, the caches below their lengths are not.</param>
+    void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default);
+
+    /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id). The slots stay as they are.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="tokens">One result for each slot.</param>
+    void ArgMax(RowBuffer rows, int start, Span<int> tokens);
+
+    /// <summary>Final norm and head over slots. The slots stay as they are.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="logits">[count, vocabulary], row after row.</param>
+    void Logits(RowBuffer rows, int start, int count, Span<float> logits);
+}

@@ -1,0 +1,22 @@
+namespace LayerSkip.Engine.Devices;
+
+/// <summary>Slots for rows in device memory: each holds one token position's hidden state on its way through the layers.</summary>
+/// <remarks>
+/// A slot keeps the hidden state of the last layer that ran, before the final norm. After a draft that is the exit state,
+/// which is how verification starts at layer E without computing anything again.
+/// </remarks>
+internal abstract class RowBuffer : IDisposable
+{
+    /// <summary>Number of slots.</summary>
+    public abstract int Capacity { get; }
+
+    /// <summary>Assigns consecutive slots to consecutive positions of a sequence, and makes room there in its cache.</summary>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="cache">The sequence's cache, of the same device.</param>
+    /// <param name="position">Position of the first slot's token.</param>
+    public abstract void Place(int start, int count, KvCache cache, int position);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}

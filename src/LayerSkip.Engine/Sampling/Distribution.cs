@@ -1,0 +1,150 @@
+using System.Runtime.Intrinsics;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Sampling;
+
+/// <summary>Turns logits into the distribution that a token is drawn from, and draws from it.</summary>
+/// <param name="options">Temperature, top-k and top-p, valid.</param>
+/// <param name="vocabularySize">Length of every distribution.</param>
+internal sealed class Distribution(SamplingOptions options, int vocabularySize)
+{
+    private readonly ulong[] _candidates = new ulong[vocabularySize];
+
+    /// <summary>Replaces logits by probabilities: temperature, top-k, top-p, softmax. Greedy gives the arg-max probability 1.</summary>
+    /// <exception cref="InvalidOperationException">Every token is banned (all logits negative infinity or NaN).</exception>
+    public void FromLogits(Span<float> logits)
+    {
+        var best = ArgMax.Of(logits);
+        if (!(logits[best] > float.NegativeInfinity))
+        {
+            throw new InvalidOperationException("no token can be chosen: every logit is negative infinity or NaN");
+        }
+
+        if (options.IsGreedy || options.TopK == 1 || float.IsPositiveInfinity(logits[best]))
+        {
+            logits.Clear();
+            logits[best] = 1;
+            return;
+        }
+
+        Softmax(logits, logits[best], 1 / options.Temperature);
+        if (options.TopK > 0 || options.TopP < 1)
+        {
+            KeepLikeliest(logits);
+        }
+    }
+
+    /// <summary>Draws a token.</summary>
+    /// <param name="weights">Not negative, not all zero; need not add up to 1.</param>
+    /// <param name="random">Uniform in [0, 1).</param>
+    public static int Draw(ReadOnlySpan<float> weights, double random)
+    {
+        var total = 0.0;
+        foreach (var weight in weights)
+        {
+            total += weight;
+        }
+
+        var target = random * total;
+        var last = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            if (weights[i] > 0)
+            {
+                last = i;
+                target -= weights[i];
+                if (target < 0)
+                {
+                    return i;
+                }
+            }
+        }
+
+        return last;
+    }
+
+    private static void Softmax(Span<float> logits, float max, float factor)
+    {
+        var i = 0;
+        var sum = 0f;
+        for (; i <= logits.Length - 8; i += 8)
+        {
+            var weight = VectorMath.Exp((Vector256.Create<float>(logits.Slice(i, 8)) - Vector256.Create(max)) * factor);
+            weight = Vector256.ConditionalSelect(Vector256.Equals(weight, weight), weight, Vector256<float>.Zero);
+            weight.CopyTo(logits[i..]);
+            sum += Vector256.Sum(weight);
+        }
+
+        for (; i < logits.Length; i++)
+        {
+            var weight = MathF.Exp((logits[i] - max) * factor);
+            logits[i] = float.IsNaN(weight) ? 0 : weight;
+            sum += logits[i];
+        }
+
+        foreach (ref var weight in logits)
+        {
+            weight /= sum;
+        }
+    }
+
+    private void KeepLikeliest(Span<float> probabilities)
+    {
+        var limit = options.TopK > 0 ? Math.Min(options.TopK, probabilities.Length) : probabilities.Length;
+
+        // A token below (1 - p) / V cannot be in the nucleus: all such tokens together hold less than 1 - p.
+        // With top-k the remaining mass is rescaled before that, so there the floor is what the k likeliest so far leave.
+        var floor = options.TopK > 0 ? 0 : (1 - options.TopP) / probabilities.Length;
+        var room = Math.Min(_candidates.Length, limit + 1024);
+        var count = 0;
+        for (var id = 0; id < probabilities.Length; id++)
+        {
+            if (probabilities[id] > floor)
+            {
+                if (count == room)
+                {
+                    count = Likeliest(limit, count);
+                    floor = Probability(_candidates[0]);
+                }
+
+                // Positive floats sort like their bits; of equals the lower id comes last, and so wins.
+                _candidates[count++] = ((ulong)BitConverter.SingleToUInt32Bits(probabilities[id]) << 32) | ~(uint)id;
+            }
+        }
+
+        var candidates = _candidates.AsSpan(0, Likeliest(limit, count));
+        var mass = options.TopK > 0 ? 0.0 : 1.0;
+        if (options.TopK > 0)
+        {
+            foreach (var candidate in candidates)
+            {
+                mass += Probability(candidate);
+            }
+        }
+
+        probabilities.Clear();
+        var kept = 0.0;
+        var first = candidates.Length;
+        while (first > 0 && kept < options.TopP * mass)
+        {
+            kept += Probability(candidates[--first]);
+        }
+
+        foreach (var candidate in candidates[first..])
+        {
+            probabilities[(int)~(uint)candidate] = (float)(Probability(candidate) / kept);
+        }
+    }
+
+    /// <summary>Sorts the candidates, moves the likeliest to the front in ascending order, and returns how many there are.</summary>
+    private int Likeliest(int limit, int count)
+    {
+        var candidates = _candidates.AsSpan(0, count);
+        candidates.Sort();
+        var kept = Math.Min(limit, count);
+        candidates[^kept..].CopyTo(candidates);
+        return kept;
+    }
+
+    private static float Probability(ulong candidate) => BitConverter.UInt32BitsToSingle((uint)(candidate >> 32));
+}

@@ -1,0 +1,14 @@
+namespace LayerSkip.Engine.Sampling;
+
+/// <summary>Changes logits before a token is chosen: penalties, bans, grammar masks.</summary>
+/// <remarks>
+/// It is applied to draft and full-model logits alike, with the whole context each time, so it must depend on its arguments alone;
+/// that keeps self-speculation exact. One processor may serve a single generation at a time.
+/// </remarks>
+public interface ILogitsProcessor
+{
+    /// <summary>Changes the logits of the token that follows <paramref name="context"/>.</summary>
+    /// <param name="context">Prompt, accepted tokens and tokens drafted so far, in order.</param>
+    /// <param name="logits">One for each id of the vocabulary; negative infinity bans a token.</param>
+    void Process(ReadOnlySpan<int> context, Span<float> logits);
+}
