@@ -25,4 +25,15 @@ public abstract class WeightTensor
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="row"/> is outside the tensor.</exception>
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
     public abstract void ReadRow(int row, Span<float> destination);
+
+    /// <summary>Throws what <see cref="ReadRow"/> documents where its arguments do not fit the tensor.</summary>
+    private protected void CheckRow(int row, ReadOnlySpan<float> destination)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
+        if (destination.Length != Columns)
+        {
+            throw new ArgumentException($"Holds {destination.Length} elements, but a row of {Name} has {Columns}.", nameof(destination));
+        }
+    }
 }

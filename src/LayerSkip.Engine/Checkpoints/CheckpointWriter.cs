@@ -1,0 +1,180 @@
+using System.Text.Json;
+
+namespace LayerSkip.Engine.Checkpoints;
+
+/// <summary>Writes a checkpoint directory that <see cref="Checkpoint.Open"/> and Hugging Face libraries read.</summary>
+public static class CheckpointWriter
+{
+    /// <summary>Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <param name="directory">The directory; created where it does not exist.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="generation">What the checkpoint says about generation.</param>
+    /// <param name="weights">Where the tensors that <paramref name="config"/> implies are copied from.</param>
+    /// <param name="dataType">How to store them.</param>
+    /// <exception cref="CheckpointException"><paramref name="weights"/> lacks a tensor.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void Write(
+        string directory, ModelConfig config, GenerationDefaults generation, WeightSource weights, TensorDataType dataType)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        WriteConfig(directory, config, generation, dataType);
+
+        var writer = new SafetensorsWriter();
+        foreach (var tensor in LlamaTensors.Of(config))
+        {
+            writer.Add(weights.GetTensor(tensor.Name, tensor.Shape), dataType);
+        }
+
+        writer.Write(Path.Combine(directory, SafetensorsWeightSource.SingleFileName));
+    }
+
+    /// <summary>Writes <c>config.json</c> and <c>generation_config.json</c>.</summary>
+    /// <param name="directory">The directory; created where it does not exist.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="generation">What the checkpoint says about generation.</param>
+    /// <param name="dataType">How its weights are stored, which <c>config.json</c> mentions.</param>
+    /// <exception cref="ArgumentException">The model type is not one that the engine runs.</exception>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public static void WriteConfig(string directory, ModelConfig config, GenerationDefaults generation, TensorDataType dataType)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(directory);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(generation);
+
+        Directory.CreateDirectory(directory);
+        WriteObject(Path.Combine(directory, ModelConfigReader.FileName), json =>
+        {
+            WriteModel(json, config, dataType);
+            WriteTokenIds(json, generation);
+        });
+        WriteObject(Path.Combine(directory, GenerationDefaultsReader.FileName), json =>
+        {
+            WriteTokenIds(json, generation);
+            WriteSampling(json, generation);
+        });
+    }
+
+    private static void WriteObject(string path, Action<Utf8JsonWriter> writeFields) => AtomicFile.Write(path, stream =>
+    {
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
+        json.WriteStartObject();
+        writeFields(json);
+        json.WriteEndObject();
+    });
+
+    private static void WriteModel(Utf8JsonWriter json, ModelConfig config, TensorDataType dataType)
+    {
+        json.WriteStartArray("architectures");
+        json.WriteStringValue(ModelConfigReader.ArchitectureOf(config.ModelType));
+        json.WriteEndArray();
+        json.WriteString("model_type", config.ModelType);
+        json.WriteNumber("vocab_size", config.VocabularySize);
+        json.WriteNumber("hidden_size", config.HiddenSize);
+        json.WriteNumber("intermediate_size", config.IntermediateSize);
+        json.WriteNumber("num_hidden_layers", config.Layers);
+        json.WriteNumber("num_attention_heads", config.AttentionHeads);
+        json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
+        json.WriteNumber("head_dim", config.HeadDimension);
+        json.WriteNumber("max_position_embeddings", config.MaxPositions);
+        json.WriteString("hidden_act", "silu");
+        json.WriteNumber("rms_norm_eps", config.RmsNormEpsilon);
+        json.WriteNumber("rope_theta", config.RopeTheta);
+        WriteRopeScaling(json, config.RopeScaling);
+        json.WriteBoolean("tie_word_embeddings", config.TiedEmbeddings);
+        json.WriteBoolean("attention_bias", config.AttentionBias);
+        json.WriteBoolean("mlp_bias", config.MlpBias);
+        if (config.ModelType == "mistral")
+        {
+            // Where the field is absent, Mistral's window is not "none".
+            json.WriteNull("sliding_window");
+        }
+
+        json.WriteString("torch_dtype", dataType switch
+        {
+            TensorDataType.F32 => "float32",
+            TensorDataType.F16 => "float16",
+            _ => "bfloat16",
+        });
+    }
+
+    private static void WriteRopeScaling(Utf8JsonWriter json, RopeScaling scaling)
+    {
+        if (scaling.Kind == RopeScalingKind.None)
+        {
+            json.WriteNull("rope_scaling");
+            return;
+        }
+
+        json.WriteStartObject("rope_scaling");
+        json.WriteString("rope_type", scaling.Kind == RopeScalingKind.Linear ? "linear" : "llama3");
+        json.WriteNumber("factor", scaling.Factor);
+        if (scaling.Kind == RopeScalingKind.Llama3)
+        {
+            json.WriteNumber("low_freq_factor", scaling.LowFrequencyFactor);
+            json.WriteNumber("high_freq_factor", scaling.HighFrequencyFactor);
+            json.WriteNumber("original_max_position_embeddings", scaling.OriginalMaxPositions);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteTokenIds(Utf8JsonWriter json, GenerationDefaults generation)
+    {
+        WriteNumber(json, "bos_token_id", generation.BeginOfSequenceId);
+        switch (generation.EndOfSequenceIds)
+        {
+            case []:
+                break;
+            case [var id]:
+                json.WriteNumber("eos_token_id", id);
+                break;
+            default:
+                json.WriteStartArray("eos_token_id");
+                foreach (var id in generation.EndOfSequenceIds)
+                {
+                    json.WriteNumberValue(id);
+                }
+
+                json.WriteEndArray();
+                break;
+        }
+
+        WriteNumber(json, "pad_token_id", generation.PadId);
+    }
+
+    private static void WriteSampling(Utf8JsonWriter json, GenerationDefaults generation)
+    {
+        if (generation.Sample is { } sample)
+        {
+            json.WriteBoolean("do_sample", sample);
+        }
+
+        WriteNumber(json, "temperature", generation.Temperature);
+        WriteNumber(json, "top_k", generation.TopK);
+        WriteNumber(json, "top_p", generation.TopP);
+        WriteNumber(json, "max_new_tokens", generation.MaxNewTokens);
+        if (generation.ExitLayer is not null || generation.NumSpeculations is not null)
+        {
+            json.WriteStartObject("layerskip");
+            WriteNumber(json, "exit_layer", generation.ExitLayer);
+            WriteNumber(json, "num_speculations", generation.NumSpeculations);
+            json.WriteEndObject();
+        }
+    }
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, int? number)
+    {
+        if (number is { } value)
+        {
+            json.WriteNumber(name, value);
+        }
+    }
+
+    private static void WriteNumber(Utf8JsonWriter json, string name, float? number)
+    {
+        if (number is { } value)
+        {
+            json.WriteNumber(name, value);
+        }
+    }
+}

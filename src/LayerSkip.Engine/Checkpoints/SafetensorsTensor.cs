@@ -1,0 +1,17 @@
+namespace LayerSkip.Engine.Checkpoints;
+
+/// <summary>A weight in a memory-mapped safetensors file.</summary>
+internal sealed class SafetensorsTensor(SafetensorsFile file, SafetensorsEntry entry, TensorDataType type) : WeightTensor
+{
+    public override string Name => entry.Name;
+
+    public override TensorDataType DataType => type;
+
+    public override IReadOnlyList<long> Shape => entry.Shape;
+
+    public override void ReadRow(int row, Span<float> destination)
+    {
+        CheckRow(row, destination);
+        file.Read(entry.Begin + ((long)row * Columns * SafetensorsDataTypes.SizeOf(type)), type, destination);
+    }
+}
