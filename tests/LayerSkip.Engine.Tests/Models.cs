@@ -1,0 +1,77 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Tests;
+
+/// <summary>Device models for tests: real checkpoints from the reference data, and random ones.</summary>
+internal static class Models
+{
+    /// <summary>A random model of the given shape.</summary>
+    public static CpuModel Random(
+        ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null)
+    {
+        using var weights = new RandomWeightSource(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
+        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose());
+    }
+
+    /// <summary>A random shape of a model, odd sizes and grouped-query attention among them.</summary>
+    public static ModelConfig RandomConfig(Random random)
+    {
+        var keyValueHeads = random.Next(1, 4);
+        return new ModelConfig
+        {
+            VocabularySize = random.Next(5, 90),
+            HiddenSize = random.Next(3, 70),
+            IntermediateSize = random.Next(3, 90),
+            Layers = random.Next(2, 6),
+            AttentionHeads = keyValueHeads * random.Next(1, 4),
+            KeyValueHeads = keyValueHeads,
+            HeadDimension = 2 * random.Next(1, 21),
+            MaxPositions = 160,
+            TiedEmbeddings = random.Next(2) == 0,
+            AttentionBias = random.Next(3) == 0,
+            MlpBias = random.Next(3) == 0,
+        };
+    }
+
+    /// <summary>The checkpoint in <c>../shared/data/{name}</c>; skips the test where it is absent.</summary>
+    public static CpuModel Shared(string name, WeightFormat format = WeightFormat.Auto, int threads = 2)
+    {
+        using var checkpoint = Checkpoint.Open(LayerSkip.Tests.SharedData.Require(name));
+        return CpuModel.Load(checkpoint.Config, checkpoint.Weights, format, threads, SimdPaths.Choose());
+    }
+
+    /// <summary>Decodes to the end.</summary>
+    public static Generation Decode(this IDeviceModel model, int[] prompt, DecodingOptions options, int[]? endOfSequence = null, IDraftController? controller = null)
+    {
+        var defaults = new GenerationDefaults { EndOfSequenceIds = endOfSequence ?? [] };
+        var generation = new Generation(model, prompt, DecodingPlan.Create(options, model.Config, defaults), controller);
+        while (generation.NextRound())
+        {
+        }
+
+        return generation;
+    }
+
+    /// <summary>Decodes to the end, and returns the output.</summary>
+    public static int[] Tokens(this IDeviceModel model, int[] prompt, DecodingOptions options, int[]? endOfSequence = null)
+    {
+        using var generation = model.Decode(prompt, options, endOfSequence);
+        return generation.Output.ToArray();
+    }
+
+    /// <summary>Greedy self-speculation.</summary>
+    public static DecodingOptions Speculative(int exitLayer, int length, int maxNewTokens) => new()
+    {
+        Mode = DecodingMode.SelfSpeculative, ExitLayer = exitLayer, NumSpeculations = length, MaxNewTokens = maxNewTokens,
+    };
+
+    /// <summary>Greedy autoregression.</summary>
+    public static DecodingOptions Autoregressive(int maxNewTokens) => new()
+    {
+        Mode = DecodingMode.Autoregressive, MaxNewTokens = maxNewTokens,
+    };
+}
