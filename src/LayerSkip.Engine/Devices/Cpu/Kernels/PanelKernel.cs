@@ -54,41 +54,45 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
 
     public override void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
-        var pairs = 16 / TLanes.Count;
-        var twoPairs = pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs;
-        var pairsPerTile = twoPairs ? 2 : 1;
-
         // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
+        var pairs = 16 / TLanes.Count;
         var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
 
         // One tile over the whole panel streams it once. Otherwise the panel is cut along k, and a slice is reused from
         // the cache; partial sums go through y, which loses nothing and keeps the order of additions.
-        var slice = tiles * pairs == pairsPerTile ? inputs : SliceBytes / TFormat.RowBytes;
+        var oneTile = tiles * pairs == PairsPerTile(rows, pairs);
+        var slice = oneTile ? inputs : SliceBytes / TFormat.RowBytes;
         for (var k = 0; k < inputs; k += slice)
         {
             var count = Math.Min(slice, inputs - k);
-            var sliceStart = panel + ((nint)k * TFormat.RowBytes);
+            var w = panel + ((nint)k * TFormat.RowBytes);
             var resume = accumulate || k > 0;
             for (int tile = 0, row = 0; tile < tiles; tile++)
             {
                 var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
-                for (var pair = 0; pair < pairs; pair += pairsPerTile)
-                {
-                    var column = pair * TLanes.Count;
-                    var w = sliceStart + (column * sizeof(float));
-                    var xTile = x + (row * xStride) + k;
-                    var yTile = y + (row * yStride) + column;
-                    if (twoPairs)
-                    {
-                        PanelTiles<TLanes, TVector, TFormat>.TwoPairs(rowsOfTile, w, count, xTile, xStride, yTile, yStride, resume);
-                    }
-                    else
-                    {
-                        PanelTiles<TLanes, TVector, TFormat>.OnePair(rowsOfTile, w, count, xTile, xStride, yTile, yStride, resume);
-                    }
-                }
-
+                MultiplyTile(w, count, rowsOfTile, x + (row * xStride) + k, xStride, y + (row * yStride), yStride, resume);
                 row += rowsOfTile;
+            }
+        }
+    }
+
+    private static int PairsPerTile(int rows, int pairs) =>
+        pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs ? 2 : 1;
+
+    private static void MultiplyTile(byte* w, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var pairs = 16 / TLanes.Count;
+        var pairsPerTile = PairsPerTile(rows, pairs);
+        for (var pair = 0; pair < pairs; pair += pairsPerTile)
+        {
+            var column = pair * TLanes.Count;
+            if (pairsPerTile == 2)
+            {
+                PanelTiles<TLanes, TVector, TFormat>.TwoPairs(rows, w + (column * sizeof(float)), inputs, x, xStride, y + column, yStride, accumulate);
+            }
+            else
+            {
+                PanelTiles<TLanes, TVector, TFormat>.OnePair(rows, w + (column * sizeof(float)), inputs, x, xStride, y + column, yStride, accumulate);
             }
         }
     }

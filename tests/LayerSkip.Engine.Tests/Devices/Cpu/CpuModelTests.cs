@@ -1,0 +1,225 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Devices.Cpu;
+
+/// <summary>The transformer against a naive one, and invariant I1: a row's result depends on that row and its cache alone.</summary>
+public class CpuModelTests
+{
+    [Fact]
+    public void Logits_equal_the_naive_transformer()
+    {
+        var random = new Random(11);
+        for (var round = 0; round < 15; round++)
+        {
+            var config = Models.RandomConfig(random) with
+            {
+                RopeScaling = (round % 3) switch
+                {
+                    1 => new(RopeScalingKind.Linear, 2),
+                    2 => new(RopeScalingKind.Llama3, 8, 1, 4, 32),
+                    _ => new(RopeScalingKind.None),
+                },
+            };
+            using var weights = new RandomWeightSource(config, (ulong)round, TensorDataType.F32);
+            var tokens = Tokens(random, config, random.Next(1, 50));
+            var expected = NaiveTransformer.Logits(config, weights, tokens, config.Layers);
+
+            using var model = Models.Random(config, (ulong)round);
+            var logits = Prefill(model, tokens, tokens.Length);
+            for (var i = 0; i < expected.Length; i++)
+            {
+                Assert.Equal(expected[i], logits[i], 2e-4 * Math.Max(1, expected.Max(Math.Abs)));
+            }
+        }
+    }
+
+    [Fact]
+    public void Logits_are_the_same_bits_for_any_rows_per_pass_threads_path_and_format()
+    {
+        var random = new Random(12);
+        for (var round = 0; round < 6; round++)
+        {
+            var config = Models.RandomConfig(random);
+            var tokens = Tokens(random, config, 40);
+            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16])
+            {
+                float[]? reference = null;
+                foreach (var path in Enum.GetValues<SimdPath>())
+                {
+                    foreach (var threads in (int[])[1, 2])
+                    {
+                        using var model = Models.Random(config, (ulong)round, format, threads, path);
+                        reference ??= Prefill(model, tokens, 1);
+                        for (var chunk = 1; chunk <= 16; chunk++)
+                        {
+                            Assert.Equal(reference, Prefill(model, tokens, chunk));
+                        }
+
+                        Assert.Equal(reference, Prefill(model, tokens, 40));
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Rows_of_several_sequences_in_one_pass_do_not_touch_each_other()
+    {
+        var random = new Random(13);
+        for (var round = 0; round < 5; round++)
+        {
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(config, (ulong)round, threads: 2);
+            var sequences = Enumerable.Range(0, 4).Select(_ => Tokens(random, config, random.Next(2, 40))).ToArray();
+            var alone = sequences.Select(tokens => Prefill(model, tokens, tokens.Length)).ToArray();
+
+            // All prompts but their last tokens by themselves, then the four last tokens in one pass.
+            var caches = sequences.Select(_ => model.CreateCache()).ToArray();
+            using var rows = model.CreateRows(64);
+            for (var i = 0; i < sequences.Length; i++)
+            {
+                var prefix = sequences[i][..^1];
+                rows.Place(0, prefix.Length, caches[i], 0);
+                model.Embed(rows, 0, prefix);
+                model.RunLayers(rows, 0, prefix.Length, 0, config.Layers);
+            }
+
+            for (var i = 0; i < sequences.Length; i++)
+            {
+                rows.Place(i, 1, caches[i], sequences[i].Length - 1);
+            }
+
+            model.Embed(rows, 0, sequences.Select(static tokens => tokens[^1]).ToArray());
+            model.RunLayers(rows, 0, sequences.Length, 0, config.Layers);
+            var logits = new float[sequences.Length * config.VocabularySize];
+            model.Logits(rows, 0, sequences.Length, logits);
+            for (var i = 0; i < sequences.Length; i++)
+            {
+                Assert.Equal(alone[i], logits.AsSpan(i * config.VocabularySize, config.VocabularySize).ToArray());
+                caches[i].Dispose();
+            }
+        }
+    }
+
+    [Fact]
+    public void Exit_states_carry_on_to_the_full_model()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        var tokens = Tokens(new Random(14), config, 12);
+        var full = Prefill(model, tokens, 12);
+        for (var exit = 1; exit < config.Layers; exit++)
+        {
+            using var cache = model.CreateCache();
+            using var rows = model.CreateRows(12);
+            rows.Place(0, 12, cache, 0);
+            model.Embed(rows, 0, tokens);
+            model.RunLayers(rows, 0, 12, 0, exit);
+            var early = new int[12];
+            model.ArgMax(rows, 0, early);
+            model.RunLayers(rows, 0, 12, exit, config.Layers);
+            var logits = new float[config.VocabularySize];
+            model.Logits(rows, 11, 1, logits);
+            Assert.Equal(full, logits);
+        }
+    }
+
+    [Fact]
+    public void ArgMax_is_the_greatest_logit_whatever_the_chunks()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 3001 };
+        using var model = Models.Random(config, threads: 2);
+        var tokens = Tokens(new Random(15), config, 9);
+        using var cache = model.CreateCache();
+        using var rows = model.CreateRows(9);
+        rows.Place(0, 9, cache, 0);
+        model.Embed(rows, 0, tokens);
+        model.RunLayers(rows, 0, 9, 0, 2);
+        var best = new int[9];
+        model.ArgMax(rows, 0, best);
+        var logits = new float[9 * 3001];
+        model.Logits(rows, 0, 9, logits);
+        for (var row = 0; row < 9; row++)
+        {
+            var values = logits.AsSpan(row * 3001, 3001);
+            Assert.Equal(values.IndexOf(values.ToArray().Max()), best[row]);
+        }
+    }
+
+    [Fact]
+    public void Cache_memory_follows_need_and_is_returned()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        Assert.Equal(0, model.KvBytes);
+        var cache = model.CreateCache();
+        Assert.Equal(0, cache.Bytes);
+
+        cache.Reserve(1);
+        Assert.Equal(32, cache.Capacity);
+        // Keys of 10 floats, values padded to 16, for 32 positions, 2 heads and 4 layers.
+        Assert.Equal(32 * (10 + 16) * 2 * 4 * sizeof(float), cache.Bytes);
+        cache.Reserve(33);
+        Assert.Equal(64, cache.Capacity);
+        Assert.Equal(cache.Bytes, model.KvBytes);
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Reserve(129));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.Length = 65);
+        cache.Length = 64;
+        cache.Length = 3;
+        Assert.Equal(64, cache.Capacity);
+
+        cache.Dispose();
+        cache.Dispose();
+        Assert.Equal(0, model.KvBytes);
+        Assert.Throws<ObjectDisposedException>(() => cache.Reserve(1));
+    }
+
+    [Fact]
+    public void Steps_refuse_what_does_not_fit()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var other = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var rows = model.CreateRows(4);
+        using var cache = model.CreateCache();
+        Assert.Throws<ArgumentOutOfRangeException>(() => rows.Place(0, 5, cache, 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => rows.Place(0, 1, cache, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => rows.Place(0, 1, cache, 128));
+        Assert.Throws<ArgumentException>(() => rows.Place(0, 1, other.CreateCache(), 0));
+        rows.Place(0, 4, cache, 0);
+        Assert.Throws<ArgumentException>(() => other.Embed(rows, 0, [1]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.Embed(rows, 0, [97]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.RunLayers(rows, 0, 4, 0, 5));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.RunLayers(rows, 2, 3, 0, 1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.Logits(rows, 0, 1, new float[96]));
+
+        model.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => model.Embed(rows, 0, [1]));
+        Assert.Throws<ObjectDisposedException>(model.CreateCache);
+    }
+
+    /// <summary>Logits after the last token, the prompt running in passes of <paramref name="chunk"/> rows.</summary>
+    private static float[] Prefill(CpuModel model, int[] tokens, int chunk)
+    {
+        using var cache = model.CreateCache();
+        using var rows = model.CreateRows(chunk);
+        var last = 0;
+        for (var start = 0; start < tokens.Length; start += chunk)
+        {
+            var piece = tokens.AsSpan(start, Math.Min(chunk, tokens.Length - start));
+            rows.Place(0, piece.Length, cache, start);
+            model.Embed(rows, 0, piece);
+            model.RunLayers(rows, 0, piece.Length, 0, model.Config.Layers);
+            last = piece.Length - 1;
+        }
+
+        var logits = new float[model.Config.VocabularySize];
+        model.Logits(rows, last, 1, logits);
+        return logits;
+    }
+
+    private static int[] Tokens(Random random, ModelConfig config, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];
+}

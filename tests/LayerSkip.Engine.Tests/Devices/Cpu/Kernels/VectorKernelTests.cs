@@ -1,0 +1,207 @@
+using System.Runtime.Intrinsics;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Tests.Devices.Cpu.Kernels;
+
+/// <summary>The kernels between the matrix products, against double-precision references.</summary>
+public unsafe class VectorKernelTests
+{
+    [Fact]
+    public void Exp_is_accurate_over_its_whole_range()
+    {
+        for (var x = -87.3f; x < 88.7f; x += 0.0137f)
+        {
+            var expected = Math.Exp(x);
+            Assert.InRange(VectorMath.Exp(Vector256.Create(x))[3], expected * (1 - 2.5e-7), expected * (1 + 2.5e-7));
+        }
+
+        Assert.Equal(1, VectorMath.Exp(Vector256<float>.Zero)[0]);
+        Assert.Equal(0, VectorMath.Exp(Vector256.Create(float.NegativeInfinity))[0]);
+        Assert.Equal(0, VectorMath.Exp(Vector256.Create(-1000f))[0]);
+        Assert.Equal(float.PositiveInfinity, VectorMath.Exp(Vector256.Create(1000f))[0]);
+    }
+
+    [Fact]
+    public void RmsNorm_equals_its_formula()
+    {
+        var random = new Random(1);
+        for (var length = 1; length < 100; length++)
+        {
+            var (x, weight, y) = (Values(random, length), Values(random, length), new float[length]);
+            RmsNorm.Apply(x, weight, y, 1e-5f);
+            var scale = 1 / Math.Sqrt((x.Sum(static v => (double)v * v) / length) + 1e-5);
+            for (var i = 0; i < length; i++)
+            {
+                Assert.Equal(x[i] * scale * weight[i], y[i], 1e-5);
+            }
+        }
+
+        Assert.Throws<ArgumentException>(() => RmsNorm.Apply(new float[3], new float[4], new float[3], 1e-5f));
+    }
+
+    [Fact]
+    public void GatedSilu_equals_its_formula()
+    {
+        var random = new Random(2);
+        var (gate, up) = (Values(random, 64, 20), Values(random, 64));
+        var expected = gate.Zip(up, static (g, u) => g / (1 + Math.Exp(-g)) * u).ToArray();
+        GatedSilu.Apply(gate, up);
+        for (var i = 0; i < gate.Length; i++)
+        {
+            Assert.Equal(expected[i], gate[i], 1e-5);
+        }
+
+        // Far out the sigmoid saturates without overflowing.
+        float[] extremes = [-200, 200, 0, float.NegativeInfinity, 1, 1, 1, 1];
+        GatedSilu.Apply(extremes, [1, 1, 1, 0, 1, 1, 1, 1]);
+        Assert.Equal([0f, 200f, 0f], extremes[..3]);
+        Assert.Throws<ArgumentException>(() => GatedSilu.Apply(new float[7], new float[7]));
+    }
+
+    [Fact]
+    public void Attention_equals_softmax_of_scaled_dot_products()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 40; round++)
+        {
+            var (size, positions) = (2 * random.Next(1, 40), random.Next(1, 100));
+            var padded = (size + 7) / 8 * 8;
+            var blocks = (positions + Attention.BlockPositions - 1) / Attention.BlockPositions;
+            var (query, keys, values) = (Values(random, size, 3), Values(random, size * positions), Values(random, size * positions));
+            using var keyMemory = new NativeBuffer(blocks * size * Attention.BlockPositions * sizeof(float));
+            using var valueMemory = new NativeBuffer(blocks * padded * Attention.BlockPositions * sizeof(float));
+            using var scores = new NativeBuffer(blocks * Attention.BlockPositions * sizeof(float));
+            using var output = new NativeBuffer(padded * sizeof(float));
+            for (var p = 0; p < positions; p++)
+            {
+                var (block, slot) = Math.DivRem(p, Attention.BlockPositions);
+                for (var d = 0; d < size; d++)
+                {
+                    keyMemory.Floats[(((block * size) + d) * Attention.BlockPositions) + slot] = keys[(p * size) + d];
+                    valueMemory.Floats[(p * padded) + d] = values[(p * size) + d];
+                }
+            }
+
+            var scale = 1 / MathF.Sqrt(size);
+            fixed (float* q = query)
+            {
+                for (var block = 0; block < blocks; block++)
+                {
+                    Attention.Scores(q, keyMemory.Floats + (block * size * Attention.BlockPositions), size, scale, scores.Floats + (block * Attention.BlockPositions));
+                }
+            }
+
+            var sum = Attention.Exponentiate(scores.Floats, positions);
+            for (int block = 0, p = 0; p < positions; block++, p += Attention.BlockPositions)
+            {
+                Attention.Accumulate(scores.Floats + p, Math.Min(Attention.BlockPositions, positions - p), valueMemory.Floats + (p * padded), padded, output.Floats);
+            }
+
+            var expected = NaiveAttention(query, keys, values, size, positions);
+            for (var d = 0; d < size; d++)
+            {
+                Assert.Equal(expected[d], output.Floats[d] / sum, 1e-5);
+            }
+        }
+    }
+
+    [Fact]
+    public void Rope_turns_each_pair_by_its_angle()
+    {
+        var config = Config(RopeScalingKind.None, 1);
+        var frequencies = Rope.Frequencies(config);
+        for (var i = 0; i < frequencies.Length; i++)
+        {
+            Assert.Equal(Math.Pow(config.RopeTheta, -2.0 * i / config.HeadDimension), frequencies[i], 1e-6);
+        }
+
+        var random = new Random(4);
+        var head = Values(random, 8);
+        var turned = head.ToArray();
+        var (cosines, sines) = (new float[4], new float[4]);
+        Rope.Angles(5, frequencies, cosines, sines);
+        Rope.Rotate(turned, cosines, sines);
+        for (var i = 0; i < 4; i++)
+        {
+            var angle = 5 * frequencies[i];
+            Assert.Equal((head[i] * Math.Cos(angle)) - (head[i + 4] * Math.Sin(angle)), turned[i], 1e-5);
+            Assert.Equal((head[i + 4] * Math.Cos(angle)) + (head[i] * Math.Sin(angle)), turned[i + 4], 1e-5);
+        }
+    }
+
+    [Fact]
+    public void Rope_scaling_follows_the_checkpoint()
+    {
+        var plain = Rope.Frequencies(Config(RopeScalingKind.None, 1));
+        var linear = Rope.Frequencies(Config(RopeScalingKind.Linear, 4));
+        Assert.Equal(plain.Select(static f => f / 4), linear, static (a, b) => Math.Abs(a - b) < 1e-9);
+
+        // Llama 3.2: theta 500000, head dimension 64, factor 32, original context 8192. The expected values are those of
+        // the published rule: short waves kept, long ones divided by the factor, a ramp between.
+        var config = Config(RopeScalingKind.Llama3, 32) with { RopeTheta = 500000, HeadDimension = 64 };
+        var unscaled = Rope.Frequencies(config with { RopeScaling = new(RopeScalingKind.None) });
+        var scaled = Rope.Frequencies(config);
+        for (var i = 0; i < scaled.Length; i++)
+        {
+            var turns = 8192 * unscaled[i] / (2 * Math.PI);
+            var smooth = Math.Clamp((turns - 1) / 3, 0, 1);
+            Assert.Equal(unscaled[i] * (((1 - smooth) / 32) + smooth), scaled[i], 1e-6 * unscaled[i]);
+        }
+
+        Assert.Equal(unscaled[0], scaled[0]);
+        Assert.Equal(unscaled[^1] / 32, scaled[^1], 1e-12f);
+    }
+
+    [Fact]
+    public void ArgMax_takes_the_first_of_equals_and_ignores_nan()
+    {
+        var random = new Random(5);
+        for (var length = 1; length < 60; length++)
+        {
+            var values = Values(random, length);
+            Assert.Equal(Array.IndexOf(values, values.Max()), ArgMax.Of(values));
+            values[random.Next(length)] = 5;
+            values[random.Next(length)] = 5;
+            Assert.Equal(Array.IndexOf(values, 5f), ArgMax.Of(values));
+        }
+
+        Assert.Equal(2, ArgMax.Of([float.NaN, -3, 1, float.NaN]));
+        Assert.Equal(0, ArgMax.Of([float.NaN, float.NaN]));
+        Assert.Throws<ArgumentException>(() => ArgMax.Of([]));
+    }
+
+    private static ModelConfig Config(RopeScalingKind kind, float factor) => LayerSkip.Tests.TinyCheckpoint.DefaultConfig with
+    {
+        HeadDimension = 8, RopeScaling = new(kind, factor, 1, 4, 8192),
+    };
+
+    private static double[] NaiveAttention(float[] query, float[] keys, float[] values, int size, int positions)
+    {
+        var weights = new double[positions];
+        for (var p = 0; p < positions; p++)
+        {
+            for (var d = 0; d < size; d++)
+            {
+                weights[p] += query[d] * (double)keys[(p * size) + d];
+            }
+
+            weights[p] = Math.Exp(weights[p] / Math.Sqrt(size));
+        }
+
+        var result = new double[size];
+        for (var p = 0; p < positions; p++)
+        {
+            for (var d = 0; d < size; d++)
+            {
+                result[d] += weights[p] / weights.Sum() * values[(p * size) + d];
+            }
+        }
+
+        return result;
+    }
+
+    private static float[] Values(Random random, int length, float range = 1) =>
+        [.. Enumerable.Range(0, length).Select(_ => ((random.NextSingle() * 2) - 1) * range)];
+}
