@@ -1,0 +1,157 @@
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Decoding;
+
+/// <summary>Steady state allocates nothing (I6); failure leaves the engine usable (I7).</summary>
+public class GenerationTests
+{
+    [Theory]
+    [InlineData(DecodingMode.Autoregressive, 0f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0f)]
+    [InlineData(DecodingMode.EarlyExit, 0f)]
+    [InlineData(DecodingMode.Autoregressive, 0.8f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0.8f)]
+    public void Decoding_allocates_nothing_once_warm(DecodingMode mode, float temperature)
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 640 };
+        using var model = Models.Random(config, threads: 2);
+        var options = new DecodingOptions
+        {
+            Mode = mode,
+            ExitLayer = 2,
+            NumSpeculations = 4,
+            MaxNewTokens = 600,
+            Sampling = new() { Temperature = temperature, TopK = 20, TopP = 0.9f, Seed = 4 },
+        };
+        var plan = DecodingPlan.Create(options, config, new());
+        using (var first = model.Decode([1, 2, 3], options))
+        {
+            // The model's scratch memory has now grown to what this context needs.
+        }
+
+        using var generation = new Generation(model, [1, 2, 3], plan);
+
+        // The cache grows by one native block, held by one small managed object, every 32 positions: that is not per token.
+        generation.Cache.Reserve(640);
+        while (generation.Output.Length < 200)
+        {
+            generation.NextRound();
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        while (generation.Output.Length < 400)
+        {
+            generation.NextRound();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Cancellation_leaves_the_generation_where_the_round_began()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        var expected = model.Tokens([1, 2, 3], Models.Autoregressive(30));
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(Models.Speculative(2, 4, 30), config, new()));
+        while (generation.FinishReason == FinishReason.None)
+        {
+            var before = generation.Output.Length;
+            Assert.ThrowsAny<OperationCanceledException>(() => generation.NextRound(new CancellationToken(canceled: true)));
+            Assert.Equal(before, generation.Output.Length);
+            generation.NextRound();
+        }
+
+        Assert.Equal(expected, generation.Output.ToArray());
+    }
+
+    [Fact]
+    public void A_logits_processor_that_throws_loses_nothing()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        var processor = new Fragile();
+        var options = Models.Speculative(2, 4, 30) with { LogitsProcessors = [processor] };
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
+        var failures = 0;
+        while (generation.FinishReason == FinishReason.None)
+        {
+            try
+            {
+                generation.NextRound();
+            }
+            catch (FormatException)
+            {
+                failures++;
+            }
+        }
+
+        Assert.True(failures > 5);
+        Assert.Equal(model.Tokens([1, 2, 3], Models.Autoregressive(30)), generation.Output.ToArray());
+    }
+
+    [Fact]
+    public void Processors_see_the_whole_context_and_rule_draft_and_full_model_alike()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 9);
+        var expected = model.Tokens([4, 5, 6], Models.Autoregressive(40) with { LogitsProcessors = [new NoRepeats()] });
+        Assert.Equal(expected.Length, expected.Distinct().Count());
+        for (var d = 1; d <= 6; d++)
+        {
+            using var speculative = model.Decode([4, 5, 6], Models.Speculative(2, d, 40) with { LogitsProcessors = [new NoRepeats()] });
+            Assert.Equal(expected, speculative.Output.ToArray());
+        }
+    }
+
+    [Fact]
+    public void Disposal_returns_the_cache_and_ends_the_generation()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        var generation = new Generation(model, [1], DecodingPlan.Create(new(), model.Config, new()));
+        generation.NextRound();
+        Assert.True(model.KvBytes > 0);
+        generation.Dispose();
+        Assert.Equal(0, model.KvBytes);
+        Assert.Throws<ObjectDisposedException>(() => generation.NextRound());
+    }
+
+    [Fact]
+    public void Generations_on_several_threads_keep_to_themselves()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, threads: 2);
+        var expected = Enumerable.Range(0, 8).Select(i => model.Tokens([i, i + 1], Models.Autoregressive(60))).ToArray();
+        var actual = new int[8][];
+        Parallel.For(0, 8, i => actual[i] = model.Tokens([i, i + 1], Models.Speculative(1 + (i % 3), 1 + i, 60)));
+        Assert.Equal(expected, actual);
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    private sealed class Fragile : ILogitsProcessor
+    {
+        private int _calls;
+
+        public void Process(ReadOnlySpan<int> context, Span<float> logits)
+        {
+            if (++_calls % 7 == 0)
+            {
+                throw new FormatException("every seventh");
+            }
+        }
+    }
+
+    private sealed class NoRepeats : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> context, Span<float> logits)
+        {
+            foreach (var token in context)
+            {
+                logits[token] = float.NegativeInfinity;
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Decoding;
+
+/// <summary>Greedy self-speculation gives the tokens, and the cache, of greedy full depth.</summary>
+public class SelfSpeculativeTests
+{
+    [Fact]
+    public void Output_equals_autoregressive_for_every_exit_layer_and_length()
+    {
+        var random = new Random(21);
+        for (var round = 0; round < 12; round++)
+        {
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(config, (ulong)round, round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16, threads: 1 + (round % 2));
+            var prompt = Tokens(random, config, random.Next(1, 30));
+            var maxNewTokens = random.Next(1, 60);
+            int[] endOfSequence = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
+            using var expected = model.Decode(prompt, Models.Autoregressive(maxNewTokens), endOfSequence);
+            for (var exitLayer = 1; exitLayer < config.Layers; exitLayer++)
+            {
+                for (var d = 1; d <= 8; d++)
+                {
+                    using var actual = model.Decode(prompt, Models.Speculative(exitLayer, d, maxNewTokens), endOfSequence);
+                    Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+                    Assert.Equal(expected.FinishReason, actual.FinishReason);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Cache_after_every_round_equals_that_of_a_fresh_pass()
+    {
+        var random = new Random(22);
+        for (var round = 0; round < 6; round++)
+        {
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(config, (ulong)round, threads: 2);
+            var prompt = Tokens(random, config, random.Next(1, 20));
+            var plan = Plan(config, Models.Speculative(random.Next(1, config.Layers), random.Next(1, 9), 40));
+            using var generation = new Generation(model, prompt, plan);
+            while (generation.NextRound())
+            {
+                var length = generation.Cache.Length;
+                Assert.Equal(prompt.Length + generation.Output.Length - 1, length);
+
+                int[] tokens = [.. prompt, .. generation.Output];
+                using var fresh = model.CreateCache();
+                using var rows = model.CreateRows(length);
+                rows.Place(0, length, fresh, 0);
+                model.Embed(rows, 0, tokens.AsSpan(0, length));
+                model.RunLayers(rows, 0, length, 0, config.Layers);
+                Assert.Equal(Entries(config, (CpuKvCache)fresh, length), Entries(config, (CpuKvCache)generation.Cache, length));
+            }
+        }
+    }
+
+    [Fact]
+    public void Exit_layer_and_length_may_change_between_rounds()
+    {
+        var random = new Random(23);
+        for (var round = 0; round < 8; round++)
+        {
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(config, (ulong)round);
+            var prompt = Tokens(random, config, 5);
+            var expected = model.Tokens(prompt, Models.Autoregressive(50));
+            using var actual = model.Decode(prompt, Models.Speculative(1, 1, 50), controller: new RandomDraft(config.Layers, new Random(round)));
+            Assert.Equal(expected, actual.Output.ToArray());
+        }
+    }
+
+    [Fact]
+    public void Prompts_longer_than_a_prefill_pass_decode_alike()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 700 };
+        using var model = Models.Random(config, threads: 2);
+        foreach (var length in (int[])[Generation.PrefillRows - 1, Generation.PrefillRows, Generation.PrefillRows + 1, (2 * Generation.PrefillRows) + 77])
+        {
+            var prompt = Tokens(new Random(length), config, length);
+            var expected = model.Tokens(prompt, Models.Autoregressive(20));
+            Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(2, 5, 20)));
+
+            // And as if the prompt had come token by token.
+            using var stepwise = model.CreateCache();
+            using var rows = model.CreateRows(1);
+            var next = new int[1];
+            for (var i = 0; i < length; i++)
+            {
+                rows.Place(0, 1, stepwise, i);
+                model.Embed(rows, 0, prompt.AsSpan(i, 1));
+                model.RunLayers(rows, 0, 1, 0, config.Layers);
+            }
+
+            model.ArgMax(rows, 0, next);
+            Assert.Equal(expected[0], next[0]);
+        }
+    }
+
+    [Fact]
+    public void Generation_ends_at_the_context()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        foreach (var length in (int[])[1, 100, 126, 127])
+        {
+            var prompt = Tokens(new Random(length), config, length);
+            using var plain = model.Decode(prompt, new DecodingOptions());
+            using var speculative = model.Decode(prompt, Models.Speculative(1, 8, int.MaxValue));
+            Assert.Equal(128 - length, plain.Output.Length);
+            Assert.Equal(FinishReason.ContextEnd, plain.FinishReason);
+            Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            Assert.Equal(FinishReason.ContextEnd, speculative.FinishReason);
+        }
+    }
+
+    [Fact]
+    public void A_stop_inside_a_draft_ends_at_its_earliest_position()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 5);
+        var free = model.Tokens([1, 2, 3], Models.Autoregressive(40));
+
+        // Stop at each token that a free run produces, with a second id that comes later: the earliest counts.
+        for (var at = 0; at < 20; at++)
+        {
+            int[] stops = [free[^1], free[at]];
+            var expected = free[..(Array.FindIndex(free, stops.Contains) + 1)];
+            for (var d = 1; d <= 8; d++)
+            {
+                using var generation = model.Decode([1, 2, 3], Models.Speculative(2, d, 40), stops);
+                Assert.Equal(expected, generation.Output.ToArray());
+                Assert.Equal(FinishReason.Stop, generation.FinishReason);
+                Assert.False(generation.NextRound());
+            }
+        }
+    }
+
+    [Fact]
+    public void Own_stop_ids_come_beside_the_checkpoints_and_theirs_may_be_ignored()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 5);
+        var free = model.Tokens([1, 2, 3], Models.Autoregressive(40));
+        var end = Array.IndexOf(free, free[7]);
+        Assert.Equal(free[..(end + 1)], model.Tokens([1, 2, 3], Models.Autoregressive(40) with { StopTokenIds = [free[7]] }));
+        Assert.Equal(free, model.Tokens([1, 2, 3], Models.Autoregressive(40) with { IgnoreEndOfSequence = true }, [free[7]]));
+    }
+
+    [Fact]
+    public void Statistics_keep_their_identities()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 3);
+        using var generation = model.Decode([1, 2], Models.Speculative(2, 4, 50));
+        var statistics = generation.Statistics;
+        Assert.Equal(50, statistics.Tokens);
+        Assert.Equal(statistics.Tokens, statistics.Rounds + statistics.Accepted);
+        Assert.Equal((statistics.Rounds * config.Layers) + (statistics.Drafted * 2), statistics.LayerPasses);
+        Assert.Equal((double)statistics.Accepted / statistics.Drafted, statistics.AcceptanceRate);
+        Assert.Equal(2, statistics.MeanExitLayer);
+        Assert.Equal(generation.Cache.Bytes, statistics.KvBytes);
+        Assert.True(statistics.DraftTime + statistics.VerifyTime <= statistics.TotalTime + TimeSpan.FromTicks(100));
+
+        using var plain = model.Decode([1, 2], Models.Autoregressive(50));
+        Assert.Equal((50, 0, 0.0), (plain.Statistics.Rounds, plain.Statistics.Drafted, plain.Statistics.AcceptanceRate));
+        Assert.Equal(50 * config.Layers, plain.Statistics.LayerPasses);
+    }
+
+    [Fact]
+    public void Bad_requests_name_what_is_wrong()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        void Fails<T>(string message, DecodingOptions? options = null, params int[] prompt)
+            where T : ArgumentException
+        {
+            var error = Assert.Throws<T>(() => model.Decode(prompt, options ?? new()));
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        }
+
+        Fails<ArgumentException>("empty");
+        Fails<ArgumentException>("128", null, new int[128]);
+        Fails<ArgumentOutOfRangeException>("0..96", null, 97);
+        Fails<ArgumentOutOfRangeException>("0..96", null, -1);
+        Fails<ArgumentOutOfRangeException>("1..3", new() { ExitLayer = 4 }, 1);
+        Fails<ArgumentOutOfRangeException>("1..3", new() { ExitLayer = 0 }, 1);
+        Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 65 }, 1);
+        Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 0 }, 1);
+        Fails<ArgumentOutOfRangeException>("MaxNewTokens", new() { MaxNewTokens = 0 }, 1);
+        Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.SelfSpeculative }, 1);
+        Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.EarlyExit }, 1);
+        Fails<ArgumentOutOfRangeException>("Mode", new() { Mode = (DecodingMode)9 }, 1);
+        Fails<ArgumentOutOfRangeException>("StopTokenIds", new() { StopTokenIds = [97] }, 1);
+        Fails<ArgumentOutOfRangeException>("Temperature", new() { Sampling = new() { Temperature = -1 } }, 1);
+        Fails<ArgumentOutOfRangeException>("Temperature", new() { Sampling = new() { Temperature = float.NaN } }, 1);
+        Fails<ArgumentOutOfRangeException>("TopP", new() { Sampling = new() { TopP = 0 } }, 1);
+        Fails<ArgumentOutOfRangeException>("TopK", new() { Sampling = new() { TopK = -1 } }, 1);
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    [Fact]
+    public void Checkpoint_defaults_fill_what_a_request_leaves_open()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        var declared = new GenerationDefaults { ExitLayer = 3, NumSpeculations = 6 };
+        DecodingPlan With(DecodingOptions options, GenerationDefaults defaults) => DecodingPlan.Create(options, config, defaults);
+
+        var own = With(new(), declared);
+        Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 4), (own.Mode, own.ExitLayer, own.NumSpeculations, own.Depth));
+        var asked = With(new() { ExitLayer = 1, NumSpeculations = 2 }, declared);
+        Assert.Equal((DecodingMode.SelfSpeculative, 1, 2), (asked.Mode, asked.ExitLayer, asked.NumSpeculations));
+        var silent = With(new(), new());
+        Assert.Equal((DecodingMode.Autoregressive, 4, 0), (silent.Mode, silent.ExitLayer, silent.NumSpeculations));
+        var exitOnly = With(new() { ExitLayer = 2 }, new());
+        Assert.Equal((DecodingMode.SelfSpeculative, 2), (exitOnly.Mode, exitOnly.ExitLayer));
+        var early = With(new() { Mode = DecodingMode.EarlyExit }, declared);
+        Assert.Equal((3, 0, 3), (early.ExitLayer, early.NumSpeculations, early.Depth));
+    }
+
+    private static DecodingPlan Plan(ModelConfig config, DecodingOptions options) => DecodingPlan.Create(options, config, new());
+
+    private static int[] Tokens(Random random, ModelConfig config, int count) =>
+        [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];
+
+    /// <summary>Every key and value of the first <paramref name="length"/> positions.</summary>
+    private static unsafe List<float> Entries(ModelConfig config, CpuKvCache cache, int length)
+    {
+        var entries = new List<float>();
+        for (var layer = 0; layer < config.Layers; layer++)
+        {
+            for (var head = 0; head < config.KeyValueHeads; head++)
+            {
+                for (var position = 0; position < length; position++)
+                {
+                    var (block, slot) = Math.DivRem(position, 32);
+                    for (var d = 0; d < config.HeadDimension; d++)
+                    {
+                        entries.Add(cache.Keys(block, layer, head)[(d * 32) + slot]);
+                        entries.Add(cache.Values(block, layer, head)[(slot * cache.PaddedDimension) + d]);
+                    }
+                }
+            }
+        }
+
+        return entries;
+    }
+
+    private sealed class RandomDraft(int layers, Random random) : IDraftController
+    {
+        public DraftPlan Next(in DraftResult last) => new(random.Next(1, layers), random.Next(0, 9));
+    }
+}

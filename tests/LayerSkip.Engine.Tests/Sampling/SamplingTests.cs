@@ -1,0 +1,182 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Sampling;
+
+/// <summary>Distributions are as asked, and speculative sampling draws from exactly the full model's (invariant I4).</summary>
+public class SamplingTests
+{
+    private static readonly ModelConfig s_config = TinyCheckpoint.DefaultConfig with { VocabularySize = 6 };
+
+    [Theory]
+    [InlineData(DecodingMode.Autoregressive, 1, 1f, 0, 1f)]
+    [InlineData(DecodingMode.SelfSpeculative, 1, 1f, 0, 1f)]
+    [InlineData(DecodingMode.SelfSpeculative, 2, 0.7f, 4, 1f)]
+    [InlineData(DecodingMode.SelfSpeculative, 3, 1.3f, 0, 0.8f)]
+    [InlineData(DecodingMode.SelfSpeculative, 2, 1.1f, 5, 0.9f)]
+    public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, float temperature, int topK, float topP)
+    {
+        const int Samples = 20_000;
+        using var model = Models.Random(s_config, seed: 8);
+        var expected = ExactPairs(model, [1, 2, 3], new() { Temperature = temperature, TopK = topK, TopP = topP });
+
+        var counts = new int[36];
+        for (var i = 0; i < Samples; i++)
+        {
+            var options = new DecodingOptions
+            {
+                Mode = mode,
+                ExitLayer = exitLayer,
+                NumSpeculations = 3,
+                MaxNewTokens = 3,
+                Sampling = new() { Temperature = temperature, TopK = topK, TopP = topP, Seed = (ulong)i },
+            };
+            var output = model.Tokens([1, 2, 3], options);
+            counts[(output[0] * 6) + output[1]]++;
+        }
+
+        // Chi-square over all cells that can occur, against the 99.99 % quantile (Wilson-Hilferty).
+        var (statistic, freedom) = (0.0, -1);
+        for (var cell = 0; cell < 36; cell++)
+        {
+            if (expected[cell] == 0)
+            {
+                Assert.Equal(0, counts[cell]);
+                continue;
+            }
+
+            statistic += Math.Pow(counts[cell] - (expected[cell] * Samples), 2) / (expected[cell] * Samples);
+            freedom++;
+        }
+
+        Assert.True(freedom > 3, "the distribution is too narrow to test");
+        var limit = freedom * Math.Pow(1 - (2.0 / (9 * freedom)) + (3.719 * Math.Sqrt(2.0 / (9 * freedom))), 3);
+        Assert.True(statistic < limit, $"chi-square {statistic:F1} with {freedom} degrees of freedom, limit {limit:F1}");
+    }
+
+    [Fact]
+    public void The_draft_really_differs_from_the_full_model_in_that_test()
+    {
+        using var model = Models.Random(s_config, seed: 8);
+        var options = new DecodingOptions
+        {
+            Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3, MaxNewTokens = 60, Sampling = new() { Temperature = 1, Seed = 1 },
+        };
+        using var generation = model.Decode([1, 2, 3], options);
+        Assert.InRange(generation.Statistics.AcceptanceRate, 0.1, 0.95);
+    }
+
+    [Fact]
+    public void A_seed_repeats_its_output_and_all_64_bits_count()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        int[] Run(ulong seed) => model.Tokens([1], Models.Speculative(2, 3, 40) with { Sampling = new() { Temperature = 1.5f, Seed = seed } });
+        Assert.Equal(Run(5), Run(5));
+        Assert.NotEqual(Run(5), Run(6));
+        Assert.NotEqual(Run(5), Run(5 + (1UL << 63)));
+    }
+
+    [Fact]
+    public void Temperature_zero_is_arg_max()
+    {
+        float[] logits = [1, 3, 3, 2];
+        new Distribution(new() { Temperature = 0, TopK = 2, TopP = 0.5f }, 4).FromLogits(logits);
+        Assert.Equal([0f, 1f, 0f, 0f], logits);
+    }
+
+    [Theory]
+    [InlineData(1f, 0, 1f)]
+    [InlineData(0.5f, 3, 1f)]
+    [InlineData(2f, 0, 0.7f)]
+    [InlineData(1f, 5, 0.5f)]
+    [InlineData(1f, 5000, 0.999f)]
+    [InlineData(1f, 1, 1f)]
+    public void Distribution_equals_its_definition(float temperature, int topK, float topP)
+    {
+        var random = new Random(6);
+        foreach (var size in (int[])[1, 2, 9, 100, 4000])
+        {
+            var logits = Enumerable.Range(0, size).Select(_ => (float)((random.NextDouble() - 0.5) * 12)).ToArray();
+            var expected = Reference(logits, temperature, topK, topP);
+            var actual = logits.ToArray();
+            new Distribution(new() { Temperature = temperature, TopK = topK, TopP = topP }, size).FromLogits(actual);
+            for (var i = 0; i < size; i++)
+            {
+                Assert.Equal(expected[i], actual[i], 1e-5);
+            }
+        }
+    }
+
+    [Fact]
+    public void Banned_tokens_get_nothing_and_banning_all_is_an_error()
+    {
+        float[] logits = [1, float.NegativeInfinity, 2, float.NaN, 0, 0, 0, 0, 0, float.NegativeInfinity];
+        var distribution = new Distribution(new() { Temperature = 1 }, 10);
+        distribution.FromLogits(logits);
+        Assert.Equal([0f, 0f, 0f], [logits[1], logits[3], logits[9]]);
+        Assert.Equal(1, logits.Sum(), 1e-5f);
+        Assert.Throws<InvalidOperationException>(() => distribution.FromLogits([float.NegativeInfinity, float.NaN]));
+    }
+
+    [Fact]
+    public void Draw_covers_the_whole_range_and_skips_zeros()
+    {
+        float[] weights = [0, 2, 0, 6, 0];
+        Assert.Equal(1, Distribution.Draw(weights, 0));
+        Assert.Equal(1, Distribution.Draw(weights, 0.2499));
+        Assert.Equal(3, Distribution.Draw(weights, 0.2501));
+        Assert.Equal(3, Distribution.Draw(weights, Math.BitDecrement(1.0)));
+    }
+
+    /// <summary>Probability of each pair of next tokens, from the full model's distributions.</summary>
+    private static double[] ExactPairs(IDeviceModel model, int[] prompt, SamplingOptions sampling)
+    {
+        var pairs = new double[36];
+        var first = Next(model, prompt, sampling);
+        for (var a = 0; a < 6; a++)
+        {
+            var second = Next(model, [.. prompt, a], sampling);
+            for (var b = 0; b < 6; b++)
+            {
+                pairs[(a * 6) + b] = first[a] * second[b];
+            }
+        }
+
+        return pairs;
+    }
+
+    private static double[] Next(IDeviceModel model, int[] tokens, SamplingOptions sampling)
+    {
+        using var cache = model.CreateCache();
+        using var rows = model.CreateRows(tokens.Length);
+        rows.Place(0, tokens.Length, cache, 0);
+        model.Embed(rows, 0, tokens);
+        model.RunLayers(rows, 0, tokens.Length, 0, model.Config.Layers);
+        var logits = new float[6];
+        model.Logits(rows, tokens.Length - 1, 1, logits);
+        return Reference(logits, sampling.Temperature, sampling.TopK, sampling.TopP);
+    }
+
+    private static double[] Reference(float[] logits, float temperature, int topK, float topP)
+    {
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(static i => i).ToArray();
+        var kept = order.Take(topK == 0 ? logits.Length : topK).ToArray();
+        var weights = kept.Select(i => Math.Exp((logits[i] - logits[order[0]]) / (double)temperature)).ToArray();
+        var (total, sum, count) = (weights.Sum(), 0.0, 0);
+        while (count < kept.Length && sum < topP * total)
+        {
+            sum += weights[count++];
+        }
+
+        var result = new double[logits.Length];
+        for (var i = 0; i < count; i++)
+        {
+            result[kept[i]] = weights[i] / sum;
+        }
+
+        return result;
+    }
+}
