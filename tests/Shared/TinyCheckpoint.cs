@@ -47,11 +47,19 @@ internal sealed class TinyCheckpoint : IDisposable
         config ??= DefaultConfig;
         generation ??= new GenerationDefaults();
         var checkpoint = new TinyCheckpoint(System.IO.Directory.CreateTempSubdirectory("layerskip-").FullName, config);
-        using var weights = new RandomWeightSource(config, seed, dataType);
-        CheckpointWriter.Write(checkpoint.Directory, config, generation, weights, dataType);
-        if (shards > 1)
+        try
         {
-            checkpoint.Split(shards);
+            using var weights = new RandomWeightSource(config, seed, dataType);
+            CheckpointWriter.Write(checkpoint.Directory, config, generation, weights, dataType);
+            if (shards > 1)
+            {
+                checkpoint.Split(shards);
+            }
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
         }
 
         return checkpoint;

@@ -18,7 +18,7 @@ internal static class JsonFile
     {
         try
         {
-            using var stream = System.IO.File.OpenRead(path);
+            using var stream = File.OpenRead(path);
             if (stream.Length > MaxBytes)
             {
                 throw new CheckpointException(

@@ -48,7 +48,7 @@ internal sealed class SafetensorsFile : IDisposable
             var dataStart = LengthBytes + json.Length;
             var header = SafetensorsHeader.Parse(name, json, length - dataStart);
 
-            // The mapping keeps the file open by itself.
+            // The view, made below, keeps the file open by itself.
             var mapping = MemoryMappedFile.CreateFromFile(
                 handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
             return new SafetensorsFile(name, header, mapping, dataStart, length - dataStart);
