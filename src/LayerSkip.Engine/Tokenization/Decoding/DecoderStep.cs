@@ -1,0 +1,9 @@
+namespace LayerSkip.Engine.Tokenization.Decoding;
+
+/// <summary>A rewriting of one token's spelling on the way back to text.</summary>
+internal abstract class DecoderStep
+{
+    /// <param name="token">The spelling so far.</param>
+    /// <param name="isFirst">Whether it is the text's first token.</param>
+    public abstract string Apply(string token, bool isFirst);
+}

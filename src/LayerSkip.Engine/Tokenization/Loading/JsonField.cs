@@ -1,0 +1,98 @@
+using System.Globalization;
+using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Engine.Tokenization.Loading;
+
+/// <summary>A value of a checkpoint's JSON file together with its file and field name, so that every complaint can name both.</summary>
+internal readonly struct JsonField(JsonElement element, string file, string path)
+{
+    public JsonElement Element => element;
+
+    public JsonValueKind Kind => element.ValueKind;
+
+    /// <summary>File and field, for messages: <c>.../tokenizer.json: model.type</c>.</summary>
+    public string Origin => path.Length == 0 ? file : $"{file}: {path}";
+
+    /// <summary>A property, or null where it is missing or JSON's null.</summary>
+    public JsonField? Find(string name)
+    {
+        RequireKind(JsonValueKind.Object, "an object");
+        return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
+            ? new JsonField(value, file, path.Length == 0 ? name : $"{path}.{name}")
+            : null;
+    }
+
+    /// <exception cref="CheckpointException">The property is missing or null.</exception>
+    public JsonField Get(string name, string expected) => Find(name)
+        ?? throw new CheckpointException($"{file}: {(path.Length == 0 ? name : $"{path}.{name}")} is missing, expected {expected}.");
+
+    public IEnumerable<JsonField> Items()
+    {
+        RequireKind(JsonValueKind.Array, "an array");
+        return Enumerate(element, file, path);
+
+        static IEnumerable<JsonField> Enumerate(JsonElement array, string file, string path)
+        {
+            var index = 0;
+            foreach (var item in array.EnumerateArray())
+            {
+                yield return new JsonField(item, file, string.Create(CultureInfo.InvariantCulture, $"{path}[{index++}]"));
+            }
+        }
+    }
+
+    public string AsString()
+    {
+        RequireKind(JsonValueKind.String, "a string");
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new CheckpointException($"{Origin} is a string with a broken escape sequence, expected well-formed Unicode.", e);
+        }
+    }
+
+    public bool AsBoolean() => element.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => throw Unexpected("true or false"),
+    };
+
+    /// <summary>An integer from 0 up to <paramref name="limit"/>, exclusive.</summary>
+    public int AsInteger(int limit) =>
+        element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var value) && value >= 0 && value < limit
+            ? value
+            : throw Unexpected($"an integer from 0 to {limit - 1}");
+
+    public char AsCharacter() => AsString() is [var single] ? single : throw Unexpected("one character");
+
+    /// <summary>The property <c>type</c>: a string.</summary>
+    public string AsType(string expected) => Get("type", expected).AsString();
+
+    public CheckpointException Unexpected(string expected) => new($"{Origin} is {Describe()}, expected {expected}.");
+
+    public void RequireKind(JsonValueKind kind, string expected)
+    {
+        if (element.ValueKind != kind)
+        {
+            throw Unexpected(expected);
+        }
+    }
+
+    private string Describe()
+    {
+        const int Longest = 60;
+        var text = element.ValueKind switch
+        {
+            JsonValueKind.Object => "an object",
+            JsonValueKind.Array => "an array",
+            JsonValueKind.String => $"'{element.GetRawText()[1..^1]}'",
+            _ => element.GetRawText(),
+        };
+        return text.Length <= Longest ? text : string.Concat(text.AsSpan(0, Longest), "...");
+    }
+}

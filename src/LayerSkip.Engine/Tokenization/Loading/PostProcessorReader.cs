@@ -1,0 +1,59 @@
+using System.Text.Json;
+
+namespace LayerSkip.Engine.Tokenization.Loading;
+
+/// <summary>Reads <c>post_processor</c>: the special tokens around a single text.</summary>
+internal static class PostProcessorReader
+{
+    private const string Expected = "'TemplateProcessing', 'ByteLevel' or 'Sequence'";
+
+    public static SpecialTokenTemplate Read(JsonField field)
+    {
+        switch (field.AsType(Expected))
+        {
+            case "ByteLevel": // concerns character offsets alone
+                return new SpecialTokenTemplate([], []);
+            case "TemplateProcessing":
+                return ReadTemplate(field);
+            case "Sequence":
+                var (before, after) = (new List<int>(), new List<int>());
+                foreach (var step in field.Get("processors", "an array of post-processors").Items())
+                {
+                    var template = Read(step);
+                    before.InsertRange(0, template.Before);
+                    after.AddRange(template.After);
+                }
+
+                return new SpecialTokenTemplate(before, after);
+            default:
+                throw field.Get("type", Expected).Unexpected(Expected);
+        }
+    }
+
+    private static SpecialTokenTemplate ReadTemplate(JsonField field)
+    {
+        const string ExpectedItem = "a 'SpecialToken' or the 'Sequence' A, once";
+        var (before, after) = (new List<int>(), new List<int>());
+        var current = before;
+        var single = field.Get("single", "an array of template items");
+        foreach (var item in single.Items())
+        {
+            if (item.Find("SpecialToken") is { } special)
+            {
+                var name = special.Get("id", "a special token's name").AsString();
+                var token = field.Get("special_tokens", "an object of special tokens").Get(name, "the ids of this special token");
+                current.AddRange(token.Get("ids", "an array of ids").Items().Select(id => id.AsInteger(ModelReader.IdLimit)));
+            }
+            else if (current == before && item.Find("Sequence")?.Find("id") is { Kind: JsonValueKind.String } text && text.AsString() == "A")
+            {
+                current = after;
+            }
+            else
+            {
+                throw item.Unexpected(ExpectedItem);
+            }
+        }
+
+        return current == after ? new SpecialTokenTemplate(before, after) : throw single.Unexpected("a template with the 'Sequence' A");
+    }
+}

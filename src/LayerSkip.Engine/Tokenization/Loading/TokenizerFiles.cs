@@ -1,0 +1,63 @@
+using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Engine.Tokenization.Loading;
+
+/// <summary>Finds and opens a checkpoint directory's tokenizer files.</summary>
+internal static class TokenizerFiles
+{
+    private const long MaxFileSize = 1L << 30;
+
+    /// <exception cref="CheckpointException">There is no tokenizer that can be read.</exception>
+    public static TokenizerDefinition Read(string directory)
+    {
+        var json = Path.Combine(directory, "tokenizer.json");
+        if (File.Exists(json))
+        {
+            return ReadJson(json, TokenizerJson.Read);
+        }
+
+        var vocabulary = Path.Combine(directory, "vocab.json");
+        var merges = Path.Combine(directory, "merges.txt");
+        if (File.Exists(vocabulary) && File.Exists(merges))
+        {
+            return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, ReadBytes(merges)));
+        }
+
+        throw new CheckpointException($"{directory}: found no tokenizer, expected tokenizer.json, or vocab.json with merges.txt.");
+    }
+
+    private static TokenizerDefinition ReadJson(string file, Func<JsonField, TokenizerDefinition> read)
+    {
+        var bytes = ReadBytes(file).AsMemory();
+        if (bytes.Span.StartsWith("\uFEFF"u8))
+        {
+            bytes = bytes[3..];
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(bytes);
+            return read(new JsonField(document.RootElement, file, ""));
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointException($"{file} is not well-formed JSON: {e.Message}", e);
+        }
+    }
+
+    private static byte[] ReadBytes(string file)
+    {
+        try
+        {
+            var size = new FileInfo(file).Length;
+            return size <= MaxFileSize
+                ? File.ReadAllBytes(file)
+                : throw new CheckpointException($"{file} is {size} bytes long, expected at most {MaxFileSize}.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CheckpointException($"{file} cannot be read: {e.Message}", e);
+        }
+    }
+}

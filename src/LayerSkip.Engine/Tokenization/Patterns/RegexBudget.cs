@@ -1,0 +1,21 @@
+using System.Diagnostics;
+
+namespace LayerSkip.Engine.Tokenization.Patterns;
+
+/// <summary>The time that a checkpoint's own regular expressions may spend on one text, so that a hostile one cannot hang its user.</summary>
+/// <param name="textLength">The text's length in characters: a long text earns more time.</param>
+internal sealed class RegexBudget(int textLength)
+{
+    private readonly TimeSpan _limit = TimeSpan.FromSeconds(5 + (textLength / 100_000));
+    private TimeSpan _spent;
+
+    /// <summary>Books the time since <paramref name="start"/>.</summary>
+    /// <returns>False where the budget is used up.</returns>
+    public bool Spend(ref long start)
+    {
+        var now = Stopwatch.GetTimestamp();
+        _spent += Stopwatch.GetElapsedTime(start, now);
+        start = now;
+        return _spent < _limit;
+    }
+}
