@@ -1,0 +1,74 @@
+using LayerSkip.AI.ChatTemplates.Jinja.Evaluation;
+using LayerSkip.AI.ChatTemplates.Jinja.Values;
+
+namespace LayerSkip.AI.ChatTemplates.Jinja.Library;
+
+/// <summary>The functions that every template may call.</summary>
+internal static class GlobalFunctions
+{
+    /// <summary>The outermost scope of a rendering.</summary>
+    public static Scope CreateScope(TimeProvider time)
+    {
+        var scope = new Scope(enclosing: null);
+        Define("range", Range);
+        Define("namespace", (arguments, budget) => new NamespaceValue(Entries("namespace", arguments, budget).Select(entry => entry.Key is StringValue name
+            ? KeyValuePair.Create(name.Text, entry.Value)
+            : throw new JinjaException("the keys of the dict that 'namespace' takes must be strings."))));
+        Define("dict", (arguments, budget) => new DictValue(Entries("dict", arguments, budget)));
+        Define("raise_exception", RaiseException);
+        Define("strftime_now", (arguments, budget) => Now(time, arguments, budget));
+        return scope;
+
+        void Define(string name, Func<Arguments, RenderBudget, Value> body) => scope[name] = new FunctionValue(name, body);
+    }
+
+    private static ListValue Range(Arguments arguments, RenderBudget budget)
+    {
+        var bounds = arguments.Bind("range", "start", "stop", "step")
+            .Where(bound => bound is not null)
+            .Select(bound => (long)Numbers.ToInt32(bound!, "an argument of 'range'"))
+            .ToArray();
+        var (start, stop, step) = bounds switch
+        {
+            [var only] => (0, only, 1),
+            [var first, var last] => (first, last, 1),
+            [var first, var last, var stride and not 0] => (first, last, stride),
+            _ => throw new JinjaException("'range' needs one to three integers, the third not 0."),
+        };
+        var span = step > 0 ? stop - start : start - stop;
+        var count = span <= 0 ? 0 : ((span - 1) / Math.Abs(step)) + 1;
+        budget.SpendItems(count);
+        budget.Spend(count);
+        var origin = arguments.Positional.Aggregate(PromptOrigin.Template, (least, bound) => Value.LeastTrusted(least, bound.Origin));
+        return new ListValue([.. Enumerable.Range(0, (int)count).Select(i => new IntegerValue(start + (i * step), origin))]);
+    }
+
+    // A dict or pairs, if given, and then the named arguments.
+    private static IEnumerable<KeyValuePair<Value, Value>> Entries(string callee, Arguments arguments, RenderBudget budget)
+    {
+        var named = arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(StringValue.Of(argument.Key, PromptOrigin.Template), argument.Value));
+        return arguments.Positional switch
+        {
+            [] => named,
+            [DictValue dict] => [.. dict.Entries, .. named],
+            [var pairs] => [.. Sequences.Items(pairs, budget).Select(Pair), .. named],
+            _ => throw new JinjaException($"'{callee}' takes one dict or list of pairs, and named arguments."),
+        };
+
+        KeyValuePair<Value, Value> Pair(Value pair) => pair is ListValue { Items: [var key, var value] }
+            ? KeyValuePair.Create(key, value)
+            : throw new JinjaException($"'{callee}' takes pairs, not '{pair.TypeName}'.");
+    }
+
+    private static Value RaiseException(Arguments arguments, RenderBudget budget)
+    {
+        var message = PythonText.ToText(arguments.Bind("raise_exception", "message")[0] ?? StringValue.Empty, budget).Text;
+        throw new JinjaException($"the template refuses the conversation: {message}", refusal: message);
+    }
+
+    private static StringValue Now(TimeProvider time, Arguments arguments, RenderBudget budget)
+    {
+        var format = Parameters.Text(arguments.Bind("strftime_now", "format")[0], "strftime_now", "format");
+        return StringValue.Of(Strftime.Format(format.Text, time.GetLocalNow(), budget), format.Origin);
+    }
+}

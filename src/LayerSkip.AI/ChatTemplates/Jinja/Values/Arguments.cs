@@ -1,0 +1,42 @@
+namespace LayerSkip.AI.ChatTemplates.Jinja.Values;
+
+/// <summary>The arguments of one call, evaluated.</summary>
+internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<KeyValuePair<string, Value>> named)
+{
+    public static readonly Arguments None = new([], []);
+
+    public IReadOnlyList<Value> Positional { get; } = positional;
+
+    public IReadOnlyList<KeyValuePair<string, Value>> Named { get; } = named;
+
+    /// <summary>Lays the arguments out in the order of the parameters; null where one was not given.</summary>
+    public Value?[] Bind(string callee, params ReadOnlySpan<string> parameters)
+    {
+        if (Positional.Count > parameters.Length)
+        {
+            throw new JinjaException($"'{callee}' takes at most {parameters.Length} arguments, but {Positional.Count} were given.");
+        }
+
+        var bound = new Value?[parameters.Length];
+        for (var i = 0; i < Positional.Count; i++)
+        {
+            bound[i] = Positional[i];
+        }
+
+        foreach (var (name, value) in Named)
+        {
+            var index = parameters.IndexOf(name);
+            if (index < 0 || bound[index] is not null)
+            {
+                throw new JinjaException(index < 0 ? $"'{callee}' has no argument '{name}'." : $"'{callee}' was given '{name}' twice.");
+            }
+
+            bound[index] = value;
+        }
+
+        return bound;
+    }
+
+    /// <summary>The arguments from a position on: what a filter such as <c>map('replace', 'a', 'b')</c> hands on.</summary>
+    public Arguments From(int position) => new([.. Positional.Skip(position)], Named);
+}

@@ -1,0 +1,12 @@
+namespace LayerSkip.AI.ChatTemplates.Jinja.Values;
+
+/// <summary>What a missing name, key or attribute gives: empty when printed, false when tested, an error when used.</summary>
+/// <param name="reason">What is missing, as the error will say it.</param>
+internal sealed class UndefinedValue(string reason) : Value
+{
+    public override string TypeName => "Undefined";
+
+    public override bool IsTrue => false;
+
+    public JinjaException Error() => new(reason + ".");
+}
