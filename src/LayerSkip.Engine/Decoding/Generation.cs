@@ -23,6 +23,7 @@ public sealed class Generation : IDisposable
     private int[] _tokens;
     private int _count;
     private int _roundStart;
+    private readonly int[] _draft = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _lastDraft;
     private bool _disposed;
 
@@ -54,6 +55,12 @@ public sealed class Generation : IDisposable
 
     /// <summary>The tokens that the last call of <see cref="NextRound"/> added.</summary>
     public ReadOnlySpan<int> RoundTokens => _tokens.AsSpan(_roundStart, _count - _roundStart);
+
+    /// <summary>All tokens drafted in the last round, rejected ones included: not verified, for display only.</summary>
+    public ReadOnlySpan<int> RoundDraft => _draft.AsSpan(0, _lastDraft.Drafted);
+
+    /// <summary>How many of <see cref="RoundDraft"/> the full model confirmed; they lead <see cref="RoundTokens"/>.</summary>
+    public int RoundAccepted => _lastDraft.Accepted;
 
     /// <summary>Why the generation ended; <see cref="FinishReason.None"/> while it goes on.</summary>
     public FinishReason FinishReason { get; private set; }
@@ -115,6 +122,7 @@ public sealed class Generation : IDisposable
     {
         var start = _cache.Length;
         _statistics.BeginStep();
+        _lastDraft = default;
         _rows.Place(0, PrefillRows, _cache, start);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
         _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
@@ -145,6 +153,7 @@ public sealed class Generation : IDisposable
         {
             var token = _selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted);
             _tokens[_count + drafted] = token;
+            _draft[drafted] = token;
             drafted++;
             ended = IsStop(token);
             if (!ended)

@@ -1,0 +1,139 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Tokenization;
+
+namespace LayerSkip.Engine;
+
+/// <summary>A checkpoint loaded onto a device, ready to decode. Safe for concurrent use; steps are serialised on the device.</summary>
+public sealed class LayerSkipModel : IDisposable
+{
+    private const int MaxThreads = 1024;
+
+    private readonly IDeviceModel _device;
+    private readonly Tokenizer? _tokenizer;
+
+    private LayerSkipModel(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer? tokenizer)
+    {
+        Name = name;
+        _device = device;
+        Defaults = defaults;
+        _tokenizer = tokenizer;
+    }
+
+    /// <summary>The checkpoint folder's name.</summary>
+    public string Name { get; }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config => _device.Config;
+
+    /// <summary>The checkpoint's own generation defaults, LayerSkip's among them.</summary>
+    public GenerationDefaults Defaults { get; }
+
+    /// <summary>The checkpoint's tokenizer.</summary>
+    /// <exception cref="InvalidOperationException">The model is synthetic and has none.</exception>
+    public Tokenizer Tokenizer =>
+        _tokenizer ?? throw new InvalidOperationException($"the synthetic model '{Name}' has no tokenizer");
+
+    /// <summary>The device and how it computes, such as <c>cpu (2 threads, avx2)</c>.</summary>
+    public string Device => _device.Device;
+
+    /// <summary>How the weight matrices are kept.</summary>
+    public WeightFormat WeightFormat => _device.WeightFormat;
+
+    /// <summary>Bytes of the weights on the device.</summary>
+    public long WeightBytes => _device.WeightBytes;
+
+    /// <summary>Bytes of all KV caches alive.</summary>
+    public long KvBytes => _device.KvBytes;
+
+    /// <summary>Loads a checkpoint in Hugging Face layout.</summary>
+    /// <param name="directory">Holds config.json, the safetensors and the tokenizer.</param>
+    /// <param name="options">Device, threads, weight format.</param>
+    /// <param name="progress">Told the share of the weights loaded, 0..1.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="ArgumentException">The device is unknown.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The thread count is out of range.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    public static LayerSkipModel Load(
+        string directory, ModelOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        using var checkpoint = Checkpoint.Open(directory);
+        var tokenizer = Tokenizer.Load(directory);
+        if (tokenizer.VocabularySize > checkpoint.Config.VocabularySize)
+        {
+            throw new CheckpointException(
+                $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
+        }
+
+        var device = LoadWeights(checkpoint.Config, checkpoint.Weights, options ?? new(), progress, cancellationToken);
+        return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))), device, checkpoint.Generation, tokenizer);
+    }
+
+    /// <summary>Loads weights from any source: a synthetic model for measurements, without a tokenizer.</summary>
+    /// <param name="name">What to call it.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="weights">Its weights; not needed afterwards.</param>
+    /// <param name="defaults">Generation defaults; null: none.</param>
+    /// <param name="options">Device, threads, weight format.</param>
+    /// <param name="progress">Told the share of the weights loaded, 0..1.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
+    /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
+    /// <exception cref="ArgumentException">The device is unknown.</exception>
+    public static LayerSkipModel FromWeights(
+        string name,
+        ModelConfig config,
+        WeightSource weights,
+        GenerationDefaults? defaults = null,
+        ModelOptions? options = null,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(weights);
+        return new(name, LoadWeights(config, weights, options ?? new(), progress, cancellationToken), defaults ?? new(), tokenizer: null);
+    }
+
+    /// <summary>Starts a generation on the caller's thread; <see cref="Scheduling.LayerSkipEngine"/> serves many at once.</summary>
+    /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
+    /// <param name="options">How to decode; null takes the checkpoint's defaults.</param>
+    /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
+    public Generation Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null) =>
+        new(_device, prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
+
+    /// <summary>Weight bytes that one pass over the layers [<paramref name="from"/>, <paramref name="to"/>) reads, whatever its number of rows.</summary>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="head">Count the head too.</param>
+    public long BytesRead(int from, int to, bool head) => _device.BytesRead(from, to, head);
+
+    /// <summary>Frees the weights; no generation may be running.</summary>
+    public void Dispose() => _device.Dispose();
+
+    private static CpuModel LoadWeights(
+        ModelConfig config, WeightSource weights, ModelOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+    {
+        if (options.Device != "cpu")
+        {
+            throw new ArgumentException($"Device is '{options.Device}', expected 'cpu'.", nameof(options));
+        }
+
+        if (options.Threads is < 1 or > MaxThreads)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, $"Threads must lie in 1..{MaxThreads}.");
+        }
+
+        if (!Enum.IsDefined(options.WeightFormat))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.WeightFormat, "WeightFormat is no weight format.");
+        }
+
+        return CpuModel.Load(
+            config, weights, options.WeightFormat, options.Threads ?? Environment.ProcessorCount, SimdPaths.Choose(), progress, cancellationToken);
+    }
+}

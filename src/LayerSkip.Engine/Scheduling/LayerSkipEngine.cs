@@ -1,0 +1,132 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Engine.Scheduling;
+
+/// <summary>Serves many requests on one model: a thread of its own gives each running request one round in turn. Safe for concurrent use.</summary>
+/// <remarks>
+/// Requests share nothing but the weights: none sees another's tokens, and what fails in one ends that one alone.
+/// No lock is held while computing.
+/// </remarks>
+public sealed class LayerSkipEngine : IDisposable
+{
+    /// <summary>How long the thread watches for the next request before it sleeps: waking takes about a millisecond, a short answer hardly longer.</summary>
+    private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
+
+    private readonly ConcurrentQueue<TokenReader> _arrivals = new();
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Thread _thread;
+    private readonly bool _ownsModel;
+    private int _sleeping;
+    private volatile bool _stopped;
+    private int _disposed;
+
+    /// <summary>Starts the engine's thread.</summary>
+    /// <param name="model">The loaded model.</param>
+    /// <param name="ownsModel">Whether disposing the engine disposes the model.</param>
+    public LayerSkipEngine(LayerSkipModel model, bool ownsModel = false)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        Model = model;
+        _ownsModel = ownsModel;
+        _thread = new Thread(Serve) { IsBackground = true, Name = "LayerSkip engine" };
+        _thread.Start();
+    }
+
+    /// <summary>The model being served.</summary>
+    public LayerSkipModel Model { get; }
+
+    /// <summary>Starts a request.</summary>
+    /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
+    /// <param name="options">How to decode; null takes the checkpoint's defaults.</param>
+    /// <param name="cancellationToken">Ends the request between layers.</param>
+    /// <returns>The request's tokens; to be disposed by the caller.</returns>
+    /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
+    /// <exception cref="ObjectDisposedException">The engine has been disposed.</exception>
+    public TokenReader Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        var reader = new TokenReader(Model.Generate(prompt, options), cancellationToken);
+        _arrivals.Enqueue(reader);
+        Wake();
+        return reader;
+    }
+
+    /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>) and the thread.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        _stopped = true;
+        Wake();
+        _thread.Join();
+        _wake.Dispose();
+        if (_ownsModel)
+        {
+            Model.Dispose();
+        }
+    }
+
+    private void Wake()
+    {
+        if (Interlocked.Exchange(ref _sleeping, 0) == 1)
+        {
+            _wake.Release();
+        }
+    }
+
+    private void Serve()
+    {
+        var running = new List<TokenReader>();
+        while (!_stopped)
+        {
+            while (_arrivals.TryDequeue(out var arrival))
+            {
+                running.Add(arrival);
+            }
+
+            if (running.Count == 0)
+            {
+                WaitForArrival();
+                continue;
+            }
+
+            running.RemoveAll(static reader => !reader.Step());
+        }
+
+        while (_arrivals.TryDequeue(out var arrival))
+        {
+            running.Add(arrival);
+        }
+
+        foreach (var reader in running)
+        {
+            reader.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
+        }
+    }
+
+    private void WaitForArrival()
+    {
+        var since = Stopwatch.GetTimestamp();
+        while (_arrivals.IsEmpty && !_stopped)
+        {
+            if (Stopwatch.GetTimestamp() - since < s_spinTicks)
+            {
+                Thread.SpinWait(20);
+                continue;
+            }
+
+            // An arrival that came before the flag stood must not be slept through; if Wake has taken the flag, its release is due.
+            Interlocked.Exchange(ref _sleeping, 1);
+            if ((_arrivals.IsEmpty && !_stopped) || Interlocked.Exchange(ref _sleeping, 0) == 0)
+            {
+                _wake.Wait();
+            }
+        }
+    }
+}

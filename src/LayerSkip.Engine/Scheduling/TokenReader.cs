@@ -1,0 +1,176 @@
+using System.Runtime.ExceptionServices;
+using System.Threading.Tasks.Sources;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Engine.Scheduling;
+
+/// <summary>The verified tokens of one request, as the engine's thread decodes them. Read by one consumer at a time.</summary>
+/// <remarks>Disposing it ends the request and frees its KV cache, wherever it stands.</remarks>
+public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
+{
+    private readonly Generation _generation;
+    private readonly CancellationToken _cancellation;
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Continuations never run on the engine's thread.
+    private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
+    private ExceptionDispatchInfo? _error;
+    private int _available;
+    private int _read;
+    private int _waiting;
+    private volatile bool _ended;
+    private volatile bool _abandoned;
+
+    internal TokenReader(Generation generation, CancellationToken cancellation)
+    {
+        _generation = generation;
+        _cancellation = cancellation;
+        (Mode, ExitLayer, NumSpeculations) = (generation.Mode, generation.ExitLayer, generation.NumSpeculations);
+        PromptTokens = generation.PromptTokens;
+    }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public int PromptTokens { get; }
+
+    /// <summary>How tokens are decoded.</summary>
+    public DecodingMode Mode { get; }
+
+    /// <summary>Layers the draft runs (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the model's depth.</summary>
+    public int ExitLayer { get; }
+
+    /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
+    public int NumSpeculations { get; }
+
+    /// <summary>Why the generation ended; valid once <see cref="WaitToReadAsync"/> has returned false.</summary>
+    public FinishReason FinishReason { get; private set; }
+
+    /// <summary>Counts and times; valid once <see cref="WaitToReadAsync"/> has returned false.</summary>
+    public GenerationStatistics Statistics { get; private set; }
+
+    /// <summary>Waits until there are tokens to read.</summary>
+    /// <returns>True if there are; false once all have been read and the generation has ended.</returns>
+    /// <exception cref="OperationCanceledException">The request's token was cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile.</exception>
+    /// <exception cref="InvalidOperationException">No token could be chosen: logits processors banned them all.</exception>
+    public ValueTask<bool> WaitToReadAsync()
+    {
+        if (HasNews())
+        {
+            return ValueTask.FromResult(Settle());
+        }
+
+        _signal.Reset();
+        Interlocked.Exchange(ref _waiting, 1);
+
+        // News that came before the flag stood are seen here; if the engine has taken the flag, it completes the signal.
+        return HasNews() && Interlocked.Exchange(ref _waiting, 0) == 1
+            ? ValueTask.FromResult(Settle())
+            : new ValueTask<bool>(this, _signal.Version);
+    }
+
+    /// <summary>The tokens that have come since the last call; empty if none have.</summary>
+    /// <remarks>Valid until the reader is disposed.</remarks>
+    public ReadOnlySpan<int> Read()
+    {
+        var available = Volatile.Read(ref _available);
+        var tokens = _generation.Final(_read, available - _read);
+        _read = available;
+        return tokens;
+    }
+
+    /// <summary>Ends the request if it has not ended; completes when its KV cache has been freed.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _abandoned = true;
+        await _released.Task.ConfigureAwait(false);
+    }
+
+    bool IValueTaskSource<bool>.GetResult(short token)
+    {
+        _signal.GetResult(token);
+        return Settle();
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => _signal.GetStatus(token);
+
+    void IValueTaskSource<bool>.OnCompleted(
+        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _signal.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Runs the request's next round on the engine's thread.</summary>
+    /// <returns>Whether it goes on.</returns>
+    internal bool Step()
+    {
+        if (_abandoned)
+        {
+            Release();
+            return false;
+        }
+
+        try
+        {
+            _cancellation.ThrowIfCancellationRequested();
+            _generation.NextRound(_cancellation);
+        }
+#pragma warning disable CA1031 // Whatever went wrong belongs to this request alone: its consumer gets it, the others go on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            End(e);
+            return false;
+        }
+
+        if (_generation.FinishReason != FinishReason.None)
+        {
+            End(null);
+            return false;
+        }
+
+        Volatile.Write(ref _available, _generation.Output.Length);
+        Signal();
+        return true;
+    }
+
+    /// <summary>Ends the request from the engine's side.</summary>
+    internal void End(Exception? error)
+    {
+        _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
+        FinishReason = _generation.FinishReason;
+        Statistics = _generation.Statistics;
+        Volatile.Write(ref _available, _generation.Output.Length);
+        Release();
+        _ended = true;
+        Signal();
+    }
+
+    private void Release()
+    {
+        _generation.Dispose();
+        _released.TrySetResult();
+    }
+
+    private void Signal()
+    {
+        if (Interlocked.Exchange(ref _waiting, 0) == 1)
+        {
+            _signal.SetResult(true);
+        }
+    }
+
+    private bool HasNews() => _ended || Volatile.Read(ref _available) > _read;
+
+    private bool Settle()
+    {
+        if (Volatile.Read(ref _available) > _read)
+        {
+            return true;
+        }
+
+        if (_ended)
+        {
+            _error?.Throw();
+        }
+
+        return false;
+    }
+}
