@@ -51,6 +51,12 @@ public sealed class LayerSkipEngine : IDisposable
         var reader = new TokenReader(Model.Generate(prompt, options), cancellationToken);
         _arrivals.Enqueue(reader);
         Wake();
+        if (_stopped)
+        {
+            // The thread may have looked at the queue for the last time already.
+            EndArrivals();
+        }
+
         return reader;
     }
 
@@ -99,14 +105,19 @@ public sealed class LayerSkipEngine : IDisposable
             running.RemoveAll(static reader => !reader.Step());
         }
 
-        while (_arrivals.TryDequeue(out var arrival))
-        {
-            running.Add(arrival);
-        }
-
         foreach (var reader in running)
         {
             reader.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
+        }
+
+        EndArrivals();
+    }
+
+    private void EndArrivals()
+    {
+        while (_arrivals.TryDequeue(out var arrival))
+        {
+            arrival.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         }
     }
 

@@ -1,0 +1,162 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Scheduling;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Scheduling;
+
+/// <summary>Requests at once are each right, and what ends one leaves the others alone.</summary>
+public class LayerSkipEngineTests
+{
+    [Fact]
+    public async Task Requests_at_once_get_what_each_would_get_alone()
+    {
+        using var model = Model();
+        var expected = Enumerable.Range(0, 12).Select(i => Alone(model, [i, i + 1], Options(i))).ToArray();
+        using var engine = new LayerSkipEngine(model);
+        var actual = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+        {
+            await using var reader = engine.Generate([i, i + 1], Options(i));
+            return await ReadAll(reader);
+        })));
+        Assert.Equal(expected, actual);
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    [Fact]
+    public async Task Reader_tells_the_end_and_the_statistics()
+    {
+        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        await using var reader = engine.Generate([1, 2, 3], Models.Speculative(2, 4, 30));
+        Assert.Equal((DecodingMode.SelfSpeculative, 2, 4, 3), (reader.Mode, reader.ExitLayer, reader.NumSpeculations, reader.PromptTokens));
+        var tokens = await ReadAll(reader);
+        Assert.Equal(30, tokens.Length);
+        Assert.Equal(FinishReason.MaxNewTokens, reader.FinishReason);
+        Assert.Equal(30, reader.Statistics.Tokens);
+        Assert.False(await reader.WaitToReadAsync());
+        Assert.True(reader.Read().IsEmpty);
+    }
+
+    [Fact]
+    public async Task Abandoning_a_request_frees_its_cache_and_the_others_go_on()
+    {
+        using var model = Model();
+        using var engine = new LayerSkipEngine(model);
+        await using var other = engine.Generate([5], Models.Autoregressive(100));
+        var abandoned = engine.Generate([1], new DecodingOptions());
+        Assert.True(await abandoned.WaitToReadAsync());
+        await abandoned.DisposeAsync();
+        await abandoned.DisposeAsync();
+        Assert.Equal(Alone(model, [5], Models.Autoregressive(100)), await ReadAll(other));
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    [Fact]
+    public async Task Cancellation_reaches_the_reader_after_the_tokens_that_came_before()
+    {
+        using var model = Model();
+        using var engine = new LayerSkipEngine(model);
+        using var cancellation = new CancellationTokenSource();
+        await using var reader = engine.Generate([1], new DecodingOptions(), cancellation.Token);
+        Assert.True(await reader.WaitToReadAsync());
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await ReadAll(reader));
+        Assert.Equal(0, model.KvBytes);
+
+        await using var late = engine.Generate([1], new DecodingOptions(), cancellation.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await late.WaitToReadAsync());
+    }
+
+    [Fact]
+    public async Task A_failing_processor_ends_its_own_request_only()
+    {
+        using var model = Model();
+        using var engine = new LayerSkipEngine(model);
+        await using var failing = engine.Generate([1], Models.Autoregressive(50) with { LogitsProcessors = [new Failing()] });
+        await using var healthy = engine.Generate([2], Models.Autoregressive(50));
+        await Assert.ThrowsAsync<FormatException>(async () => await ReadAll(failing));
+        Assert.Equal(Alone(model, [2], Models.Autoregressive(50)), await ReadAll(healthy));
+    }
+
+    [Fact]
+    public async Task Disposal_ends_running_requests_and_refuses_new_ones()
+    {
+        var model = Model();
+        var engine = new LayerSkipEngine(model, ownsModel: true);
+        await using var reader = engine.Generate([1], new DecodingOptions());
+        Assert.True(await reader.WaitToReadAsync());
+        engine.Dispose();
+        engine.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await ReadAll(reader));
+        Assert.Throws<ObjectDisposedException>(() => engine.Generate([1]));
+        Assert.Throws<ObjectDisposedException>(() => model.Generate([1]));
+    }
+
+    [Fact]
+    public void Bad_requests_fail_at_once()
+    {
+        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        Assert.Throws<ArgumentException>(() => engine.Generate([]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => engine.Generate([1], new() { ExitLayer = 9 }));
+    }
+
+    [Fact]
+    public async Task The_engine_wakes_after_having_slept()
+    {
+        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        for (var i = 0; i < 4; i++)
+        {
+            await using (var reader = engine.Generate([i], Models.Autoregressive(3)))
+            {
+                Assert.Equal(3, (await ReadAll(reader)).Length);
+            }
+
+            await Task.Delay(20); // Longer than the thread spins.
+        }
+    }
+
+    private static LayerSkipModel Model()
+    {
+        // A long context, so that an endless request is really running when something happens to it.
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 20_000 };
+        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
+        return LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
+    }
+
+    private static DecodingOptions Options(int i) => i % 3 == 0
+        ? Models.Autoregressive(40 + i)
+        : Models.Speculative(1 + (i % 3), 1 + i, 40 + i) with { Sampling = new() { Temperature = i % 2, Seed = (ulong)i } };
+
+    private static int[] Alone(LayerSkipModel model, int[] prompt, DecodingOptions options)
+    {
+        using var generation = model.Generate(prompt, options);
+        while (generation.NextRound())
+        {
+        }
+
+        return generation.Output.ToArray();
+    }
+
+    private static async Task<int[]> ReadAll(TokenReader reader)
+    {
+        var tokens = new List<int>();
+        while (await reader.WaitToReadAsync())
+        {
+            tokens.AddRange(reader.Read());
+        }
+
+        return [.. tokens];
+    }
+
+    private sealed class Failing : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> context, Span<float> logits)
+        {
+            if (context.Length > 10)
+            {
+                throw new FormatException("ten is enough");
+            }
+        }
+    }
+}
