@@ -1,0 +1,132 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Checkpoints;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests;
+
+/// <summary>From a directory on disk to tokens.</summary>
+public class LayerSkipModelTests
+{
+    private static string ParserDirectory => Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser");
+
+    [Fact]
+    public void The_embedded_parser_loads_and_drafts_by_its_own_defaults()
+    {
+        var reported = new List<double>();
+        using var model = LayerSkipModel.Load(ParserDirectory, progress: new Progress(reported));
+        Assert.Equal("topv2-parser", model.Name);
+        Assert.Equal(WeightFormat.BF16, model.WeightFormat);
+        Assert.StartsWith("cpu (", model.Device, StringComparison.Ordinal);
+        Assert.Equal(1, reported[^1]);
+        Assert.Equal(reported.Order(), reported);
+
+        var prompt = model.Tokenizer.Encode("<|begin|><|user|> Turn off alarms<|assistant|>");
+        using var generation = model.Generate(prompt);
+        Assert.Equal((DecodingMode.SelfSpeculative, 2, 5), (generation.Mode, generation.ExitLayer, generation.NumSpeculations));
+        while (generation.NextRound())
+        {
+        }
+
+        Assert.Equal(" [IN:SILENCE_ALARM ]", model.Tokenizer.Decode(generation.Output));
+        Assert.Equal(FinishReason.Stop, generation.FinishReason);
+    }
+
+    [Theory]
+    [MemberData(nameof(PublishedConfigs.Names), MemberType = typeof(PublishedConfigs))]
+    public void Published_LayerSkip_configurations_decode_with_few_layers_and_narrow_weights(string name)
+    {
+        // Everything that makes the checkpoint what it is, but for the widths: heads, groups, rotary base and scaling, tied or untied head, shards.
+        var full = PublishedConfigs.All[name].Config;
+        var config = full with
+        {
+            Layers = 3,
+            HiddenSize = full.HiddenSize / 16,
+            IntermediateSize = full.IntermediateSize / 16,
+            HeadDimension = full.HeadDimension / 16,
+            VocabularySize = full.VocabularySize / 16,
+            MaxPositions = 512,
+        };
+        using var checkpoint = TinyCheckpoint.Write(config, TensorDataType.BF16, shards: 3, generation: new() { ExitLayer = 1, NumSpeculations = 3 });
+        using var opened = Checkpoint.Open(checkpoint.Directory);
+        using var model = LayerSkipModel.FromWeights(name, opened.Config, opened.Weights, opened.Generation);
+        AssertModesAgree(model, promptLength: 40);
+    }
+
+    [Fact]
+    public void Llama_3_2_1B_decodes_at_its_full_width()
+    {
+        var published = PublishedConfigs.All.Values.Select(static entry => entry.Config).Single(static config => config.TiedEmbeddings);
+        var config = published with { Layers = 2 };
+        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.BF16);
+        using var model = LayerSkipModel.FromWeights("llama3.2-1b", config, weights, new() { ExitLayer = 1 });
+        AssertModesAgree(model, promptLength: 5);
+    }
+
+    [Fact]
+    public void Loading_refuses_what_it_cannot_run()
+    {
+        var missing = Assert.Throws<CheckpointException>(() => LayerSkipModel.Load("no-such-model"));
+        Assert.Contains("no-such-model", missing.Message, StringComparison.Ordinal);
+
+        void Fails<T>(string message, ModelOptions options)
+            where T : ArgumentException =>
+            Assert.Contains(message, Assert.Throws<T>(() => LayerSkipModel.Load(ParserDirectory, options)).Message, StringComparison.Ordinal);
+        Fails<ArgumentException>("Device is 'tpu', expected 'cpu'", new() { Device = "tpu" });
+        Fails<ArgumentOutOfRangeException>("Threads must lie in 1..1024", new() { Threads = 0 });
+        Fails<ArgumentOutOfRangeException>("WeightFormat", new() { WeightFormat = (WeightFormat)7 });
+    }
+
+    [Fact]
+    public void A_tokenizer_with_more_ids_than_the_model_is_refused()
+    {
+        using var checkpoint = TinyCheckpoint.Write();
+        File.Copy(Path.Combine(ParserDirectory, "tokenizer.json"), checkpoint.PathOf("tokenizer.json"));
+        var error = Assert.Throws<CheckpointException>(() => LayerSkipModel.Load(checkpoint.Directory));
+        Assert.Contains("2303", error.Message, StringComparison.Ordinal);
+        Assert.Contains("vocab_size is 97", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Loading_can_be_cancelled()
+    {
+        using var cancellation = new CancellationTokenSource();
+        cancellation.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => LayerSkipModel.Load(ParserDirectory, cancellationToken: cancellation.Token));
+    }
+
+    [Fact]
+    public void Formats_agree_on_a_bf16_checkpoint()
+    {
+        using var bf16 = LayerSkipModel.Load(ParserDirectory);
+        using var f32 = LayerSkipModel.Load(ParserDirectory, new() { WeightFormat = WeightFormat.F32 });
+        Assert.Equal(2 * bf16.WeightBytes, f32.WeightBytes);
+        Assert.Equal(bf16.WeightBytes, bf16.BytesRead(0, 12, head: true));
+        var prompt = bf16.Tokenizer.Encode("<|begin|><|user|> set an alarm for 7 am<|assistant|>");
+        Assert.Equal(Decode(bf16, prompt, new()), Decode(f32, prompt, new()));
+    }
+
+    private static void AssertModesAgree(LayerSkipModel model, int promptLength)
+    {
+        var prompt = Enumerable.Range(0, promptLength).Select(i => i * 31 % model.Config.VocabularySize).ToArray();
+        var expected = Decode(model, prompt, Models.Autoregressive(12));
+        Assert.Equal(12, expected.Length);
+        Assert.Equal(expected, Decode(model, prompt, new() { MaxNewTokens = 12 }));
+    }
+
+    private static int[] Decode(LayerSkipModel model, int[] prompt, DecodingOptions options)
+    {
+        using var generation = model.Generate(prompt, options);
+        while (generation.NextRound())
+        {
+        }
+
+        return generation.Output.ToArray();
+    }
+
+    private sealed class Progress(List<double> reported) : IProgress<double>
+    {
+        public void Report(double value) => reported.Add(value);
+    }
+}
