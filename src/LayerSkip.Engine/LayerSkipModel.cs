@@ -62,7 +62,7 @@ public sealed class LayerSkipModel : IDisposable
     {
         ArgumentNullException.ThrowIfNull(directory);
         using var checkpoint = Checkpoint.Open(directory);
-        var tokenizer = Tokenizer.Load(directory);
+        var tokenizer = Tokenizer.Load(directory, checkpoint.Config.VocabularySize);
         if (tokenizer.VocabularySize > checkpoint.Config.VocabularySize)
         {
             throw new CheckpointException(

@@ -89,6 +89,18 @@ public class LayerSkipModelTests
     }
 
     [Fact]
+    public void Ids_of_a_padded_vocabulary_decode_to_nothing()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 2310 };
+        using var checkpoint = TinyCheckpoint.Write(config);
+        File.Copy(Path.Combine(ParserDirectory, "tokenizer.json"), checkpoint.PathOf("tokenizer.json"));
+        using var model = LayerSkipModel.Load(checkpoint.Directory);
+        Assert.Equal(2310, model.Tokenizer.VocabularySize);
+        Assert.Equal("a", model.Tokenizer.Decode([2309, 97, 2304]));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.Tokenizer.Decode([2310]));
+    }
+
+    [Fact]
     public void Loading_can_be_cancelled()
     {
         using var cancellation = new CancellationTokenSource();

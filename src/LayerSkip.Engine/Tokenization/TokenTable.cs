@@ -12,7 +12,8 @@ internal sealed class TokenTable
 
     /// <param name="vocabulary">The model's own tokens.</param>
     /// <param name="addedTokens">Consistent with each other and with the vocabulary.</param>
-    public TokenTable(Vocabulary vocabulary, IReadOnlyList<AddedToken> addedTokens)
+    /// <param name="paddedSize">Least <see cref="Size"/>; ids that no token has are holes.</param>
+    public TokenTable(Vocabulary vocabulary, IReadOnlyList<AddedToken> addedTokens, int paddedSize = 0)
     {
         _vocabulary = vocabulary;
         var largest = -1;
@@ -28,7 +29,7 @@ internal sealed class TokenTable
             _addedBySpelling[token.Content] = token;
         }
 
-        _spellings = new string?[largest + 1];
+        _spellings = new string?[Math.Max(largest + 1, paddedSize)];
         foreach (var (spelling, id) in vocabulary.Tokens)
         {
             _spellings[id] = spelling;
@@ -41,7 +42,7 @@ internal sealed class TokenTable
         }
     }
 
-    /// <summary>Largest id + 1.</summary>
+    /// <summary>Largest id + 1, or the padded size if that is more.</summary>
     public int Size => _spellings.Length;
 
     /// <summary>How many added tokens the vocabulary does not hold itself.</summary>

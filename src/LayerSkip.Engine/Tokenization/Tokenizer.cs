@@ -21,10 +21,10 @@ public sealed class Tokenizer
     private readonly AddedTokenMatcher _rawMatcher;
     private readonly AddedTokenMatcher _normalizedMatcher;
 
-    internal Tokenizer(TokenizerDefinition definition)
+    internal Tokenizer(TokenizerDefinition definition, int paddedSize = 0)
     {
         _definition = definition;
-        _tokens = new TokenTable(definition.Model.Vocabulary, definition.AddedTokens);
+        _tokens = new TokenTable(definition.Model.Vocabulary, definition.AddedTokens, paddedSize);
         _bytes = new TokenBytes(_tokens, definition.Decoder);
         _rawMatcher = new AddedTokenMatcher(
             definition.AddedTokens.Where(token => !token.IsNormalized).Select(token => (token.Content, token)));
@@ -35,7 +35,7 @@ public sealed class Tokenizer
     /// <summary>What the tokenizer's smallest symbols are.</summary>
     public TokenizerFamily Family => _definition.Family;
 
-    /// <summary>The largest id + 1, added tokens included. A model's own vocabulary may be padded beyond it.</summary>
+    /// <summary>The largest id + 1, added tokens included; more where the model's vocabulary is padded beyond the tokenizer's.</summary>
     public int VocabularySize => _tokens.Size;
 
     /// <summary>Number of tokens in the BPE model's own vocabulary.</summary>
@@ -47,10 +47,13 @@ public sealed class Tokenizer
     /// <summary>Loads a checkpoint directory's <c>tokenizer.json</c>, or, where there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2).</summary>
     /// <param name="directory">The checkpoint's directory.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged or of a kind that is not supported; the message says which, where and what was expected.</exception>
-    public static Tokenizer Load(string directory)
+    public static Tokenizer Load(string directory) => Load(directory, paddedSize: 0);
+
+    /// <summary>Loads the tokenizer of a model whose own vocabulary may be padded: the ids beyond the tokenizer's decode to nothing.</summary>
+    internal static Tokenizer Load(string directory, int paddedSize)
     {
         ArgumentNullException.ThrowIfNull(directory);
-        return new Tokenizer(TokenizerFiles.Read(directory));
+        return new Tokenizer(TokenizerFiles.Read(directory), paddedSize);
     }
 
     /// <summary>Encodes a text.</summary>
