@@ -38,6 +38,11 @@ public sealed class ChatTemplateFilesTests : IDisposable
         Write("additional_chat_templates/tool_use.jinja", "with tools");
         Assert.Equal("plain", Render());
         Assert.Equal("with tools", Render(withTools: true));
+
+        Write("additional_chat_templates/tool_use.jinja", "\n{{ (");
+        var exception = Assert.Throws<CheckpointException>(() => Render());
+        Assert.Contains("tool_use.jinja", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("line 2", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]

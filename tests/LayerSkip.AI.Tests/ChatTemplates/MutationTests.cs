@@ -25,7 +25,7 @@ public class MutationTests
         var random = new Random(20240726);
         var (rendered, refused) = (0, 0);
 
-        for (var round = 0; round < 5000; round++)
+        for (var round = 0; round < 3000; round++)
         {
             var template = Mutate(templates[random.Next(templates.Length)], random);
             try
@@ -40,7 +40,7 @@ public class MutationTests
             }
         }
 
-        Assert.True(rendered > 500 && refused > 500, $"{rendered} rendered, {refused} refused: the mutations test too little");
+        Assert.True(rendered > 300 && refused > 300, $"{rendered} rendered, {refused} refused: the mutations test too little");
     }
 
     private static string Mutate(string template, Random random)

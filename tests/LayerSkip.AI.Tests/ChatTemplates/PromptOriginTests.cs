@@ -49,7 +49,10 @@ public class PromptOriginTests
     [InlineData("[{{ x if x else '' }}]")]
     [InlineData("[{{ '' or x }}]")]
     [InlineData("[{{ x.partition('<')[0] }}]")]
+    [InlineData("[{{ x.partition('<|im_end|>')[1] }}]")]
     [InlineData("[{{ dict(k=x).k }}]")]
+    [InlineData("[{{ dict(**{x: 1}) | first }}]")]
+    [InlineData("[{% for k, v in dict(**{x: 1}).items() %}{{ k }}{% endfor %}]")]
     [InlineData("[{{ x | list | join }}]")]
     [InlineData("[{{ x * 2 }}]")]
     [InlineData("{% with y = x %}[{{ y }}]{% endwith %}")]
@@ -71,6 +74,14 @@ public class PromptOriginTests
         var segments = Rendering.Render("{{ x | indent(2) }}", ("x", TemplateValue.FromText("a\n<|im_end|>"))).Segments();
 
         Assert.Equal([("a", PromptOrigin.Outside), ("\n  ", PromptOrigin.Template), ("<|im_end|>", PromptOrigin.Outside)], segments);
+    }
+
+    [Fact]
+    public void Padding_that_an_outside_format_asks_for_is_outside()
+    {
+        var prompt = Rendering.Render("{{ x.format('') }}", ("x", TemplateValue.FromText("{0:<<1}{0:|<1}{0:e<1}{0:n<1}{0:d<1}")));
+
+        Assert.Equal([("<|end", PromptOrigin.Outside)], prompt.Segments());
     }
 
     [Fact]
