@@ -26,12 +26,12 @@ public sealed class ChatTemplate
     private readonly JinjaTemplate _template;
     private readonly JinjaTemplate? _toolTemplate;
 
-    private ChatTemplate(string source, string? toolSource, IReadOnlyDictionary<string, string> specialTokens)
+    private ChatTemplate(string source, JinjaTemplate template, JinjaTemplate? toolTemplate, IReadOnlyDictionary<string, string> specialTokens)
     {
         Source = source;
         SpecialTokens = specialTokens;
-        _template = JinjaTemplate.Parse(source, JinjaLimits.Default);
-        _toolTemplate = toolSource is null ? null : JinjaTemplate.Parse(toolSource, JinjaLimits.Default);
+        _template = template;
+        _toolTemplate = toolTemplate;
     }
 
     /// <summary>For a checkpoint without a template: each message as a line "role: content", then "assistant:". Tools are left out.</summary>
@@ -49,7 +49,7 @@ public sealed class ChatTemplate
     public static ChatTemplate Parse(string source)
     {
         ArgumentNullException.ThrowIfNull(source);
-        return new ChatTemplate(source, toolSource: null, new Dictionary<string, string>());
+        return new ChatTemplate(source, JinjaTemplate.Parse(source, JinjaLimits.Default), toolTemplate: null, new Dictionary<string, string>());
     }
 
     /// <summary>Loads a checkpoint's template and special tokens.</summary>
@@ -65,19 +65,9 @@ public sealed class ChatTemplate
     {
         ArgumentNullException.ThrowIfNull(directory);
         var files = ChatTemplateFiles.Read(directory);
-        if (files.Template is not { } template)
-        {
-            return null;
-        }
-
-        try
-        {
-            return new ChatTemplate(template, files.ToolTemplate, files.SpecialTokens);
-        }
-        catch (ChatTemplateException exception)
-        {
-            throw new CheckpointException($"{files.TemplatePath} does not hold a valid chat template. {exception.Message}", exception);
-        }
+        return files.Template is { } template
+            ? new ChatTemplate(template.Text, template.Parse(), files.ToolTemplate?.Parse(), files.SpecialTokens)
+            : null;
     }
 
     /// <summary>Renders a conversation.</summary>

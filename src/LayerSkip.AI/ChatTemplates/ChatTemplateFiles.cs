@@ -7,11 +7,10 @@ namespace LayerSkip.AI.ChatTemplates;
 /// <summary>What a checkpoint's files say about its chat template.</summary>
 /// <param name="Template">The template, null where there is none.</param>
 /// <param name="ToolTemplate">The template for conversations with tools, null where the other serves.</param>
-/// <param name="TemplatePath">The file the template stands in.</param>
 /// <param name="SpecialTokens">Texts of special tokens by name.</param>
-internal sealed record ChatTemplateFiles(string? Template, string? ToolTemplate, string TemplatePath, IReadOnlyDictionary<string, string> SpecialTokens)
+internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTemplateSource? ToolTemplate, IReadOnlyDictionary<string, string> SpecialTokens)
 {
-    private const int MaxJsonBytes = 64 << 20;
+    private const int MaxJsonBytes = 16 << 20;
     private const int MaxTemplateBytes = 4 << 20;
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -37,14 +36,14 @@ internal sealed record ChatTemplateFiles(string? Template, string? ToolTemplate,
         if (File.Exists(templatePath))
         {
             var toolPath = Path.Combine(directory, "additional_chat_templates", "tool_use.jinja");
-            return new(ReadText(templatePath), File.Exists(toolPath) ? ReadText(toolPath) : null, templatePath, specialTokens);
+            return new(new(ReadText(templatePath), templatePath), File.Exists(toolPath) ? new(ReadText(toolPath), toolPath) : null, specialTokens);
         }
 
         var (template, toolTemplate) = Decoding(configPath, () => ReadTemplates(config, configPath));
-        return new(template, toolTemplate, configPath, specialTokens);
+        return new(template, toolTemplate, specialTokens);
     }
 
-    private static (string? Template, string? ToolTemplate) ReadTemplates(JsonDocument? config, string path)
+    private static (ChatTemplateSource? Template, ChatTemplateSource? ToolTemplate) ReadTemplates(JsonDocument? config, string path)
     {
         if (config is null || !config.RootElement.TryGetProperty("chat_template", out var field) || field.ValueKind == JsonValueKind.Null)
         {
@@ -53,7 +52,7 @@ internal sealed record ChatTemplateFiles(string? Template, string? ToolTemplate,
 
         if (field.ValueKind == JsonValueKind.String)
         {
-            return (field.GetString(), null);
+            return (new(field.GetString()!, $"{path}: chat_template"), null);
         }
 
         if (field.ValueKind != JsonValueKind.Array)
@@ -61,7 +60,7 @@ internal sealed record ChatTemplateFiles(string? Template, string? ToolTemplate,
             throw new CheckpointException($"{path}: chat_template must be a string or a list of named templates, not {field.ValueKind}.");
         }
 
-        var templates = new Dictionary<string, string>();
+        var templates = new Dictionary<string, ChatTemplateSource>();
         foreach (var entry in field.EnumerateArray())
         {
             if (entry.ValueKind != JsonValueKind.Object
@@ -71,7 +70,7 @@ internal sealed record ChatTemplateFiles(string? Template, string? ToolTemplate,
                 throw new CheckpointException($"{path}: each entry of chat_template must be an object with the strings \"name\" and \"template\".");
             }
 
-            templates[name.GetString()!] = template.GetString()!;
+            templates[name.GetString()!] = new(template.GetString()!, $"{path}: chat_template \"{name.GetString()}\"");
         }
 
         return templates.TryGetValue("default", out var standard)

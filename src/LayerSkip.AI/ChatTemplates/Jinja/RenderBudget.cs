@@ -8,6 +8,9 @@ internal sealed class RenderBudget(JinjaLimits limits)
     /// <summary>Characters that may be copied, compared or searched for the price of one step.</summary>
     public const int CharactersPerStep = 16;
 
+    // An item is copied as a reference, but its origin and depth are looked at too.
+    private const int CharactersPerItem = 4;
+
     // Beyond this a search may cost needle x haystack, because a hostile needle matches almost everywhere.
     private const int ShortNeedle = 32;
 
@@ -72,7 +75,7 @@ internal sealed class RenderBudget(JinjaLimits limits)
     public void SpendItems(long count)
     {
         CheckItemCount(count);
-        SpendCharacters(count);
+        SpendCharacters(count * CharactersPerItem);
     }
 
     public void CheckItemCount(long count)

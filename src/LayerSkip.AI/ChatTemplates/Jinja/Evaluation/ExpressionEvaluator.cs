@@ -45,7 +45,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
     }
 
     /// <summary>Calls a function with the arguments as written, and one more by name where a call block hands on its body.</summary>
-    public Value EvaluateCall(Expression.Call call, Scope scope, KeyValuePair<string, Value>? extra = null)
+    public Value EvaluateCall(Expression.Call call, Scope scope, KeyValuePair<StringValue, Value>? extra = null)
     {
         var callee = Evaluate(call.Callee, scope);
         var arguments = EvaluateArguments(call.Arguments, scope, extra);
@@ -91,7 +91,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
         }
     }
 
-    private Arguments EvaluateArguments(CallArguments arguments, Scope scope, KeyValuePair<string, Value>? extra = null)
+    private Arguments EvaluateArguments(CallArguments arguments, Scope scope, KeyValuePair<StringValue, Value>? extra = null)
     {
         if (ReferenceEquals(arguments, CallArguments.None) && extra is null)
         {
@@ -104,7 +104,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
             positional.Add(Evaluate(argument, scope));
         }
 
-        var named = new List<KeyValuePair<string, Value>>(arguments.Named.Count);
+        var named = new List<KeyValuePair<StringValue, Value>>(arguments.Named.Count);
         foreach (var (name, value) in arguments.Named)
         {
             named.Add(new(name, Evaluate(value, scope)));
@@ -128,7 +128,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
         return new Arguments(positional, named);
     }
 
-    private IEnumerable<KeyValuePair<string, Value>> NamedFrom(Value value)
+    private IEnumerable<KeyValuePair<StringValue, Value>> NamedFrom(Value value)
     {
         if (value is not DictValue dict)
         {
@@ -137,7 +137,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
 
         budget.SpendItems(dict.Entries.Count);
         return dict.Entries.Select(entry => entry.Key is StringValue name
-            ? KeyValuePair.Create(name.Text, entry.Value)
+            ? KeyValuePair.Create(name, entry.Value)
             : throw new JinjaException("the keys of the dict after '**' must be strings."));
     }
 

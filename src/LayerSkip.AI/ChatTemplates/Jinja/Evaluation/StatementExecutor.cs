@@ -7,6 +7,8 @@ namespace LayerSkip.AI.ChatTemplates.Jinja.Evaluation;
 /// <summary>Executes statements: what they print goes to the output they are given, what they assign to the scope.</summary>
 internal sealed class StatementExecutor(RenderBudget budget)
 {
+    private static readonly StringValue s_caller = StringValue.Of("caller", PromptOrigin.Template);
+
     private readonly ExpressionEvaluator _expressions = new(budget);
 
     public Completion Execute(IReadOnlyList<Statement> body, Scope scope, StringValueBuilder output)
@@ -31,7 +33,7 @@ internal sealed class StatementExecutor(RenderBudget budget)
         var scope = new Scope(definitionScope);
         scope["caller"] = new UndefinedValue($"no 'call' block called the macro '{macro.Name}'");
         var named = arguments.Named;
-        if (named.Count > 0 && named[^1] is { Key: "caller", Value: MacroValue caller })
+        if (named.Count > 0 && named[^1] is { Key.Text: "caller", Value: MacroValue caller })
         {
             scope["caller"] = caller;
             named = [.. named.SkipLast(1)];
@@ -79,8 +81,8 @@ internal sealed class StatementExecutor(RenderBudget budget)
                 scope[macro.Name] = new MacroValue(macro, scope, this);
                 return Completion.Normal;
             case Statement.CallBlock call:
-                var caller = new MacroValue(call.Caller, scope, this);
-                output.Append(PythonText.ToText(_expressions.EvaluateCall(call.Call, scope, KeyValuePair.Create<string, Value>("caller", caller)), budget));
+                var caller = KeyValuePair.Create<StringValue, Value>(s_caller, new MacroValue(call.Caller, scope, this));
+                output.Append(PythonText.ToText(_expressions.EvaluateCall(call.Call, scope, caller), budget));
                 return Completion.Normal;
             case Statement.Scoped block:
                 return ExecuteScoped(block, scope, output);

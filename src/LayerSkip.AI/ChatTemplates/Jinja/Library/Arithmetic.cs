@@ -73,6 +73,12 @@ internal static class Arithmetic
 
         budget.CheckTextLength((long)BigInteger.Min(count * text.Text.Length, long.MaxValue));
         var builder = new StringValueBuilder(budget);
+        if (text.Runs.Length == 1)
+        {
+            builder.AppendRepeated(text.Text, (long)count, text.Origin);
+            return builder.ToValue();
+        }
+
         for (var i = 0; i < count; i++)
         {
             builder.Append(text);

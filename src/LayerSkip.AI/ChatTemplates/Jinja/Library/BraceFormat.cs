@@ -37,7 +37,7 @@ internal static class BraceFormat
 
             var (field, specification) = source[position..close].Split(':', 2) is [var head, var tail] ? (head, tail) : (source[position..close], string.Empty);
             var value = Find(field, arguments, ref next);
-            ReadDirective(specification, value).Append(builder, value, budget);
+            ReadDirective(specification, value).Append(builder, value, format.Origin, budget);
             position = close + 1;
         }
 
@@ -54,7 +54,7 @@ internal static class BraceFormat
                 : throw new JinjaException($"the format has no value number {index}.");
         }
 
-        return arguments.Named.FirstOrDefault(argument => argument.Key == field).Value
+        return arguments.Named.FirstOrDefault(argument => argument.Key.Text == field).Value
             ?? throw new JinjaException($"the format has no value for '{{{field}}}'.");
     }
 

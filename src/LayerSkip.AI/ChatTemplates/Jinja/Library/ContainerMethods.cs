@@ -35,7 +35,7 @@ internal static class ContainerMethods
         {
             if (Comparison.AreEqual(list.Items[i], sought, budget))
             {
-                return new IntegerValue(i, list.Origin);
+                return new IntegerValue(i, Value.LeastTrusted(list.Origin, sought.Origin));
             }
         }
 
@@ -45,7 +45,7 @@ internal static class ContainerMethods
     private static IntegerValue Count(ListValue list, Arguments arguments, RenderBudget budget)
     {
         var sought = arguments.Bind("count", "value")[0] ?? throw new JinjaException("'count' needs the value to look for.");
-        return new IntegerValue(list.Items.Count(item => Comparison.AreEqual(item, sought, budget)), list.Origin);
+        return new IntegerValue(list.Items.Count(item => Comparison.AreEqual(item, sought, budget)), Value.LeastTrusted(list.Origin, sought.Origin));
     }
 
     private static ListValue Values(DictValue dict, RenderBudget budget)

@@ -30,9 +30,12 @@ internal readonly record struct FormatDirective(char Type, int Width, int? Preci
             : int.Parse(format.AsSpan(start, position - start), CultureInfo.InvariantCulture);
     }
 
-    public void Append(StringValueBuilder builder, Value value, RenderBudget budget)
+    /// <summary>Writes the value; what pads it comes from the format.</summary>
+    public void Append(StringValueBuilder builder, Value value, PromptOrigin formatOrigin, RenderBudget budget)
     {
-        var text = Type == 's' ? Shortened(PythonText.ToText(value, budget), budget) : StringValue.Of(WriteNumber(value), value.Origin);
+        var text = Type == 's'
+            ? Shortened(PythonText.ToText(value, budget), budget)
+            : StringValue.Of(WriteNumber(value), Value.LeastTrusted(value.Origin, formatOrigin));
         var padding = (long)Width - text.CodePointCount;
         var align = Align ?? (Type == 's' ? '<' : '>');
         var before = align switch { '<' => 0, '^' => padding / 2, _ => padding };
@@ -42,9 +45,9 @@ internal readonly record struct FormatDirective(char Type, int Width, int? Preci
             text = text.Substring(1, text.Text.Length - 1, budget);
         }
 
-        builder.AppendRepeated(Fill, before, PromptOrigin.Template);
+        builder.AppendRepeated(Fill.ToString(), before, formatOrigin);
         builder.Append(text);
-        builder.AppendRepeated(Fill, padding - before, PromptOrigin.Template);
+        builder.AppendRepeated(Fill.ToString(), padding - before, formatOrigin);
     }
 
     private StringValue Shortened(StringValue text, RenderBudget budget) => Precision is { } length && length < text.CodePointCount

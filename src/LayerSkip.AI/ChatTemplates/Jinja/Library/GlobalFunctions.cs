@@ -46,7 +46,7 @@ internal static class GlobalFunctions
     // A dict or pairs, if given, and then the named arguments.
     private static IEnumerable<KeyValuePair<Value, Value>> Entries(string callee, Arguments arguments, RenderBudget budget)
     {
-        var named = arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(StringValue.Of(argument.Key, PromptOrigin.Template), argument.Value));
+        var named = arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(argument.Key, argument.Value));
         return arguments.Positional switch
         {
             [] => named,

@@ -37,7 +37,7 @@ internal static class PercentFormat
             var value = name is not null ? Named(values, name, budget)
                 : used < positional.Count ? positional[used++]
                 : throw new JinjaException("the format has more directives than there are values.");
-            parsed.Append(builder, value, budget);
+            parsed.Append(builder, value, format.Origin, budget);
         }
 
         return used < positional.Count && values is not DictValue

@@ -16,41 +16,22 @@ internal static class PythonText
                 return text;
             case UndefinedValue:
                 return StringValue.Empty;
-            default:
+            case ListValue or DictValue:
                 var builder = new StringValueBuilder(budget);
                 AppendRepresentation(builder, value, value.Origin, budget);
                 return builder.ToValue();
+            default:
+                budget.Spend(1);
+                return StringValue.Of(RepresentScalar(value), value.Origin);
         }
     }
 
-    /// <summary>Python's <c>repr</c>.</summary>
-    public static StringValue ToRepresentation(Value value, RenderBudget budget)
-    {
-        var builder = new StringValueBuilder(budget);
-        AppendRepresentation(builder, value, value.Origin, budget);
-        return builder.ToValue();
-    }
-
+    // Python's repr.
     private static void AppendRepresentation(StringValueBuilder builder, Value value, PromptOrigin origin, RenderBudget budget)
     {
         budget.Spend(1);
         switch (value)
         {
-            case NoneValue:
-                builder.Append("None", origin);
-                break;
-            case BooleanValue:
-                builder.Append(value.IsTrue ? "True" : "False", origin);
-                break;
-            case IntegerValue integer:
-                builder.Append(integer.Number.ToString(CultureInfo.InvariantCulture), origin);
-                break;
-            case FloatValue real:
-                builder.Append(FloatText.Shortest(real.Number), origin);
-                break;
-            case StringValue text:
-                builder.Append(Quote(text.Text), origin);
-                break;
             case ListValue list:
                 AppendList(builder, list, origin, budget);
                 break;
@@ -58,10 +39,21 @@ internal static class PythonText
                 AppendDict(builder, dict, origin, budget);
                 break;
             default:
-                builder.Append(value is UndefinedValue ? "Undefined" : $"<{value.TypeName}>", origin);
+                builder.Append(RepresentScalar(value), origin);
                 break;
         }
     }
+
+    private static string RepresentScalar(Value value) => value switch
+    {
+        NoneValue => "None",
+        BooleanValue => value.IsTrue ? "True" : "False",
+        IntegerValue integer => integer.Number.ToString(CultureInfo.InvariantCulture),
+        FloatValue real => FloatText.Shortest(real.Number),
+        StringValue text => Quote(text.Text),
+        UndefinedValue => "Undefined",
+        _ => $"<{value.TypeName}>",
+    };
 
     private static void AppendList(StringValueBuilder builder, ListValue list, PromptOrigin origin, RenderBudget budget)
     {

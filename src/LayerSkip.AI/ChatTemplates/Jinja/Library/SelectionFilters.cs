@@ -8,7 +8,7 @@ internal static class SelectionFilters
     /// <summary><c>map('upper')</c> or <c>map(attribute='name', default='')</c>.</summary>
     public static Value Map(Value input, Arguments arguments, RenderBudget budget)
     {
-        var items = Sequences.Items(input, budget);
+        var items = ItemsOrNone(input, budget);
         if (arguments.Positional.Count > 0)
         {
             var filter = Filters.Find(Parameters.Text(arguments.Positional[0], "map", "filter").Text);
@@ -62,7 +62,10 @@ internal static class SelectionFilters
         return item => test(item, rest, budget);
     }
 
-    private static ListValue Where(Value input, Func<Value, bool> holds, RenderBudget budget) => new([.. Sequences.Items(input, budget).Where(item =>
+    // These filters take whatever is false for an empty list: none | map('upper') is [].
+    private static IReadOnlyList<Value> ItemsOrNone(Value input, RenderBudget budget) => input.IsTrue ? Sequences.Items(input, budget) : [];
+
+    private static ListValue Where(Value input, Func<Value, bool> holds, RenderBudget budget) => new([.. ItemsOrNone(input, budget).Where(item =>
     {
         budget.Spend(1);
         return holds(item);

@@ -18,10 +18,14 @@ internal static class Slicing
         }
 
         var (first, count, stride) = Resolve(start, stop, step ?? 1, Sequences.Count(target)!.Value);
-        budget.SpendCharacters(count);
-        return target is ListValue list
-            ? new ListValue([.. Enumerable.Range(0, count).Select(i => list.Items[first + (i * stride)])], list.IsTuple)
-            : SliceText((StringValue)target, first, count, stride, budget);
+        if (target is StringValue text)
+        {
+            return SliceText(text, first, count, stride, budget);
+        }
+
+        var list = (ListValue)target;
+        budget.SpendItems(count);
+        return new ListValue([.. Enumerable.Range(0, count).Select(i => list.Items[first + (i * stride)])], list.IsTuple);
     }
 
     private static StringValue SliceText(StringValue text, int first, int count, int stride, RenderBudget budget)
@@ -32,6 +36,7 @@ internal static class Slicing
             return text.Substring(start, text.OffsetOf(first + count) - start, budget);
         }
 
+        budget.Spend(count);
         var builder = new StringValueBuilder(budget);
         for (var i = 0; i < count; i++)
         {

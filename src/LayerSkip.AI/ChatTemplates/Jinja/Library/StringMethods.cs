@@ -25,8 +25,8 @@ internal static class StringMethods
         ["removesuffix"] = RemoveSuffix,
         ["replace"] = Replace,
         ["join"] = Join,
-        ["find"] = (text, arguments, budget) => new IntegerValue(Find("find", text, arguments, fromRight: false, budget), text.Origin),
-        ["rfind"] = (text, arguments, budget) => new IntegerValue(Find("rfind", text, arguments, fromRight: true, budget), text.Origin),
+        ["find"] = (text, arguments, budget) => Find("find", text, arguments, fromRight: false, budget),
+        ["rfind"] = (text, arguments, budget) => Find("rfind", text, arguments, fromRight: true, budget),
         ["index"] = Index,
         ["count"] = Count,
         ["upper"] = (text, _, budget) => LetterCase.Upper(text, budget),
@@ -69,8 +69,10 @@ internal static class StringMethods
     {
         var separator = Parameters.Text(arguments.Bind(name, "sep")[0], name, "sep");
         var pieces = TextSplitting.Split(text, separator, limit: 1, fromRight, budget).Items;
+
+        // The middle is cut from the text: the separator given may be of another origin.
         return new ListValue(
-            pieces.Count == 2 ? [pieces[0], separator, pieces[1]]
+            pieces is [StringValue head, var tail] ? [head, text.Substring(head.Text.Length, separator.Text.Length, budget), tail]
             : fromRight ? [StringValue.Empty, StringValue.Empty, text]
             : [text, StringValue.Empty, StringValue.Empty],
             isTuple: true);
@@ -126,23 +128,25 @@ internal static class StringMethods
     }
 
     private static IntegerValue Index(StringValue text, Arguments arguments, RenderBudget budget) =>
-        Find("index", text, arguments, fromRight: false, budget) is >= 0 and var position
-            ? new IntegerValue(position, text.Origin)
+        Find("index", text, arguments, fromRight: false, budget) is { Number.Sign: >= 0 } position
+            ? position
             : throw new JinjaException("'index' did not find the string.");
 
-    private static int Find(string name, StringValue text, Arguments arguments, bool fromRight, RenderBudget budget)
+    private static IntegerValue Find(string name, StringValue text, Arguments arguments, bool fromRight, RenderBudget budget)
     {
-        var sought = Parameters.Text(arguments.Bind(name, "sub")[0], name, "sub").Text;
-        budget.SpendSearch(text.Text, sought);
-        var offset = fromRight ? text.Text.LastIndexOf(sought, StringComparison.Ordinal) : text.Text.IndexOf(sought, StringComparison.Ordinal);
-        return offset < 0 ? offset : text.CodePointAt(offset);
+        var sought = Parameters.Text(arguments.Bind(name, "sub")[0], name, "sub");
+        budget.SpendSearch(text.Text, sought.Text);
+        var offset = fromRight ? text.Text.LastIndexOf(sought.Text, StringComparison.Ordinal) : text.Text.IndexOf(sought.Text, StringComparison.Ordinal);
+        return new IntegerValue(offset < 0 ? offset : text.CodePointAt(offset), Value.LeastTrusted(text.Origin, sought.Origin));
     }
 
     private static IntegerValue Count(StringValue text, Arguments arguments, RenderBudget budget)
     {
-        var sought = Parameters.Text(arguments.Bind("count", "sub")[0], "count", "sub").Text;
-        budget.SpendSearch(text.Text, sought);
-        return new IntegerValue(sought.Length == 0 ? text.CodePointCount + 1 : text.Text.AsSpan().Count(sought), text.Origin);
+        var sought = Parameters.Text(arguments.Bind("count", "sub")[0], "count", "sub");
+        budget.SpendSearch(text.Text, sought.Text);
+        return new IntegerValue(
+            sought.IsTrue ? text.Text.AsSpan().Count(sought.Text) : text.CodePointCount + 1,
+            Value.LeastTrusted(text.Origin, sought.Origin));
     }
 
     private static BooleanValue Consists(StringValue text, RenderBudget budget, Func<char, bool> ofSuch)

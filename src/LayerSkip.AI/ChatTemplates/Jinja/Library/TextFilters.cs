@@ -36,7 +36,7 @@ internal static class TextFilters
         }
         else
         {
-            indent.AppendRepeated(' ', Parameters.Integer(bound[0], "indent", "width", fallback: 4), PromptOrigin.Template);
+            indent.AppendRepeated(" ", Parameters.Integer(bound[0], "indent", "width", fallback: 4), PromptOrigin.Template);
         }
 
         return TextOperations.Indent(PythonText.ToText(input, budget), indent.ToValue(), bound[1]?.IsTrue ?? false, bound[2]?.IsTrue ?? false, budget);
@@ -51,7 +51,7 @@ internal static class TextFilters
 
         Value values = arguments.Named.Count == 0
             ? new ListValue(arguments.Positional, isTuple: true)
-            : new DictValue(arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(StringValue.Of(argument.Key, PromptOrigin.Template), argument.Value)));
+            : new DictValue(arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(argument.Key, argument.Value)));
         return PercentFormat.Format(PythonText.ToText(input, budget), values, budget);
     }
 

@@ -1,3 +1,5 @@
+using LayerSkip.AI.ChatTemplates.Jinja.Values;
+
 namespace LayerSkip.AI.ChatTemplates.Jinja.Syntax;
 
 /// <summary>The arguments of a call, a filter or a test as they are written.</summary>
@@ -7,7 +9,7 @@ namespace LayerSkip.AI.ChatTemplates.Jinja.Syntax;
 /// <param name="ExtraNamed">The operand of <c>**</c>, if any.</param>
 internal sealed record CallArguments(
     IReadOnlyList<Expression> Positional,
-    IReadOnlyList<(string Name, Expression Value)> Named,
+    IReadOnlyList<(StringValue Name, Expression Value)> Named,
     Expression? ExtraPositional = null,
     Expression? ExtraNamed = null)
 {

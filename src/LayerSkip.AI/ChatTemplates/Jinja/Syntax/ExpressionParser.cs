@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using LayerSkip.AI.ChatTemplates.Jinja.Values;
 
 namespace LayerSkip.AI.ChatTemplates.Jinja.Syntax;
@@ -182,13 +181,13 @@ internal sealed class ExpressionParser(TokenStream tokens)
 
                 return new Expression.Literal(StringValue.Of(text, PromptOrigin.Template), token.Line);
             case { Kind: TokenKind.Integer }:
-                return new Expression.Literal(new IntegerValue(ParseInteger(token)), token.Line);
+                return new Expression.Literal(new IntegerValue(IntegerLiteral.Parse(token)), token.Line);
             case { Kind: TokenKind.Float }:
                 return new Expression.Literal(new FloatValue(double.Parse(token.Text, CultureInfo.InvariantCulture)), token.Line);
             case { Kind: TokenKind.Operator, Text: "(" }:
                 return ParseParenthesized(token.Line);
             case { Kind: TokenKind.Operator, Text: "[" }:
-                return new Expression.List(ParseItems(), IsTuple: false, token.Line);
+                return ParseList(token.Line);
             case { Kind: TokenKind.Operator, Text: "{" }:
                 return ParseDict(token.Line);
             default:
@@ -204,26 +203,6 @@ internal sealed class ExpressionParser(TokenStream tokens)
         _ => null,
     };
 
-    private static BigInteger ParseInteger(Token token)
-    {
-        if (token.Text.Length < 2 || char.IsAsciiDigit(token.Text[1]))
-        {
-            return BigInteger.Parse(token.Text, CultureInfo.InvariantCulture);
-        }
-
-        var radix = (token.Text[1] | 0x20) switch { 'x' => 16, 'o' => 8, _ => 2 };
-        var number = BigInteger.Zero;
-        foreach (var digit in token.Text.AsSpan(2))
-        {
-            var value = Convert.ToInt32(digit.ToString(), 16);
-            number = value < radix
-                ? (number * radix) + value
-                : throw new ChatTemplateException($"'{token.Text}' is not an integer of base {radix}.", token.Line);
-        }
-
-        return number;
-    }
-
     private Expression ParseParenthesized(int line)
     {
         var expression = tokens.Current.IsOperator(")") ? new Expression.List([], IsTuple: true, line) : ParseTuple();
@@ -231,45 +210,22 @@ internal sealed class ExpressionParser(TokenStream tokens)
         return expression;
     }
 
-    private List<Expression> ParseItems()
+    private Expression.List ParseList(int line)
     {
         var items = new List<Expression>();
-        while (!tokens.TryOperator("]"))
-        {
-            if (items.Count > 0)
-            {
-                tokens.ExpectOperator(",", "or ']' after a list's item");
-                if (tokens.TryOperator("]"))
-                {
-                    break;
-                }
-            }
-
-            items.Add(Parse());
-        }
-
-        return items;
+        tokens.ReadUntil("]", "a list's item", () => items.Add(Parse()));
+        return new Expression.List(items, IsTuple: false, line);
     }
 
     private Expression.Dict ParseDict(int line)
     {
         var entries = new List<(Expression, Expression)>();
-        while (!tokens.TryOperator("}"))
+        tokens.ReadUntil("}", "a dict's entry", () =>
         {
-            if (entries.Count > 0)
-            {
-                tokens.ExpectOperator(",", "or '}' after a dict's entry");
-                if (tokens.TryOperator("}"))
-                {
-                    break;
-                }
-            }
-
             var key = Parse();
             tokens.ExpectOperator(":", "after a dict's key");
             entries.Add((key, Parse()));
-        }
-
+        });
         return new Expression.Dict(entries, line);
     }
 
@@ -283,7 +239,7 @@ internal sealed class ExpressionParser(TokenStream tokens)
                 var member = tokens.Expect(tokens.Current.Kind is TokenKind.Name or TokenKind.Integer, "an attribute's name after '.'");
                 target = member.Kind == TokenKind.Name
                     ? new Expression.Attribute(target, member.Text, token.Line)
-                    : new Expression.Item(target, new Expression.Literal(new IntegerValue(ParseInteger(member)), member.Line), token.Line);
+                    : new Expression.Item(target, new Expression.Literal(new IntegerValue(IntegerLiteral.Parse(member)), member.Line), token.Line);
             }
             else if (tokens.TryOperator("["))
             {
@@ -317,23 +273,12 @@ internal sealed class ExpressionParser(TokenStream tokens)
 
     private CallArguments ParseArguments()
     {
-        tokens.ExpectOperator("(", "before arguments");
         var positional = new List<Expression>();
-        var named = new List<(string, Expression)>();
+        var named = new List<(StringValue, Expression)>();
         Expression? extraPositional = null, extraNamed = null;
-        var isFirst = true;
-        while (!tokens.TryOperator(")"))
+        tokens.ExpectOperator("(", "before arguments");
+        tokens.ReadUntil(")", "an argument", () =>
         {
-            if (!isFirst)
-            {
-                tokens.ExpectOperator(",", "or ')' after an argument");
-                if (tokens.TryOperator(")"))
-                {
-                    break;
-                }
-            }
-
-            isFirst = false;
             if (extraPositional is null && extraNamed is null && tokens.TryOperator("*"))
             {
                 extraPositional = Parse();
@@ -344,7 +289,7 @@ internal sealed class ExpressionParser(TokenStream tokens)
             }
             else if (extraNamed is null && tokens.Current.Kind == TokenKind.Name && tokens.Following.IsOperator("="))
             {
-                var name = tokens.Next().Text;
+                var name = StringValue.Of(tokens.Next().Text, PromptOrigin.Template);
                 tokens.Next();
                 named.Add((name, Parse()));
             }
@@ -356,8 +301,7 @@ internal sealed class ExpressionParser(TokenStream tokens)
             {
                 throw tokens.Error("a positional argument may not follow a named one.");
             }
-        }
-
+        });
         return new CallArguments(positional, named, extraPositional, extraNamed);
     }
 

@@ -194,21 +194,11 @@ internal sealed class Parser
     {
         var parameters = new List<(string Name, Expression? Default)>();
         _tokens.ExpectOperator("(", "before parameters");
-        while (!_tokens.TryOperator(")"))
+        _tokens.ReadUntil(")", "a parameter", () =>
         {
-            if (parameters.Count > 0)
-            {
-                _tokens.ExpectOperator(",", "or ')' after a parameter");
-                if (_tokens.TryOperator(")"))
-                {
-                    break;
-                }
-            }
-
             var name = _tokens.ExpectIdentifier("a parameter's name").Text;
             parameters.Add((name, _tokens.TryOperator("=") ? _expressions.Parse() : null));
-        }
-
+        });
         return parameters;
     }
 

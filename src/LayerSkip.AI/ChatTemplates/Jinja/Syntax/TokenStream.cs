@@ -38,6 +38,24 @@ internal sealed class TokenStream(IReadOnlyList<Token> tokens, int maxDepth)
     public Token Expect(bool holds, string expected) =>
         holds ? Next() : throw Error($"expected {expected}, but found {Current.Description}.");
 
+    /// <summary>Reads items with commas between, and perhaps one after the last, up to the closing bracket.</summary>
+    public void ReadUntil(string closing, string item, Action read)
+    {
+        for (var isFirst = true; !TryOperator(closing); isFirst = false)
+        {
+            if (!isFirst)
+            {
+                ExpectOperator(",", $"or '{closing}' after {item}");
+                if (TryOperator(closing))
+                {
+                    return;
+                }
+            }
+
+            read();
+        }
+    }
+
     public ChatTemplateException Error(string message) => new(message, Current.Line);
 
     public void Enter()

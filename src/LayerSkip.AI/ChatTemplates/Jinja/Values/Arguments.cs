@@ -1,13 +1,14 @@
 namespace LayerSkip.AI.ChatTemplates.Jinja.Values;
 
 /// <summary>The arguments of one call, evaluated.</summary>
-internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<KeyValuePair<string, Value>> named)
+internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<KeyValuePair<StringValue, Value>> named)
 {
     public static readonly Arguments None = new([], []);
 
     public IReadOnlyList<Value> Positional { get; } = positional;
 
-    public IReadOnlyList<KeyValuePair<string, Value>> Named { get; } = named;
+    /// <summary>Names are values, because <c>dict(**message)</c> makes keys of them that may be printed.</summary>
+    public IReadOnlyList<KeyValuePair<StringValue, Value>> Named { get; } = named;
 
     /// <summary>Lays the arguments out in the order of the parameters; null where one was not given.</summary>
     public Value?[] Bind(string callee, params ReadOnlySpan<string> parameters)
@@ -25,10 +26,10 @@ internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<K
 
         foreach (var (name, value) in Named)
         {
-            var index = parameters.IndexOf(name);
+            var index = parameters.IndexOf(name.Text);
             if (index < 0 || bound[index] is not null)
             {
-                throw new JinjaException(index < 0 ? $"'{callee}' has no argument '{name}'." : $"'{callee}' was given '{name}' twice.");
+                throw new JinjaException(index < 0 ? $"'{callee}' has no argument '{name.Text}'." : $"'{callee}' was given '{name.Text}' twice.");
             }
 
             bound[index] = value;

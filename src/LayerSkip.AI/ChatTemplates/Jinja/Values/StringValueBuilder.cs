@@ -42,13 +42,13 @@ internal sealed class StringValueBuilder(RenderBudget budget)
         _runs.Add(new OriginRun(_text.Length, origin));
     }
 
-    /// <summary>Appends a character several times, by which a text is padded.</summary>
-    public void AppendRepeated(char character, long count, PromptOrigin origin)
+    /// <summary>Appends a text several times; not at all where the count is not positive.</summary>
+    public void AppendRepeated(string text, long count, PromptOrigin origin)
     {
         if (count > 0)
         {
-            budget.CheckTextLength(_text.Length + count);
-            Append(new string(character, (int)count), origin);
+            budget.CheckTextLength(_text.Length + (text.Length * count));
+            Append(string.Concat(Enumerable.Repeat(text, (int)count)), origin);
         }
     }
 
