@@ -6,7 +6,11 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <summary>8 lanes: AVX2 with FMA.</summary>
 internal unsafe struct Avx2Lanes : ILanes<Vector256<float>>
 {
-    public static int Count => 8;
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Load(float* source) => Vector256.Load(source);

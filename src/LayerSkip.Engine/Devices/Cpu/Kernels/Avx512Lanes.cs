@@ -7,7 +7,11 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <summary>16 lanes. Gated on <see cref="Avx512F"/>, since <c>Vector512.IsHardwareAccelerated</c> is false on CPUs where the runtime merely prefers 256 bits.</summary>
 internal unsafe struct Avx512Lanes : ILanes<Vector512<float>>
 {
-    public static int Count => 16;
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 16;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* source) => Vector512.Load(source);

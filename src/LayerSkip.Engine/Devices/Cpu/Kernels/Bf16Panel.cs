@@ -2,10 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>16 words an input; word i holds column i in its lower and column 16 + i in its upper half, both bfloat16.</summary>
+/// <summary>bfloat16, two to a word: the lower group's column in the lower half, the upper one's in the upper half.</summary>
 internal unsafe struct Bf16Panel : IPanelFormat
 {
-    public static int RowBytes => 16 * sizeof(uint);
+    public static int Bytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => sizeof(ushort);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadPair<TLanes, TVector>(byte* source, out TVector low, out TVector high)
@@ -13,11 +17,11 @@ internal unsafe struct Bf16Panel : IPanelFormat
         where TVector : struct =>
         TLanes.WidenBf16((uint*)source, out low, out high);
 
-    public static void Write(byte* row, int column, float value) => Half(row, column) = Round(value);
+    public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
+        ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = Round(value);
 
-    public static float Read(byte* row, int column) => BitConverter.UInt32BitsToSingle((uint)Half(row, column) << 16);
-
-    private static ref ushort Half(byte* row, int column) => ref ((ushort*)row)[(2 * (column & 15)) + (column >> 4)];
+    public static float Read(byte* pair, int lanes, int lane, bool upper) =>
+        BitConverter.UInt32BitsToSingle((uint)((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] << 16);
 
     /// <summary>Rounds to the nearest bfloat16, ties to even; a NaN stays a NaN.</summary>
     private static ushort Round(float value)

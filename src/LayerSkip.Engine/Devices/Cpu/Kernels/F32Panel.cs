@@ -2,10 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>32 float32 weights an input, in column order.</summary>
+/// <summary>float32: the lower group's vector, then the upper one's.</summary>
 internal unsafe struct F32Panel : IPanelFormat
 {
-    public static int RowBytes => 32 * sizeof(float);
+    public static int Bytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => sizeof(float);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadPair<TLanes, TVector>(byte* source, out TVector low, out TVector high)
@@ -13,10 +17,11 @@ internal unsafe struct F32Panel : IPanelFormat
         where TVector : struct
     {
         low = TLanes.Load((float*)source);
-        high = TLanes.Load((float*)source + 16);
+        high = TLanes.Load((float*)source + TLanes.Count);
     }
 
-    public static void Write(byte* row, int column, float value) => ((float*)row)[column] = value;
+    public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
+        ((float*)pair)[(upper ? lanes : 0) + lane] = value;
 
-    public static float Read(byte* row, int column) => ((float*)row)[column];
+    public static float Read(byte* pair, int lanes, int lane, bool upper) => ((float*)pair)[(upper ? lanes : 0) + lane];
 }

@@ -1,23 +1,29 @@
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>How a panel stores its 32 output columns for one input k, and how a pair of vectors is loaded from there.</summary>
+/// <summary>How the weights of one input and one pair of column vectors are stored and loaded.</summary>
 /// <remarks>
-/// Pair j of a panel, with W lanes, is the two column groups [jW, jW + W) and [16 + jW, 16 + jW + W):
-/// so that one load of bfloat16 words yields both, at every vector width.
+/// A panel holds 32 output columns. With W lanes it is 16 / W pairs, one behind the other; pair j is the two column groups
+/// [jW, jW + W) and [16 + jW, 16 + jW + W) for all inputs in turn, so that a pass over a pair reads memory front to back.
 /// </remarks>
 internal unsafe interface IPanelFormat
 {
-    /// <summary>Bytes of one input's 32 weights.</summary>
-    static abstract int RowBytes { get; }
+    /// <summary>Bytes of a weight.</summary>
+    static abstract int Bytes { get; }
 
-    /// <summary>Loads the pair that starts at <paramref name="source"/> (panel row + 4 j W bytes).</summary>
+    /// <summary>Loads one input's weights of a pair: its lower and its upper column group.</summary>
     static abstract void LoadPair<TLanes, TVector>(byte* source, out TVector low, out TVector high)
         where TLanes : ILanes<TVector>
         where TVector : struct;
 
-    /// <summary>Writes the weight of one column (0..31) into a panel row.</summary>
-    static abstract void Write(byte* row, int column, float value);
+    /// <summary>Stores one weight of a pair.</summary>
+    /// <param name="pair">One input's weights of the pair.</param>
+    /// <param name="lanes">W.</param>
+    /// <param name="lane">Column within its group, 0 .. W - 1.</param>
+    /// <param name="upper">Whether the group is the upper one.</param>
+    /// <param name="value">The weight; rounded to what the format holds.</param>
+    static abstract void Write(byte* pair, int lanes, int lane, bool upper, float value);
 
-    /// <summary>Reads the weight of one column (0..31) from a panel row.</summary>
-    static abstract float Read(byte* row, int column);
+    /// <summary>Reads one weight of a pair, widened to float32.</summary>
+    /// <inheritdoc cref="Write"/>
+    static abstract float Read(byte* pair, int lanes, int lane, bool upper);
 }

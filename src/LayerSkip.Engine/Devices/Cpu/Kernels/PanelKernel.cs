@@ -50,68 +50,75 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
     /// <summary>Panel bytes that stay in the first-level cache while several tiles pass over them.</summary>
     private const int SliceBytes = 16 * 1024;
 
-    public override int RowBytes => TFormat.RowBytes;
+    public override int RowBytes => Width * TFormat.Bytes;
+
+    private static int Pairs => 16 / TLanes.Count;
 
     public override void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
-        // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
-        var pairs = 16 / TLanes.Count;
-        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
-
-        // One tile over the whole panel streams it once. Otherwise the panel is cut along k, and a slice is reused from
-        // the cache; partial sums go through y, which loses nothing and keeps the order of additions.
-        var oneTile = tiles * pairs == PairsPerTile(rows, pairs);
-        var slice = oneTile ? inputs : SliceBytes / TFormat.RowBytes;
-        for (var k = 0; k < inputs; k += slice)
+        var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        if (Pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs)
         {
-            var count = Math.Min(slice, inputs - k);
-            var w = panel + ((nint)k * TFormat.RowBytes);
-            var resume = accumulate || k > 0;
-            for (int tile = 0, row = 0; tile < tiles; tile++)
+            for (var pair = 0; pair < Pairs; pair += 2)
             {
-                var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
-                MultiplyTile(w, count, rowsOfTile, x + (row * xStride) + k, xStride, y + (row * yStride), yStride, resume);
-                row += rowsOfTile;
+                PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
+                    rows, panel + (pair * pairBytes), inputs, x, xStride, y + (pair * TLanes.Count), yStride, accumulate, toNext: pairBytes);
             }
         }
-    }
-
-    private static int PairsPerTile(int rows, int pairs) =>
-        pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs ? 2 : 1;
-
-    private static void MultiplyTile(byte* w, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var pairs = 16 / TLanes.Count;
-        var pairsPerTile = PairsPerTile(rows, pairs);
-        for (var pair = 0; pair < pairs; pair += pairsPerTile)
+        else
         {
-            var column = pair * TLanes.Count;
-            if (pairsPerTile == 2)
+            for (var pair = 0; pair < Pairs; pair++)
             {
-                PanelTiles<TLanes, TVector, TFormat>.TwoPairs(rows, w + (column * sizeof(float)), inputs, x, xStride, y + column, yStride, accumulate);
-            }
-            else
-            {
-                PanelTiles<TLanes, TVector, TFormat>.OnePair(rows, w + (column * sizeof(float)), inputs, x, xStride, y + column, yStride, accumulate);
+                MultiplyPair(panel + (pair * pairBytes), inputs, rows, x, xStride, y + (pair * TLanes.Count), yStride, accumulate);
             }
         }
     }
 
     public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights)
     {
+        var cell = Cell(panel, column, weights.Length);
         foreach (var weight in weights)
         {
-            TFormat.Write(panel, column, weight);
-            panel += TFormat.RowBytes;
+            TFormat.Write(cell, TLanes.Count, column % TLanes.Count, upper: column >= 16, weight);
+            cell += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         }
     }
 
     public override void ReadColumn(byte* panel, int column, Span<float> weights)
     {
+        var cell = Cell(panel, column, weights.Length);
         foreach (ref var weight in weights)
         {
-            weight = TFormat.Read(panel, column);
-            panel += TFormat.RowBytes;
+            weight = TFormat.Read(cell, TLanes.Count, column % TLanes.Count, upper: column >= 16);
+            cell += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         }
     }
+
+    private static void MultiplyPair(byte* w, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
+        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
+
+        // One tile streams the pair once. Several take it in slices along k, which they find in the cache after the first;
+        // partial sums go through y, which loses nothing and keeps the order of additions.
+        var slice = tiles == 1 ? inputs : SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        for (var k = 0; k < inputs; k += slice)
+        {
+            var count = Math.Min(slice, inputs - k);
+            var bytes = (nint)count * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+            for (int tile = 0, row = 0; tile < tiles; tile++)
+            {
+                // The first tile also fetches the next slice, so that memory is not idle while the others compute.
+                var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
+                PanelTiles<TLanes, TVector, TFormat>.OnePair(
+                    rowsOfTile, w, count, x + (row * xStride) + k, xStride, y + (row * yStride), yStride, accumulate || k > 0, ahead: tile == 0 ? bytes : 0);
+                row += rowsOfTile;
+            }
+
+            w += bytes;
+        }
+    }
+
+    private static byte* Cell(byte* panel, int column, int inputs) =>
+        panel + ((nint)(column % 16 / TLanes.Count) * inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -13,43 +14,62 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     where TVector : struct
     where TFormat : IPanelFormat
 {
+    /// <summary>Bytes of one input's weights of a pair.</summary>
+    public static int PairBytes
+    {
+        // Inlined by force: a call within a tile's loop would spill every accumulator.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 2 * TLanes.Count * TFormat.Bytes;
+    }
+
     /// <summary>Most rows of a tile with one pair of vectors: 12 accumulators, enough to hide the latency of two FMA units.</summary>
     public const int MaxRows = 6;
 
-    /// <summary>Most rows of a tile with two pairs.</summary>
-    public const int MaxRowsOfTwoPairs = 3;
+    /// <summary>Most rows of a tile with two pairs; three would need more than 16 registers.</summary>
+    public const int MaxRowsOfTwoPairs = 2;
 
     /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
     /// <param name="rows">1 .. <see cref="MaxRows"/>.</param>
-    /// <param name="w">The pair's first weights; the next input's are <see cref="IPanelFormat.RowBytes"/> further.</param>
+    /// <param name="w">The pair's first weights; the next input's are <see cref="PairBytes"/> further.</param>
     /// <param name="inputs">How many k to run over.</param>
     /// <param name="x">Activations [rows, inputs], rows <paramref name="xStride"/> floats apart.</param>
     /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
     /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
-    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    /// <param name="ahead">Bytes from each weight to the one to fetch into the cache meanwhile.</param>
+    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         switch (rows)
         {
-            case 1: Tile1x1(w, inputs, x, y, accumulate); break;
-            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 1: Tile1x1(w, inputs, x, y, accumulate, ahead); break;
+            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
         }
     }
 
-    /// <summary>Two neighbouring pairs, for few rows: twice as many chains in flight.</summary>
-    /// <inheritdoc cref="OnePair"/>
-    public static void TwoPairs(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    /// <summary>
+    /// Two neighbouring pairs, for up to <see cref="MaxRowsOfTwoPairs"/> rows: twice as many chains in flight. The second pair's weights
+    /// are <c>toNext</c> bytes behind the first one's, its columns W further.
+    /// </summary>
+    public static void TwoPairs(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint toNext)
     {
         switch (rows)
         {
-            case 1: Tile1x2(w, inputs, x, y, accumulate); break;
-            case 2: Tile2x2(w, inputs, x, xStride, y, yStride, accumulate); break;
-            default: Tile3x2(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 1: Tile1x2(w, inputs, x, y, accumulate, toNext); break;
+            default: Tile2x2(w, inputs, x, xStride, y, yStride, accumulate, toNext); break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* address)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch1(address);
         }
     }
 
@@ -57,11 +77,12 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     private static TVector Start(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : TLanes.Broadcast(0);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate)
+    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate, nint ahead)
     {
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -73,13 +94,14 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -96,15 +118,16 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -126,7 +149,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -135,8 +158,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -163,7 +187,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -174,8 +198,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -207,7 +232,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -220,8 +245,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
         TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
+            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -258,13 +284,13 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x2(byte* w, int inputs, float* x, float* y, bool accumulate)
+    private static void Tile1x2(byte* w, int inputs, float* x, float* y, bool accumulate, nint toNext)
     {
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
+            TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
             r01 = TLanes.MultiplyAdd(a0, w1, r01);
@@ -279,15 +305,15 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint toNext)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
+        for (var k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
+            TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
             r01 = TLanes.MultiplyAdd(a0, w1, r01);
@@ -308,48 +334,5 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TLanes.Store(r11, y1 + 16);
         TLanes.Store(r12, y1 + TLanes.Count);
         TLanes.Store(r13, y1 + 16 + TLanes.Count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile3x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        float* x2 = x1 + xStride, y2 = y1 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate), r22 = Start(y2 + TLanes.Count, accumulate), r23 = Start(y2 + 16 + TLanes.Count, accumulate);
-        for (var k = 0; k < inputs; k++, w += TFormat.RowBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            TFormat.LoadPair<TLanes, TVector>(w + (sizeof(float) * TLanes.Count), out var w2, out var w3);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            r02 = TLanes.MultiplyAdd(a0, w2, r02);
-            r03 = TLanes.MultiplyAdd(a0, w3, r03);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            r12 = TLanes.MultiplyAdd(a1, w2, r12);
-            r13 = TLanes.MultiplyAdd(a1, w3, r13);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            r22 = TLanes.MultiplyAdd(a2, w2, r22);
-            r23 = TLanes.MultiplyAdd(a2, w3, r23);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, y + TLanes.Count);
-        TLanes.Store(r03, y + 16 + TLanes.Count);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r12, y1 + TLanes.Count);
-        TLanes.Store(r13, y1 + 16 + TLanes.Count);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r22, y2 + TLanes.Count);
-        TLanes.Store(r23, y2 + 16 + TLanes.Count);
     }
 }

@@ -6,7 +6,11 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <summary>4 lanes: whatever 128-bit vectors the machine has (NEON, SSE), or scalar code.</summary>
 internal unsafe struct PortableLanes : ILanes<Vector128<float>>
 {
-    public static int Count => 4;
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 4;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(float* source) => Vector128.Load(source);
