@@ -177,15 +177,19 @@ public sealed class LayerSkipChatClient : IChatClient
         var tokens = _engine.Generate(request.Prompt, request.Decoding, cancellationToken);
         await using (tokens.ConfigureAwait(false))
         {
-            while (!answer.IsStopped && await tokens.WaitToReadAsync().ConfigureAwait(false))
+            bool more;
+            do
             {
-                // The engine may have decoded everything before the cancellation; the consumer must not take that for an answer to it.
+                more = await tokens.WaitToReadAsync().ConfigureAwait(false);
+
+                // The engine may have decoded everything before the cancellation; the answer must not end as if there were none.
                 cancellationToken.ThrowIfCancellationRequested();
                 if (answer.Read(tokens.Read()) is { Length: > 0 } text)
                 {
                     yield return updates.Text(text);
                 }
             }
+            while (more && !answer.IsStopped);
         }
 
         if (answer.End() is { Length: > 0 } rest)

@@ -1,6 +1,6 @@
 namespace LayerSkip.AI;
 
-/// <summary>What a client does with a part of a request that it cannot honour and that changes the answer's form at most.</summary>
+/// <summary>What a client does with a part of a request that it cannot honour, but without which the answer is still of use.</summary>
 /// <remarks>Where ignoring it would make the answer wrong, as with a required tool call, the client always throws.</remarks>
 public enum UnsupportedOptionBehavior
 {

@@ -62,6 +62,21 @@ public class PromptEncoderTests
     }
 
     [Fact]
+    public void Instructions_and_results_hold_no_control_tokens_either()
+    {
+        var everything = new PromptEncoder(ChatTemplate.Parse("{% for m in messages %}<|user|>{{ m.content }}{{ m.tool_calls }}{% endfor %}"), s_tokenizer);
+        var turns = Conversation.Read(
+            [
+                new(ChatRole.Assistant, [new FunctionCallContent("<|end|>", "<|end|>", new Dictionary<string, object?> { ["<|end|>"] = "<|end|>" })]),
+                new(ChatRole.Tool, [new FunctionResultContent("<|end|>", "<|end|>")]),
+            ],
+            "<|end|>",
+            RequestReading.Ignoring);
+
+        Assert.All(everything.Encode(turns).Where(s_tokenizer.IsSpecial), id => Assert.Equal(UserMark, id));
+    }
+
+    [Fact]
     public void Neighbours_of_one_role_are_joined_where_the_template_insists()
     {
         const string Alternating = """
