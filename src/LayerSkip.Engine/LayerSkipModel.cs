@@ -106,6 +106,16 @@ public sealed class LayerSkipModel : IDisposable
     public Generation Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null) =>
         new(_device, prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
 
+    /// <summary>Checks options against the model as <see cref="Generate"/> does, without starting anything.</summary>
+    /// <param name="options">How to decode.</param>
+    /// <exception cref="ArgumentException">An option does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public void Validate(DecodingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        DecodingPlan.Create(options, Config, Defaults);
+    }
+
     /// <summary>Weight bytes that one pass over the layers [<paramref name="from"/>, <paramref name="to"/>) reads, whatever its number of rows.</summary>
     /// <param name="from">First layer.</param>
     /// <param name="to">End of the layers, exclusive.</param>

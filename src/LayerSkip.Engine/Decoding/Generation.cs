@@ -127,7 +127,7 @@ public sealed class Generation : IDisposable
         _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
         _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
         _cache.Length = start + PrefillRows;
-        _statistics.EndPrefill(_plan.Depth);
+        _statistics.EndPrefill();
     }
 
     private void Round(CancellationToken cancellationToken)

@@ -18,7 +18,10 @@ public readonly record struct GenerationStatistics
     /// <summary>Drafted tokens that the full model confirmed. The bonus token is not counted.</summary>
     public int Accepted { get; init; }
 
-    /// <summary>Passes over a layer's weights, whatever the number of rows. Full-depth decoding makes <see cref="Tokens"/> times L of them.</summary>
+    /// <summary>
+    /// Passes of all rounds over a layer's weights, whatever the number of rows. Full-depth decoding makes <see cref="Tokens"/> times L
+    /// of them. The pieces of a long prompt that come before the first round are not counted: they are the same in every mode.
+    /// </summary>
     public long LayerPasses { get; init; }
 
     /// <summary>Sum of the exit layers of all rounds that drafted.</summary>

@@ -23,11 +23,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public void BeginStep() => _stepStart = Stopwatch.GetTimestamp();
 
     /// <summary>A piece of the prompt is done.</summary>
-    public void EndPrefill(int layers)
-    {
-        _prefill += Stopwatch.GetTimestamp() - _stepStart;
-        _passes += layers;
-    }
+    public void EndPrefill() => _prefill += Stopwatch.GetTimestamp() - _stepStart;
 
     /// <summary>The round's draft is done, verification begins.</summary>
     public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();

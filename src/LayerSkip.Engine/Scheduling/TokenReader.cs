@@ -41,10 +41,13 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
     public int NumSpeculations { get; }
 
-    /// <summary>Why the generation ended; valid once <see cref="WaitToReadAsync"/> has returned false.</summary>
+    /// <summary>
+    /// Why the generation ended; valid once <see cref="WaitToReadAsync"/> has returned false or <see cref="DisposeAsync"/> has
+    /// completed, and <see cref="FinishReason.None"/> where the latter cut it short.
+    /// </summary>
     public FinishReason FinishReason { get; private set; }
 
-    /// <summary>Counts and times; valid once <see cref="WaitToReadAsync"/> has returned false.</summary>
+    /// <summary>Counts and times; valid once <see cref="WaitToReadAsync"/> has returned false or <see cref="DisposeAsync"/> has completed.</summary>
     public GenerationStatistics Statistics { get; private set; }
 
     /// <summary>Waits until there are tokens to read.</summary>
@@ -135,8 +138,6 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     internal void End(Exception? error)
     {
         _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
-        FinishReason = _generation.FinishReason;
-        Statistics = _generation.Statistics;
         Volatile.Write(ref _available, _generation.Output.Length);
         Release();
         _ended = true;
@@ -145,6 +146,8 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
 
     private void Release()
     {
+        FinishReason = _generation.FinishReason;
+        Statistics = _generation.Statistics;
         _generation.Dispose();
         _released.TrySetResult();
     }

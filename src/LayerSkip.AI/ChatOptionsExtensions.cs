@@ -1,0 +1,40 @@
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Decoding;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI;
+
+/// <summary>LayerSkip's settings of one request, as entries of <see cref="ChatOptions.AdditionalProperties"/>.</summary>
+/// <remarks>
+/// There they reach the client through every middleware, count in the keys of response caches, and mean nothing to other clients.
+/// </remarks>
+public static class ChatOptionsExtensions
+{
+    /// <summary>Sets <c>exit_layer</c>: how many layers the draft (or, in <see cref="DecodingMode.EarlyExit"/>, the answer) runs.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="exitLayer">1 .. L - 1 for a model of L layers; the client checks it.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithExitLayer(this ChatOptions options, int exitLayer) => options.With(PropertyNames.ExitLayer, exitLayer);
+
+    /// <summary>Sets <c>num_speculations</c>: the most tokens drafted in a round.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="numSpeculations">1 .. 64; the client checks it.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithNumSpeculations(this ChatOptions options, int numSpeculations) =>
+        options.With(PropertyNames.NumSpeculations, numSpeculations);
+
+    /// <summary>Sets <c>decoding_mode</c>: <c>autoregressive</c>, <c>self-speculative</c> or <c>early-exit</c>.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="mode">How to decode.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="mode"/> is not defined.</exception>
+    public static ChatOptions WithDecodingMode(this ChatOptions options, DecodingMode mode) =>
+        options.With(PropertyNames.DecodingMode, DecodingModeNames.Of(mode));
+
+    private static ChatOptions With(this ChatOptions options, string name, object value)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        (options.AdditionalProperties ??= [])[name] = value;
+        return options;
+    }
+}

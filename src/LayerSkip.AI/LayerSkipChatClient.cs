@@ -1,0 +1,204 @@
+using System.Runtime.CompilerServices;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.AI.Responses;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Scheduling;
+using LayerSkip.Engine.Tokenization;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LayerSkip.AI;
+
+/// <summary>Chats with a LayerSkip model in this process. Safe for concurrent use: requests take turns on the engine, and share nothing.</summary>
+/// <remarks>
+/// <para>
+/// <b>Prompt.</b> Every request brings the whole conversation; the checkpoint's chat template turns it into the prompt. Only the template's own
+/// text can become control tokens, whatever users write; assistant messages can hold added tokens that are not special. A checkpoint
+/// without a template gets <see cref="ChatTemplate.Default"/>, and then the tokenizer's own special tokens (begin of sequence).
+/// <see cref="ChatOptions.Instructions"/> and system messages that the template would refuse or drop are put before the text of the user's
+/// turn that follows, and where it insists on alternating roles, neighbours of one role are joined.
+/// </para>
+/// <para>
+/// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
+/// <c>MaxOutputTokens</c>, <c>StopSequences</c>, <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both count prompt and output),
+/// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c> and
+/// <c>decoding_mode</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
+/// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
+/// then the checkpoint's <c>generation_config.json</c>.
+/// </para>
+/// <para>
+/// <b>Greedy answers</b> are the same, bit for bit, self-speculative and autoregressive. Sampled ones have the same distribution, and the same
+/// seed gives the same text only in the same mode with the same exit layer and speculation length.
+/// </para>
+/// <para>
+/// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out: a leading space stays. <c>Length</c> is the finish reason at the
+/// token limit and at the context's end. Output tokens count an end-of-sequence token and the tokens of a stop sequence. Usage has in
+/// <c>AdditionalCounts</c> <c>OutputTokenDetails.AcceptedPredictionTokenCount</c>, <c>OutputTokenDetails.RejectedPredictionTokenCount</c>,
+/// <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
+/// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what
+/// the engine did, which may be some tokens more than a stop sequence let through; its <c>RawRepresentation</c> is the
+/// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>,
+/// <c>exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c>, <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
+/// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
+/// </para>
+/// </remarks>
+public sealed class LayerSkipChatClient : IChatClient
+{
+    private readonly LayerSkipEngine _engine;
+    private readonly ChatTemplate _template;
+    private readonly ChatRequestReader _reader;
+    private readonly ChatClientMetadata _metadata;
+    private readonly bool _ownsEngine;
+    private int _disposed;
+
+    /// <summary>Creates a client of an engine.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="template">The model's chat template; null for <see cref="ChatTemplate.Default"/>.</param>
+    /// <param name="options">What holds where requests are silent; path, device, threads and weight format are not used. Null: the checkpoint's defaults.</param>
+    /// <param name="logger">Told of what requests ask for in vain.</param>
+    /// <param name="ownsEngine">Whether disposing the client disposes the engine.</param>
+    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model, such as an exit layer beyond its depth; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">The model is synthetic and has no tokenizer.</exception>
+    public LayerSkipChatClient(
+        LayerSkipEngine engine,
+        ChatTemplate? template = null,
+        LayerSkipOptions? options = null,
+        ILogger<LayerSkipChatClient>? logger = null,
+        bool ownsEngine = false)
+    {
+        ArgumentNullException.ThrowIfNull(engine);
+        _engine = engine;
+        _template = template ?? ChatTemplate.Default;
+        _reader = new ChatRequestReader(engine.Model, _template, options ?? new(), logger ?? NullLogger<LayerSkipChatClient>.Instance);
+        _metadata = new ChatClientMetadata("layerskip", providerUri: null, engine.Model.Name);
+        _ownsEngine = ownsEngine;
+    }
+
+    /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
+    /// <param name="modelPath">The checkpoint's directory, in Hugging Face layout.</param>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    public static LayerSkipChatClient Load(string modelPath) => Load(new LayerSkipOptions { ModelPath = modelPath });
+
+    /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
+    /// <param name="options">Which checkpoint, where to run it, and how to decode.</param>
+    /// <param name="logger">Told of what requests ask for in vain.</param>
+    /// <param name="progress">Told the share of the weights loaded, 0 .. 1.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model; the message names it.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    public static LayerSkipChatClient Load(
+        LayerSkipOptions options,
+        ILogger<LayerSkipChatClient>? logger = null,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var model = LayerSkipModel.Load(options.ModelPath, options.ToModelOptions(), progress, cancellationToken);
+        var engine = new LayerSkipEngine(model, ownsModel: true);
+        try
+        {
+            return new LayerSkipChatClient(engine, ChatTemplate.LoadFrom(options.ModelPath), options, logger, ownsEngine: true);
+        }
+        catch
+        {
+            engine.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc />
+    /// <remarks>The response is what the stream's updates add up to.</remarks>
+    public Task<ChatResponse> GetResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+        GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
+
+    /// <inheritdoc />
+    /// <remarks>
+    /// The request is read and checked here; decoding begins when the stream is first read. Cancellation ends it with an
+    /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
+    /// </remarks>
+    /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
+    /// <exception cref="ArgumentException">An option does not parse, is outside its range or does not fit the model, or the conversation fills the model's context.</exception>
+    /// <exception cref="ChatTemplateException">The checkpoint's chat template refuses the conversation.</exception>
+    /// <exception cref="InvalidOperationException">The options name another model.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The request continues a conversation by id, resumes an answer or requires a tool call, a message holds data other than text, or the
+    /// client was told to refuse what it does not support.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">The client has been disposed.</exception>
+    public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return StreamAsync(_reader.Read(this, messages, options), cancellationToken);
+    }
+
+    /// <inheritdoc />
+    /// <remarks>
+    /// Gives <see cref="ChatClientMetadata"/>, <see cref="LayerSkipEngine"/>, <see cref="LayerSkipModel"/>, <see cref="Tokenizer"/>,
+    /// <see cref="ChatTemplate"/>, and the client itself.
+    /// </remarks>
+    public object? GetService(Type serviceType, object? serviceKey = null)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceKey is not null ? null
+            : serviceType == typeof(ChatClientMetadata) ? _metadata
+            : serviceType == typeof(LayerSkipEngine) ? _engine
+            : serviceType == typeof(LayerSkipModel) ? _engine.Model
+            : serviceType == typeof(Tokenizer) ? _engine.Model.Tokenizer
+            : serviceType == typeof(ChatTemplate) ? _template
+            : serviceType.IsInstanceOfType(this) ? this
+            : null;
+    }
+
+    /// <summary>Disposes the engine if the client owns it; no request may be running.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0 && _ownsEngine)
+        {
+            _engine.Dispose();
+        }
+    }
+
+    private async IAsyncEnumerable<ChatResponseUpdate> StreamAsync(
+        ChatRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var updates = new AnswerUpdates(_engine.Model.Name);
+        var answer = new AnswerText(_engine.Model.Tokenizer, request.StopSequences);
+
+        // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
+        var tokens = _engine.Generate(request.Prompt, request.Decoding, cancellationToken);
+        await using (tokens.ConfigureAwait(false))
+        {
+            bool more;
+            do
+            {
+                more = await tokens.WaitToReadAsync().ConfigureAwait(false);
+
+                // The engine may have decoded everything before the cancellation; the answer must not end as if there were none.
+                cancellationToken.ThrowIfCancellationRequested();
+                if (answer.Read(tokens.Read()) is { Length: > 0 } text)
+                {
+                    yield return updates.Text(text);
+                }
+            }
+            while (more && !answer.IsStopped);
+        }
+
+        if (answer.End() is { Length: > 0 } rest)
+        {
+            yield return updates.Text(rest);
+        }
+
+        var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
+        yield return updates.End(reason, answer.Tokens, tokens.Statistics, _engine.Model.Config.Layers);
+        yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
+    }
+}

@@ -1,0 +1,57 @@
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI;
+
+/// <summary>Which model a <see cref="LayerSkipChatClient"/> runs, where, and how it decodes where a request does not say.</summary>
+/// <remarks>
+/// A request's own <see cref="ChatOptions"/> come first, then these, then the checkpoint's <c>generation_config.json</c>.
+/// A client reads its options once, when it is created.
+/// </remarks>
+public sealed class LayerSkipOptions
+{
+    /// <summary>The checkpoint's directory, in Hugging Face layout. Not used where a client is created from an engine.</summary>
+    public string ModelPath { get; set; } = string.Empty;
+
+    /// <summary>Device to run on: <c>cpu</c>.</summary>
+    public string Device { get; set; } = "cpu";
+
+    /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor.</summary>
+    public int? Threads { get; set; }
+
+    /// <summary>How the weight matrices are kept.</summary>
+    public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
+
+    /// <summary>
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or an exit layer
+    /// is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// </summary>
+    public DecodingMode? Mode { get; set; }
+
+    /// <summary>Exit layer E, in 1 .. L - 1 for a model of L layers. Null: the checkpoint's.</summary>
+    public int? ExitLayer { get; set; }
+
+    /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4.</summary>
+    public int? NumSpeculations { get; set; }
+
+    /// <summary>Most tokens of an answer, at least 1. Null: the checkpoint's, else until the context ends.</summary>
+    public int? MaxOutputTokens { get; set; }
+
+    /// <summary>
+    /// Sampling temperature, at least 0; 0 is greedy. Null: the checkpoint's, which is 0 where it says <c>do_sample: false</c> or nothing at all.
+    /// </summary>
+    public float? Temperature { get; set; }
+
+    /// <summary>Sample from the k most likely tokens, at least 0; 0 is off. Null: the checkpoint's, else off.</summary>
+    public int? TopK { get; set; }
+
+    /// <summary>Sample from the most likely tokens that together reach this probability, in 0 .. 1; 1 is off. Null: the checkpoint's, else off.</summary>
+    public float? TopP { get; set; }
+
+    /// <summary>What to do with what a request asks for and the client cannot do. Warn unless set.</summary>
+    public UnsupportedOptionBehavior UnsupportedOptions { get; set; } = UnsupportedOptionBehavior.Warn;
+
+    internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
+}

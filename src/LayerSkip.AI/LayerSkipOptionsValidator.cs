@@ -1,0 +1,60 @@
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using Microsoft.Extensions.Options;
+
+namespace LayerSkip.AI;
+
+/// <summary>Finds what is wrong with options before a model is loaded. What only the model knows, such as its depth, is checked when the client is created.</summary>
+internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOptions>
+{
+    public ValidateOptionsResult Validate(string? name, LayerSkipOptions options)
+    {
+        var errors = new List<string>();
+        if (ModelPathError(options.ModelPath) is { } found)
+        {
+            errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory.");
+        }
+
+        Require(options.Device == "cpu", nameof(options.Device), Quote(options.Device), "'cpu'");
+        Require(options.Threads is null or (>= 1 and <= 1024), nameof(options.Threads), options.Threads, "null or 1..1024");
+        RequireDefined(nameof(options.WeightFormat), options.WeightFormat);
+        if (options.Mode is { } mode)
+        {
+            RequireDefined(nameof(options.Mode), mode);
+        }
+
+        Require(options.ExitLayer is null or >= 1, nameof(options.ExitLayer), options.ExitLayer, "null or at least 1");
+        Require(options.NumSpeculations is null or (>= 1 and <= 64), nameof(options.NumSpeculations), options.NumSpeculations, "null or 1..64");
+        Require(options.MaxOutputTokens is null or >= 1, nameof(options.MaxOutputTokens), options.MaxOutputTokens, "null or at least 1");
+        Require(options.Temperature is null || (options.Temperature >= 0 && float.IsFinite(options.Temperature.Value)),
+            nameof(options.Temperature), options.Temperature, "null, 0 (greedy) or positive and finite");
+        Require(options.TopK is null or >= 0, nameof(options.TopK), options.TopK, "null, 0 (off) or positive");
+        Require(options.TopP is null or (>= 0 and <= 1), nameof(options.TopP), options.TopP, "null or 0..1");
+        RequireDefined(nameof(options.UnsupportedOptions), options.UnsupportedOptions);
+        return errors.Count > 0 ? ValidateOptionsResult.Fail(errors) : ValidateOptionsResult.Success;
+
+        void RequireDefined<T>(string property, T value)
+            where T : struct, Enum =>
+            Require(Enum.IsDefined(value), property, value, $"one of {string.Join(", ", Enum.GetNames<T>())}");
+
+        void Require(bool valid, string property, object? value, string expected)
+        {
+            if (!valid)
+            {
+                errors.Add(FormattableString.Invariant($"{Property(property)} is {value}, expected {expected}."));
+            }
+        }
+
+        string Property(string property) =>
+            $"{nameof(LayerSkipOptions)}.{property}" + (string.IsNullOrEmpty(name) ? string.Empty : $" of '{name}'");
+    }
+
+    private static string? ModelPathError(string? path) =>
+        string.IsNullOrEmpty(path) ? "empty"
+        : File.Exists(path) ? $"the file {Quote(path)}"
+        : !Directory.Exists(path) ? $"{Quote(path)}, which does not exist"
+        : !File.Exists(Path.Combine(path, "config.json")) ? $"{Quote(path)}, which holds no config.json"
+        : null;
+
+    private static string Quote(string? text) => text is null ? "null" : $"'{text}'";
+}

@@ -1,0 +1,18 @@
+namespace LayerSkip.AI;
+
+/// <summary>Keys of <c>AdditionalProperties</c>: settings of requests, figures of responses.</summary>
+internal static class PropertyNames
+{
+    // Of requests and responses.
+    public const string ExitLayer = "exit_layer";
+    public const string NumSpeculations = "num_speculations";
+    public const string DecodingMode = "decoding_mode";
+
+    // Of responses.
+    public const string AcceptanceRate = "acceptance_rate";
+    public const string TokensPerRound = "tokens_per_round";
+    public const string PrefillMilliseconds = "prefill_ms";
+    public const string DecodeMilliseconds = "decode_ms";
+    public const string TokensPerSecond = "tokens_per_second";
+    public const string MillisecondsPerToken = "time_per_token_ms";
+}

@@ -1,0 +1,9 @@
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.AI.Requests;
+
+/// <summary>A request as the engine takes it: checked, rendered and encoded.</summary>
+/// <param name="Prompt">Token ids, fewer than the model's context.</param>
+/// <param name="Decoding">How to decode.</param>
+/// <param name="StopSequences">Texts that end the answer; none of them empty.</param>
+internal sealed record ChatRequest(int[] Prompt, DecodingOptions Decoding, IReadOnlyList<string> StopSequences);

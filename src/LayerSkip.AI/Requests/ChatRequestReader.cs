@@ -1,0 +1,123 @@
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+
+namespace LayerSkip.AI.Requests;
+
+/// <summary>Reads what a caller asks: options first, so that their errors come before any work. Safe for concurrent use.</summary>
+internal sealed class ChatRequestReader
+{
+    private readonly LayerSkipModel _model;
+    private readonly Tokenizer _tokenizer;
+    private readonly PromptEncoder _encoder;
+    private readonly RequestDefaults _defaults;
+    private readonly UnsupportedOptions _unsupported;
+
+    /// <exception cref="ArgumentException">The client's options do not fit the model; the message names the option.</exception>
+    public ChatRequestReader(LayerSkipModel model, ChatTemplate template, LayerSkipOptions options, ILogger logger)
+    {
+        _model = model;
+        _tokenizer = model.Tokenizer;
+        _encoder = new PromptEncoder(template, _tokenizer);
+        _defaults = RequestDefaults.From(options, model.Defaults);
+        _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);
+        model.Validate(DecodingOptionsMapping.Map(new DecodingOptions(), options: null, _defaults));
+    }
+
+    /// <summary>Reads a request. Enumerates the messages once and changes nothing.</summary>
+    /// <param name="client">The client that was asked, for <see cref="ChatOptions.RawRepresentationFactory"/>.</param>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="options">The request's options.</param>
+    public ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options)
+    {
+        RequireHonoured(options);
+        ReportUnsupported(options);
+        var (stopSequences, stopTokenIds) = StopSequences(options);
+        var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
+        var decoding = DecodingOptionsMapping.Map(native, options, _defaults);
+        decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
+        _model.Validate(decoding);
+
+        var prompt = _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported));
+        return prompt.Length < _model.Config.MaxPositions
+            ? new ChatRequest(prompt, decoding, stopSequences)
+            : throw new ArgumentException(
+                $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
+    }
+
+    /// <summary>Refuses what cannot be ignored without giving a wrong answer.</summary>
+    private void RequireHonoured(ChatOptions? options)
+    {
+        if (options is null)
+        {
+            return;
+        }
+
+        if (!string.IsNullOrEmpty(options.ModelId) && options.ModelId != _model.Name)
+        {
+            throw new InvalidOperationException($"ChatOptions.ModelId is '{options.ModelId}', but this client runs '{_model.Name}' only.");
+        }
+
+        if (options.ConversationId is not null)
+        {
+            throw new NotSupportedException(
+                $"ChatOptions.ConversationId is '{options.ConversationId}', but this client keeps no conversations: send the whole history instead.");
+        }
+
+        if (options.ContinuationToken is not null)
+        {
+            throw new NotSupportedException("ChatOptions.ContinuationToken is set, but this client cannot resume an answer.");
+        }
+
+        if (options.ToolMode is RequiredChatToolMode)
+        {
+            throw new NotSupportedException("ChatOptions.ToolMode requires a tool call, but this client cannot call tools.");
+        }
+    }
+
+    private void ReportUnsupported(ChatOptions? options)
+    {
+        if (options?.Tools is { Count: > 0 } && options.ToolMode is not NoneChatToolMode)
+        {
+            _unsupported.Report("ChatOptions.Tools");
+        }
+
+        if (options?.ResponseFormat is not (null or ChatResponseFormatText))
+        {
+            _unsupported.Report("ChatOptions.ResponseFormat other than Text");
+        }
+
+        if (options?.Reasoning is not null)
+        {
+            _unsupported.Report("ChatOptions.Reasoning");
+        }
+    }
+
+    /// <summary>Special tokens have no text in an answer, so a stop sequence that spells one is meant as its id.</summary>
+    private (List<string> Texts, List<int> Ids) StopSequences(ChatOptions? options)
+    {
+        var texts = new List<string>();
+        var ids = new List<int>();
+        foreach (var stop in options?.StopSequences ?? [])
+        {
+            if (string.IsNullOrEmpty(stop))
+            {
+                throw new ArgumentException("ChatOptions.StopSequences holds an empty text.", nameof(options));
+            }
+
+            if (_tokenizer.TryGetId(stop, out var id) && _tokenizer.IsSpecial(id))
+            {
+                ids.Add(id);
+            }
+            else
+            {
+                texts.Add(stop);
+            }
+        }
+
+        return (texts, ids);
+    }
+}

@@ -1,0 +1,115 @@
+using System.Text.Json;
+using LayerSkip.AI.ChatTemplates;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Requests;
+
+/// <summary>Turns chat messages into what a template renders.</summary>
+internal static class Conversation
+{
+    private static readonly JsonElement s_noArguments = JsonElement.Parse("{}");
+
+    // White space would only cost tokens.
+    private static readonly JsonSerializerOptions s_compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
+
+    /// <summary>Reads the messages, once.</summary>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="instructions">A system message before all others, or null.</param>
+    /// <param name="unsupported">Told of contents that are left out.</param>
+    /// <exception cref="ArgumentException">A message is null.</exception>
+    /// <exception cref="NotSupportedException">A message holds an image or other data.</exception>
+    public static List<TemplateMessage> Read(IEnumerable<ChatMessage> messages, string? instructions, UnsupportedOptions unsupported)
+    {
+        var turns = new List<TemplateMessage>();
+        if (!string.IsNullOrEmpty(instructions))
+        {
+            turns.Add(new TemplateMessage { Role = TemplateRoles.System, Content = instructions });
+        }
+
+        // Templates want to know which tool a result is from; the result itself knows its call only.
+        var toolNames = new Dictionary<string, string>();
+        foreach (var message in messages)
+        {
+            if (message is null)
+            {
+                throw new ArgumentException("The messages hold a null.", nameof(messages));
+            }
+
+            Add(turns, message, toolNames, unsupported);
+        }
+
+        return turns;
+    }
+
+    private static void Add(List<TemplateMessage> turns, ChatMessage message, Dictionary<string, string> toolNames, UnsupportedOptions unsupported)
+    {
+        var role = TemplateRoles.Of(message.Role);
+        var text = new List<string>();
+        var reasoning = new List<string>();
+        var calls = new List<TemplateToolCall>();
+        var results = new List<TemplateMessage>();
+        foreach (var content in message.Contents)
+        {
+            switch (content)
+            {
+                case TextContent part:
+                    text.Add(part.Text);
+                    break;
+                case TextReasoningContent part:
+                    reasoning.Add(part.Text);
+                    break;
+                case FunctionCallContent call:
+                    toolNames[call.CallId] = call.Name;
+                    calls.Add(new TemplateToolCall(call.Name, Arguments(call), call.CallId));
+                    break;
+                case FunctionResultContent result:
+                    results.Add(new TemplateMessage
+                    {
+                        Role = TemplateRoles.Tool,
+                        Content = Text(result.Result),
+                        ToolCallId = result.CallId,
+                        Name = toolNames.GetValueOrDefault(result.CallId),
+                    });
+                    break;
+                case null or UsageContent or ErrorContent:
+                    break;
+                case DataContent data:
+                    throw Unreadable(data.MediaType);
+                case UriContent uri:
+                    throw Unreadable(uri.MediaType);
+                default:
+                    unsupported.Report(content.GetType().Name);
+                    break;
+            }
+        }
+
+        // A message of nothing but results is those results; every other one is a turn of its own, even if it is empty.
+        if (results.Count == 0 || text.Count + reasoning.Count + calls.Count > 0)
+        {
+            turns.Add(new TemplateMessage
+            {
+                Role = role,
+                Content = text.Count == 0 && calls.Count > 0 ? null : string.Concat(text),
+                Reasoning = role == TemplateRoles.Assistant && reasoning.Count > 0 ? string.Concat(reasoning) : null,
+                ToolCalls = calls,
+                Name = message.AuthorName,
+            });
+        }
+
+        turns.AddRange(results);
+    }
+
+    private static JsonElement Arguments(FunctionCallContent call) => call.Arguments is null
+        ? s_noArguments
+        : JsonSerializer.SerializeToElement(call.Arguments, s_compact.GetTypeInfo(typeof(IDictionary<string, object?>)));
+
+    private static string Text(object? result) => result switch
+    {
+        null => string.Empty,
+        string text => text,
+        _ => JsonSerializer.Serialize(result, s_compact.GetTypeInfo(typeof(object))),
+    };
+
+    private static NotSupportedException Unreadable(string mediaType) =>
+        new($"A message holds content of the media type '{mediaType}', but the model reads text only.");
+}

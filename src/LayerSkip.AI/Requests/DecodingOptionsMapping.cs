@@ -1,0 +1,54 @@
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Requests;
+
+/// <summary>Turns a request's options into the engine's: the caller's native ones first, then his chat options, then the defaults.</summary>
+internal static class DecodingOptionsMapping
+{
+    /// <param name="native">What <see cref="ChatOptions.RawRepresentationFactory"/> gave; only members it leaves at their defaults are filled.</param>
+    /// <param name="options">The request's options.</param>
+    /// <param name="defaults">What holds where they are silent.</param>
+    /// <exception cref="ArgumentException">An option does not parse or is outside its range. What depends on the model is left to the model to check.</exception>
+    public static DecodingOptions Map(DecodingOptions native, ChatOptions? options, RequestDefaults defaults)
+    {
+        if (options?.MaxOutputTokens is < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.MaxOutputTokens, "MaxOutputTokens must be at least 1.");
+        }
+
+        var properties = options?.AdditionalProperties;
+        return native with
+        {
+            Mode = native.Mode ?? AdditionalSettings.Mode(properties, PropertyNames.DecodingMode) ?? defaults.Mode,
+            ExitLayer = native.ExitLayer ?? AdditionalSettings.Integer(properties, PropertyNames.ExitLayer) ?? defaults.ExitLayer,
+            NumSpeculations = native.NumSpeculations
+                ?? AdditionalSettings.Integer(properties, PropertyNames.NumSpeculations) ?? defaults.NumSpeculations,
+            MaxNewTokens = native.MaxNewTokens ?? options?.MaxOutputTokens ?? defaults.MaxOutputTokens,
+            Sampling = Sampling(native.Sampling, options, defaults),
+            LogitsProcessors = LogitsProcessors(native.LogitsProcessors, options),
+        };
+    }
+
+    private static SamplingOptions Sampling(SamplingOptions native, ChatOptions? options, RequestDefaults defaults)
+    {
+        var topP = native.TopP != 1 ? native.TopP : options?.TopP ?? defaults.TopP;
+        return native with
+        {
+            Temperature = native.Temperature != 0 ? native.Temperature : options?.Temperature ?? defaults.Temperature,
+
+            // An empty nucleus still keeps the most likely token.
+            TopK = topP == 0 ? 1 : native.TopK != 0 ? native.TopK : options?.TopK ?? defaults.TopK,
+            TopP = topP == 0 ? 1 : topP,
+            Seed = native.Seed ?? (options?.Seed is { } seed ? unchecked((ulong)seed) : null),
+        };
+    }
+
+    private static IReadOnlyList<ILogitsProcessor> LogitsProcessors(IReadOnlyList<ILogitsProcessor> native, ChatOptions? options)
+    {
+        var frequency = options?.FrequencyPenalty ?? 0;
+        var presence = options?.PresencePenalty ?? 0;
+        return frequency == 0 && presence == 0 ? native : [.. native, new OccurrencePenalties(frequency, presence)];
+    }
+}

@@ -1,0 +1,72 @@
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Decoding;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Responses;
+
+/// <summary>Writes the updates of one answer.</summary>
+internal sealed class AnswerUpdates(string modelId)
+{
+    private readonly string _responseId = Guid.NewGuid().ToString("N");
+    private readonly string _messageId = Guid.NewGuid().ToString("N");
+    private readonly DateTimeOffset _createdAt = DateTimeOffset.UtcNow;
+
+    /// <summary>A piece of the text.</summary>
+    public ChatResponseUpdate Text(string text) => Update(_messageId, new TextContent(text));
+
+    /// <summary>The last update of the message: why it ended, and what it took.</summary>
+    /// <param name="reason">Why the generation ended; None where a stop sequence cut it.</param>
+    /// <param name="tokens">Tokens of the answer.</param>
+    /// <param name="statistics">The generation's counts and times.</param>
+    /// <param name="layers">The model's depth L.</param>
+    public ChatResponseUpdate End(FinishReason reason, int tokens, in GenerationStatistics statistics, int layers)
+    {
+        var usage = new UsageDetails
+        {
+            InputTokenCount = statistics.PromptTokens,
+            OutputTokenCount = tokens,
+            TotalTokenCount = statistics.PromptTokens + tokens,
+            AdditionalCounts = new()
+            {
+                ["OutputTokenDetails.AcceptedPredictionTokenCount"] = statistics.Accepted,
+                ["OutputTokenDetails.RejectedPredictionTokenCount"] = statistics.Drafted - statistics.Accepted,
+                ["LayerSkip.DraftTokenCount"] = statistics.Drafted,
+                ["LayerSkip.VerificationCount"] = statistics.DraftRounds,
+                ["LayerSkip.LayersExecuted"] = statistics.LayerPasses,
+                ["LayerSkip.LayersSkipped"] = ((long)statistics.Tokens * layers) - statistics.LayerPasses,
+            },
+        };
+        var update = Update(_messageId, new UsageContent(usage) { RawRepresentation = statistics });
+        update.FinishReason = reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length : ChatFinishReason.Stop;
+        return update;
+    }
+
+    /// <summary>Rates, which unlike counts cannot be added up. Without a message id they become the whole response's properties.</summary>
+    public ChatResponseUpdate Statistics(DecodingMode mode, int exitLayer, int numSpeculations, in GenerationStatistics statistics)
+    {
+        var update = Update(messageId: null);
+        update.AdditionalProperties = new()
+        {
+            [PropertyNames.DecodingMode] = DecodingModeNames.Of(mode),
+            [PropertyNames.ExitLayer] = exitLayer,
+            [PropertyNames.NumSpeculations] = numSpeculations,
+            [PropertyNames.AcceptanceRate] = statistics.AcceptanceRate,
+            [PropertyNames.TokensPerRound] = statistics.TokensPerRound,
+            [PropertyNames.PrefillMilliseconds] = statistics.PrefillTime.TotalMilliseconds,
+            [PropertyNames.DecodeMilliseconds] = statistics.DecodeTime.TotalMilliseconds,
+            [PropertyNames.TokensPerSecond] = statistics.TokensPerSecond,
+            [PropertyNames.MillisecondsPerToken] = statistics.TimePerToken.TotalMilliseconds,
+        };
+        return update;
+    }
+
+    private ChatResponseUpdate Update(string? messageId, params AIContent[] contents) => new()
+    {
+        Role = ChatRole.Assistant,
+        ResponseId = _responseId,
+        MessageId = messageId,
+        ModelId = modelId,
+        CreatedAt = _createdAt,
+        Contents = contents.ToList(),
+    };
+}

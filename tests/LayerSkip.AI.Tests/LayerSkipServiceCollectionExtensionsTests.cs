@@ -1,0 +1,119 @@
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Scheduling;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace LayerSkip.AI.Tests;
+
+public class LayerSkipServiceCollectionExtensionsTests
+{
+    [Fact]
+    public async Task Host_serves_one_model_as_every_service()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddLayerSkipChatClient(options => options.ModelPath = TestModels.ParserPath);
+        using var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        var client = host.Services.GetRequiredService<IChatClient>();
+
+        Assert.Equal(" [IN:SILENCE_ALARM ]", await client.Answer("Turn off alarms"));
+        Assert.Same(client, host.Services.GetRequiredService<LayerSkipChatClient>());
+        Assert.Same(client.Engine(), host.Services.GetRequiredService<LayerSkipEngine>());
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Keyed_models_stand_side_by_side_and_are_disposed_with_the_container()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        LayerSkipEngine parser;
+        LayerSkipEngine endless;
+        IChatClient client;
+        await using (var services = new ServiceCollection()
+            .AddLogging()
+            .AddLayerSkipChatClient(options => options.ModelPath = TestModels.ParserPath, "parser")
+            .AddLayerSkipChatClient(
+                options =>
+                {
+                    options.ModelPath = checkpoint.Directory;
+                    options.MaxOutputTokens = 5;
+                },
+                "endless")
+            .BuildServiceProvider())
+        {
+            client = services.GetRequiredKeyedService<IChatClient>("endless");
+            parser = services.GetRequiredKeyedService<LayerSkipEngine>("parser");
+            endless = services.GetRequiredKeyedService<LayerSkipEngine>("endless");
+
+            Assert.Equal(" [IN:SILENCE_ALARM ]", await services.GetRequiredKeyedService<IChatClient>("parser").Answer("Turn off alarms"));
+            Assert.Equal(5, (await client.GetResponseAsync(TestModels.User("x"))).Usage!.OutputTokenCount);
+            Assert.Same(services.GetRequiredKeyedService<LayerSkipChatClient>("endless"), client);
+            Assert.Same(endless, client.Engine());
+            Assert.NotSame(parser, endless);
+            Assert.Null(services.GetService<IChatClient>());
+        }
+
+        Assert.Throws<ObjectDisposedException>(() => parser.Generate([1]));
+        Assert.Throws<ObjectDisposedException>(() => endless.Generate([1]));
+        Assert.Throws<ObjectDisposedException>(() => client.GetStreamingResponseAsync(TestModels.User("x")));
+    }
+
+    [Fact]
+    public void Configuration_binds_every_option()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["LayerSkip:ModelPath"] = TestModels.ParserPath,
+            ["LayerSkip:Device"] = "cpu",
+            ["LayerSkip:Threads"] = "2",
+            ["LayerSkip:WeightFormat"] = "F32",
+            ["LayerSkip:Mode"] = "selfspeculative",
+            ["LayerSkip:ExitLayer"] = "3",
+            ["LayerSkip:NumSpeculations"] = "6",
+            ["LayerSkip:MaxOutputTokens"] = "50",
+            ["LayerSkip:Temperature"] = "0.5",
+            ["LayerSkip:TopK"] = "7",
+            ["LayerSkip:TopP"] = "0.9",
+            ["LayerSkip:UnsupportedOptions"] = "Throw",
+        }).Build();
+        using var services = new ServiceCollection().AddLayerSkipChatClient(configuration.GetSection("LayerSkip")).BuildServiceProvider();
+
+        var options = services.GetRequiredService<IOptions<LayerSkipOptions>>().Value;
+
+        Assert.Equal((TestModels.ParserPath, "cpu", 2, WeightFormat.F32), (options.ModelPath, options.Device, options.Threads, options.WeightFormat));
+        Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
+        Assert.Equal((0.5f, 7, 0.9f, UnsupportedOptionBehavior.Throw), (options.Temperature, options.TopK, options.TopP, options.UnsupportedOptions));
+    }
+
+    [Fact]
+    public async Task Wrong_options_fail_the_hosts_start()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddLayerSkipChatClient(options => options.ModelPath = "nowhere", "small");
+        using var host = builder.Build();
+
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("LayerSkipOptions.ModelPath of 'small' is 'nowhere', which does not exist", error.Message);
+    }
+
+    [Fact]
+    public void Exit_layer_beyond_the_depth_fails_when_the_client_is_created()
+    {
+        using var services = new ServiceCollection()
+            .AddLayerSkipChatClient(options => (options.ModelPath, options.ExitLayer) = (TestModels.ParserPath, 40))
+            .BuildServiceProvider();
+
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => services.GetRequiredService<IChatClient>());
+        Assert.Contains("ExitLayer must lie in 1..11: the model has 12 layers", error.Message);
+    }
+
+    [Fact]
+    public void Empty_key_is_refused() =>
+        Assert.Throws<ArgumentException>("serviceId", () => new ServiceCollection().AddLayerSkipChatClient(_ => { }, ""));
+}

@@ -1,0 +1,157 @@
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+
+namespace LayerSkip.AI.Tests.Requests;
+
+public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser) : IClassFixture<ChatRequestReaderTests.Parser>
+{
+    private readonly LogRecorder<LayerSkipChatClient> _log = new();
+
+    public sealed class Parser : IDisposable
+    {
+        public LayerSkipModel Model { get; } = LayerSkipModel.Load(TestModels.ParserPath);
+
+        public void Dispose() => Model.Dispose();
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("topv2-parser")]
+    public void Own_model_id_is_served(string? id) => Read(new ChatOptions { ModelId = id });
+
+    [Fact]
+    public void What_cannot_be_ignored_throws_whatever_the_policy()
+    {
+        Assert.Contains("gpt-9", Assert.Throws<InvalidOperationException>(() => Read(new ChatOptions { ModelId = "gpt-9" })).Message);
+        Assert.Contains("c-1", Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ConversationId = "c-1" })).Message);
+        Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) }));
+        Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ToolMode = ChatToolMode.RequireAny }));
+        Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ToolMode = ChatToolMode.RequireSpecific("f") }));
+    }
+
+    public static TheoryData<string, ChatOptions> Unsupported => new()
+    {
+        { "Tools", new ChatOptions { Tools = [new Tool()] } },
+        { "ResponseFormat", new ChatOptions { ResponseFormat = ChatResponseFormat.Json } },
+        { "Reasoning", new ChatOptions { Reasoning = new ReasoningOptions { Effort = ReasoningEffort.High } } },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unsupported))]
+    public void Unsupported_options_follow_the_policy(string name, ChatOptions options)
+    {
+        Read(options, UnsupportedOptionBehavior.Ignore);
+        Assert.Empty(_log.Entries);
+
+        var warning = Reader(UnsupportedOptionBehavior.Warn);
+        warning.Read(NoClient(), TestModels.User("x"), options);
+        warning.Read(NoClient(), TestModels.User("x"), options);
+        var entry = Assert.Single(_log.Entries);
+        Assert.Equal(LogLevel.Warning, entry.Level);
+        Assert.Contains("ChatOptions." + name, entry.Text);
+
+        Assert.Contains(name, Assert.Throws<NotSupportedException>(() => Read(options, UnsupportedOptionBehavior.Throw)).Message);
+    }
+
+    [Fact]
+    public void What_changes_nothing_is_served_whatever_the_policy() => Read(
+        new ChatOptions
+        {
+            ResponseFormat = ChatResponseFormat.Text,
+            Tools = [new Tool()],
+            ToolMode = ChatToolMode.None,
+            AllowMultipleToolCalls = false,
+            AllowBackgroundResponses = true,
+            AdditionalProperties = new() { ["stream_options"] = "x" },
+            RawRepresentationFactory = _ => "another provider's",
+        },
+        UnsupportedOptionBehavior.Throw);
+
+    [Fact]
+    public void Unread_contents_follow_the_policy()
+    {
+        ChatMessage[] messages = [new(ChatRole.User, [new TextContent("x"), new HostedFileContent("file")])];
+
+        Reader(UnsupportedOptionBehavior.Warn).Read(NoClient(), messages, null);
+        Assert.Contains("HostedFileContent", Assert.Single(_log.Entries).Text);
+        Assert.Throws<NotSupportedException>(() => Reader(UnsupportedOptionBehavior.Throw).Read(NoClient(), messages, null));
+    }
+
+    public static TheoryData<ChatOptions, string> OutOfRange => new()
+    {
+        { new ChatOptions { Temperature = -0.1f }, "Temperature" },
+        { new ChatOptions { Temperature = float.NaN }, "Temperature" },
+        { new ChatOptions { TopK = -1 }, "TopK" },
+        { new ChatOptions { TopP = 1.1f }, "TopP" },
+        { new ChatOptions { TopP = -0.1f }, "TopP" },
+        { new ChatOptions { MaxOutputTokens = 0 }, "MaxOutputTokens" },
+        { new ChatOptions { StopSequences = [""] }, "StopSequences" },
+        { new ChatOptions().WithExitLayer(0), "ExitLayer" },
+        { new ChatOptions().WithExitLayer(12), "ExitLayer" },
+        { new ChatOptions().WithNumSpeculations(0), "NumSpeculations" },
+        { new ChatOptions().WithNumSpeculations(65), "NumSpeculations" },
+    };
+
+    [Theory]
+    [MemberData(nameof(OutOfRange))]
+    public void Values_out_of_range_are_refused_by_name(ChatOptions options, string name) =>
+        Assert.Contains(name, Assert.ThrowsAny<ArgumentException>(() => Read(options)).Message);
+
+    [Fact]
+    public void Native_factory_is_called_with_the_client()
+    {
+        IChatClient? asked = null;
+        using var client = NoClient();
+        var request = Reader().Read(client, TestModels.User("x"), new ChatOptions
+        {
+            RawRepresentationFactory = it =>
+            {
+                asked = it;
+                return new DecodingOptions { MaxNewTokens = 3 };
+            },
+        });
+
+        Assert.Same(client, asked);
+        Assert.Equal(3, request.Decoding.MaxNewTokens);
+    }
+
+    [Fact]
+    public void Stop_sequences_that_spell_special_tokens_become_ids()
+    {
+        var request = Reader().Read(NoClient(), TestModels.User("x"), new ChatOptions { StopSequences = ["<|user|>", "stop", " ]"] });
+
+        Assert.Equal(["stop", " ]"], request.StopSequences);
+        Assert.Equal([2301], request.Decoding.StopTokenIds);
+    }
+
+    private void Read(ChatOptions options, UnsupportedOptionBehavior behavior = UnsupportedOptionBehavior.Ignore) =>
+        Reader(behavior).Read(NoClient(), TestModels.User("x"), options);
+
+    private ChatRequestReader Reader(UnsupportedOptionBehavior behavior = UnsupportedOptionBehavior.Ignore) =>
+        new(parser.Model, ChatTemplate.LoadFrom(TestModels.ParserPath)!, new LayerSkipOptions { UnsupportedOptions = behavior }, _log);
+
+    private static Unasked NoClient() => new();
+
+    private sealed class Tool : AITool;
+
+    /// <summary>A client that only stands for one.</summary>
+    private sealed class Unasked : IChatClient
+    {
+        public Task<ChatResponse> GetResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public object? GetService(Type serviceType, object? serviceKey = null) => null;
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Text.Json;
+using LayerSkip.AI.Requests;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Tests.Requests;
+
+public class ConversationTests
+{
+    [Fact]
+    public void Roles_and_texts_are_kept()
+    {
+        var turns = RequestReading.Read(
+            new(ChatRole.System, "s"),
+            new(new ChatRole("developer"), "d"),
+            new(new ChatRole("Developer"), "e"),
+            new(ChatRole.User, [new TextContent("a"), new TextContent(null), new TextContent("b")]),
+            new(ChatRole.Assistant, "c"),
+            new(new ChatRole("critic"), "f"));
+
+        Assert.Equal("system:s|system:d|system:e|user:ab|assistant:c|critic:f", turns.Text());
+    }
+
+    [Fact]
+    public void Instructions_come_first()
+    {
+        var turns = Conversation.Read([new(ChatRole.System, "s"), new(ChatRole.User, "u")], "i", RequestReading.Ignoring);
+
+        Assert.Equal("system:i|system:s|user:u", turns.Text());
+    }
+
+    [Fact]
+    public void Empty_messages_are_turns()
+    {
+        Assert.Equal("user:|assistant:|tool:", RequestReading.Read(new(ChatRole.User, []), new(ChatRole.Assistant, []), new(ChatRole.Tool, [])).Text());
+        Assert.Empty(RequestReading.Read());
+    }
+
+    [Fact]
+    public void Reasoning_is_kept_apart()
+    {
+        var turn = Assert.Single(RequestReading.Read(new ChatMessage(ChatRole.Assistant, [new TextReasoningContent("hm"), new TextContent("yes")])));
+        Assert.Equal(("hm", "yes"), (turn.Reasoning, turn.Content));
+    }
+
+    [Fact]
+    public void Calls_and_results_become_template_turns()
+    {
+        var turns = RequestReading.Read(
+            new ChatMessage(ChatRole.Assistant,
+            [
+                new FunctionCallContent("1", "weather", new Dictionary<string, object?> { ["city"] = "Rome", ["days"] = 2 }),
+                new FunctionCallContent("2", "clock"),
+            ]),
+            new ChatMessage(ChatRole.Tool,
+            [
+                new FunctionResultContent("2", JsonDocument.Parse("""{"h":7}""").RootElement),
+                new FunctionResultContent("1", "sunny"),
+                new FunctionResultContent("3", null),
+            ]));
+
+        Assert.Equal("assistant:|tool:{\"h\":7}|tool:sunny|tool:", turns.Text());
+        Assert.Null(turns[0].Content);
+        Assert.Equal(["weather", "clock"], turns[0].ToolCalls.Select(call => call.Name));
+        Assert.Equal("""{"city":"Rome","days":2}""", turns[0].ToolCalls[0].Arguments.GetRawText());
+        Assert.Equal("{}", turns[0].ToolCalls[1].Arguments.GetRawText());
+        Assert.Equal([("2", "clock"), ("1", "weather"), ("3", null)], turns.Skip(1).Select(turn => (turn.ToolCallId!, turn.Name)));
+    }
+
+    [Fact]
+    public void Usage_and_errors_are_no_text()
+    {
+        Assert.Equal("assistant:a", RequestReading.Read(
+            new ChatMessage(ChatRole.Assistant, [new UsageContent(new UsageDetails()), new TextContent("a"), new ErrorContent("no")])).Text());
+    }
+
+    [Fact]
+    public void Data_is_refused_by_its_media_type()
+    {
+        var data = new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 1 }, "image/png")]);
+        var uri = new ChatMessage(ChatRole.User, [new UriContent("https://example.org/a.mp3", "audio/mpeg")]);
+
+        Assert.Contains("image/png", Assert.Throws<NotSupportedException>(() => RequestReading.Read(data)).Message);
+        Assert.Contains("audio/mpeg", Assert.Throws<NotSupportedException>(() => RequestReading.Read(uri)).Message);
+    }
+}

@@ -1,0 +1,80 @@
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Tests.Requests;
+
+public class DecodingOptionsMappingTests
+{
+    private static readonly RequestDefaults s_none = RequestDefaults.From(new LayerSkipOptions(), new GenerationDefaults());
+
+    [Fact]
+    public void Request_comes_before_client_before_checkpoint()
+    {
+        var client = new LayerSkipOptions { Temperature = 0.5f, TopK = 20, Mode = DecodingMode.SelfSpeculative };
+        var checkpoint = new GenerationDefaults { Sample = true, Temperature = 0.9f, TopK = 9, TopP = 0.9f, MaxNewTokens = 77 };
+        var defaults = RequestDefaults.From(client, checkpoint);
+
+        var mapped = DecodingOptionsMapping.Map(new(), new ChatOptions { Temperature = 0.1f, Seed = -1 }.WithNumSpeculations(7), defaults);
+
+        Assert.Equal(new SamplingOptions { Temperature = 0.1f, TopK = 20, TopP = 0.9f, Seed = ulong.MaxValue }, mapped.Sampling);
+        Assert.Equal((DecodingMode.SelfSpeculative, null, 7, 77), (mapped.Mode, mapped.ExitLayer, mapped.NumSpeculations, mapped.MaxNewTokens));
+    }
+
+    [Fact]
+    public void Native_options_win_where_they_are_set()
+    {
+        var native = new DecodingOptions
+        {
+            ExitLayer = 3,
+            MaxNewTokens = 5,
+            IgnoreEndOfSequence = true,
+            StopTokenIds = [4],
+            Sampling = new() { Temperature = 0.3f, Seed = 8 },
+        };
+        var options = new ChatOptions { Temperature = 1, MaxOutputTokens = 9, Seed = 1, TopK = 6, TopP = 0.5f }.WithExitLayer(1).WithNumSpeculations(2);
+
+        var mapped = DecodingOptionsMapping.Map(native, options, s_none);
+
+        Assert.Equal((3, 2, 5, true), (mapped.ExitLayer, mapped.NumSpeculations, mapped.MaxNewTokens, mapped.IgnoreEndOfSequence));
+        Assert.Equal(new SamplingOptions { Temperature = 0.3f, TopK = 6, TopP = 0.5f, Seed = 8 }, mapped.Sampling);
+        Assert.Equal([4], mapped.StopTokenIds);
+        Assert.Equal(new SamplingOptions { Temperature = 0.3f, Seed = 8 }, native.Sampling);
+    }
+
+    [Theory]
+    [InlineData(null, null, 0)]
+    [InlineData(false, null, 0)]
+    [InlineData(false, 0.8f, 0)]
+    [InlineData(true, null, 1)]
+    [InlineData(true, 0.8f, 0.8f)]
+    [InlineData(null, 0.6f, 0.6f)]
+    public void Checkpoint_decides_whether_to_sample(bool? sample, float? temperature, float expected)
+    {
+        var defaults = RequestDefaults.From(new(), new GenerationDefaults { Sample = sample, Temperature = temperature });
+
+        Assert.Equal(expected, DecodingOptionsMapping.Map(new(), null, defaults).Sampling.Temperature);
+        Assert.True(DecodingOptionsMapping.Map(new(), new ChatOptions { Temperature = 0 }, defaults).Sampling.IsGreedy);
+    }
+
+    [Fact]
+    public void Penalties_become_a_processor_after_the_native_ones()
+    {
+        ILogitsProcessor own = new OccurrencePenalties(1, 1);
+        var native = new DecodingOptions { LogitsProcessors = [own] };
+
+        Assert.Equal(2, DecodingOptionsMapping.Map(native, new ChatOptions { FrequencyPenalty = 0.5f }, s_none).LogitsProcessors.Count);
+        Assert.Equal(2, DecodingOptionsMapping.Map(native, new ChatOptions { PresencePenalty = 0.5f }, s_none).LogitsProcessors.Count);
+        Assert.Same(own, Assert.Single(DecodingOptionsMapping.Map(native, new ChatOptions { PresencePenalty = 0 }, s_none).LogitsProcessors));
+        Assert.Throws<ArgumentOutOfRangeException>(() => DecodingOptionsMapping.Map(native, new ChatOptions { PresencePenalty = float.NaN }, s_none));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Token_limit_must_be_positive(int limit) =>
+        Assert.Contains("MaxOutputTokens", Assert.Throws<ArgumentOutOfRangeException>(
+            () => DecodingOptionsMapping.Map(new(), new ChatOptions { MaxOutputTokens = limit }, s_none)).Message);
+}

@@ -1,0 +1,40 @@
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Sampling;
+
+public class OccurrencePenaltiesTests
+{
+    [Fact]
+    public void Penalties_count_the_whole_context()
+    {
+        var penalties = new OccurrencePenalties(frequency: 0.5f, presence: 2);
+
+        for (var call = 0; call < 2; call++)
+        {
+            float[] logits = [1, 1, 1, float.NegativeInfinity];
+            penalties.Process([1, 3, 1, 1], logits);
+            Assert.Equal([1, 1 - 1.5f - 2, 1, float.NegativeInfinity], logits);
+        }
+    }
+
+    [Theory]
+    [InlineData(float.NaN, 0)]
+    [InlineData(0, float.PositiveInfinity)]
+    public void Penalties_must_be_finite(float frequency, float presence) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new OccurrencePenalties(frequency, presence));
+
+    [Theory]
+    [InlineData(DecodingMode.Autoregressive)]
+    [InlineData(DecodingMode.SelfSpeculative)]
+    public void A_large_presence_penalty_forbids_repetition(DecodingMode mode)
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        var options = new DecodingOptions { Mode = mode, ExitLayer = 2, MaxNewTokens = 60, LogitsProcessors = [new OccurrencePenalties(0, 1e6f)] };
+
+        int[] context = [1, 2, 3, .. model.Tokens([1, 2, 3], options)];
+
+        Assert.Equal(63, context.Distinct().Count());
+    }
+}
