@@ -128,7 +128,9 @@ public sealed class LayerSkipEngine : IDisposable
         {
             if (Stopwatch.GetTimestamp() - since < s_spinTicks)
             {
+                // Yielding, since on a busy machine it is the next request's sender that needs this processor.
                 Thread.SpinWait(20);
+                Thread.Yield();
                 continue;
             }
 

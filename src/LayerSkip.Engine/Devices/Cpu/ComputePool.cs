@@ -130,7 +130,7 @@ internal sealed class ComputePool : IDisposable
     private static void Pause(int spins)
     {
         // Where another process holds the other core, its thread must get this one.
-        if (spins % 1024 == 0)
+        if (spins % 128 == 0)
         {
             Thread.Yield();
         }

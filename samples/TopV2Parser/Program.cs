@@ -1,0 +1,93 @@
+// A TOPv2 semantic parser: an utterance in, a frame out, through the IChatClient that any .NET application would use.
+//
+//   dotnet run -c Release --project samples/TopV2Parser -- "remind me to call mom at 5 pm"
+//   dotnet run -c Release --project samples/TopV2Parser            (asks for utterances)
+
+using System.Diagnostics;
+using System.Globalization;
+using LayerSkip.AI;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Parsing.Frames;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+Console.OutputEncoding = System.Text.Encoding.UTF8;
+CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+
+var builder = Host.CreateApplicationBuilder();
+builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
+using var host = builder.Build();
+var client = host.Services.GetRequiredService<IChatClient>();
+
+if (args.Length > 0)
+{
+    await ParseAsync(string.Join(' ', args));
+    return;
+}
+
+while (true)
+{
+    Console.Write("utterance> ");
+    if (Console.ReadLine() is not { } utterance)
+    {
+        return;
+    }
+
+    if (!string.IsNullOrWhiteSpace(utterance))
+    {
+        await ParseAsync(utterance);
+    }
+}
+
+async Task ParseAsync(string utterance)
+{
+    // The checkpoint declares its exit layer, so self-speculation is what it does unasked.
+    var response = await client.GetResponseAsync(utterance);
+    Console.WriteLine(FrameTree.TryParse(response.Text, out var frame) ? frame.Draw() : $"not a frame: {response.Text.Trim()}");
+    await CompareAsync(utterance);
+}
+
+// The same utterance in both modes in turn: what self-speculation saves, and that it changes no token.
+async Task CompareAsync(string utterance)
+{
+    const int Runs = 25;
+    var speculative = new ChatOptions();
+    var autoregressive = new ChatOptions().WithDecodingMode(DecodingMode.Autoregressive);
+    var (fast, plain) = (new List<double>(), new List<double>());
+    var identical = true;
+    ChatResponse? last = null;
+    for (var run = -3; run < Runs; run++)
+    {
+        var (a, fastTime) = await TimeAsync(utterance, speculative);
+        var (b, plainTime) = await TimeAsync(utterance, autoregressive);
+        identical &= a.Text == b.Text;
+        last = a;
+        if (run >= 0)
+        {
+            fast.Add(fastTime);
+            plain.Add(plainTime);
+        }
+    }
+
+    Console.WriteLine();
+    Console.WriteLine($"  autoregressive    {Median(plain),6:F2} ms");
+    Console.WriteLine(
+        $"  self-speculative  {Median(fast),6:F2} ms   {Median(plain.Zip(fast, static (p, f) => p / f)):F2}x, "
+        + $"exit layer {last!.AdditionalProperties!["exit_layer"]}, {last.AdditionalProperties["acceptance_rate"]:P0} of drafted tokens accepted");
+    Console.WriteLine($"  same output: {(identical ? "yes" : "NO")}   (medians of {Runs} runs, in turn, request to response)");
+    Console.WriteLine();
+}
+
+async Task<(ChatResponse Response, double Milliseconds)> TimeAsync(string utterance, ChatOptions options)
+{
+    var start = Stopwatch.GetTimestamp();
+    var response = await client.GetResponseAsync(utterance, options);
+    return (response, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+}
+
+static double Median(IEnumerable<double> values)
+{
+    var sorted = values.Order().ToArray();
+    return sorted[sorted.Length / 2];
+}
