@@ -52,6 +52,11 @@ internal sealed class Terminal
         IsErrorInteractive = !Console.IsErrorRedirected,
     };
 
+    /// <summary>Reads from <see cref="In"/>. Reading cannot be cancelled, but waiting for it can.</summary>
+    /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
+    public T Read<T>(Func<TextReader, T> read) =>
+        Task.Run(() => read(In)).WaitAsync(Interrupt.Command).GetAwaiter().GetResult();
+
     /// <summary>Writes text that comes from a model, at once.</summary>
     public void WriteAnswer(string text)
     {

@@ -52,7 +52,8 @@ internal sealed class ChatCommand
         }
         finally
         {
-            _terminal.Error.WriteLine(totals.Describe());
+            // A prompt may stand on the line.
+            _terminal.Error.WriteLine((_terminal.IsInputInteractive ? Environment.NewLine : "") + totals.Describe());
         }
 
         return CommandLine.Success;
@@ -107,16 +108,12 @@ internal sealed class ChatCommand
     /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
     private string? ReadMessage()
     {
-        _terminal.Interrupt.Command.ThrowIfCancellationRequested();
-        if (!_terminal.IsInputInteractive)
+        if (_terminal.IsInputInteractive)
         {
-            return _terminal.In.ReadLine();
+            _terminal.Out.Write("> ");
+            _terminal.Out.Flush();
         }
 
-        _terminal.Out.Write("> ");
-        _terminal.Out.Flush();
-
-        // Reading a line cannot be cancelled, only waiting for it.
-        return Task.Run(_terminal.In.ReadLine).WaitAsync(_terminal.Interrupt.Command).GetAwaiter().GetResult();
+        return _terminal.Read(input => input.ReadLine());
     }
 }

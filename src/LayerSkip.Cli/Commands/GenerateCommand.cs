@@ -46,7 +46,7 @@ internal sealed class GenerateCommand
     private int Run(ParseResult arguments)
     {
         var prompt = arguments.GetRequiredValue(_prompt);
-        prompt = prompt == "-" ? InputText.ReadAll(_terminal.In) : prompt;
+        prompt = prompt == "-" ? _terminal.Read(InputText.ReadAll) : prompt;
         if (prompt.Length == 0)
         {
             throw new UsageException("--prompt is empty, expected some text");

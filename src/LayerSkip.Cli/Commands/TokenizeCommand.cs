@@ -51,7 +51,7 @@ internal sealed class TokenizeCommand
         var text = arguments.GetValue(_file) switch
         {
             null => arguments.GetRequiredValue(_text)!,
-            "-" => InputText.ReadAll(_terminal.In),
+            "-" => _terminal.Read(InputText.ReadAll),
             var path => InputText.ReadFile("--file", path),
         };
         var tokenizer = Tokenizer.Load(arguments.GetRequiredValue(_directory));

@@ -1,3 +1,4 @@
+using LayerSkip.Cli.Reports;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Prompts;
@@ -30,6 +31,6 @@ internal sealed class ChatTotals
             ? ""
             : FormattableString.Invariant($", {_accepted} of {_drafted} drafted tokens accepted: {(double)_accepted / _drafted:P0}");
         var rate = _time > TimeSpan.Zero ? _tokens / _time.TotalSeconds : 0;
-        return FormattableString.Invariant($"{_answers} answers, {_tokens} tokens in {_rounds} rounds{drafts}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
+        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
     }
 }

@@ -12,7 +12,7 @@ internal static class BenchTable
         console.WriteLine(VisibleText.Line(
             $"{report.Model}, {report.WeightFormat}, {machine.Device}, {machine.Processors} processors, {machine.Dotnet}, {machine.Os}"));
         console.WriteLine(
-            $"{report.Runs} runs of {report.Prompts} prompt(s), at most {report.MaxTokens} tokens each; exit layer {report.ExitLayer}, {report.NumSpeculations} tokens drafted a round");
+            $"{Quantity.Of(report.Runs, "run")} of {Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each; exit layer {report.ExitLayer}, {report.NumSpeculations} tokens drafted a round");
 
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("").AddColumn(new TableColumn("median").RightAligned()).AddColumn("min - max");

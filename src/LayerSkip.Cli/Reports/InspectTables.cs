@@ -55,7 +55,7 @@ internal sealed class InspectTables(IAnsiConsole console)
     {
         console.WriteLine();
         var formats = string.Join(", ", tensors.Formats.Select(format => $"{format.Key} {Quantity.Bytes(format.Value)}"));
-        console.WriteLine(VisibleText.Line($"{tensors.Count} tensors, {Quantity.Bytes(tensors.Bytes)} ({formats}), in {tensors.Files.Count} file(s):"));
+        console.WriteLine(VisibleText.Line($"{tensors.Count} tensors, {Quantity.Bytes(tensors.Bytes)} ({formats}), in {Quantity.Of(tensors.Files.Count, "file")}:"));
         foreach (var file in tensors.Files.Take(MaxFiles))
         {
             console.WriteLine(VisibleText.Line($"  {file.Name}: {file.Tensors} tensors, {Quantity.Bytes(file.Bytes)}"));

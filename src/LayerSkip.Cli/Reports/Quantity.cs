@@ -20,6 +20,11 @@ internal static class Quantity
         return unit.Length == 0 ? FormattableString.Invariant($"{value:0.##}") : FormattableString.Invariant($"{value:0.00}{unit}");
     }
 
+    /// <summary>A number of things: <c>1 round</c>, <c>2 rounds</c>.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="thing">One of them, whose plural ends in s.</param>
+    public static string Of(int count, string thing) => FormattableString.Invariant($"{count} {thing}{(count == 1 ? "" : "s")}");
+
     private static (double Value, string Unit) Scale(double value, double step, string[] units)
     {
         var unit = 0;
