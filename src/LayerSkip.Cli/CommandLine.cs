@@ -1,0 +1,85 @@
+using System.CommandLine;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Cli.Commands;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Cli;
+
+/// <summary>The tool's command line: parses, runs, and turns every failure into one line and an exit code.</summary>
+internal static class CommandLine
+{
+    public const int Success = 0;
+
+    /// <summary>What was asked for cannot be done: a bad option, file, checkpoint or prompt.</summary>
+    public const int BadInput = 2;
+
+    /// <summary>Ended by Ctrl-C: 128 + SIGINT.</summary>
+    public const int Interrupted = 130;
+
+    /// <summary>Runs the tool.</summary>
+    /// <param name="args">The arguments, without the program's name.</param>
+    /// <param name="terminal">What it reads from and writes to.</param>
+    /// <returns>The exit code.</returns>
+    public static int Invoke(string[] args, Terminal terminal)
+    {
+        var root = CreateRoot(terminal);
+
+        // Prompts may begin with '@' or '-': neither response files nor bundled options.
+        var arguments = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+        if (arguments.Errors.Count > 0 && arguments.Action is not (System.CommandLine.Help.HelpAction or { ClearsParseErrors: true }))
+        {
+            return Fail(terminal, $"{ParseErrors.Describe(arguments)}; see {ParseErrors.PathOf(arguments.CommandResult)} --help");
+        }
+
+        try
+        {
+            return arguments.Invoke(new InvocationConfiguration
+            {
+                Output = terminal.Out,
+                Error = terminal.Error,
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            return Interrupted;
+        }
+        catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
+            or IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return Fail(terminal, e is ArgumentException argument ? DescribeArgument(argument) : e.Message);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Fail(terminal, "not enough memory; 'layerskip inspect' says how much a checkpoint needs");
+        }
+    }
+
+    private static RootCommand CreateRoot(Terminal terminal) =>
+        new("Early-exit and self-speculative decoding of LayerSkip checkpoints.")
+        {
+            GenerateCommand.Create(terminal),
+            ChatCommand.Create(terminal),
+            TokenizeCommand.Create(terminal),
+            InspectCommand.Create(terminal),
+            BenchCommand.Create(terminal),
+        };
+
+    private static int Fail(Terminal terminal, string message)
+    {
+        terminal.Error.WriteLine($"layerskip: {VisibleText.Line(message.ReplaceLineEndings(" "))}");
+        return BadInput;
+    }
+
+    // The engine's messages without .NET's additions: "(Parameter 'options')", and "Actual value was 99." on a line of its own.
+    private static string DescribeArgument(ArgumentException exception)
+    {
+        var message = exception.Message;
+        var addition = message.IndexOf(" (Parameter '", StringComparison.Ordinal);
+        message = addition < 0 ? message : message[..addition];
+        return exception is ArgumentOutOfRangeException { ActualValue: { } value }
+            ? FormattableString.Invariant($"{message.TrimEnd('.')}; found {value}")
+            : message;
+    }
+}

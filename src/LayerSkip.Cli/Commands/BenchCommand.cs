@@ -1,0 +1,192 @@
+using System.CommandLine;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Cli.Prompts;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary><c>layerskip bench</c>: how fast a model runs, and how near that is to what the machine can do.</summary>
+internal sealed class BenchCommand
+{
+    private const string DefaultPrompt = "The quick brown fox jumps over the lazy dog, and then";
+    private const int DefaultPromptTokens = 128;
+    private const int DefaultSyntheticTokens = 64;
+    private const int DefaultCheckpointTokens = 128;
+    private const int DefaultSpeculations = 4;
+    private const int DefaultRuns = 5;
+
+    private readonly Terminal _terminal;
+    private readonly ModelArguments _model = new();
+    private readonly DecodingArguments _decoding = new();
+
+    private readonly Option<string?> _synthetic = new("--synthetic")
+    {
+        HelpName = "SHAPE",
+        Description = "Instead of --model, random weights of this shape: layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000 (also context=2048).",
+    };
+
+    private readonly Option<string?> _prompts = new("--prompts")
+    {
+        HelpName = "FILE", Description = "JSON lines {\"prompt\": \"...\"} to continue (default: one built-in sentence).",
+    };
+
+    private readonly Option<bool> _chat = new("--chat")
+    {
+        Description = "Prompts are users' messages, rendered with the checkpoint's chat template (default: plain text).",
+    };
+
+    private readonly Option<int?> _maxTokens = CheckedOption.Integer(
+        "--max-tokens",
+        "N",
+        $"Most tokens to generate for a prompt (default: the checkpoint's max_new_tokens, else {DefaultCheckpointTokens}; synthetic {DefaultSyntheticTokens}).",
+        2);
+
+    private readonly Option<int?> _promptTokens = CheckedOption.Integer(
+        "--prompt-tokens", "N", $"Tokens of the prompt whose prefill is measured; a synthetic model decodes after as many (default: {DefaultPromptTokens}).", 1);
+
+    private readonly Option<int?> _runs = CheckedOption.Integer("--runs", "N", $"Measured runs, after a warm-up (default: {DefaultRuns}).", 1, 10_000);
+
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
+
+    private BenchCommand(Terminal terminal) => _terminal = terminal;
+
+    public static Command Create(Terminal terminal)
+    {
+        var bench = new BenchCommand(terminal);
+        bench._model.Directory.Required = false;
+        bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout (this or --synthetic is required).";
+        var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
+        bench._model.AddTo(command);
+        foreach (var option in (Option[])
+            [bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._maxTokens, bench._promptTokens, bench._runs, bench._json])
+        {
+            command.Add(option);
+        }
+
+        command.Validators.Add(result =>
+        {
+            var isSynthetic = result.GetResult(bench._synthetic) is not null;
+            if ((result.GetResult(bench._model.Directory) is not null) == isSynthetic)
+            {
+                result.AddError("bench takes either --model or --synthetic");
+            }
+            else if (isSynthetic && (result.GetResult(bench._prompts) is not null || result.GetValue(bench._chat)))
+            {
+                result.AddError("--prompts and --chat need --model: a synthetic model has no tokenizer");
+            }
+        });
+        command.SetAction(bench.Run);
+        return command;
+    }
+
+    private int Run(ParseResult arguments)
+    {
+        var isSynthetic = arguments.GetValue(_synthetic) is not null;
+        var prompts = arguments.GetValue(_prompts) is { } path ? PromptFile.Read(path) : [DefaultPrompt];
+        using var model = isSynthetic ? LoadSynthetic(arguments) : _model.Load(arguments, _terminal);
+        if (model.Config.Layers < 2)
+        {
+            throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from");
+        }
+
+        var settings = isSynthetic ? Settings(arguments, model, [RandomPrompt(PromptTokens(arguments, model), model.Config)], true)
+            : Settings(arguments, model, Encode(arguments, model, prompts), false);
+        var report = new Bench(model, settings).Run(_terminal.Interrupt.Command);
+        report = report with { Notes = [.. Notes(report, isSynthetic)] };
+        if (arguments.GetValue(_json))
+        {
+            ReportJson.Write(_terminal.Out, report, ReportJson.Instance.BenchReport);
+        }
+        else
+        {
+            BenchTable.Write(_terminal.OutConsole, report);
+        }
+
+        return CommandLine.Success;
+    }
+
+    private LayerSkipModel LoadSynthetic(ParseResult arguments)
+    {
+        var config = SyntheticShape.Parse(arguments.GetRequiredValue(_synthetic)!);
+        _decoding.ReadExitLayer(arguments, config);
+        var needed = ModelSize.WeightBytes(config, sizeof(float));
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed > available)
+        {
+            throw new UsageException($"--synthetic: the weights take up to {Quantity.Bytes(needed)}, the machine has {Quantity.Bytes(available)}");
+        }
+
+        using var weights = new RandomWeightSource(config, seed: 1);
+        return Loading.Run(
+            _terminal,
+            "Drawing random weights",
+            (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, null, _model.Options(arguments), progress, cancellation));
+    }
+
+    private BenchSettings Settings(ParseResult arguments, LayerSkipModel model, IReadOnlyList<int[]> prompts, bool isSynthetic) => new(
+        prompts,
+        Repeat(prompts, PromptTokens(arguments, model)),
+        _decoding.ReadExitLayer(arguments, model.Config) ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
+        arguments.GetValue(_decoding.NumSpeculations) ?? Math.Min(model.Defaults.NumSpeculations ?? DefaultSpeculations, 64),
+        arguments.GetValue(_maxTokens) ?? (isSynthetic ? DefaultSyntheticTokens : model.Defaults.MaxNewTokens ?? DefaultCheckpointTokens),
+        IgnoreEndOfSequence: isSynthetic,
+        arguments.GetValue(_runs) ?? DefaultRuns,
+        arguments.GetValue(_model.Threads) ?? Environment.ProcessorCount);
+
+    private int PromptTokens(ParseResult arguments, LayerSkipModel model)
+    {
+        var longest = model.Config.MaxPositions - 1;
+        var asked = arguments.GetValue(_promptTokens);
+        return asked is null || asked <= longest
+            ? asked ?? Math.Min(DefaultPromptTokens, longest)
+            : throw new UsageException($"--prompt-tokens is {asked}, expected at most {longest}: the model's context is {model.Config.MaxPositions}");
+    }
+
+    private int[][] Encode(ParseResult arguments, LayerSkipModel model, IReadOnlyList<string> prompts)
+    {
+        var chat = arguments.GetValue(_chat)
+            ? ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal)
+            : null;
+        return [.. prompts.Select((prompt, index) =>
+        {
+            var ids = chat?.Encode([new TemplateMessage { Role = "user", Content = prompt }]) ?? model.Tokenizer.Encode(prompt);
+            return ids.Length > 0 && ids.Length < model.Config.MaxPositions
+                ? ids
+                : throw new UsageException(
+                    $"prompt {index + 1} has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
+        })];
+    }
+
+    private static int[] RandomPrompt(int length, ModelConfig config)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, length).Select(_ => random.Next(config.VocabularySize))];
+    }
+
+    private static int[] Repeat(IReadOnlyList<int[]> prompts, int length)
+    {
+        var tokens = prompts.SelectMany(prompt => prompt).ToArray();
+        return [.. Enumerable.Range(0, length).Select(index => tokens[index % tokens.Length])];
+    }
+
+    private static IEnumerable<string> Notes(BenchReport report, bool isSynthetic)
+    {
+        if (isSynthetic)
+        {
+            yield return "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do";
+        }
+
+        if (report.BandwidthShare > 1)
+        {
+            yield return "a share of read bandwidth above 100 % means that the weights come from the cache, not from memory";
+        }
+
+        if (report.SpeedupDecode is null)
+        {
+            yield return "the answers were too short to measure decoding alone: each came in one round";
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using System.Text;
+using LayerSkip.Cli.Prompts;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary><c>layerskip chat</c>: a conversation of many turns, typed or from a pipe, a message a line.</summary>
+internal sealed class ChatCommand
+{
+    private readonly Terminal _terminal;
+    private readonly ModelArguments _model = new();
+    private readonly DecodingArguments _decoding = new();
+    private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "A system message before the conversation (default: none)." };
+
+    private readonly Option<bool> _showDraft = new("--show-draft")
+    {
+        Description = "On a terminal: accepted draft tokens in green, the full model's own in blue, rejected drafts dim (default: plain text).",
+    };
+
+    private ChatCommand(Terminal terminal) => _terminal = terminal;
+
+    public static Command Create(Terminal terminal)
+    {
+        var chat = new ChatCommand(terminal);
+        var command = new Command("chat", "Chat with a checkpoint. Ctrl-C stops an answer; again, or Ctrl-D, ends.") { chat._system, chat._showDraft };
+        chat._model.AddTo(command);
+        chat._decoding.AddTo(command);
+        command.SetAction(chat.Run);
+        return command;
+    }
+
+    private int Run(ParseResult arguments)
+    {
+        using var model = _model.Load(arguments, _terminal);
+        var options = _decoding.Read(arguments, model);
+        var conversation = new Conversation(
+            ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal),
+            model.Config.MaxPositions,
+            arguments.GetValue(_system));
+        var totals = new ChatTotals();
+        try
+        {
+            while (ReadMessage() is { } message)
+            {
+                if (!string.IsNullOrWhiteSpace(message))
+                {
+                    Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals);
+                }
+            }
+        }
+        finally
+        {
+            // A prompt may stand on the line.
+            _terminal.Error.WriteLine((_terminal.IsInputInteractive ? Environment.NewLine : "") + totals.Describe());
+        }
+
+        return CommandLine.Success;
+    }
+
+    private void Answer(LayerSkipModel model, DecodingOptions options, Conversation conversation, string message, bool showDraft, ChatTotals totals)
+    {
+        var prompt = conversation.Ask(message, out var forgotten);
+        if (forgotten > 0)
+        {
+            _terminal.Error.WriteLine($"layerskip: note: the oldest {forgotten} messages no longer fit into the model's context and are forgotten");
+        }
+
+        using var generation = model.Generate(prompt, options);
+        var text = new AnswerText(model.Tokenizer);
+        var display = showDraft && _terminal.IsOutputInteractive ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
+        var answer = new StringBuilder();
+        var stop = _terminal.Interrupt.BeginStep();
+        try
+        {
+            while (generation.NextRound(stop))
+            {
+                var round = text.Append(generation.RoundTokens);
+                answer.Append(round);
+                if (display is not null)
+                {
+                    display.Show(generation);
+                }
+                else
+                {
+                    _terminal.WriteAnswer(round);
+                }
+            }
+        }
+        catch (OperationCanceledException) when (!_terminal.Interrupt.Command.IsCancellationRequested)
+        {
+            // The answer alone was stopped: what it said so far stays in the conversation.
+        }
+        finally
+        {
+            _terminal.Interrupt.EndStep();
+            var rest = text.Flush();
+            answer.Append(rest);
+            _terminal.WriteAnswer((display is null ? rest : "") + Environment.NewLine);
+            totals.Add(generation);
+        }
+
+        conversation.Answer(answer.ToString());
+    }
+
+    /// <summary>The next message; null at the end of the input.</summary>
+    /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
+    private string? ReadMessage()
+    {
+        if (_terminal.IsInputInteractive)
+        {
+            _terminal.Out.Write("> ");
+            _terminal.Out.Flush();
+        }
+
+        return _terminal.Read(input => input.ReadLine());
+    }
+}

@@ -1,0 +1,110 @@
+using System.CommandLine;
+using System.Globalization;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary>The options that say how to decode.</summary>
+internal sealed class DecodingArguments
+{
+    /// <summary>Tokens generated at most where neither the user nor the checkpoint says.</summary>
+    private const int DefaultMaxTokens = 256;
+
+    private readonly Option<int?> _maxTokens = CheckedOption.Integer(
+        "--max-tokens", "N", $"Most tokens to generate (default: the checkpoint's max_new_tokens, else {DefaultMaxTokens}).", 1);
+
+    private readonly Option<float?> _temperature = CheckedOption.Number(
+        "--temperature", "T", "0 is greedy (default: the checkpoint's if it says do_sample, else 0).", "a number of at least 0", value => value >= 0);
+
+    private readonly Option<int?> _topK = CheckedOption.Integer(
+        "--top-k", "K", "When sampling, keep the K most likely tokens; 0 keeps all (default: the checkpoint's if it says do_sample, else 0).", 0);
+
+    private readonly Option<float?> _topP = CheckedOption.Number(
+        "--top-p",
+        "P",
+        "When sampling, keep the most likely tokens that together reach P; 1 keeps all (default: the checkpoint's if it says do_sample, else 1).",
+        "a number above 0 and at most 1",
+        value => value is > 0 and <= 1);
+
+    private readonly Option<ulong?> _seed = CheckedOption.Create(
+        "--seed", "S", "Seed of the sampling, 64 bits (default: drawn).", "an integer from 0 to 18446744073709551615", (string text, out ulong? value) =>
+        {
+            var parsed = ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+            value = number;
+            return parsed;
+        });
+
+    private readonly Option<DecodingMode?> _mode = CheckedOption.Choice(
+        "--mode",
+        "How to decode; early-exit is lossy (default: self-speculative where the checkpoint declares an exit layer or --exit-layer is given, else autoregressive).",
+        [.. Enum.GetValues<DecodingMode>().Select(mode => (ModeName.Of(mode), mode))]);
+
+    /// <summary>Exit layer E.</summary>
+    public Option<int?> ExitLayer { get; } = CheckedOption.Integer(
+        "--exit-layer", "E", "Layers the draft runs, or those of early-exit, 1..L-1 (default: the checkpoint's).", 1);
+
+    /// <summary>Speculation length d.</summary>
+    public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
+        "--num-speculations", "D", "Most tokens drafted in a round (default: the checkpoint's, else 4).", 1, 64);
+
+    public void AddTo(Command command)
+    {
+        command.Add(_maxTokens);
+        command.Add(_temperature);
+        command.Add(_topK);
+        command.Add(_topP);
+        command.Add(_seed);
+        command.Add(_mode);
+        command.Add(ExitLayer);
+        command.Add(NumSpeculations);
+    }
+
+    /// <summary>Completes the options with the checkpoint's defaults.</summary>
+    /// <exception cref="UsageException">They do not fit the model.</exception>
+    public DecodingOptions Read(ParseResult arguments, LayerSkipModel model)
+    {
+        var mode = arguments.GetValue(_mode);
+        var exitLayer = ReadExitLayer(arguments, model.Config);
+        if (mode is DecodingMode.SelfSpeculative or DecodingMode.EarlyExit && exitLayer is null && model.Defaults.ExitLayer is null)
+        {
+            throw new UsageException(
+                $"--mode {ModeName.Of(mode.Value)} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
+        }
+
+        return new DecodingOptions
+        {
+            Mode = mode,
+            ExitLayer = exitLayer,
+            NumSpeculations = arguments.GetValue(NumSpeculations),
+            MaxNewTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? DefaultMaxTokens,
+            Sampling = ReadSampling(arguments, model.Defaults),
+        };
+    }
+
+    /// <summary>The exit layer asked for, checked against the model's depth.</summary>
+    /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
+    public int? ReadExitLayer(ParseResult arguments, ModelConfig config)
+    {
+        var exitLayer = arguments.GetValue(ExitLayer);
+        return exitLayer is null || exitLayer < config.Layers
+            ? exitLayer
+            : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+    }
+
+    private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
+    {
+        var samples = defaults.Sample == true;
+        return new SamplingOptions
+        {
+            Temperature = arguments.GetValue(_temperature) ?? (samples ? defaults.Temperature ?? 1 : 0),
+            TopK = arguments.GetValue(_topK) ?? (samples ? defaults.TopK ?? 0 : 0),
+
+            // Some checkpoints write 0 for "off".
+            TopP = arguments.GetValue(_topP) ?? (samples && defaults.TopP is { } topP and > 0 ? topP : 1),
+            Seed = arguments.GetValue(_seed),
+        };
+    }
+}

@@ -1,0 +1,22 @@
+using System.CommandLine;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary>The option <c>--model</c>.</summary>
+internal static class DirectoryOption
+{
+    /// <summary>The option, required.</summary>
+    /// <param name="description">What help says.</param>
+    public static Option<string> Create(string description)
+    {
+        var option = new Option<string>("--model") { HelpName = "DIR", Description = description, Required = true };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+            {
+                result.AddError("--model is empty, expected a directory");
+            }
+        });
+        return option;
+    }
+}

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Cli.Prompts;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary><c>layerskip generate</c>: one prompt, one answer.</summary>
+internal sealed class GenerateCommand
+{
+    private readonly Terminal _terminal;
+    private readonly ModelArguments _model = new();
+    private readonly DecodingArguments _decoding = new();
+
+    private readonly Option<string> _prompt = new("--prompt")
+    {
+        HelpName = "TEXT", Description = "The prompt; - reads the standard input.", Required = true,
+    };
+
+    private readonly Option<bool> _chat = new("--chat")
+    {
+        Description = "The prompt is a user's message, rendered with the checkpoint's chat template (default: plain text).",
+    };
+
+    private readonly Option<bool> _json = new("--json")
+    {
+        Description = "Print one JSON object instead of the text (default: text as it comes, statistics on the error output).",
+    };
+
+    private GenerateCommand(Terminal terminal) => _terminal = terminal;
+
+    public static Command Create(Terminal terminal)
+    {
+        var generate = new GenerateCommand(terminal);
+        var command = new Command("generate", "Generate text from a prompt.") { generate._prompt, generate._chat };
+        generate._model.AddTo(command);
+        generate._decoding.AddTo(command);
+        command.Add(generate._json);
+        command.SetAction(generate.Run);
+        return command;
+    }
+
+    private int Run(ParseResult arguments)
+    {
+        var prompt = arguments.GetRequiredValue(_prompt);
+        prompt = prompt == "-" ? _terminal.Read(InputText.ReadAll) : prompt;
+        if (prompt.Length == 0)
+        {
+            throw new UsageException("--prompt is empty, expected some text");
+        }
+
+        using var model = _model.Load(arguments, _terminal);
+        var ids = Encode(arguments, model, prompt);
+        if (ids.Length == 0 || ids.Length >= model.Config.MaxPositions)
+        {
+            throw new UsageException(
+                $"--prompt has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
+        }
+
+        using var generation = model.Generate(ids, _decoding.Read(arguments, model));
+        if (arguments.GetValue(_json))
+        {
+            WriteJson(model, generation, ids);
+        }
+        else
+        {
+            WriteText(model, generation);
+        }
+
+        return CommandLine.Success;
+    }
+
+    private int[] Encode(ParseResult arguments, LayerSkipModel model, string prompt) =>
+        arguments.GetValue(_chat)
+            ? ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal)
+                .Encode([new TemplateMessage { Role = "user", Content = prompt }])
+            : model.Tokenizer.Encode(prompt);
+
+    private void WriteText(LayerSkipModel model, Generation generation)
+    {
+        var text = new AnswerText(model.Tokenizer);
+        try
+        {
+            while (generation.NextRound(_terminal.Interrupt.Command))
+            {
+                _terminal.WriteAnswer(text.Append(generation.RoundTokens));
+            }
+        }
+        finally
+        {
+            _terminal.WriteAnswer(text.Flush() + Environment.NewLine);
+            _terminal.Error.WriteLine(StatisticsText.Of(generation));
+        }
+    }
+
+    private void WriteJson(LayerSkipModel model, Generation generation, int[] prompt)
+    {
+        var allocations = new AllocationMeter();
+        while (allocations.NextRound(generation, _terminal.Interrupt.Command))
+        {
+        }
+
+        var text = new AnswerText(model.Tokenizer);
+        var report = new GenerateReport(
+            model.Name,
+            ModeName.Of(generation.Mode),
+            generation.Mode == DecodingMode.Autoregressive ? null : generation.ExitLayer,
+            generation.Mode == DecodingMode.SelfSpeculative ? generation.NumSpeculations : null,
+            generation.PromptTokens,
+            prompt,
+            generation.Output.ToArray(),
+            text.Append(generation.Output) + text.Flush(),
+            generation.FinishReason == FinishReason.Stop ? "stop" : "length",
+            StatisticsReport.Of(generation.Statistics, allocations.BytesPerToken));
+        ReportJson.Write(_terminal.Out, report, ReportJson.Instance.GenerateReport);
+    }
+}

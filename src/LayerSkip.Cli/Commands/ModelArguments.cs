@@ -1,0 +1,44 @@
+using System.CommandLine;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary>The options that say which checkpoint to load, and how.</summary>
+internal sealed class ModelArguments
+{
+    public Option<string> Directory { get; } = DirectoryOption.Create("Checkpoint directory in Hugging Face layout.");
+
+    public Option<int?> Threads { get; } =
+        CheckedOption.Integer("--threads", "N", "Threads to compute with (default: one for each processor).", 1, 1024);
+
+    public Option<WeightFormat?> Format { get; } = CheckedOption.Choice(
+        "--dtype",
+        "How weights are kept in memory (default: auto, the checkpoint's own precision; bf16 rounds float32 and float16 checkpoints).",
+        ("auto", WeightFormat.Auto),
+        ("f32", WeightFormat.F32),
+        ("bf16", WeightFormat.BF16));
+
+    public void AddTo(Command command)
+    {
+        command.Add(Directory);
+        command.Add(Threads);
+        command.Add(Format);
+    }
+
+    public ModelOptions Options(ParseResult arguments) => new()
+    {
+        Threads = arguments.GetValue(Threads),
+        WeightFormat = arguments.GetValue(Format) ?? WeightFormat.Auto,
+    };
+
+    /// <summary>Loads the checkpoint, with a progress bar where that takes long.</summary>
+    public LayerSkipModel Load(ParseResult arguments, Terminal terminal)
+    {
+        var directory = arguments.GetRequiredValue(Directory);
+        return Loading.Run(
+            terminal,
+            $"Loading {Path.GetFileName(Path.TrimEndingDirectorySeparator(directory))}",
+            (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
+    }
+}

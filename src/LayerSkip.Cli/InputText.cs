@@ -1,0 +1,68 @@
+using System.Text;
+
+namespace LayerSkip.Cli;
+
+/// <summary>Reads text that a user names: a file or the standard input, bounded in size.</summary>
+internal static class InputText
+{
+    /// <summary>Longest input, in bytes of a file or UTF-16 code units of the standard input.</summary>
+    public const int MaxLength = 64 << 20;
+
+    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>A file's text.</summary>
+    /// <param name="option">The option that named the file, for errors.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="UsageException">The file cannot be read, is too long or is not UTF-8.</exception>
+    public static string ReadFile(string option, string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            return s_strictUtf8.GetString(ReadBytes(file, $"{option} {path}")).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new UsageException($"{option} {path}: is not valid UTF-8, expected UTF-8 text");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw new UsageException($"{option} {path}: cannot be read: {e.Message}");
+        }
+    }
+
+    /// <summary>All of the standard input.</summary>
+    /// <exception cref="UsageException">It is too long.</exception>
+    public static string ReadAll(TextReader input)
+    {
+        var text = new StringBuilder();
+        var buffer = new char[8192];
+        for (int read; (read = input.Read(buffer)) > 0;)
+        {
+            text.Append(buffer, 0, read);
+            if (text.Length > MaxLength)
+            {
+                throw new UsageException($"standard input: is longer than {MaxLength} characters");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    // To the limit rather than by the length: a device has none, and no end.
+    private static byte[] ReadBytes(FileStream file, string name)
+    {
+        using var bytes = new MemoryStream();
+        var buffer = new byte[81920];
+        for (int read; (read = file.Read(buffer)) > 0;)
+        {
+            bytes.Write(buffer, 0, read);
+            if (bytes.Length > MaxLength)
+            {
+                throw new UsageException($"{name}: is longer than {MaxLength} bytes");
+            }
+        }
+
+        return bytes.ToArray();
+    }
+}

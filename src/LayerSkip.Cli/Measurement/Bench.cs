@@ -1,0 +1,154 @@
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Measurement;
+
+/// <summary>Measures a model in one process, everything interleaved: a busy machine slows all of it alike, and ratios stay honest.</summary>
+internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
+{
+    private const int ReadsPerRun = 3;
+    private const double WarmUpSeconds = 0.5;
+
+    private readonly List<ModeRun> _autoregressive = [];
+    private readonly List<ModeRun> _speculative = [];
+    private readonly List<double> _prefillSeconds = [];
+    private AllocationMeter _allocations = new();
+    private double _bandwidth;
+    private double _flops;
+
+    /// <summary>Runs all of it.</summary>
+    /// <param name="cancellationToken">Ends it between layers.</param>
+    public BenchReport Run(CancellationToken cancellationToken)
+    {
+        using var memory = new ReadBandwidth(ReadBandwidth.DefaultBytes, settings.Threads);
+        WarmUp(cancellationToken);
+        for (var run = 0; run < settings.Runs; run++)
+        {
+            Decode(speculativeFirst: run % 2 == 1, cancellationToken);
+            Prefill(cancellationToken);
+            for (var read = 0; read < ReadsPerRun; read++)
+            {
+                _bandwidth = Math.Max(_bandwidth, memory.Measure());
+                _flops = Math.Max(_flops, FmaPeak.Measure(settings.Threads));
+            }
+        }
+
+        return Report();
+    }
+
+    private void WarmUp(CancellationToken cancellationToken)
+    {
+        double seconds = 0;
+        do
+        {
+            Decode(speculativeFirst: false, cancellationToken);
+            Prefill(cancellationToken);
+            seconds += _autoregressive[^1].Seconds + _speculative[^1].Seconds + _prefillSeconds[^1];
+        }
+        while (seconds < WarmUpSeconds);
+
+        _autoregressive.Clear();
+        _speculative.Clear();
+        _prefillSeconds.Clear();
+        _allocations = new AllocationMeter();
+    }
+
+    private void Decode(bool speculativeFirst, CancellationToken cancellationToken)
+    {
+        var autoregressive = new ModeRun();
+        var speculative = new ModeRun();
+        foreach (var prompt in settings.Prompts)
+        {
+            if (speculativeFirst)
+            {
+                Decode(prompt, DecodingMode.SelfSpeculative, speculative, cancellationToken);
+                Decode(prompt, DecodingMode.Autoregressive, autoregressive, cancellationToken);
+            }
+            else
+            {
+                Decode(prompt, DecodingMode.Autoregressive, autoregressive, cancellationToken);
+                Decode(prompt, DecodingMode.SelfSpeculative, speculative, cancellationToken);
+            }
+        }
+
+        _autoregressive.Add(autoregressive);
+        _speculative.Add(speculative);
+    }
+
+    private void Decode(int[] prompt, DecodingMode mode, ModeRun run, CancellationToken cancellationToken)
+    {
+        var options = new DecodingOptions
+        {
+            Mode = mode,
+            ExitLayer = mode == DecodingMode.SelfSpeculative ? settings.ExitLayer : null,
+            NumSpeculations = mode == DecodingMode.SelfSpeculative ? settings.NumSpeculations : null,
+            MaxNewTokens = settings.MaxTokens,
+            IgnoreEndOfSequence = settings.IgnoreEndOfSequence,
+        };
+        using var generation = model.Generate(prompt, options);
+        while (_allocations.NextRound(generation, cancellationToken))
+        {
+        }
+
+        run.Add(generation);
+    }
+
+    private void Prefill(CancellationToken cancellationToken)
+    {
+        using var generation = model.Generate(
+            settings.PrefillPrompt, new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = 1 });
+        while (generation.NextRound(cancellationToken))
+        {
+        }
+
+        _prefillSeconds.Add(generation.Statistics.PrefillTime.TotalSeconds);
+    }
+
+    private BenchReport Report()
+    {
+        var decode = Spread.Of(_autoregressive.Select(run => run.DecodeTokensPerSecond));
+        var speculativeDecode = Spread.Of(_speculative.Select(run => run.DecodeTokensPerSecond));
+        var prefill = Spread.Of(_prefillSeconds.Select(seconds => settings.PrefillPrompt.Length / seconds));
+        var pairs = _autoregressive.Zip(_speculative).ToArray();
+        var speedup = Spread.Of(pairs.Select(pair => pair.First.Seconds / pair.Second.Seconds));
+        var decodeSpeedup = decode.Min > 0 && speculativeDecode.Min > 0
+            ? Spread.Of(pairs.Select(pair => pair.Second.DecodeTokensPerSecond / pair.First.DecodeTokensPerSecond))
+            : null;
+
+        var weightBytes = model.BytesRead(0, model.Config.Layers, head: true);
+        var kvBytes = ModelSize.KvBytesPerToken(model.Config) * _autoregressive[0].MeanContext;
+        return new BenchReport
+        {
+            Model = model.Name,
+            WeightFormat = model.WeightFormat.ToString().ToLowerInvariant(),
+            Machine = MachineReport.Of(model.Device),
+            Runs = settings.Runs,
+            Prompts = settings.Prompts.Count,
+            MaxTokens = settings.MaxTokens,
+            PrefillTokens = settings.PrefillPrompt.Length,
+            ExitLayer = settings.ExitLayer,
+            NumSpeculations = settings.NumSpeculations,
+            DecodeTokensPerSecond = decode.Median,
+            SelfSpeculativeDecodeTokensPerSecond = speculativeDecode.Median,
+            PrefillTokensPerSecond = prefill.Median,
+            Speedup = speedup.Median,
+            SpeedupDecode = decodeSpeedup?.Median,
+            AcceptanceRate = _speculative[0].AcceptanceRate,
+            TokensPerRound = _speculative[0].TokensPerRound,
+            Identical = pairs.All(pair => pair.First.Outputs.Zip(pair.Second.Outputs).All(outputs => outputs.First.AsSpan().SequenceEqual(outputs.Second))),
+            WeightBytesPerToken = weightBytes,
+            KvBytesPerToken = kvBytes,
+            BandwidthBytesPerSecond = _bandwidth,
+            BandwidthShare = (weightBytes + kvBytes) * decode.Median / _bandwidth,
+            FmaFlopsPerSecond = _flops,
+            FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / _flops,
+            AllocatedBytesPerToken = _allocations.BytesPerToken,
+            Spread = new(decode, speculativeDecode, prefill, speedup, decodeSpeedup),
+        };
+    }
+
+    /// <summary>Two operations for each weight of a matrix and token, the head's for the last token alone. Attention is left out.</summary>
+    private double PrefillFlops() => 2.0 *
+        (((double)ModelSize.LayerMatrices(model.Config) * model.Config.Layers * settings.PrefillPrompt.Length) + ModelSize.Head(model.Config));
+}

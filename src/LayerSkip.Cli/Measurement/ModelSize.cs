@@ -1,0 +1,41 @@
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Cli.Measurement;
+
+/// <summary>Counts of a Llama-family model's parameters and bytes, from its shape alone.</summary>
+internal static class ModelSize
+{
+    /// <summary>Weights of one layer's seven matrices: query, key, value, output, gate, up and down.</summary>
+    public static long LayerMatrices(ModelConfig config)
+    {
+        long queries = (long)config.AttentionHeads * config.HeadDimension;
+        long keys = (long)config.KeyValueHeads * config.HeadDimension;
+        return ((2 * queries) + (2 * keys) + (3L * config.IntermediateSize)) * config.HiddenSize;
+    }
+
+    /// <summary>Weights of the head, or of the embedding.</summary>
+    public static long Head(ModelConfig config) => (long)config.VocabularySize * config.HiddenSize;
+
+    /// <summary>Weights of all matrices; a tied head counts once.</summary>
+    public static long Matrices(ModelConfig config) =>
+        (LayerMatrices(config) * config.Layers) + (Head(config) * (config.TiedEmbeddings ? 1 : 2));
+
+    /// <summary>Weights of norms and biases, which are float32 in memory whatever the format.</summary>
+    public static long Vectors(ModelConfig config)
+    {
+        var queriesAndKeys = ((long)config.AttentionHeads + (2L * config.KeyValueHeads)) * config.HeadDimension;
+        var biases = (config.AttentionBias ? queriesAndKeys + config.HiddenSize : 0)
+            + (config.MlpBias ? (2L * config.IntermediateSize) + config.HiddenSize : 0);
+        return (((2L * config.HiddenSize) + biases) * config.Layers) + config.HiddenSize;
+    }
+
+    /// <summary>Bytes of the weights in memory.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="matrixElementBytes">Bytes of a matrix element: 4 for float32, 2 for bfloat16.</param>
+    public static long WeightBytes(ModelConfig config, int matrixElementBytes) =>
+        (Matrices(config) * matrixElementBytes) + (Vectors(config) * sizeof(float));
+
+    /// <summary>Bytes of keys and values (float32) that one position adds to the cache, and that attention reads back for it.</summary>
+    public static long KvBytesPerToken(ModelConfig config) =>
+        2L * config.Layers * config.KeyValueHeads * config.HeadDimension * sizeof(float);
+}

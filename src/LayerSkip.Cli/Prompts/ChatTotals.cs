@@ -1,0 +1,36 @@
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Prompts;
+
+/// <summary>Sums the statistics of a chat's answers.</summary>
+internal sealed class ChatTotals
+{
+    private int _answers;
+    private int _tokens;
+    private int _rounds;
+    private int _drafted;
+    private int _accepted;
+    private TimeSpan _time;
+
+    public void Add(Generation generation)
+    {
+        var statistics = generation.Statistics;
+        _answers++;
+        _tokens += statistics.Tokens;
+        _rounds += statistics.Rounds;
+        _drafted += statistics.Drafted;
+        _accepted += statistics.Accepted;
+        _time += statistics.TotalTime;
+    }
+
+    /// <summary>All answers in one line.</summary>
+    public string Describe()
+    {
+        var drafts = _drafted == 0
+            ? ""
+            : FormattableString.Invariant($", {_accepted} of {_drafted} drafted tokens accepted: {(double)_accepted / _drafted:P0}");
+        var rate = _time > TimeSpan.Zero ? _tokens / _time.TotalSeconds : 0;
+        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
+    }
+}

@@ -1,0 +1,54 @@
+using LayerSkip.AI.ChatTemplates;
+
+namespace LayerSkip.Cli.Prompts;
+
+/// <summary>The messages of a chat, rendered anew for each turn.</summary>
+internal sealed class Conversation
+{
+    private readonly ChatPrompt _prompt;
+    private readonly int _maxPromptTokens;
+    private readonly TemplateMessage[] _system;
+    private readonly List<TemplateMessage> _turns = [];
+
+    /// <param name="prompt">Renders and encodes.</param>
+    /// <param name="maxPositions">The model's context in tokens; a quarter of it is kept for the answer.</param>
+    /// <param name="system">A system message, or null.</param>
+    public Conversation(ChatPrompt prompt, int maxPositions, string? system)
+    {
+        _prompt = prompt;
+        _maxPromptTokens = Math.Max(1, maxPositions - Math.Max(1, maxPositions / 4));
+        _system = system is null ? [] : [new TemplateMessage { Role = "system", Content = system }];
+    }
+
+    /// <summary>Adds the user's message.</summary>
+    /// <param name="message">What the user says.</param>
+    /// <param name="forgotten">How many of the oldest messages were dropped because the context is full.</param>
+    /// <returns>The prompt's token ids.</returns>
+    /// <exception cref="UsageException">The message alone is too long, or the prompt is empty.</exception>
+    public int[] Ask(string message, out int forgotten)
+    {
+        _turns.Add(new TemplateMessage { Role = "user", Content = message });
+        forgotten = 0;
+        var prompt = Encode();
+        while (prompt.Length > _maxPromptTokens)
+        {
+            if (_turns.Count < 3)
+            {
+                throw new UsageException(
+                    $"the message makes a prompt of {prompt.Length} tokens, expected at most {_maxPromptTokens}: three quarters of the model's context");
+            }
+
+            // A question goes with its answer: many templates want roles to alternate.
+            _turns.RemoveRange(0, 2);
+            forgotten += 2;
+            prompt = Encode();
+        }
+
+        return prompt.Length > 0 ? prompt : throw new UsageException("the chat template renders an empty prompt");
+    }
+
+    /// <summary>Adds the assistant's answer.</summary>
+    public void Answer(string text) => _turns.Add(new TemplateMessage { Role = "assistant", Content = text });
+
+    private int[] Encode() => _prompt.Encode([.. _system, .. _turns]);
+}

@@ -1,0 +1,78 @@
+namespace LayerSkip.Cli.Reports;
+
+/// <summary>What <c>layerskip bench --json</c> prints. Rates and ratios are medians over the runs.</summary>
+internal sealed record BenchReport
+{
+    /// <summary>The checkpoint folder's name, or "synthetic".</summary>
+    public required string Model { get; init; }
+
+    /// <summary>How the matrices are kept: f32 or bf16.</summary>
+    public required string WeightFormat { get; init; }
+
+    public required MachineReport Machine { get; init; }
+
+    /// <summary>Measured runs, after a warm-up.</summary>
+    public required int Runs { get; init; }
+
+    /// <summary>Prompts in a run.</summary>
+    public required int Prompts { get; init; }
+
+    /// <summary>Most tokens generated for a prompt.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Tokens of the prompt whose prefill was measured.</summary>
+    public required int PrefillTokens { get; init; }
+
+    public required int ExitLayer { get; init; }
+
+    public required int NumSpeculations { get; init; }
+
+    /// <summary>Autoregressive: tokens after each answer's first, by their time. 0 where no answer had a second token.</summary>
+    public required double DecodeTokensPerSecond { get; init; }
+
+    /// <summary>Self-speculative: tokens of all rounds but each answer's first, by their time. 0 where every answer came in one round.</summary>
+    public required double SelfSpeculativeDecodeTokensPerSecond { get; init; }
+
+    public required double PrefillTokensPerSecond { get; init; }
+
+    /// <summary>End to end, prefill included: autoregressive time / self-speculative time for the same prompts.</summary>
+    public required double Speedup { get; init; }
+
+    /// <summary>Decoding alone: the ratio of the two decode rates; null where either is 0.</summary>
+    public required double? SpeedupDecode { get; init; }
+
+    /// <summary>Accepted / drafted tokens.</summary>
+    public required double AcceptanceRate { get; init; }
+
+    /// <summary>Self-speculative tokens / rounds.</summary>
+    public required double TokensPerRound { get; init; }
+
+    /// <summary>Both modes gave the same token ids for every prompt in every run.</summary>
+    public required bool Identical { get; init; }
+
+    /// <summary>Weight bytes that decoding one token at full depth reads: all layers and the head.</summary>
+    public required long WeightBytesPerToken { get; init; }
+
+    /// <summary>KV cache bytes that it reads, at the mean context length of the run.</summary>
+    public required double KvBytesPerToken { get; init; }
+
+    /// <summary>The best read of a large buffer with all threads.</summary>
+    public required double BandwidthBytesPerSecond { get; init; }
+
+    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth.</summary>
+    public required double BandwidthShare { get; init; }
+
+    /// <summary>The best rate of multiply-adds with all threads, two operations each.</summary>
+    public required double FmaFlopsPerSecond { get; init; }
+
+    /// <summary>Share of that rate in prefill: 2 x weights in matrices x tokens (the head once) by time. Attention is left out.</summary>
+    public required double FmaShare { get; init; }
+
+    /// <summary>Managed bytes that the decoding thread allocated a token after the warm-up.</summary>
+    public required double AllocatedBytesPerToken { get; init; }
+
+    public required BenchSpreads Spread { get; init; }
+
+    /// <summary>What to bear in mind when reading the figures.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}

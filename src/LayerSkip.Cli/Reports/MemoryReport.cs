@@ -1,0 +1,16 @@
+using System.Text.Json.Serialization;
+
+namespace LayerSkip.Cli.Reports;
+
+/// <summary>Bytes needed to run.</summary>
+/// <param name="WeightBytesF32">Weights with --dtype f32.</param>
+/// <param name="WeightBytesBf16">Weights with --dtype bf16.</param>
+/// <param name="Auto">The format that --dtype auto chooses: f32 or bf16.</param>
+/// <param name="KvBytesPerToken">Keys and values of one token, float32.</param>
+/// <param name="KvBytesFullContext">The same for the whole context.</param>
+internal sealed record MemoryReport(
+    [property: JsonPropertyName("weight_bytes_f32")] long WeightBytesF32,
+    [property: JsonPropertyName("weight_bytes_bf16")] long WeightBytesBf16,
+    string Auto,
+    long KvBytesPerToken,
+    long KvBytesFullContext);

@@ -1,0 +1,25 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace LayerSkip.Cli.Reports;
+
+/// <summary>Writes reports as JSON: one object on one line, names in snake_case.</summary>
+[JsonSerializable(typeof(GenerateReport))]
+[JsonSerializable(typeof(TokenizeReport))]
+[JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(BenchReport))]
+internal sealed partial class ReportJson : JsonSerializerContext
+{
+    /// <summary>The writer of each kind of report.</summary>
+    public static ReportJson Instance { get; } = new(new JsonSerializerOptions
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+
+        // For a terminal, not for HTML: other languages' letters stay readable.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+
+    public static void Write<T>(TextWriter output, T report, JsonTypeInfo<T> type) => output.WriteLine(JsonSerializer.Serialize(report, type));
+}

@@ -1,0 +1,130 @@
+namespace LayerSkip.Cli.Tests;
+
+/// <summary>Parsing, help, and the errors that every command shares.</summary>
+public class CommandLineTests
+{
+    [Theory]
+    [InlineData("")]
+    [InlineData("generate")]
+    [InlineData("chat")]
+    [InlineData("tokenize")]
+    [InlineData("inspect")]
+    [InlineData("bench")]
+    public void Help_is_printed_and_describes_every_option(string command)
+    {
+        var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        foreach (var line in result.Output.Split('\n').Where(line => line.StartsWith("  --", StringComparison.Ordinal)))
+        {
+            Assert.Matches(@"^  --\S+.*  \S+", line.TrimEnd());
+        }
+    }
+
+    [Fact]
+    public void Version_is_printed()
+    {
+        var result = Tool.Run("--version");
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.Matches(@"^\d+\.\d+", result.Output);
+    }
+
+    [Theory]
+    [InlineData("", "command was not provided", "layerskip --help")]
+    [InlineData("generat", "'generat'", "did you mean 'generate'")]
+    [InlineData("generate --promt x --model m", "'--promt'", "did you mean '--prompt'")]
+    [InlineData("generate --model m", "'--prompt' is required", "layerskip generate --help")]
+    [InlineData("generate --prompt x", "'--model' is required", "layerskip generate --help")]
+    [InlineData("generate --prompt x --model m extra", "'extra'", "not known")]
+    [InlineData("generate --prompt x --model m --top-k", "--top-k", "argument missing")]
+    [InlineData("generate --prompt x --model m --top-k 1 --top-k 2", "--top-k", "single argument")]
+    [InlineData("generate --prompt x --model m --top-k -1", "--top-k is '-1'", "at least 0")]
+    [InlineData("generate --prompt x --model m --top-k 1.5", "--top-k is '1.5'", "integer")]
+    [InlineData("generate --prompt x --model m --top-p 0", "--top-p is '0'", "above 0 and at most 1")]
+    [InlineData("generate --prompt x --model m --top-p 1.01", "--top-p is '1.01'", "above 0 and at most 1")]
+    [InlineData("generate --prompt x --model m --temperature -0.1", "--temperature is '-0.1'", "at least 0")]
+    [InlineData("generate --prompt x --model m --temperature NaN", "--temperature is 'NaN'", "at least 0")]
+    [InlineData("generate --prompt x --model m --temperature 0,7", "--temperature is '0,7'", "at least 0")]
+    [InlineData("generate --prompt x --model m --temperature 1e40", "--temperature is '1e40'", "at least 0")]
+    [InlineData("generate --prompt x --model m --seed -1", "--seed is '-1'", "18446744073709551615")]
+    [InlineData("generate --prompt x --model m --max-tokens 0", "--max-tokens is '0'", "at least 1")]
+    [InlineData("generate --prompt x --model m --max-tokens 9999999999", "--max-tokens is '9999999999'", "integer")]
+    [InlineData("generate --prompt x --model m --threads 0", "--threads is '0'", "from 1 to 1024")]
+    [InlineData("generate --prompt x --model m --threads 1025", "--threads is '1025'", "from 1 to 1024")]
+    [InlineData("generate --prompt x --model m --num-speculations 65", "--num-speculations is '65'", "from 1 to 64")]
+    [InlineData("generate --prompt x --model m --exit-layer 0", "--exit-layer is '0'", "at least 1")]
+    [InlineData("generate --prompt x --model m --mode fast", "--mode is 'fast'", "autoregressive, self-speculative, early-exit")]
+    [InlineData("generate --prompt x --model m --dtype f64", "--dtype is 'f64'", "auto, f32, bf16")]
+    [InlineData("tokenize --model m", "--text", "--file")]
+    [InlineData("tokenize --model m --text x --file y", "--text", "--file")]
+    [InlineData("bench", "--model", "--synthetic")]
+    [InlineData("bench --model m --synthetic s", "--model", "--synthetic")]
+    [InlineData("bench --synthetic s --chat", "--chat", "--model")]
+    [InlineData("bench --synthetic s --runs 0", "--runs is '0'", "from 1")]
+    public void Bad_option_is_one_line(string line, string names, string expects)
+    {
+        var error = Tool.RunBad(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+        Assert.Contains(names, error, StringComparison.Ordinal);
+        Assert.Contains(expects, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("generate --prompt x")]
+    [InlineData("chat")]
+    [InlineData("tokenize --text x")]
+    [InlineData("inspect")]
+    [InlineData("bench")]
+    public void Missing_checkpoint_is_one_line(string line)
+    {
+        Assert.Contains("/no/such/model", Tool.RunBad([.. line.Split(' '), "--model", "/no/such/model"]), StringComparison.Ordinal);
+        Assert.Contains("--model is empty", Tool.RunBad([.. line.Split(' '), "--model", ""]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Damaged_checkpoint_names_the_file()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        using (var weights = new FileStream(checkpoint.PathOf("model.safetensors"), FileMode.Open))
+        {
+            weights.SetLength(weights.Length / 2);
+        }
+
+        Assert.Contains("model.safetensors", Tool.RunBad("inspect", "--model", checkpoint.Directory), StringComparison.Ordinal);
+
+        File.WriteAllText(checkpoint.PathOf("config.json"), "{");
+        Assert.Contains("config.json", Tool.RunBad("generate", "--prompt", "x", "--model", checkpoint.Directory), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Unknown_tokenizer_names_file_and_type()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        checkpoint.Edit("tokenizer.json", json => json["model"]!["type"] = "Unigram");
+
+        var error = Tool.RunBad("generate", "--prompt", "x", "--model", checkpoint.Directory);
+
+        Assert.Contains("tokenizer.json", error, StringComparison.Ordinal);
+        Assert.Contains("Unigram", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Control_characters_do_not_reach_the_terminal()
+    {
+        var error = Tool.RunBad("inspect", "--model", "no\u001b[2Jsuch\nmodel");
+
+        Assert.DoesNotContain('\u001b', error);
+    }
+
+    [Theory]
+    [InlineData("@no-such-file")]
+    [InlineData("-x and more")]
+    [InlineData("--and more")]
+    public void Text_may_look_like_an_option_or_a_response_file(string text)
+    {
+        var pieces = Tool.RunJson("tokenize", "--model", Tool.Parser, "--text", text).GetProperty("pieces");
+
+        Assert.Equal(text, string.Concat(pieces.EnumerateArray().Select(piece => piece.GetString())).Replace('Ġ', ' '));
+    }
+}

@@ -1,0 +1,102 @@
+using System.Text.Json;
+
+namespace LayerSkip.Cli.Tests.Commands;
+
+public class BenchCommandTests
+{
+    private const string Tiny = "layers=2,hidden=64,ffn=96,heads=4,kv=2,vocab=128,context=256";
+
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    public void Synthetic_model_gives_sane_numbers(string format)
+    {
+        var report = Tool.RunJson(
+            "bench", "--synthetic", Tiny, "--dtype", format, "--runs", "1", "--max-tokens", "16", "--prompt-tokens", "32", "--threads", "1");
+
+        Assert.Equal(format, report.GetProperty("weight_format").GetString());
+        Assert.True(report.GetProperty("identical").GetBoolean());
+        AssertSane(report);
+        Assert.True(report.GetProperty("speedup_decode").GetDouble() > 0);
+        Assert.Equal(1, report.GetProperty("exit_layer").GetInt32());
+        Assert.Equal(4, report.GetProperty("num_speculations").GetInt32());
+        Assert.Equal(32, report.GetProperty("prefill_tokens").GetInt32());
+        var elements = (2 * ((64 * (64 + 32 + 32 + 64)) + (3 * 64 * 96))) + (128 * 64);
+        Assert.Equal(elements * (format == "f32" ? 4 : 2), report.GetProperty("weight_bytes_per_token").GetInt64());
+        Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("random weights", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Checkpoint_is_measured_on_the_prompts_given()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "{\"prompt\": \"Turn off alarms\"}\n{\"prompt\": \"remind me to call mom at 5 pm\"}\n");
+
+            var report = Tool.RunJson("bench", "--model", Tool.Parser, "--prompts", file, "--chat", "--runs", "2");
+
+            Assert.True(report.GetProperty("identical").GetBoolean());
+            AssertSane(report);
+            Assert.Equal(2, report.GetProperty("prompts").GetInt32());
+            Assert.Equal(2, report.GetProperty("exit_layer").GetInt32());
+            Assert.InRange(report.GetProperty("acceptance_rate").GetDouble(), 0.1, 1);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Table_is_plain_text_and_says_whether_outputs_are_identical()
+    {
+        var result = Tool.Run("bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8");
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.DoesNotContain('\u001b', result.Output);
+        Assert.Matches("outputs identical +yes", result.Output);
+        Assert.Contains("end to end (prefill included)", result.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("layers=2", "hidden is missing")]
+    [InlineData("layers=2,hidden=64,ffn=96,heads=4,vocab=128,depth=3", "'depth=3'")]
+    [InlineData("layers=2,hidden=64,ffn=96,heads=4,vocab", "'vocab'")]
+    [InlineData("layers=2,layers=3,hidden=64,ffn=96,heads=4,vocab=128", "layers is given twice")]
+    [InlineData("layers=1,hidden=64,ffn=96,heads=4,vocab=128", "layers=1")]
+    [InlineData("layers=2,hidden=-64,ffn=96,heads=4,vocab=128", "hidden=-64")]
+    [InlineData("layers=2,hidden=66,ffn=96,heads=4,vocab=128", "hidden=66 with heads=4")]
+    [InlineData("layers=2,hidden=64,ffn=96,heads=4,kv=3,vocab=128", "heads=4 with kv=3")]
+    [InlineData("layers=1024,hidden=65536,ffn=1048576,heads=64,vocab=4194304", "the machine has")]
+    public void Bad_shape_is_one_line(string shape, string names)
+    {
+        var error = Tool.RunBad("bench", "--synthetic", shape);
+
+        Assert.Contains("--synthetic", error, StringComparison.Ordinal);
+        Assert.Contains(names, error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_that_do_not_fit_the_model_are_one_line()
+    {
+        Assert.Contains("--prompt-tokens is 256", Tool.RunBad("bench", "--synthetic", Tiny, "--prompt-tokens", "256"), StringComparison.Ordinal);
+        Assert.Contains("--exit-layer is 2", Tool.RunBad("bench", "--synthetic", Tiny, "--exit-layer", "2"), StringComparison.Ordinal);
+        Assert.Contains("no-such.jsonl", Tool.RunBad("bench", "--model", Tool.Parser, "--prompts", "no-such.jsonl"), StringComparison.Ordinal);
+    }
+
+    private static void AssertSane(JsonElement report)
+    {
+        foreach (var field in (string[])
+            ["decode_tokens_per_second", "prefill_tokens_per_second", "bandwidth_share", "fma_share", "speedup", "bandwidth_bytes_per_second", "fma_flops_per_second"])
+        {
+            Assert.True(report.GetProperty(field).GetDouble() > 0, field);
+        }
+
+        Assert.InRange(report.GetProperty("acceptance_rate").GetDouble(), 0, 1);
+        Assert.InRange(report.GetProperty("allocated_bytes_per_token").GetDouble(), 0, 100);
+        Assert.Equal(Environment.ProcessorCount, report.GetProperty("machine").GetProperty("processors").GetInt32());
+        var spread = report.GetProperty("spread").GetProperty("decode_tokens_per_second");
+        Assert.InRange(spread.GetProperty("median").GetDouble(), spread.GetProperty("min").GetDouble(), spread.GetProperty("max").GetDouble());
+    }
+}

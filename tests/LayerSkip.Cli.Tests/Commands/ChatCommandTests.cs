@@ -1,0 +1,126 @@
+using System.Text;
+using Spectre.Console;
+
+namespace LayerSkip.Cli.Tests.Commands;
+
+public class ChatCommandTests
+{
+    private const string Answer = " [IN:SILENCE_ALARM ]";
+
+    [Fact]
+    public void Pipe_gets_answers_alone_and_statistics_at_the_end()
+    {
+        var result = Tool.RunWithInput("Turn off alarms\n\nTurn off alarms\n", "chat", "--model", Tool.Parser);
+
+        Assert.Equal(0, result.ExitCode);
+        var answers = result.Output.TrimEnd().Split('\n');
+        Assert.Equal(2, answers.Length);
+        Assert.Equal(Answer, answers[0].TrimEnd('\r'));
+        Assert.DoesNotContain('>', result.Output);
+        Assert.StartsWith("2 answers, ", result.Error, StringComparison.Ordinal);
+        Assert.Contains("drafted tokens accepted", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Terminal_gets_prompts()
+    {
+        using var interrupt = new Interrupt();
+        using var output = new StringWriter();
+        using var input = new StringReader("Turn off alarms\n");
+        var terminal = new Terminal(output, TextWriter.Null, input, interrupt) { IsInputInteractive = true };
+
+        Assert.Equal(0, CommandLine.Invoke(["chat", "--model", Tool.Parser], terminal));
+        Assert.Equal($"> {Answer}\n> ", output.ToString().ReplaceLineEndings("\n"));
+    }
+
+    [Fact]
+    public void Draft_is_shown_in_colours_on_a_terminal_only()
+    {
+        // A parse of which some drafts are rejected.
+        const string Utterance = "Set an alarm for no specific time";
+        string[] command = ["chat", "--model", Tool.Parser, "--show-draft", "--exit-layer", "3", "--num-speculations", "6"];
+        var plain = Tool.RunWithInput(Utterance, command).Output.TrimEnd();
+        Assert.DoesNotContain('\u001b', plain);
+
+        using var interrupt = new Interrupt();
+        using var output = new StringWriter();
+        using var input = new StringReader(Utterance);
+        var terminal = new Terminal(output, TextWriter.Null, input, interrupt)
+        {
+            IsOutputInteractive = true,
+            OutConsole = AnsiConsole.Create(new AnsiConsoleSettings
+            {
+                Ansi = AnsiSupport.Yes, ColorSystem = ColorSystemSupport.Standard, Out = new AnsiConsoleOutput(output),
+            }),
+        };
+        Assert.Equal(0, CommandLine.Invoke(command, terminal));
+
+        var runs = output.ToString().Split("\u001b[", StringSplitOptions.RemoveEmptyEntries)
+            .Select(run => (Code: run[..run.IndexOf('m', StringComparison.Ordinal)], Text: run[(run.IndexOf('m', StringComparison.Ordinal) + 1)..])).ToArray();
+        Assert.True(runs.Select(run => run.Code).Where(code => code != "0").Distinct().Count() == 3, "expected three styles");
+        var struckThrough = runs.ToLookup(run => run.Code.Split(';').Contains("9"), run => run.Text);
+        Assert.NotEmpty(string.Concat(struckThrough[true]));
+        Assert.Equal(plain, string.Concat(struckThrough[false]).TrimEnd());
+    }
+
+    [Fact]
+    public void First_interrupt_stops_the_answer_and_the_chat_goes_on()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        using var interrupt = new Interrupt();
+        using var output = new InterruptingWriter(interrupt, atWrite: 1, times: 1);
+        using var error = new StringWriter();
+        using var input = new StringReader("first\nsecond\n");
+
+        var exitCode = CommandLine.Invoke(
+            ["chat", "--model", checkpoint.Directory, "--max-tokens", "8"], new Terminal(output, error, input, interrupt));
+
+        Assert.Equal(0, exitCode);
+        Assert.StartsWith("2 answers, 9 tokens", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Second_interrupt_ends_the_chat_with_statistics_and_130()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        using var interrupt = new Interrupt();
+        using var output = new InterruptingWriter(interrupt, atWrite: 1, times: 2);
+        using var error = new StringWriter();
+        using var input = new StringReader("first\nsecond\n");
+
+        var exitCode = CommandLine.Invoke(
+            ["chat", "--model", checkpoint.Directory, "--max-tokens", "8"], new Terminal(output, error, input, interrupt));
+
+        Assert.Equal(CommandLine.Interrupted, exitCode);
+        Assert.StartsWith("1 answer, 1 token ", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Message_longer_than_the_context_is_one_line()
+    {
+        var result = Tool.RunWithInput(string.Concat(Enumerable.Repeat("alarm ", 500)), "chat", "--model", Tool.Parser);
+
+        Assert.Equal((CommandLine.BadInput, ""), (result.ExitCode, result.Output));
+        Assert.Matches("layerskip: the message makes a prompt of [0-9]+ tokens", result.Error);
+    }
+
+    /// <summary>Presses Ctrl-C while an answer is written.</summary>
+    private sealed class InterruptingWriter(Interrupt interrupt, int atWrite, int times) : StringWriter
+    {
+        private int _writes;
+
+        public override Encoding Encoding => Encoding.UTF8;
+
+        public override void Write(string? value)
+        {
+            base.Write(value);
+            if (++_writes == atWrite)
+            {
+                for (var i = 0; i < times; i++)
+                {
+                    interrupt.Raise();
+                }
+            }
+        }
+    }
+}

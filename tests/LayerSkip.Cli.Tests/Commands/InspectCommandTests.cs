@@ -1,0 +1,123 @@
+using System.Text.Json;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Checkpoints;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Cli.Tests.Commands;
+
+public class InspectCommandTests
+{
+    [Fact]
+    public void Parser_is_understood()
+    {
+        var report = Tool.RunJson("inspect", "--model", Tool.Parser);
+
+        Assert.Equal("llama", report.GetProperty("architecture").GetString());
+        Assert.Equal(5_165_760, report.GetProperty("parameters").GetInt64());
+        Assert.Equal(12, report.GetProperty("config").GetProperty("num_hidden_layers").GetInt32());
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("config").GetProperty("rope_scaling").ValueKind);
+        Assert.Equal(110, report.GetProperty("tensors").GetProperty("count").GetInt32());
+        Assert.Equal(2 * 5_165_760, report.GetProperty("tensors").GetProperty("formats").GetProperty("BF16").GetInt64());
+        Assert.Equal(12, report.GetProperty("tensors").GetProperty("groups").EnumerateArray()
+            .Single(group => group.GetProperty("name").GetString() == "model.layers.*.mlp.up_proj.weight").GetProperty("count").GetInt32());
+        Assert.Equal("bf16", report.GetProperty("memory").GetProperty("auto").GetString());
+        Assert.Equal(6144, report.GetProperty("memory").GetProperty("kv_bytes_per_token").GetInt64());
+        Assert.Equal("byte-level-bpe", report.GetProperty("tokenizer").GetProperty("family").GetString());
+        Assert.Equal(2304, report.GetProperty("tokenizer").GetProperty("vocab_size").GetInt32());
+        Assert.Equal(
+            ["<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>", "<|end|>"],
+            report.GetProperty("tokenizer").GetProperty("special_tokens").EnumerateArray().Select(token => token.GetProperty("token").GetString()));
+        Assert.Equal("tokenizer_config.json", report.GetProperty("chat_template").GetProperty("source").GetString());
+        Assert.Equal(2, report.GetProperty("layerskip").GetProperty("exit_layer").GetInt32());
+        Assert.Equal([2303], Tool.Ids(report.GetProperty("generation").GetProperty("eos_token_ids")));
+    }
+
+    [Fact]
+    public void Weight_memory_is_what_loading_takes()
+    {
+        var memory = Tool.RunJson("inspect", "--model", Tool.Parser).GetProperty("memory");
+        foreach (var (format, field) in ((WeightFormat, string)[])[(WeightFormat.F32, "weight_bytes_f32"), (WeightFormat.BF16, "weight_bytes_bf16")])
+        {
+            using var model = LayerSkipModel.Load(Tool.Parser, new ModelOptions { WeightFormat = format, Threads = 1 });
+
+            // The device counts matrices alone.
+            Assert.InRange(memory.GetProperty(field).GetInt64(), model.WeightBytes, model.WeightBytes * 1.01);
+        }
+    }
+
+    [Fact]
+    public void Directory_without_tokenizer_and_template_says_so()
+    {
+        using var checkpoint = TinyCheckpoint.Write();
+
+        var report = Tool.RunJson("inspect", "--model", checkpoint.Directory);
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("tokenizer").ValueKind);
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("chat_template").ValueKind);
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("layerskip").ValueKind);
+
+        var text = Tool.Run("inspect", "--model", checkpoint.Directory).Output;
+        Assert.Matches("tokenizer +none", text);
+        Assert.Matches("chat template +none", text);
+        Assert.Contains("none declared; decodes autoregressively unless asked", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Parameters_equal_the_tensors_elements_for_every_kind_of_model()
+    {
+        ModelConfig[] configs =
+        [
+            TinyCheckpoint.DefaultConfig,
+            TinyCheckpoint.DefaultConfig with { TiedEmbeddings = true },
+            TinyCheckpoint.DefaultConfig with { AttentionBias = true },
+            TinyCheckpoint.DefaultConfig with { MlpBias = true },
+        ];
+        foreach (var config in configs)
+        {
+            using var checkpoint = TinyCheckpoint.Write(config, shards: 3);
+
+            var report = Tool.RunJson("inspect", "--model", checkpoint.Directory);
+
+            Assert.Equal(report.GetProperty("tensors").GetProperty("bytes").GetInt64(), sizeof(float) * report.GetProperty("parameters").GetInt64());
+            Assert.Equal(3, report.GetProperty("tensors").GetProperty("files").GetArrayLength());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(PublishedConfigs.Names), MemberType = typeof(PublishedConfigs))]
+    public void Published_configurations_are_printed_with_their_scaling(string name)
+    {
+        var config = PublishedConfigs.All[name].Config with { Layers = 2, HiddenSize = 64, IntermediateSize = 64, HeadDimension = 2, VocabularySize = 100 };
+        using var checkpoint = TinyCheckpoint.Write(config, TensorDataType.BF16);
+
+        var report = Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("config");
+
+        Assert.Equal(config.RopeTheta, report.GetProperty("rope_theta").GetSingle());
+        Assert.Equal(config.TiedEmbeddings, report.GetProperty("tie_word_embeddings").GetBoolean());
+        if (config.RopeScaling.Kind == RopeScalingKind.Llama3)
+        {
+            Assert.Equal("llama3", report.GetProperty("rope_scaling").GetProperty("rope_type").GetString());
+            Assert.Equal(config.RopeScaling.Factor, report.GetProperty("rope_scaling").GetProperty("factor").GetSingle());
+        }
+    }
+
+    [Fact]
+    public void Text_is_plain_and_short()
+    {
+        var result = Tool.Run("inspect", "--model", Tool.Parser);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Assert.DoesNotContain('\u001b', result.Output);
+        Assert.InRange(result.Output.Split('\n').Length, 20, 80);
+        Assert.Contains("exit_layer 2, num_speculations 5", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shared_checkpoint_is_understood()
+    {
+        var report = Tool.RunJson("inspect", "--model", SharedData.Require("stories260K"));
+
+        Assert.Equal("sentencepiece-bpe", report.GetProperty("tokenizer").GetProperty("family").GetString());
+    }
+}

@@ -1,0 +1,46 @@
+namespace LayerSkip.Cli.Tests;
+
+public class InterruptTests
+{
+    [Fact]
+    public void First_raise_stops_the_step_and_the_second_the_command()
+    {
+        using var interrupt = new Interrupt();
+        var step = interrupt.BeginStep();
+
+        interrupt.Raise();
+        Assert.True(step.IsCancellationRequested);
+        Assert.False(interrupt.Command.IsCancellationRequested);
+
+        interrupt.Raise();
+        Assert.True(interrupt.Command.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Raise_between_steps_stops_the_command()
+    {
+        using var interrupt = new Interrupt();
+        interrupt.BeginStep();
+        interrupt.EndStep();
+
+        interrupt.Raise();
+
+        Assert.True(interrupt.Command.IsCancellationRequested);
+        Assert.True(interrupt.BeginStep().IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Step_can_be_stopped_again_after_another_was()
+    {
+        using var interrupt = new Interrupt();
+        interrupt.BeginStep();
+        interrupt.Raise();
+        interrupt.EndStep();
+
+        var second = interrupt.BeginStep();
+        Assert.False(second.IsCancellationRequested);
+        interrupt.Raise();
+        Assert.True(second.IsCancellationRequested);
+        Assert.False(interrupt.Command.IsCancellationRequested);
+    }
+}

@@ -1,0 +1,42 @@
+using LayerSkip.Cli.Prompts;
+
+namespace LayerSkip.Cli.Tests.Prompts;
+
+public class PromptFileTests
+{
+    [Fact]
+    public void Prompts_are_read_line_by_line()
+    {
+        Assert.Equal(["a", "b\nc"], Read("{\"prompt\": \"a\", \"id\": 1}\r\n\n{\"prompt\": \"b\\nc\"}\n"));
+    }
+
+    [Theory]
+    [InlineData("", "holds no prompt")]
+    [InlineData("{\"prompt\": \"a\"}\n{", "line 2")]
+    [InlineData("[]", "line 1")]
+    [InlineData("{\"text\": \"a\"}", "line 1")]
+    [InlineData("{\"prompt\": 5}", "line 1")]
+    [InlineData("{\"prompt\": \"\"}", "line 1")]
+    [InlineData("{\"prompt\": \"\\ud800\"}", "line 1")]
+    public void Bad_file_names_the_line(string content, string names)
+    {
+        var error = Assert.Throws<UsageException>(() => Read(content));
+
+        Assert.Contains("--prompts", error.Message, StringComparison.Ordinal);
+        Assert.Contains(names, error.Message, StringComparison.Ordinal);
+    }
+
+    private static IReadOnlyList<string> Read(string content)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, content);
+            return PromptFile.Read(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
