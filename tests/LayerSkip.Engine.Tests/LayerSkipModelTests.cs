@@ -119,6 +119,17 @@ public class LayerSkipModelTests
         Assert.Equal(Decode(bf16, prompt, new()), Decode(f32, prompt, new()));
     }
 
+    [Fact]
+    public void Auto_keeps_the_precision_of_the_finest_matrix()
+    {
+        using var bf16 = new RandomWeightSource(TinyCheckpoint.DefaultConfig, 1, TensorDataType.BF16);
+        using var mixed = new MixedSource(bf16, new RandomWeightSource(TinyCheckpoint.DefaultConfig, 1, TensorDataType.F32));
+        using var allBf16 = LayerSkipModel.FromWeights("bf16", TinyCheckpoint.DefaultConfig, bf16);
+        using var oneF32 = LayerSkipModel.FromWeights("mixed", TinyCheckpoint.DefaultConfig, mixed);
+        Assert.Equal(WeightFormat.BF16, allBf16.WeightFormat);
+        Assert.Equal(WeightFormat.F32, oneF32.WeightFormat);
+    }
+
     private static void AssertModesAgree(LayerSkipModel model, int promptLength)
     {
         var prompt = Enumerable.Range(0, promptLength).Select(i => i * 31 % model.Config.VocabularySize).ToArray();
@@ -135,6 +146,16 @@ public class LayerSkipModelTests
         }
 
         return generation.Output.ToArray();
+    }
+
+    private sealed class MixedSource(WeightSource coarse, WeightSource fine) : WeightSource
+    {
+        public override bool Contains(string name) => coarse.Contains(name);
+
+        public override WeightTensor GetTensor(string name, params ReadOnlySpan<long> shape) =>
+            (name.EndsWith("3.mlp.down_proj.weight", StringComparison.Ordinal) ? fine : coarse).GetTensor(name, shape);
+
+        public override void Dispose() => fine.Dispose();
     }
 
     private sealed class Progress(List<double> reported) : IProgress<double>

@@ -12,7 +12,7 @@ internal sealed unsafe class CpuKvCache : KvCache
     private readonly int _headFloats;
     private readonly int _layerFloats;
     private readonly long _blockBytes;
-    private readonly NativeBuffer?[] _blocks;
+    private readonly nint[] _blocks; // addresses: a managed object for each would be garbage on the token path
     private int _count;
     private bool _disposed;
 
@@ -25,8 +25,10 @@ internal sealed unsafe class CpuKvCache : KvCache
         _headFloats = Attention.BlockPositions * (_headDimension + _paddedDimension);
         _layerFloats = _headFloats * config.KeyValueHeads;
         _blockBytes = (long)_layerFloats * config.Layers * sizeof(float);
-        _blocks = new NativeBuffer?[(config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions];
+        _blocks = new nint[(config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions];
     }
+
+    ~CpuKvCache() => Free();
 
     public override int Capacity => _count * Attention.BlockPositions;
 
@@ -43,7 +45,7 @@ internal sealed unsafe class CpuKvCache : KvCache
         ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, _blocks.Length * Attention.BlockPositions);
         while (Capacity < positions)
         {
-            _blocks[_count] = new NativeBuffer(_blockBytes);
+            _blocks[_count] = (nint)NativeBuffer.Allocate(_blockBytes);
             _count++;
             _model.AddKvBytes(_blockBytes);
         }
@@ -51,7 +53,7 @@ internal sealed unsafe class CpuKvCache : KvCache
 
     /// <summary>Keys of one block, layer and head: [headDimension, 32 positions].</summary>
     public float* Keys(int block, int layer, int head) =>
-        _blocks[block]!.Floats + ((nint)layer * _layerFloats) + (head * _headFloats);
+        (float*)_blocks[block] + ((nint)layer * _layerFloats) + (head * _headFloats);
 
     /// <summary>Values of one block, layer and head: [32 positions, <see cref="PaddedDimension"/>].</summary>
     public float* Values(int block, int layer, int head) =>
@@ -77,6 +79,12 @@ internal sealed unsafe class CpuKvCache : KvCache
 
     public override void Dispose()
     {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
         if (_disposed)
         {
             return;
@@ -84,9 +92,9 @@ internal sealed unsafe class CpuKvCache : KvCache
 
         _disposed = true;
         _model.AddKvBytes(-Bytes);
-        foreach (var block in _blocks)
+        foreach (var block in _blocks.AsSpan(0, _count))
         {
-            block?.Dispose();
+            NativeBuffer.Free((byte*)block, _blockBytes);
         }
 
         _count = 0;

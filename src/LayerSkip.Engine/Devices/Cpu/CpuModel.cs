@@ -85,8 +85,7 @@ internal sealed class CpuModel : IDeviceModel
     {
         if (format == WeightFormat.Auto)
         {
-            var embedding = source.GetTensor("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
-            format = embedding.DataType == TensorDataType.BF16 ? WeightFormat.BF16 : WeightFormat.F32;
+            format = AllMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
         }
 
         var weights = CpuWeights.Load(config, source, PanelKernel.Create(format, path), progress, cancellationToken);
@@ -198,6 +197,20 @@ internal sealed class CpuModel : IDeviceModel
     }
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
+
+    /// <summary>One matrix in another precision is enough for float32, which holds all of them exactly.</summary>
+    private static bool AllMatricesAreBf16(ModelConfig config, WeightSource source)
+    {
+        foreach (var tensor in LlamaTensors.Of(config))
+        {
+            if (tensor.Role == TensorRole.Matrix && source.GetTensor(tensor.Name, tensor.Shape).DataType != TensorDataType.BF16)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Final norm and head; logits stay in device memory until the next call.</summary>
     private RowsView Head(RowBuffer rows, int start, int count)

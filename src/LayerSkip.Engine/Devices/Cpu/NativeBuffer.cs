@@ -14,20 +14,8 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
     /// <exception cref="OutOfMemoryException">The system has not that much memory to give.</exception>
     public NativeBuffer(long bytes)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        _memory = Allocate(bytes);
         Bytes = bytes;
-
-        // Large buffers hold weights or caches, read front to back: huge pages spare them most TLB misses.
-        var large = bytes >= 2 * HugePage;
-        _memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), large ? (nuint)HugePage : CacheLine);
-        GC.AddMemoryPressure(Math.Max(bytes, 1));
-        if (large && OperatingSystem.IsLinux())
-        {
-            // Advice only: where it is refused, ordinary pages serve.
-            _ = Advise(_memory, (nuint)bytes, AdviseHugePages);
-        }
-
-        NativeMemory.Clear(_memory, (nuint)bytes);
     }
 
     ~NativeBuffer() => Free();
@@ -52,16 +40,40 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private void Free()
+    /// <summary>Zeroed memory, to be freed by <see cref="Free(byte*, long)"/>.</summary>
+    /// <exception cref="OutOfMemoryException">The system has not that much memory to give.</exception>
+    public static byte* Allocate(long bytes)
     {
-        if (_memory is null)
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+
+        // Large buffers hold weights or caches, read front to back: huge pages spare them most TLB misses.
+        var large = bytes >= 2 * HugePage;
+        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), large ? (nuint)HugePage : CacheLine);
+        GC.AddMemoryPressure(Math.Max(bytes, 1));
+        if (large && OperatingSystem.IsLinux())
         {
-            return;
+            // Advice only: where it is refused, ordinary pages serve.
+            _ = Advise(memory, (nuint)bytes, AdviseHugePages);
         }
 
-        NativeMemory.AlignedFree(_memory);
-        GC.RemoveMemoryPressure(Math.Max(Bytes, 1));
-        _memory = null;
+        NativeMemory.Clear(memory, (nuint)bytes);
+        return memory;
+    }
+
+    /// <summary>Frees what <see cref="Allocate"/> gave for the same size.</summary>
+    public static void Free(byte* memory, long bytes)
+    {
+        NativeMemory.AlignedFree(memory);
+        GC.RemoveMemoryPressure(Math.Max(bytes, 1));
+    }
+
+    private void Free()
+    {
+        if (_memory is not null)
+        {
+            Free(_memory, Bytes);
+            _memory = null;
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

@@ -37,7 +37,10 @@ internal sealed unsafe class WeightMatrix
     public long Bytes => Panels * (long)_panelBytes;
 
     /// <summary>Panels to hand to a thread at a time: small enough to balance, large enough to be worth the hand-over.</summary>
-    public int PanelsPerChunk(int threads) => Math.Max(1, (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes));
+    /// <param name="threads">Threads that share the work.</param>
+    /// <param name="rows">Activation rows: with many, a chunk's panels share the rows' trip through the cache, so chunks are larger.</param>
+    public int PanelsPerChunk(int threads, int rows) =>
+        Math.Max(1, rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes));
 
     public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;
 
@@ -88,10 +91,7 @@ internal sealed unsafe class WeightMatrix
                 $"panels {from}..{to} of {Panels}, {rows} rows, x [{x.Count}, {x.Stride}], y [{y.Count}, {y.Stride}]: does not fit a [{Outputs}, {Inputs}] matrix");
         }
 
-        for (var panel = from; panel < to; panel++)
-        {
-            _kernel.Multiply(Panel(panel), Inputs, rows, x.Pointer, x.Stride, y.Pointer + (panel * PanelKernel.Width), y.Stride, accumulate);
-        }
+        _kernel.Multiply(Panel(from), to - from, Inputs, rows, x.Pointer, x.Stride, y.Pointer + (from * PanelKernel.Width), y.Stride, accumulate);
     }
 
     /// <summary>Reads the weights of one output, widened to float32: an embedding row of a tied head.</summary>

@@ -15,7 +15,7 @@ internal sealed class GatedMlpJob : ParallelJob
     public void Run(ComputePool pool, CpuLayer layer, in RowsView x, in RowsView gate, in RowsView up)
     {
         (_layer, _x, _gate, _up) = (layer, x, gate, up);
-        _panels = layer.Gate.PanelsPerChunk(pool.Threads);
+        _panels = layer.Gate.PanelsPerChunk(pool.Threads, x.Count);
         pool.Run(this, (layer.Gate.Panels + _panels - 1) / _panels);
     }
 

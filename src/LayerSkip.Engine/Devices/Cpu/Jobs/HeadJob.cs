@@ -14,7 +14,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     public void Run(ComputePool pool, in RowsView x, in RowsView logits)
     {
         (_x, _logits) = (x, logits);
-        _panels = head.PanelsPerChunk(pool.Threads);
+        _panels = head.PanelsPerChunk(pool.Threads, x.Count);
         var chunks = Chunks;
         if (_best.Length < chunks * x.Count)
         {

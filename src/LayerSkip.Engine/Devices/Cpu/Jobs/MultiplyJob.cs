@@ -13,7 +13,7 @@ internal sealed class MultiplyJob : ParallelJob
     public void Run(ComputePool pool, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate)
     {
         (_matrix, _x, _y, _accumulate) = (matrix, x, y, accumulate);
-        _panels = matrix.PanelsPerChunk(pool.Threads);
+        _panels = matrix.PanelsPerChunk(pool.Threads, x.Count);
         pool.Run(this, (matrix.Panels + _panels - 1) / _panels);
     }
 

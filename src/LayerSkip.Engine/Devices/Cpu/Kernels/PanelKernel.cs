@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -11,16 +12,17 @@ internal abstract unsafe class PanelKernel
     /// <summary>Bytes of one input's weights in a panel.</summary>
     public abstract int RowBytes { get; }
 
-    /// <summary>y[r, 0..32) (+)= x[r, :] · panel, for every row.</summary>
-    /// <param name="panel">Weights [inputs, 32].</param>
+    /// <summary>y[r, :] (+)= x[r, :] · panels, for every row.</summary>
+    /// <param name="panels">Weights of neighbouring panels, one behind the other.</param>
+    /// <param name="count">Number of panels.</param>
     /// <param name="inputs">Length of the dot products.</param>
     /// <param name="rows">Activation rows, any number.</param>
     /// <param name="x">Activations [rows, inputs].</param>
     /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
-    /// <param name="y">Outputs [rows, 32].</param>
+    /// <param name="y">Outputs [rows, 32 · count].</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
-    public abstract void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate);
+    public abstract void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate);
 
     /// <summary>Stores the weights of one output column (0..31).</summary>
     public abstract void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights);
@@ -47,30 +49,41 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
     where TVector : struct
     where TFormat : IPanelFormat
 {
-    /// <summary>Panel bytes that stay in the first-level cache while several tiles pass over them.</summary>
+    /// <summary>Bytes of a pair's slice along k: it stays in the first-level cache while several tiles pass over it.</summary>
     private const int SliceBytes = 16 * 1024;
+
+    /// <summary>Inputs of a slice at most: the activations' slice stays in the second-level cache while all panels pass over it.</summary>
+    private const int SliceInputs = 256;
+
+    private const int CacheLine = 64;
 
     public override int RowBytes => Width * TFormat.Bytes;
 
     private static int Pairs => 16 / TLanes.Count;
 
-    public override void Multiply(byte* panel, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        var pairs = count * Pairs;
         if (Pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs)
         {
-            for (var pair = 0; pair < Pairs; pair += 2)
+            for (var pair = 0; pair < pairs; pair += 2)
             {
                 PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
-                    rows, panel + (pair * pairBytes), inputs, x, xStride, y + (pair * TLanes.Count), yStride, accumulate, toNext: pairBytes);
+                    rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate, toNext: pairBytes);
+            }
+        }
+        else if (rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRows)
+        {
+            for (var pair = 0; pair < pairs; pair++)
+            {
+                PanelTiles<TLanes, TVector, TFormat>.OnePair(
+                    rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate);
             }
         }
         else
         {
-            for (var pair = 0; pair < Pairs; pair++)
-            {
-                MultiplyPair(panel + (pair * pairBytes), inputs, rows, x, xStride, y + (pair * TLanes.Count), yStride, accumulate);
-            }
+            MultiplySlices(panels, pairs, inputs, rows, x, xStride, y, yStride, accumulate);
         }
     }
 
@@ -94,30 +107,49 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
         }
     }
 
-    private static void MultiplyPair(byte* w, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    /// <summary>
+    /// Many rows: the weights are taken in slices along k, which the tiles after the first find in the cache. Partial sums go through y,
+    /// which loses nothing and keeps the order of additions.
+    /// </summary>
+    private static void MultiplySlices(byte* w, int pairs, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
         var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
-
-        // One tile streams the pair once. Several take it in slices along k, which they find in the cache after the first;
-        // partial sums go through y, which loses nothing and keeps the order of additions.
-        var slice = tiles == 1 ? inputs : SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        var slice = Math.Min(SliceInputs, SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes);
         for (var k = 0; k < inputs; k += slice)
         {
             var count = Math.Min(slice, inputs - k);
-            var bytes = (nint)count * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
-            for (int tile = 0, row = 0; tile < tiles; tile++)
+            for (var pair = 0; pair < pairs; pair++)
             {
-                // The first tile also fetches the next slice, so that memory is not idle while the others compute.
-                var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
-                PanelTiles<TLanes, TVector, TFormat>.OnePair(
-                    rowsOfTile, w, count, x + (row * xStride) + k, xStride, y + (row * yStride), yStride, accumulate || k > 0, ahead: tile == 0 ? bytes : 0);
-                row += rowsOfTile;
+                var wSlice = w + (pair * pairBytes) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
+                var share = ((count * PanelTiles<TLanes, TVector, TFormat>.PairBytes) / tiles) + 1;
+                for (int tile = 0, row = 0; tile < tiles; tile++)
+                {
+                    // Each tile first fetches its share of the next pair's slice, so that memory is not idle while it computes.
+                    Prefetch(wSlice + pairBytes + (tile * share), share);
+                    var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
+                    PanelTiles<TLanes, TVector, TFormat>.OnePair(
+                        rowsOfTile, wSlice, count, x + (row * xStride) + k, xStride, y + (row * yStride) + Column(pair), yStride, accumulate || k > 0);
+                    row += rowsOfTile;
+                }
             }
-
-            w += bytes;
         }
     }
+
+    private static void Prefetch(byte* from, int bytes)
+    {
+        if (Sse.IsSupported)
+        {
+            for (var line = 0; line < bytes; line += CacheLine)
+            {
+                Sse.Prefetch1(from + line);
+            }
+        }
+    }
+
+    /// <summary>First output column of a pair, counted over all panels.</summary>
+    private static int Column(int pair) => (pair / Pairs * Width) + (pair % Pairs * TLanes.Count);
 
     private static byte* Cell(byte* panel, int column, int inputs) =>
         panel + ((nint)(column % 16 / TLanes.Count) * inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes);

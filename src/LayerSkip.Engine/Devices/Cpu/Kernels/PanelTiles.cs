@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -37,17 +36,16 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
-    /// <param name="ahead">Bytes from each weight to the one to fetch into the cache meanwhile.</param>
-    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         switch (rows)
         {
-            case 1: Tile1x1(w, inputs, x, y, accumulate, ahead); break;
-            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 1: Tile1x1(w, inputs, x, y, accumulate); break;
+            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
         }
     }
 
@@ -65,24 +63,14 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* address)
-    {
-        if (Sse.IsSupported)
-        {
-            Sse.Prefetch1(address);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Start(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : TLanes.Broadcast(0);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate, nint ahead)
+    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate)
     {
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -94,14 +82,13 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -118,16 +105,15 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -149,7 +135,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -158,9 +144,8 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -187,7 +172,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -198,9 +183,8 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -232,7 +216,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
+    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         float* x1 = x + xStride, y1 = y + yStride;
         float* x2 = x1 + xStride, y2 = y1 + yStride;
@@ -245,9 +229,8 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
         TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            Prefetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
             r00 = TLanes.MultiplyAdd(a0, w0, r00);
@@ -287,7 +270,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     private static void Tile1x2(byte* w, int inputs, float* x, float* y, bool accumulate, nint toNext)
     {
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
@@ -310,7 +293,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         float* x1 = x + xStride, y1 = y + yStride;
         TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
         TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes)
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
