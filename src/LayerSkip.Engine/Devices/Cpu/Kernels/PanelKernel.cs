@@ -69,6 +69,8 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
         {
             for (var pair = 0; pair < pairs; pair += 2)
             {
+                PrefetchStart(panels + ((pair + 2) * pairBytes));
+                PrefetchStart(panels + ((pair + 3) * pairBytes));
                 PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
                     rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate, toNext: pairBytes);
             }
@@ -77,6 +79,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
         {
             for (var pair = 0; pair < pairs; pair++)
             {
+                PrefetchStart(panels + ((pair + 1) * pairBytes));
                 PanelTiles<TLanes, TVector, TFormat>.OnePair(
                     rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate);
             }
@@ -136,6 +139,9 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
             }
         }
     }
+
+    /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
+    private static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);
 
     private static void Prefetch(byte* from, int bytes)
     {

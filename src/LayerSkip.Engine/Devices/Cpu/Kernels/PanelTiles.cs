@@ -6,7 +6,8 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <remarks>
 /// Every output element is one chain of fused multiply-adds over k = 0, 1, 2, ... whatever the tile, the vector width
 /// and the number of rows: that is invariant I1 (row independence), and why all paths agree bit for bit.
-/// Accumulators are named r{row}{vector}; C# keeps them in registers only as separate locals.
+/// Accumulators are named r{row}{vector}; C# keeps them in registers only as separate locals. The tiles that prefill consists of
+/// are unrolled once, since the loop's own instructions, not the arithmetic, are what they wait for.
 /// </remarks>
 internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     where TLanes : ILanes<TVector>
@@ -183,7 +184,44 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
+        nint k = 0;
+        for (; k < inputs - 1; k += 2, w += 2 * PairBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(x3[k]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(x4[k]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
+            a0 = TLanes.Broadcast(x[k + 1]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            a1 = TLanes.Broadcast(x1[k + 1]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            a2 = TLanes.Broadcast(x2[k + 1]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            a3 = TLanes.Broadcast(x3[k + 1]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            a4 = TLanes.Broadcast(x4[k + 1]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+        }
+
+        if (k < inputs)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
@@ -229,7 +267,50 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
         TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
         TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
+        nint k = 0;
+        for (; k < inputs - 1; k += 2, w += 2 * PairBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(x1[k]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(x2[k]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(x3[k]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(x4[k]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(x5[k]);
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
+            a0 = TLanes.Broadcast(x[k + 1]);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            a1 = TLanes.Broadcast(x1[k + 1]);
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            a2 = TLanes.Broadcast(x2[k + 1]);
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            a3 = TLanes.Broadcast(x3[k + 1]);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            a4 = TLanes.Broadcast(x4[k + 1]);
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            a5 = TLanes.Broadcast(x5[k + 1]);
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+        }
+
+        if (k < inputs)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
             var a0 = TLanes.Broadcast(x[k]);
