@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli;
 
@@ -28,27 +29,9 @@ internal static class ParseErrors
     private static string? Nearest(string word, Command command)
     {
         var known = command.Subcommands.Select(subcommand => subcommand.Name).Concat(command.Options.Select(option => option.Name));
-        var nearest = known.Select(name => (Name: name, Distance: EditDistance(word, name))).OrderBy(pair => pair.Distance).FirstOrDefault();
-        return nearest.Name is not null && nearest.Distance <= MaxSuggestedDistance && nearest.Distance < nearest.Name.Length ? nearest.Name : null;
-    }
-
-    /// <summary>Levenshtein distance: the fewest single-character insertions, deletions and replacements.</summary>
-    private static int EditDistance(string from, string to)
-    {
-        // distances[j]: from the first i characters of `from` to the first j of `to`.
-        var distances = Enumerable.Range(0, to.Length + 1).ToArray();
-        for (var i = 1; i <= from.Length; i++)
-        {
-            var diagonal = distances[0];
-            distances[0] = i;
-            for (var j = 1; j <= to.Length; j++)
-            {
-                var replaced = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
-                diagonal = distances[j];
-                distances[j] = Math.Min(replaced, 1 + Math.Min(diagonal, distances[j - 1]));
-            }
-        }
-
-        return distances[to.Length];
+        return ClosestNames.To(word, known) is [var nearest, ..]
+            && ClosestNames.EditDistance(word, nearest) is var distance && distance <= MaxSuggestedDistance && distance < nearest.Length
+            ? nearest
+            : null;
     }
 }

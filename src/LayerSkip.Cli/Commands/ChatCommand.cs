@@ -68,7 +68,7 @@ internal sealed class ChatCommand
         }
 
         using var generation = model.Generate(prompt, options);
-        var text = new AnswerText(model.Tokenizer);
+        var text = model.Tokenizer.CreateDetokenizer();
         var display = showDraft && _terminal.IsOutputInteractive ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
         var answer = new StringBuilder();
         var stop = _terminal.Interrupt.BeginStep();

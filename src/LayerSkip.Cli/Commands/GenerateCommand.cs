@@ -81,7 +81,7 @@ internal sealed class GenerateCommand
 
     private void WriteText(LayerSkipModel model, Generation generation)
     {
-        var text = new AnswerText(model.Tokenizer);
+        var text = model.Tokenizer.CreateDetokenizer();
         try
         {
             while (generation.NextRound(_terminal.Interrupt.Command))
@@ -103,7 +103,7 @@ internal sealed class GenerateCommand
         {
         }
 
-        var text = new AnswerText(model.Tokenizer);
+        var text = model.Tokenizer.CreateDetokenizer();
         var report = new GenerateReport(
             model.Name,
             ModeName.Of(generation.Mode),

@@ -1,11 +1,12 @@
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
 
 namespace LayerSkip.Cli.Prompts;
 
 /// <summary>The messages of a chat, rendered anew for each turn.</summary>
 internal sealed class Conversation
 {
-    private readonly ChatPrompt _prompt;
+    private readonly PromptEncoder _prompt;
     private readonly int _maxPromptTokens;
     private readonly TemplateMessage[] _system;
     private readonly List<TemplateMessage> _turns = [];
@@ -13,7 +14,7 @@ internal sealed class Conversation
     /// <param name="prompt">Renders and encodes.</param>
     /// <param name="maxPositions">The model's context in tokens; a quarter of it is kept for the answer.</param>
     /// <param name="system">A system message, or null.</param>
-    public Conversation(ChatPrompt prompt, int maxPositions, string? system)
+    public Conversation(PromptEncoder prompt, int maxPositions, string? system)
     {
         _prompt = prompt;
         _maxPromptTokens = Math.Max(1, maxPositions - Math.Max(1, maxPositions / 4));

@@ -11,7 +11,7 @@ internal sealed class DraftDisplay(IAnsiConsole console, Tokenizer tokenizer)
     private static readonly Style s_rejected = new(decoration: Decoration.Dim | Decoration.Strikethrough);
     private static readonly Style s_own = new(Color.Blue);
 
-    private readonly AnswerText _text = new(tokenizer);
+    private readonly StreamingDetokenizer _text = tokenizer.CreateDetokenizer();
     private int? _last;
 
     /// <summary>Writes the last round: its confirmed draft, what of the draft was rejected, and the token that stands instead.</summary>
@@ -40,7 +40,7 @@ internal sealed class DraftDisplay(IAnsiConsole console, Tokenizer tokenizer)
     // Decoded behind the token before, since a text's first token may lose its space.
     private string RejectedText(ReadOnlySpan<int> tokens)
     {
-        var text = new AnswerText(tokenizer);
+        var text = tokenizer.CreateDetokenizer();
         if (_last is { } last)
         {
             text.Append([last]);

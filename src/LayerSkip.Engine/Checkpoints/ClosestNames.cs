@@ -18,7 +18,9 @@ internal static class ClosestNames
             .Take(MaxSuggestions)];
 
     /// <summary>Levenshtein distance: the fewest single-character insertions, deletions and replacements.</summary>
-    private static int EditDistance(string from, string to)
+    /// <param name="from">Any string.</param>
+    /// <param name="to">At most 160 characters.</param>
+    public static int EditDistance(string from, string to)
     {
         // distances[j]: from the first i characters of `from` to the first j of `to`.
         Span<int> distances = stackalloc int[MaxNameLength + 1];

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -18,17 +19,8 @@ internal unsafe struct Bf16Panel : IPanelFormat
         TLanes.WidenBf16((uint*)source, out low, out high);
 
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
-        ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = Round(value);
+        ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = ElementNarrowing.ToBF16(value);
 
     public static float Read(byte* pair, int lanes, int lane, bool upper) =>
         BitConverter.UInt32BitsToSingle((uint)((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] << 16);
-
-    /// <summary>Rounds to the nearest bfloat16, ties to even; a NaN stays a NaN.</summary>
-    private static ushort Round(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        return float.IsNaN(value)
-            ? (ushort)((bits >> 16) | 0x40)
-            : (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
-    }
 }
