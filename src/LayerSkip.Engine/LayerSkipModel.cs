@@ -100,7 +100,7 @@ public sealed class LayerSkipModel : IDisposable
 
     /// <summary>Starts a generation on the caller's thread; <see cref="Scheduling.LayerSkipEngine"/> serves many at once.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
-    /// <param name="options">How to decode; null takes the checkpoint's defaults.</param>
+    /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
     public Generation Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null) =>

@@ -42,6 +42,11 @@ internal sealed class ChatRequestReader
         _model.Validate(decoding);
 
         var prompt = _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported));
+        if (prompt.Length == 0)
+        {
+            throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
+        }
+
         return prompt.Length < _model.Config.MaxPositions
             ? new ChatRequest(prompt, decoding, stopSequences)
             : throw new ArgumentException(

@@ -12,15 +12,7 @@ internal sealed record RequestDefaults(
         options.ExitLayer,
         options.NumSpeculations,
         options.MaxOutputTokens ?? checkpoint.MaxNewTokens,
-        options.Temperature ?? CheckpointTemperature(checkpoint),
-        options.TopK ?? checkpoint.TopK ?? 0,
-        options.TopP ?? checkpoint.TopP ?? 1);
-
-    /// <summary>Published checkpoints often give a temperature and leave <c>do_sample</c> out.</summary>
-    private static float CheckpointTemperature(GenerationDefaults checkpoint) => checkpoint.Sample switch
-    {
-        false => 0,
-        true => checkpoint.Temperature ?? 1,
-        null => checkpoint.Temperature ?? 0,
-    };
+        options.Temperature ?? checkpoint.Sampling.Temperature,
+        options.TopK ?? checkpoint.Sampling.TopK,
+        options.TopP ?? checkpoint.Sampling.TopP);
 }

@@ -96,14 +96,12 @@ internal sealed class DecodingArguments
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {
-        var samples = defaults.Sample == true;
-        return new SamplingOptions
+        var own = defaults.Sampling;
+        return own with
         {
-            Temperature = arguments.GetValue(_temperature) ?? (samples ? defaults.Temperature ?? 1 : 0),
-            TopK = arguments.GetValue(_topK) ?? (samples ? defaults.TopK ?? 0 : 0),
-
-            // Some checkpoints write 0 for "off".
-            TopP = arguments.GetValue(_topP) ?? (samples && defaults.TopP is { } topP and > 0 ? topP : 1),
+            Temperature = arguments.GetValue(_temperature) ?? own.Temperature,
+            TopK = arguments.GetValue(_topK) ?? own.TopK,
+            TopP = arguments.GetValue(_topP) ?? own.TopP,
             Seed = arguments.GetValue(_seed),
         };
     }

@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Sampling;
+
 namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>What a checkpoint itself says about generation: <c>generation_config.json</c>, completed from <c>config.json</c>.</summary>
@@ -23,6 +25,17 @@ public sealed record GenerationDefaults
 
     /// <summary><c>top_p</c>, or null.</summary>
     public float? TopP { get; init; }
+
+    /// <summary>
+    /// The checkpoint's way of choosing tokens, as Hugging Face reads it: greedy unless <c>do_sample</c> is true; then its temperature, else 1.
+    /// Top-k and top-p are the checkpoint's, off where it is silent or gives 0.
+    /// </summary>
+    public SamplingOptions Sampling => new()
+    {
+        Temperature = Sample == true ? Temperature ?? 1 : 0,
+        TopK = TopK ?? 0,
+        TopP = TopP is { } topP and > 0 ? topP : 1,
+    };
 
     /// <summary><c>max_new_tokens</c>, or null.</summary>
     public int? MaxNewTokens { get; init; }

@@ -2,7 +2,7 @@ using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
-/// <summary>What a caller asks of one generation. Members left null take the checkpoint's own defaults.</summary>
+/// <summary>What a caller asks of one generation. What is left null is said beside each member.</summary>
 public sealed record DecodingOptions
 {
     /// <summary>
@@ -11,10 +11,10 @@ public sealed record DecodingOptions
     /// </summary>
     public DecodingMode? Mode { get; init; }
 
-    /// <summary>Exit layer E, in 1 .. L - 1: how many layers the draft runs. Null: the checkpoint's.</summary>
+    /// <summary>Exit layer E, in 1 .. L - 1: how many layers the draft runs. Null: the checkpoint's. Not used by <see cref="DecodingMode.Autoregressive"/>.</summary>
     public int? ExitLayer { get; init; }
 
-    /// <summary>Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4.</summary>
+    /// <summary>Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4. Used by <see cref="DecodingMode.SelfSpeculative"/> alone.</summary>
     public int? NumSpeculations { get; init; }
 
     /// <summary>Most tokens to generate, at least 1. Null: until the context ends.</summary>

@@ -78,11 +78,17 @@ internal sealed class DecodingPlan
             ? config.Layers
             : options.ExitLayer ?? defaults.ExitLayer ?? throw new ArgumentException(
                 $"Mode {mode} needs an ExitLayer in 1..{config.Layers - 1}: the checkpoint declares none.", nameof(options));
+        if (mode != DecodingMode.Autoregressive && (exitLayer < 1 || exitLayer >= config.Layers))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(defaults), exitLayer, $"The checkpoint's exit layer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
+        }
+
         return new DecodingPlan
         {
             Mode = mode,
             ExitLayer = exitLayer,
-            NumSpeculations = drafts ? Math.Min(options.NumSpeculations ?? defaults.NumSpeculations ?? DefaultSpeculations, MaxSpeculations) : 0,
+            NumSpeculations = drafts ? Math.Clamp(options.NumSpeculations ?? defaults.NumSpeculations ?? DefaultSpeculations, 1, MaxSpeculations) : 0,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
             Sampling = options.Sampling,

@@ -25,6 +25,8 @@ public sealed class Generation : IDisposable
     private int _roundStart;
     private readonly int[] _draft = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _lastDraft;
+    private DraftResult _shownDraft;
+    private DraftPlan? _nextDraft;
     private bool _disposed;
 
     internal Generation(IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null)
@@ -35,7 +37,7 @@ public sealed class Generation : IDisposable
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
         _selector = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0
             ? new GreedySelector(model)
-            : new SamplingSelector(model, plan, plan.Sampling.Seed ?? (ulong)Random.Shared.NextInt64());
+            : new SamplingSelector(model, plan, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         _tokens = new int[prompt.Length + Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1];
@@ -57,10 +59,10 @@ public sealed class Generation : IDisposable
     public ReadOnlySpan<int> RoundTokens => _tokens.AsSpan(_roundStart, _count - _roundStart);
 
     /// <summary>All tokens drafted in the last round, rejected ones included: not verified, for display only.</summary>
-    public ReadOnlySpan<int> RoundDraft => _draft.AsSpan(0, _lastDraft.Drafted);
+    public ReadOnlySpan<int> RoundDraft => _draft.AsSpan(0, _shownDraft.Drafted);
 
     /// <summary>How many of <see cref="RoundDraft"/> the full model confirmed; they lead <see cref="RoundTokens"/>.</summary>
-    public int RoundAccepted => _lastDraft.Accepted;
+    public int RoundAccepted => _shownDraft.Accepted;
 
     /// <summary>Why the generation ended; <see cref="FinishReason.None"/> while it goes on.</summary>
     public FinishReason FinishReason { get; private set; }
@@ -92,6 +94,7 @@ public sealed class Generation : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         _roundStart = _count;
+        _shownDraft = default;
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -122,7 +125,6 @@ public sealed class Generation : IDisposable
     {
         var start = _cache.Length;
         _statistics.BeginStep();
-        _lastDraft = default;
         _rows.Place(0, PrefillRows, _cache, start);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
         _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
@@ -135,11 +137,12 @@ public sealed class Generation : IDisposable
         // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
         var start = _cache.Length;
         var inputs = _count - start;
-        var draft = _controller.Next(_lastDraft);
+        var draft = _nextDraft ??= _controller.Next(_lastDraft);
         var exit = Math.Min(draft.ExitLayer, _plan.Depth);
         var length = Math.Min(draft.Length, Room() - 1);
         EnsureTokens(_count + length + 1);
         _statistics.BeginStep();
+        _selector.BeginRound();
 
         // Draft up to d tokens with layers 0..E-1. The slots keep the exit states.
         _rows.Place(0, inputs + length, _cache, start);
@@ -151,7 +154,11 @@ public sealed class Generation : IDisposable
         var ended = false;
         while (drafted < length && !ended)
         {
-            var token = _selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted);
+            if (_selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted) is not { } token)
+            {
+                break;
+            }
+
             _tokens[_count + drafted] = token;
             _draft[drafted] = token;
             drafted++;
@@ -182,7 +189,8 @@ public sealed class Generation : IDisposable
 
         // Truncate: what was rejected is simply written again.
         _cache.Length = Math.Min(start + inputs + accepted, _count - 1);
-        _lastDraft = new DraftResult(exit, drafted, accepted);
+        _lastDraft = _shownDraft = new DraftResult(exit, drafted, accepted);
+        _nextDraft = null;
         _statistics.EndRound(_lastDraft, passes: (1 + last - first) * exit + (_plan.Depth - exit), tokens: _count - _roundStart);
     }
 
@@ -221,6 +229,13 @@ public sealed class Generation : IDisposable
         {
             Array.Resize(ref _tokens, Math.Max(length, 2 * _tokens.Length));
         }
+    }
+
+    private static ulong DrawSeed()
+    {
+        Span<byte> seed = stackalloc byte[sizeof(ulong)];
+        Random.Shared.NextBytes(seed);
+        return BitConverter.ToUInt64(seed);
     }
 
     private static void CheckPrompt(IDeviceModel model, ReadOnlySpan<int> prompt)

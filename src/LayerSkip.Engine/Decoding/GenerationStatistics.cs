@@ -60,7 +60,7 @@ public readonly record struct GenerationStatistics
     /// <summary>Prompt and decoding together.</summary>
     public TimeSpan TotalTime => PrefillTime + DecodeTime;
 
-    /// <summary>Tokens / total time, the prompt's time included (the LayerSkip reference's definition).</summary>
+    /// <summary>Tokens / total time, the prompt's time included. (The LayerSkip reference leaves an end-of-sequence token out of the count.)</summary>
     public double TokensPerSecond => TotalTime > TimeSpan.Zero ? Tokens / TotalTime.TotalSeconds : 0;
 
     /// <summary>Total time / tokens.</summary>

@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -7,10 +8,10 @@ internal sealed class GreedySelector(IDeviceModel model) : TokenSelector
 {
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
 
-    public override int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
         model.ArgMax(rows, slot, _choices.AsSpan(0, 1));
-        return _choices[0];
+        return _choices[0] < 0 ? null : _choices[0];
     }
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
@@ -18,6 +19,11 @@ internal sealed class GreedySelector(IDeviceModel model) : TokenSelector
         var choices = _choices.AsSpan(0, count);
         model.ArgMax(rows, slot, choices);
         var accepted = choices.CommonPrefixLength(tokens[(tokens.Length - drafted)..]);
+        if (accepted < count && choices[accepted] < 0)
+        {
+            throw Distribution.NoTokenLeft();
+        }
+
         return (accepted, accepted < count ? choices[accepted] : null);
     }
 }

@@ -13,10 +13,11 @@ internal sealed class SamplingSelector : TokenSelector
     private readonly IDeviceModel _model;
     private readonly ILogitsProcessor[] _processors;
     private readonly Distribution _distribution;
-    private readonly RandomNumbers _random;
     private readonly int _vocabulary;
     private float[][] _draft = [];
     private float[] _full = [];
+    private RandomNumbers _random;
+    private RandomNumbers _randomAtRoundStart;
 
     public SamplingSelector(IDeviceModel model, DecodingPlan plan, ulong seed)
     {
@@ -24,18 +25,26 @@ internal sealed class SamplingSelector : TokenSelector
         _processors = plan.LogitsProcessors;
         _vocabulary = model.Config.VocabularySize;
         _distribution = new Distribution(plan.Sampling, _vocabulary);
-        _random = new RandomNumbers(seed);
+        _random = _randomAtRoundStart = new RandomNumbers(seed);
     }
 
-    public override int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override void BeginRound() => _random = _randomAtRoundStart;
+
+    public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
         var p = DraftDistribution(index);
         _model.Logits(rows, slot, 1, p);
-        Process(context, p);
-        return Distribution.Draw(p, _random.NextDouble());
+        return TryProcess(context, p) ? Distribution.Draw(p, _random.NextDouble()) : null;
     }
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    {
+        var verdict = Judge(rows, slot, count, tokens, drafted);
+        _randomAtRoundStart = _random;
+        return verdict;
+    }
+
+    private (int Accepted, int? Next) Judge(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
     {
         if (_full.Length < count * _vocabulary)
         {
@@ -82,12 +91,20 @@ internal sealed class SamplingSelector : TokenSelector
 
     private void Process(ReadOnlySpan<int> context, Span<float> logits)
     {
+        if (!TryProcess(context, logits))
+        {
+            throw Distribution.NoTokenLeft();
+        }
+    }
+
+    private bool TryProcess(ReadOnlySpan<int> context, Span<float> logits)
+    {
         foreach (var processor in _processors)
         {
             processor.Process(context, logits);
         }
 
-        _distribution.FromLogits(logits);
+        return _distribution.TryFromLogits(logits);
     }
 
     private float[] DraftDistribution(int index)

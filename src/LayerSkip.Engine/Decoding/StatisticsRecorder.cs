@@ -32,8 +32,10 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public void EndRound(in DraftResult draft, int passes, int tokens)
     {
         var now = Stopwatch.GetTimestamp();
-        _draft += _draftEnd - _stepStart;
-        _verify += now - _draftEnd;
+        // Where nothing was drafted, the whole round is the full model's.
+        var verifyStart = draft.Drafted > 0 ? _draftEnd : _stepStart;
+        _draft += verifyStart - _stepStart;
+        _verify += now - verifyStart;
         if (_rounds == 0)
         {
             _prefill += now - _stepStart;

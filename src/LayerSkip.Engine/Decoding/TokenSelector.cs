@@ -5,12 +5,18 @@ namespace LayerSkip.Engine.Decoding;
 /// <summary>Chooses draft tokens, and judges them by the full model's logits.</summary>
 internal abstract class TokenSelector
 {
+    /// <summary>A round begins, perhaps again after it has failed: whatever the failed one used up is as it was.</summary>
+    public virtual void BeginRound()
+    {
+    }
+
     /// <summary>Chooses the draft token that follows the context, from the exit state in a slot.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the context's last token, standing after the exit layer.</param>
     /// <param name="context">Prompt, accepted and drafted tokens so far.</param>
     /// <param name="index">Number of this draft token in the round, from 0.</param>
-    public abstract int Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
+    /// <returns>The token, or null where none can follow this context. That ends the draft alone: the full model may never accept the context.</returns>
+    public abstract int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
 
     /// <summary>Compares a draft with the full model.</summary>
     /// <param name="rows">The round's rows, standing after the last layer.</param>

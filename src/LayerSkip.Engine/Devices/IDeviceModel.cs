@@ -51,7 +51,7 @@ internal interface IDeviceModel : IDisposable
     /// <param name="cancellationToken">Looked at between layers; the slots' hidden states are lost then, the caches below their lengths are not.</param>
     void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default);
 
-    /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id). The slots stay as they are.</summary>
+    /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id; -1 where all logits are NaN). The slots stay as they are.</summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="start">First slot.</param>
     /// <param name="tokens">One result for each slot.</param>

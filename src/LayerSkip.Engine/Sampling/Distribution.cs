@@ -11,20 +11,21 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
     private readonly ulong[] _candidates = new ulong[vocabularySize];
 
     /// <summary>Replaces logits by probabilities: temperature, top-k, top-p, softmax. Greedy gives the arg-max probability 1.</summary>
-    /// <exception cref="InvalidOperationException">Every token is banned (all logits negative infinity or NaN).</exception>
-    public void FromLogits(Span<float> logits)
+    /// <returns>False if every token is banned (all logits negative infinity or NaN).</returns>
+    public bool TryFromLogits(Span<float> logits)
     {
         var best = ArgMax.Of(logits);
         if (!(logits[best] > float.NegativeInfinity))
         {
-            throw new InvalidOperationException("no token can be chosen: every logit is negative infinity or NaN");
+            return false;
         }
 
-        if (options.IsGreedy || options.TopK == 1 || float.IsPositiveInfinity(logits[best]))
+        // A temperature so small that its inverse overflows is greedy as well.
+        if (options.IsGreedy || options.TopK == 1 || float.IsPositiveInfinity(logits[best]) || float.IsInfinity(1 / options.Temperature))
         {
             logits.Clear();
             logits[best] = 1;
-            return;
+            return true;
         }
 
         Softmax(logits, logits[best], 1 / options.Temperature);
@@ -32,7 +33,12 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
         {
             KeepLikeliest(logits);
         }
+
+        return true;
     }
+
+    /// <summary>The error of a context that no token may follow.</summary>
+    public static InvalidOperationException NoTokenLeft() => new("no token can be chosen: every logit is negative infinity or NaN");
 
     /// <summary>Draws a token.</summary>
     /// <param name="weights">Not negative, not all zero; need not add up to 1.</param>

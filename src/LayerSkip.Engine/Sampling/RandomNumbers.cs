@@ -2,8 +2,8 @@ using System.Numerics;
 
 namespace LayerSkip.Engine.Sampling;
 
-/// <summary>Random numbers from a 64-bit seed, the same on every machine: xoshiro256** (Blackman and Vigna), seeded by SplitMix64.</summary>
-internal sealed class RandomNumbers
+/// <summary>Random numbers from a 64-bit seed, the same on every machine; a copy continues on its own: xoshiro256** (Blackman and Vigna), seeded by SplitMix64.</summary>
+internal struct RandomNumbers
 {
     private ulong _a, _b, _c, _d;
 

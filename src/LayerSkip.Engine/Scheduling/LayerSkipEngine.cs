@@ -39,7 +39,7 @@ public sealed class LayerSkipEngine : IDisposable
 
     /// <summary>Starts a request.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
-    /// <param name="options">How to decode; null takes the checkpoint's defaults.</param>
+    /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
     /// <param name="cancellationToken">Ends the request between layers.</param>
     /// <returns>The request's tokens; to be disposed by the caller.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
@@ -102,7 +102,7 @@ public sealed class LayerSkipEngine : IDisposable
                 continue;
             }
 
-            running.RemoveAll(static reader => !reader.Step());
+            Round(running);
         }
 
         foreach (var reader in running)
@@ -111,6 +111,19 @@ public sealed class LayerSkipEngine : IDisposable
         }
 
         EndArrivals();
+    }
+
+    /// <summary>One round for each; those that have ended leave the list.</summary>
+    private static void Round(List<TokenReader> running)
+    {
+        var alone = running.Count == 1;
+        for (var i = running.Count - 1; i >= 0; i--)
+        {
+            if (!running[i].Step(alone))
+            {
+                running.RemoveAt(i);
+            }
+        }
     }
 
     private void EndArrivals()

@@ -61,7 +61,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>Waits until there are tokens to read.</summary>
     /// <returns>True if there are; false once all have been read and the generation has ended.</returns>
     /// <exception cref="OperationCanceledException">The request's token was cancelled.</exception>
-    /// <exception cref="ObjectDisposedException">The engine was disposed meanwhile.</exception>
+    /// <exception cref="ObjectDisposedException">The reader or the engine was disposed meanwhile.</exception>
     /// <exception cref="InvalidOperationException">No token could be chosen: logits processors banned them all.</exception>
     public ValueTask<bool> WaitToReadAsync()
     {
@@ -80,7 +80,6 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     }
 
     /// <summary>The tokens that have come since the last call; empty if none have.</summary>
-    /// <remarks>Valid until the reader is disposed.</remarks>
     public ReadOnlySpan<int> Read()
     {
         var available = Volatile.Read(ref _available);
@@ -109,12 +108,13 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         _signal.OnCompleted(continuation, state, token, flags);
 
     /// <summary>Runs the request's next round on the engine's thread.</summary>
+    /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
     /// <returns>Whether it goes on.</returns>
-    internal bool Step()
+    internal bool Step(bool alone)
     {
         if (_abandoned)
         {
-            Release();
+            End(new ObjectDisposedException(nameof(TokenReader)));
             return false;
         }
 
@@ -137,11 +137,13 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
             return false;
         }
 
+        // A piece of a long prompt brings no tokens, and to be woken without any would tell the consumer of the end.
+        var available = _generation.Output.Length;
         var now = Stopwatch.GetTimestamp();
-        if (now - _lastSignal >= s_signalTicks)
+        if (available > _available && (!alone || now - _lastSignal >= s_signalTicks))
         {
             _lastSignal = now;
-            Volatile.Write(ref _available, _generation.Output.Length);
+            Volatile.Write(ref _available, available);
             Signal();
         }
 

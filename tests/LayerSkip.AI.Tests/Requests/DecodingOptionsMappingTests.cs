@@ -50,7 +50,7 @@ public class DecodingOptionsMappingTests
     [InlineData(false, 0.8f, 0)]
     [InlineData(true, null, 1)]
     [InlineData(true, 0.8f, 0.8f)]
-    [InlineData(null, 0.6f, 0.6f)]
+    [InlineData(null, 0.6f, 0)]
     public void Checkpoint_decides_whether_to_sample(bool? sample, float? temperature, float expected)
     {
         var defaults = RequestDefaults.From(new(), new GenerationDefaults { Sample = sample, Temperature = temperature });

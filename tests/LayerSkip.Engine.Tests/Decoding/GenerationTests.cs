@@ -105,6 +105,57 @@ public class GenerationTests
     }
 
     [Fact]
+    public void A_dead_end_in_the_draft_ends_the_draft_alone()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 9);
+        var expected = model.Tokens([4, 5, 6], Models.Autoregressive(40));
+
+        // A token that the first layer drafts but the full model never chooses: after it nothing may follow.
+        using var free = model.Decode([4, 5, 6], Models.Speculative(1, 3, 40));
+        var deadEnds = Enumerable.Range(0, config.VocabularySize).Except(expected).Except([4, 5, 6]).ToHashSet();
+        Assert.True(free.Statistics.Accepted < free.Statistics.Drafted);
+        var options = Models.Speculative(1, 3, 40) with { LogitsProcessors = [new DeadEnds(deadEnds)] };
+        Assert.Equal(expected, model.Tokens([4, 5, 6], options));
+    }
+
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void Cancellation_anywhere_in_a_round_changes_nothing(float temperature)
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, seed: 9);
+        var sampling = Models.Speculative(2, 3, 30) with { Sampling = new() { Temperature = temperature, Seed = 3 } };
+        var expected = model.Tokens([4, 5, 6], sampling);
+        var cancelled = 0;
+        for (var at = 1; at < 12; at++)
+        {
+            var canceller = new Canceller(at);
+            var options = sampling with { LogitsProcessors = [canceller] };
+            using var generation = new Generation(model, [4, 5, 6], DecodingPlan.Create(options, config, new()));
+            while (generation.FinishReason == FinishReason.None)
+            {
+                using var source = new CancellationTokenSource();
+                canceller.Source = source;
+                try
+                {
+                    generation.NextRound(source.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    cancelled++;
+                }
+            }
+
+            Assert.Equal(expected, generation.Output.ToArray());
+        }
+
+        // Some calls are a round's last, with no layer left to be cancelled.
+        Assert.InRange(cancelled, 5, 11);
+    }
+
+    [Fact]
     public void Disposal_returns_the_cache_and_ends_the_generation()
     {
         using var model = Models.Random(TinyCheckpoint.DefaultConfig);
@@ -137,6 +188,33 @@ public class GenerationTests
             if (++_calls % 7 == 0)
             {
                 throw new FormatException("every seventh");
+            }
+        }
+    }
+
+    /// <summary>Cancels once, at its n-th call.</summary>
+    private sealed class Canceller(int at) : ILogitsProcessor
+    {
+        private int _calls;
+
+        public CancellationTokenSource? Source { get; set; }
+
+        public void Process(ReadOnlySpan<int> context, Span<float> logits)
+        {
+            if (++_calls == at)
+            {
+                Source!.Cancel();
+            }
+        }
+    }
+
+    private sealed class DeadEnds(HashSet<int> tokens) : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> context, Span<float> logits)
+        {
+            if (tokens.Contains(context[^1]))
+            {
+                logits.Fill(float.NegativeInfinity);
             }
         }
     }

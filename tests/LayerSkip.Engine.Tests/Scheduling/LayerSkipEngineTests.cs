@@ -38,6 +38,33 @@ public class LayerSkipEngineTests
         Assert.True(reader.Read().IsEmpty);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Prompts_of_several_prefill_passes_are_answered(bool beside)
+    {
+        using var model = Model();
+        using var engine = new LayerSkipEngine(model);
+        var prompt = Enumerable.Range(0, 700).Select(static i => i * 7 % 97).ToArray();
+
+        // The other request makes every turn longer than the consumer's least interval between two wake-ups.
+        var slow = Models.Autoregressive(2000) with { LogitsProcessors = [new Slow()] };
+        await using var other = beside ? engine.Generate([1], slow) : null;
+        await using var reader = engine.Generate(prompt, Models.Speculative(2, 4, 20));
+        Assert.Equal(Alone(model, prompt, Models.Autoregressive(20)), await ReadAll(reader));
+    }
+
+    [Fact]
+    public async Task Disposing_a_reader_ends_the_wait_for_it()
+    {
+        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        var reader = engine.Generate([1], Models.Autoregressive(2000) with { LogitsProcessors = [new Slow()] });
+        var reading = Task.Run(async () => await ReadAll(reader));
+        await reader.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => reading);
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await ReadAll(reader));
+    }
+
     [Fact]
     public async Task Abandoning_a_request_frees_its_cache_and_the_others_go_on()
     {
@@ -147,6 +174,11 @@ public class LayerSkipEngineTests
         }
 
         return [.. tokens];
+    }
+
+    private sealed class Slow : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> context, Span<float> logits) => Thread.Sleep(8);
     }
 
     private sealed class Failing : ILogitsProcessor

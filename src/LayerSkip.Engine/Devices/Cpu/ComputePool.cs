@@ -17,7 +17,7 @@ internal sealed class ComputePool : IDisposable
     /// <summary>How long an idle worker spins before it parks: longer than the gaps within a generation, short enough to free the core after it.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
 
-    private readonly Worker[] _workers;
+    private readonly Worker?[] _workers;
     private ParallelJob? _job;
 
     // Ticket: job number | chunk count | next chunk. One atomic increment claims a chunk and says which job it belongs to.
@@ -31,10 +31,18 @@ internal sealed class ComputePool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
-        _workers = new Worker[threads - 1];
-        for (var i = 0; i < _workers.Length; i++)
+        _workers = new Worker?[threads - 1];
+        try
         {
-            _workers[i] = new Worker(this, i + 1);
+            for (var i = 0; i < _workers.Length; i++)
+            {
+                _workers[i] = new Worker(this, i + 1);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 
@@ -61,7 +69,7 @@ internal sealed class ComputePool : IDisposable
         Interlocked.Exchange(ref _ticket, (number << (2 * CountBits)) | ((long)chunks << CountBits));
         foreach (var worker in _workers)
         {
-            worker.Unpark();
+            worker!.Unpark();
         }
 
         TakeChunks(0);
@@ -81,9 +89,12 @@ internal sealed class ComputePool : IDisposable
     public void Dispose()
     {
         _stopped = true;
+
+        // The flag must be seen before anyone's parking is looked at.
+        Interlocked.MemoryBarrier();
         foreach (var worker in _workers)
         {
-            worker.Dispose();
+            worker?.Dispose();
         }
     }
 

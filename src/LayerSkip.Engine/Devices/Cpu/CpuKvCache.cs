@@ -6,13 +6,16 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>A KV cache in blocks of 32 positions, float32. A block holds all layers and heads, and is allocated when a position in it is first needed.</summary>
 internal sealed unsafe class CpuKvCache : KvCache
 {
+    private const int InitialBlocks = 512;
+
     private readonly CpuModel _model;
     private readonly int _headDimension;
     private readonly int _paddedDimension;
     private readonly int _headFloats;
     private readonly int _layerFloats;
     private readonly long _blockBytes;
-    private readonly nint[] _blocks; // addresses: a managed object for each would be garbage on the token path
+    private readonly int _maxBlocks;
+    private nint[] _blocks; // addresses: a managed object for each would be garbage on the token path
     private int _count;
     private bool _disposed;
 
@@ -21,11 +24,12 @@ internal sealed unsafe class CpuKvCache : KvCache
         var config = model.Config;
         _model = model;
         _headDimension = config.HeadDimension;
-        _paddedDimension = (config.HeadDimension + 7) / 8 * 8;
+        _paddedDimension = Attention.PaddedDimension(config.HeadDimension);
         _headFloats = Attention.BlockPositions * (_headDimension + _paddedDimension);
         _layerFloats = _headFloats * config.KeyValueHeads;
         _blockBytes = (long)_layerFloats * config.Layers * sizeof(float);
-        _blocks = new nint[(config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions];
+        _maxBlocks = (config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions;
+        _blocks = new nint[Math.Min(_maxBlocks, InitialBlocks)];
     }
 
     ~CpuKvCache() => Free();
@@ -42,9 +46,14 @@ internal sealed unsafe class CpuKvCache : KvCache
     public override void Reserve(int positions)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, _blocks.Length * Attention.BlockPositions);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(positions, _maxBlocks * (long)Attention.BlockPositions);
         while (Capacity < positions)
         {
+            if (_count == _blocks.Length)
+            {
+                Array.Resize(ref _blocks, Math.Min(_maxBlocks, 2 * _count));
+            }
+
             _blocks[_count] = (nint)NativeBuffer.Allocate(_blockBytes);
             _count++;
             _model.AddKvBytes(_blockBytes);
@@ -94,7 +103,7 @@ internal sealed unsafe class CpuKvCache : KvCache
         _model.AddKvBytes(-Bytes);
         foreach (var block in _blocks.AsSpan(0, _count))
         {
-            NativeBuffer.Free((byte*)block, _blockBytes);
+            NativeBuffer.Free((byte*)block);
         }
 
         _count = 0;

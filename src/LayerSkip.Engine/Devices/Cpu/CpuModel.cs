@@ -88,8 +88,16 @@ internal sealed class CpuModel : IDeviceModel
             format = AllMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
         }
 
-        var weights = CpuWeights.Load(config, source, PanelKernel.Create(format, path), progress, cancellationToken);
-        return new CpuModel(config, weights, format, path, threads);
+        var weights = CpuWeights.Load(config, source, PanelKernel.Create(format, path), threads, progress, cancellationToken);
+        try
+        {
+            return new CpuModel(config, weights, format, path, threads);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
     }
 
     public long BytesRead(int from, int to, bool head)
@@ -105,13 +113,13 @@ internal sealed class CpuModel : IDeviceModel
 
     public KvCache CreateCache()
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
         return new CpuKvCache(this);
     }
 
     public RowBuffer CreateRows(int capacity)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
         return new CpuRows(this, capacity);
     }
 
@@ -263,7 +271,7 @@ internal sealed class CpuModel : IDeviceModel
         if (_disposed)
         {
             step.Dispose();
-            throw new ObjectDisposedException(nameof(CpuModel));
+            throw new ObjectDisposedException(nameof(LayerSkipModel));
         }
 
         return step;

@@ -9,12 +9,15 @@ internal sealed unsafe class CpuWeights : IDisposable
     private readonly WeightArena _arena;
     private readonly PanelKernel _kernel;
     private readonly WeightSource _source;
+    private readonly int _threads;
 
-    private CpuWeights(ModelConfig config, WeightSource source, PanelKernel kernel, IProgress<double>? progress, CancellationToken cancellationToken)
+    private CpuWeights(
+        ModelConfig config, WeightSource source, PanelKernel kernel, int threads, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         _source = source;
         _kernel = kernel;
-        _arena = new WeightArena(Matrices(config).Sum(shape => WeightArena.Padded(WeightMatrix.BytesFor(kernel, shape.Outputs, shape.Inputs))));
+        _threads = threads;
+        _arena = new WeightArena(Fitting(Matrices(config).Sum(shape => WeightArena.Padded(WeightMatrix.BytesFor(kernel, shape.Outputs, shape.Inputs)))));
         try
         {
             Head = Matrix((config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize));
@@ -53,10 +56,19 @@ internal sealed unsafe class CpuWeights : IDisposable
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static CpuWeights Load(
-        ModelConfig config, WeightSource source, PanelKernel kernel, IProgress<double>? progress, CancellationToken cancellationToken) =>
-        new(config, source, kernel, progress, cancellationToken);
+        ModelConfig config, WeightSource source, PanelKernel kernel, int threads, IProgress<double>? progress, CancellationToken cancellationToken) =>
+        new(config, source, kernel, threads, progress, cancellationToken);
 
     public void Dispose() => _arena.Dispose();
+
+    /// <summary>Refuses what the machine cannot hold: Linux would grant the memory, and end the process when it is touched.</summary>
+    private static long Fitting(long bytes)
+    {
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return bytes <= available
+            ? bytes
+            : throw new InsufficientMemoryException($"the weights take {bytes >> 20} MiB in memory, but this process may use {available >> 20} MiB");
+    }
 
     /// <summary>The packed matrices' shapes, which say how large the arena must be.</summary>
     private static IEnumerable<(int Outputs, int Inputs)> Matrices(ModelConfig config)
@@ -117,7 +129,7 @@ internal sealed unsafe class CpuWeights : IDisposable
         var first = 0;
         foreach (var (name, rows, columns) in parts)
         {
-            matrix.Fill(_source.GetTensor(name, rows, columns), first);
+            matrix.Fill(_source.GetTensor(name, rows, columns), first, _threads);
             first += rows;
         }
 

@@ -16,6 +16,7 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
     {
         _memory = Allocate(bytes);
         Bytes = bytes;
+        GC.AddMemoryPressure(Math.Max(bytes, 1));
     }
 
     ~NativeBuffer() => Free();
@@ -40,7 +41,7 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Zeroed memory, to be freed by <see cref="Free(byte*, long)"/>.</summary>
+    /// <summary>Zeroed memory, to be freed by <see cref="Free(byte*)"/>.</summary>
     /// <exception cref="OutOfMemoryException">The system has not that much memory to give.</exception>
     public static byte* Allocate(long bytes)
     {
@@ -49,7 +50,6 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         // Large buffers hold weights or caches, read front to back: huge pages spare them most TLB misses.
         var large = bytes >= 2 * HugePage;
         var memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), large ? (nuint)HugePage : CacheLine);
-        GC.AddMemoryPressure(Math.Max(bytes, 1));
         if (large && OperatingSystem.IsLinux())
         {
             // Advice only: where it is refused, ordinary pages serve.
@@ -60,18 +60,15 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         return memory;
     }
 
-    /// <summary>Frees what <see cref="Allocate"/> gave for the same size.</summary>
-    public static void Free(byte* memory, long bytes)
-    {
-        NativeMemory.AlignedFree(memory);
-        GC.RemoveMemoryPressure(Math.Max(bytes, 1));
-    }
+    /// <summary>Frees what <see cref="Allocate"/> gave.</summary>
+    public static void Free(byte* memory) => NativeMemory.AlignedFree(memory);
 
     private void Free()
     {
         if (_memory is not null)
         {
-            Free(_memory, Bytes);
+            Free(_memory);
+            GC.RemoveMemoryPressure(Math.Max(Bytes, 1));
             _memory = null;
         }
     }

@@ -49,7 +49,7 @@ internal sealed unsafe class WeightMatrix
 
     /// <summary>Packs a tensor's rows as the outputs from <paramref name="firstOutput"/> on.</summary>
     /// <exception cref="ArgumentException">The tensor does not fit there.</exception>
-    public void Fill(WeightTensor tensor, int firstOutput)
+    public void Fill(WeightTensor tensor, int firstOutput, int threads = 1)
     {
         if (tensor.Columns != Inputs || firstOutput < 0 || firstOutput > Outputs - tensor.Rows)
         {
@@ -60,7 +60,8 @@ internal sealed unsafe class WeightMatrix
         // One task fills whole panels, so that no two tasks write to one word.
         var firstPanel = firstOutput / PanelKernel.Width;
         var endPanel = PanelsFor(firstOutput + tensor.Rows);
-        Parallel.For(firstPanel, endPanel, () => new float[Inputs], (panel, _, row) =>
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
+        Parallel.For(firstPanel, endPanel, parallel, () => new float[Inputs], (panel, _, row) =>
         {
             var from = Math.Max(firstOutput, panel * PanelKernel.Width);
             var to = Math.Min(firstOutput + tensor.Rows, (panel + 1) * PanelKernel.Width);

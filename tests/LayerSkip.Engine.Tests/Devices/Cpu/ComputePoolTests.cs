@@ -26,11 +26,10 @@ public class ComputePoolTests
     public void Parked_threads_wake_for_the_next_job()
     {
         using var pool = new ComputePool(3);
-        var job = new CountingJob(64, 3);
+        using var job = new MeetingJob(3);
         for (var round = 0; round < 5; round++)
         {
-            pool.Run(job, 64);
-            job.Check(64);
+            pool.Run(job, 3);
             Thread.Sleep(20); // Longer than the threads spin.
         }
     }
@@ -81,6 +80,22 @@ public class ComputePoolTests
             Assert.All(_counts[chunks..], static count => Assert.Equal(0, count));
             Array.Clear(_counts);
         }
+    }
+
+    /// <summary>Ends only if every chunk has a thread of its own.</summary>
+    private sealed class MeetingJob(int threads) : ParallelJob, IDisposable
+    {
+        private readonly Barrier _barrier = new(threads);
+
+        public override void Run(int chunk, int worker)
+        {
+            if (!_barrier.SignalAndWait(TimeSpan.FromSeconds(30)))
+            {
+                throw new TimeoutException("a parked thread did not wake");
+            }
+        }
+
+        public void Dispose() => _barrier.Dispose();
     }
 
     private sealed class FailingJob : ParallelJob

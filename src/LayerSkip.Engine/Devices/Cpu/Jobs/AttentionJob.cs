@@ -9,7 +9,7 @@ internal sealed unsafe class AttentionJob(CpuModel model) : ParallelJob, IDispos
     private const long SerialWork = 32 * 1024;
 
     private readonly int _headDimension = model.Config.HeadDimension;
-    private readonly int _paddedDimension = (model.Config.HeadDimension + 7) / 8 * 8;
+    private readonly int _paddedDimension = Attention.PaddedDimension(model.Config.HeadDimension);
     private readonly int _keyValueHeads = model.Config.KeyValueHeads;
     private readonly int _group = model.Config.AttentionHeads / model.Config.KeyValueHeads;
     private readonly float _scale = 1 / MathF.Sqrt(model.Config.HeadDimension);

@@ -24,7 +24,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
         pool.Run(this, chunks);
     }
 
-    /// <summary>The most likely token of a row of the last run; of equals the lowest id.</summary>
+    /// <summary>The most likely token of a row of the last run; of equals the lowest id; -1 where all logits are NaN.</summary>
     public int Best(int row)
     {
         var logits = _logits.Row(row, head.Outputs);
@@ -35,7 +35,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
             best = logits[candidate] > logits[best] || float.IsNaN(logits[best]) ? candidate : best;
         }
 
-        return best;
+        return float.IsNaN(logits[best]) ? -1 : best;
     }
 
     public override void Run(int chunk, int worker)

@@ -14,6 +14,9 @@ internal static unsafe class Attention
     /// <summary>Positions of a cache block.</summary>
     public const int BlockPositions = 32;
 
+    /// <summary>Floats of a value row: the head dimension rounded up to whole vectors.</summary>
+    public static int PaddedDimension(int headDimension) => (headDimension + 7) / 8 * 8;
+
     /// <summary>scores[p] = q · k[p] / sqrt(headDimension) for the positions of one block.</summary>
     /// <param name="query">headDimension floats.</param>
     /// <param name="keys">[headDimension, 32].</param>
