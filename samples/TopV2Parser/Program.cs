@@ -42,10 +42,25 @@ while (true)
 
 async Task ParseAsync(string utterance)
 {
-    // The checkpoint declares its exit layer, so self-speculation is what it does unasked.
-    var response = await client.GetResponseAsync(utterance);
-    Console.WriteLine(FrameTree.TryParse(response.Text, out var frame) ? frame.Draw() : $"not a frame: {response.Text.Trim()}");
-    await CompareAsync(utterance);
+    try
+    {
+        // The checkpoint declares its exit layer, so self-speculation is what it does unasked.
+        var response = await client.GetResponseAsync(utterance);
+        if (FrameTree.TryParse(response.Text, out var frame))
+        {
+            Console.WriteLine(frame.Draw());
+            await CompareAsync(utterance);
+        }
+        else
+        {
+            Console.WriteLine($"no frame came of it: {response.Text.Trim()}");
+        }
+    }
+    catch (ArgumentException e)
+    {
+        // Such as an utterance longer than the model's context.
+        Console.Error.WriteLine(e.Message);
+    }
 }
 
 // The same utterance in both modes in turn: what self-speculation saves, and that it changes no token.

@@ -40,13 +40,23 @@ internal sealed class ChatCommand
             model.Config.MaxPositions,
             arguments.GetValue(_system));
         var totals = new ChatTotals();
+        var outcome = CommandLine.Success;
         try
         {
             while (ReadMessage() is { } message)
             {
                 if (!string.IsNullOrWhiteSpace(message))
                 {
-                    Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals);
+                    try
+                    {
+                        Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals);
+                    }
+                    catch (UsageException e)
+                    {
+                        // One message that cannot be answered is no reason to lose the conversation.
+                        _terminal.Error.WriteLine($"layerskip: {e.Message}");
+                        outcome = CommandLine.BadInput;
+                    }
                 }
             }
         }
@@ -56,7 +66,7 @@ internal sealed class ChatCommand
             _terminal.Error.WriteLine((_terminal.IsInputInteractive ? Environment.NewLine : "") + totals.Describe());
         }
 
-        return CommandLine.Success;
+        return outcome;
     }
 
     private void Answer(LayerSkipModel model, DecodingOptions options, Conversation conversation, string message, bool showDraft, ChatTotals totals)

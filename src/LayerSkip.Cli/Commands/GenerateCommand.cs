@@ -46,7 +46,9 @@ internal sealed class GenerateCommand
     private int Run(ParseResult arguments)
     {
         var prompt = arguments.GetRequiredValue(_prompt);
-        prompt = prompt == "-" ? _terminal.Read(InputText.ReadAll) : prompt;
+
+        // A pipe's last line end is the shell's, not the prompt's.
+        prompt = prompt == "-" ? _terminal.Read(InputText.ReadAll).TrimEnd('\r', '\n') : prompt;
         if (prompt.Length == 0)
         {
             throw new UsageException("--prompt is empty, expected some text");

@@ -25,7 +25,7 @@ internal sealed class Conversation
     /// <param name="message">What the user says.</param>
     /// <param name="forgotten">How many of the oldest messages were dropped because the context is full.</param>
     /// <returns>The prompt's token ids.</returns>
-    /// <exception cref="UsageException">The message alone is too long, or the prompt is empty.</exception>
+    /// <exception cref="UsageException">The message alone is too long, and is not added; or the prompt is empty.</exception>
     public int[] Ask(string message, out int forgotten)
     {
         _turns.Add(new TemplateMessage { Role = "user", Content = message });
@@ -35,6 +35,7 @@ internal sealed class Conversation
         {
             if (_turns.Count < 3)
             {
+                _turns.RemoveAt(_turns.Count - 1);
                 throw new UsageException(
                     $"the message makes a prompt of {prompt.Length} tokens, expected at most {_maxPromptTokens}: three quarters of the model's context");
             }

@@ -50,12 +50,13 @@ public sealed class Checkpoint : IDisposable
             throw new CheckpointException($"{directory}: {(File.Exists(directory) ? "is a file" : "does not exist")}, {Expected}");
         }
 
-        directory = Path.GetFullPath(directory);
         var configPath = Path.Combine(directory, ModelConfigReader.FileName);
         if (!Path.Exists(configPath))
         {
             throw new CheckpointException($"{directory}: holds no {ModelConfigReader.FileName}, {Expected}");
         }
+
+        directory = Path.GetFullPath(directory);
 
         var model = JsonSection.ReadFile(configPath);
         var config = ModelConfigReader.Read(model);
