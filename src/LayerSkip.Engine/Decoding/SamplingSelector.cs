@@ -13,11 +13,11 @@ internal sealed class SamplingSelector : TokenSelector
     private readonly IDeviceModel _model;
     private readonly ILogitsProcessor[] _processors;
     private readonly Distribution _distribution;
+    private readonly RandomNumbers _random;
     private readonly int _vocabulary;
     private float[][] _draft = [];
     private float[] _full = [];
-    private RandomNumbers _random;
-    private RandomNumbers _randomAtRoundStart;
+    private (ulong A, ulong B, ulong C, ulong D) _randomAtRoundStart;
 
     public SamplingSelector(IDeviceModel model, DecodingPlan plan, ulong seed)
     {
@@ -25,10 +25,11 @@ internal sealed class SamplingSelector : TokenSelector
         _processors = plan.LogitsProcessors;
         _vocabulary = model.Config.VocabularySize;
         _distribution = new Distribution(plan.Sampling, _vocabulary);
-        _random = _randomAtRoundStart = new RandomNumbers(seed);
+        _random = new RandomNumbers(seed);
+        _randomAtRoundStart = _random.State;
     }
 
-    public override void BeginRound() => _random = _randomAtRoundStart;
+    public override void BeginRound() => _random.State = _randomAtRoundStart;
 
     public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
@@ -40,7 +41,7 @@ internal sealed class SamplingSelector : TokenSelector
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
     {
         var verdict = Judge(rows, slot, count, tokens, drafted);
-        _randomAtRoundStart = _random;
+        _randomAtRoundStart = _random.State;
         return verdict;
     }
 
