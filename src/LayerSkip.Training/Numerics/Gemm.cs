@@ -13,10 +13,11 @@ internal sealed unsafe class Gemm : IDisposable
 {
     private const int BlockDepth = 256;
     private const int BlockRows = 16 * GemmKernel.Rows;
+    private static readonly int s_packedRows = (BlockRows / GemmKernel.Rows) * GemmPacking.TileStride(BlockDepth);
 
     private readonly ComputePool _pool;
     private readonly GemmKernel _kernel;
-    private readonly NativeBuffer[] _scratch; // a worker: rows of a [BlockRows, BlockDepth], then a tile at c's edge
+    private readonly NativeBuffer[] _scratch; // a worker: packed rows of a, then a tile at c's edge
     private NativeBuffer _panels = new(0);    // b: [depth block][panel][depth within the block][tile columns]
 
     /// <param name="pool">The threads.</param>
@@ -26,7 +27,7 @@ internal sealed unsafe class Gemm : IDisposable
         _pool = pool;
         _kernel = GemmKernel.Of(path);
         _scratch = [.. Enumerable.Range(0, pool.Threads).Select(_ => new NativeBuffer(
-            ((BlockRows * BlockDepth) + (GemmKernel.Rows * GemmKernel.MostColumns)) * sizeof(float)))];
+            (s_packedRows + (GemmKernel.Rows * GemmKernel.MostColumns)) * sizeof(float)))];
     }
 
     /// <summary>Floating-point operations of all products so far, a multiplication and an addition counted as two.</summary>
@@ -119,28 +120,27 @@ internal sealed unsafe class Gemm : IDisposable
     private void RunBlock(in Product p, int rowStart, int panelStart, int panelEnd, float* packedRows)
     {
         const int TileRows = GemmKernel.Rows;
-        var edge = packedRows + (BlockRows * BlockDepth);
+        var edge = packedRows + s_packedRows;
         var rowEnd = Math.Min(rowStart + BlockRows, p.A.Rows);
         var wholeTiles = (rowEnd - rowStart) / TileRows * TileRows;
         for (var from = 0; from < p.Depth; from += BlockDepth)
         {
             var count = Math.Min(BlockDepth, p.Depth - from);
             var block = p.A.Data + ((nint)rowStart * p.A.RowStride) + ((nint)from * p.A.ColumnStride);
-            var edgeRows = packedRows + ((nint)wholeTiles * count);
+            var edgeRows = packedRows + ((nint)wholeTiles / TileRows * GemmPacking.TileStride(count));
             var rest = rowEnd - rowStart - wholeTiles;
             if (rest > 0)
             {
                 GemmPacking.PackEdge(block + ((nint)wholeTiles * p.A.RowStride), p.A.RowStride, p.A.ColumnStride, rest, count, edgeRows);
             }
 
-            // Contiguous rows are read where they stand. Contiguous columns are brought together first: a tile would
-            // touch a page for each of them.
-            nint rowStep = p.A.RowStride, depthStep = p.A.ColumnStride;
+            // Contiguous rows are read where they stand. Contiguous columns are packed first: a tile would touch a page for each of them.
+            nint rowStep = p.A.RowStride, depthStep = p.A.ColumnStride, tileStep = TileRows * rowStep;
             if (depthStep != 1)
             {
                 GemmPacking.PackRows(block, depthStep, wholeTiles, count, packedRows);
                 block = packedRows;
-                depthStep = wholeTiles;
+                (rowStep, depthStep, tileStep) = (1, TileRows, GemmPacking.TileStride(count));
             }
 
             for (var panel = panelStart; panel < panelEnd; panel++)
@@ -160,12 +160,12 @@ internal sealed unsafe class Gemm : IDisposable
                     }
                     else if (columns < _kernel.Columns)
                     {
-                        _kernel.Run(count, block + (row * rowStep), rowStep, depthStep, b, edge, _kernel.Columns, null, 0);
+                        _kernel.Run(count, block + (row / TileRows * tileStep), rowStep, depthStep, b, edge, _kernel.Columns, null, 0);
                         CopyEdge(edge, TileRows, columns, c, p.C.RowStride, addTo, source.RowStride);
                     }
                     else
                     {
-                        _kernel.Run(count, block + (row * rowStep), rowStep, depthStep, b, c, p.C.RowStride, addTo, source.RowStride);
+                        _kernel.Run(count, block + (row / TileRows * tileStep), rowStep, depthStep, b, c, p.C.RowStride, addTo, source.RowStride);
                     }
                 }
             }

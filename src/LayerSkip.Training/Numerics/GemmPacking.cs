@@ -7,17 +7,38 @@ namespace LayerSkip.Training.Numerics;
 /// <summary>Copies a product's factors into the order in which tiles read them.</summary>
 internal static unsafe class GemmPacking
 {
-    /// <summary>Part of a transposed view, whose columns are contiguous, as [count][rows]: the same layout without the gaps between columns.</summary>
+    /// <summary>How many rows of memory ahead to fetch: they stand too far apart for the processor to guess.</summary>
+    private const int PrefetchDistance = 8;
+
+    /// <summary>Floats from a packed tile of rows to the next: not a multiple of a page, lest the tiles fall into the same cache sets.</summary>
+    public static int TileStride(int count) => (GemmKernel.Rows * count) + 16;
+
+    /// <summary>Whole tiles of a transposed view, whose columns are contiguous, as [tile][count][tile rows].</summary>
     /// <param name="source">Its first element.</param>
     /// <param name="columnStride">Floats from a column to the next.</param>
-    /// <param name="rows">Number of rows.</param>
+    /// <param name="rows">Number of rows, a multiple of a tile's.</param>
     /// <param name="count">Number of columns.</param>
-    /// <param name="packed">Room for both.</param>
+    /// <param name="packed">Room for the tiles, <see cref="TileStride"/> apart.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackRows(float* source, nint columnStride, int rows, int count, float* packed)
     {
-        for (var k = 0; k < count; k++, source += columnStride, packed += rows)
+        var tileStride = TileStride(count);
+        for (var k = 0; k < count; k++, source += columnStride, packed += GemmKernel.Rows)
         {
-            new ReadOnlySpan<float>(source, rows).CopyTo(new(packed, rows));
+            if (Sse.IsSupported && k < count - PrefetchDistance)
+            {
+                for (var line = 0; line < rows; line += 16)
+                {
+                    Sse.Prefetch0(source + (PrefetchDistance * columnStride) + line);
+                }
+            }
+
+            var destination = packed;
+            for (var row = 0; row < rows; row += GemmKernel.Rows, destination += tileStride)
+            {
+                Vector128.Load(source + row).Store(destination);
+                *(long*)(destination + 4) = *(long*)(source + row + 4);
+            }
         }
     }
 
@@ -48,6 +69,14 @@ internal static unsafe class GemmPacking
         {
             for (var k = 0; k < count; k++)
             {
+                if (Sse.IsSupported && k < count - PrefetchDistance)
+                {
+                    for (var line = 0; line < columns; line += 16)
+                    {
+                        Sse.Prefetch0(source + ((nint)(k + PrefetchDistance) * b.RowStride) + line);
+                    }
+                }
+
                 new ReadOnlySpan<float>(source + ((nint)k * b.RowStride), columns).CopyTo(new(packed + ((nint)k * width), columns));
             }
 

@@ -8,6 +8,7 @@ namespace LayerSkip.Training.Numerics;
 internal static class Vectors
 {
     /// <summary>y += x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Add(ReadOnlySpan<float> x, Span<float> y)
     {
         ThrowUnlessEqual(x.Length, y.Length);
@@ -25,7 +26,27 @@ internal static class Vectors
         }
     }
 
+    /// <summary>y = factor x.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(ReadOnlySpan<float> x, float factor, Span<float> y)
+    {
+        ThrowUnlessEqual(x.Length, y.Length);
+        ref var px = ref MemoryMarshal.GetReference(x);
+        ref var py = ref MemoryMarshal.GetReference(y);
+        var i = 0;
+        for (; i <= x.Length - 8; i += 8)
+        {
+            (Vector256.LoadUnsafe(ref px, (nuint)i) * factor).StoreUnsafe(ref py, (nuint)i);
+        }
+
+        for (; i < x.Length; i++)
+        {
+            y[i] = x[i] * factor;
+        }
+    }
+
     /// <summary>Σ x².</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double SumOfSquares(ReadOnlySpan<float> x)
     {
         ref var px = ref MemoryMarshal.GetReference(x);

@@ -1,9 +1,11 @@
+using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Tests.Numerics;
 
-public class GemmTests
+public unsafe class GemmTests
 {
     [Theory]
     [InlineData(false, false)]
@@ -44,6 +46,34 @@ public class GemmTests
                 (bits, sumBits) = (product, added);
             }
         }
+    }
+
+    /// <summary>The wide tile is AVX-512's; here it runs on narrower vectors, so that every machine tests it.</summary>
+    [Fact]
+    public void A_wide_tile_is_two_narrow_ones()
+    {
+        const int Depth = 37, Half = 8, Width = 16;
+        var random = new Random(5);
+        using var a = NativeMatrix.Random(random, 6, Depth);
+        using var b = NativeMatrix.Random(random, Depth, Width);
+        using var wide = NativeMatrix.Random(random, 6, Width);
+        using var narrow = NativeMatrix.Random(random, 6, Width);
+        using var half = new NativeMatrix(Depth, Half);
+        narrow.Set(wide.ToDoubles());
+        var (x, c) = (a.View, wide.View);
+        GemmTile<PortableLanes, Vector128<float>>.Wide(Depth, x.Data, x.RowStride, 1, b.View.Data, c.Data, Width, c.Data, Width);
+        for (var column = 0; column < Width; column += Half)
+        {
+            for (var k = 0; k < Depth; k++)
+            {
+                b.View.Row(k).Slice(column, Half).CopyTo(half.View.Row(k));
+            }
+
+            var part = narrow.View.Data + column;
+            GemmTile<PortableLanes, Vector128<float>>.Narrow(Depth, x.Data, x.RowStride, 1, half.View.Data, part, Width, part, Width);
+        }
+
+        Assert.Equal(narrow.ToFloats(), wide.ToFloats());
     }
 
     [Fact]

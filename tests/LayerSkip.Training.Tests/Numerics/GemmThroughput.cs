@@ -9,6 +9,7 @@ namespace LayerSkip.Training.Tests.Numerics;
 
 /// <summary>GFLOPS of the three products of a linear layer beside the machine's multiply-add limit, measured in turn. Explicit: run by name.</summary>
 /// <remarks><c>dotnet run -c Release --project tests/LayerSkip.Training.Tests -- -explicit only -class '*GemmThroughput' -showliveoutput</c></remarks>
+[Collection("throughput")]
 public unsafe class GemmThroughput(ITestOutputHelper output)
 {
     private const int Rows = 2048;
@@ -44,7 +45,13 @@ public unsafe class GemmThroughput(ITestOutputHelper output)
         }
     }
 
-    /// <summary>The best of what the machine multiplies and adds when nothing is read.</summary>
+    /// <summary>GFLOPS that the machine multiplies and adds now when nothing is read.</summary>
+    internal static double Peak(int threads)
+    {
+        using var pool = new ComputePool(threads);
+        return Peak(pool);
+    }
+
     private static double Peak(ComputePool pool)
     {
         const int Steps = 100_000;
