@@ -20,6 +20,7 @@ public sealed class Trainer : IDisposable
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(options);
+        TrainableShape.Check(config);
         options.Validate();
         Options = options;
         _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
@@ -46,6 +47,7 @@ public sealed class Trainer : IDisposable
     /// <param name="options">The run; its seed chooses the weights.</param>
     /// <param name="deviation">Standard deviation of the matrices, positive.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
     public static Trainer FromScratch(ModelConfig config, TrainingOptions options, double deviation = 0.02)
     {
@@ -60,6 +62,7 @@ public sealed class Trainer : IDisposable
     /// <param name="weights">Its weights; not needed afterwards.</param>
     /// <param name="options">The run.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     public static Trainer FromWeights(ModelConfig config, WeightSource weights, TrainingOptions options)
@@ -83,6 +86,7 @@ public sealed class Trainer : IDisposable
     /// <param name="options">The run's options; other values than it was saved under lead elsewhere.</param>
     /// <param name="path">What <see cref="Save"/> wrote.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
     /// <exception cref="CheckpointException">The file is damaged, or of another model or seed; the message says what was found and what was expected.</exception>
     public static Trainer Resume(ModelConfig config, TrainingOptions options, string path)

@@ -15,14 +15,8 @@ internal sealed unsafe class LlamaParameters : IDisposable
     private readonly Dictionary<string, ParameterTensor> _byName;
 
     /// <summary>All zero.</summary>
-    /// <exception cref="NotSupportedException">The projections have biases.</exception>
     public LlamaParameters(ModelConfig config)
     {
-        if (config.AttentionBias || config.MlpBias)
-        {
-            throw new NotSupportedException("training covers projections without biases, but attention_bias or mlp_bias is true");
-        }
-
         _config = config;
         var tensors = new List<ParameterTensor>();
         foreach (var tensor in LlamaTensors.Of(config))

@@ -1,4 +1,3 @@
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Training.Models;
 
 namespace LayerSkip.Training.Tests.Models;
@@ -30,13 +29,6 @@ public class InitializationTests
 
         Assert.Equal(First(1), First(1));
         Assert.NotEqual(First(1), First(2));
-    }
-
-    [Fact]
-    public void Biases_are_refused_with_the_fields_names()
-    {
-        var error = Assert.Throws<NotSupportedException>(() => new LlamaParameters(Shapes.Tiny() with { AttentionBias = true }));
-        Assert.Contains("attention_bias", error.Message, StringComparison.Ordinal);
     }
 
     private static double Deviation(LlamaParameters parameters, string name)

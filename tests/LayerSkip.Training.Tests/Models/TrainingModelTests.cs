@@ -1,4 +1,3 @@
-using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Training.Models;
 
 namespace LayerSkip.Training.Tests.Models;
