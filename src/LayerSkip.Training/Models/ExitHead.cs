@@ -1,0 +1,134 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Training.Layers;
+using LayerSkip.Training.Numerics;
+
+namespace LayerSkip.Training.Models;
+
+/// <summary>The final norm, the head and the loss, which all exits share.</summary>
+/// <remarks>
+/// Only rows that have a target are looked at, and of those as many at a time as bound the logits: forward and backward follow each other
+/// chunk by chunk, and no more than a chunk of logits exists.
+/// </remarks>
+internal sealed class ExitHead : IDisposable
+{
+    /// <summary>Most logits of a chunk, but for vocabularies beyond it: 16 MiB.</summary>
+    private const int MostLogits = 4 << 20;
+
+    private const int MostRows = 2048;
+
+    private readonly ModelConfig _config;
+    private readonly ComputePool _pool;
+    private readonly Gemm _gemm;
+    private readonly int _chunkRows;
+    private readonly ActivationBuffer _x;      // [C, hidden]: rows of the stream
+    private readonly ActivationBuffer _normed; // [C, hidden], then its gradient
+    private readonly ActivationBuffer _dx;     // [C, hidden]
+    private readonly ActivationBuffer _logits; // [C, V], then their gradient
+    private readonly double[] _losses;         // [C]
+
+    public ExitHead(ModelConfig config, ComputePool pool, Gemm gemm, int? chunkRows = null)
+    {
+        (_config, _pool, _gemm) = (config, pool, gemm);
+        _chunkRows = chunkRows ?? Math.Clamp(MostLogits / config.VocabularySize, 1, MostRows);
+        _losses = new double[_chunkRows];
+        _x = new ActivationBuffer(config.HiddenSize);
+        _normed = new ActivationBuffer(config.HiddenSize);
+        _dx = new ActivationBuffer(config.HiddenSize);
+        _logits = new ActivationBuffer(config.VocabularySize);
+    }
+
+    public long Bytes => _x.Bytes + _normed.Bytes + _dx.Bytes + _logits.Bytes;
+
+    /// <summary>The losses of the rows that have a target, summed.</summary>
+    /// <param name="w">The model's weights.</param>
+    /// <param name="batch">The rows' targets.</param>
+    /// <param name="stream">[R, hidden]: the residual stream after some layer.</param>
+    public double Loss(LlamaParameters w, SequenceBatch batch, Matrix stream)
+    {
+        var sum = 0.0;
+        for (var from = 0; from < batch.LossRows.Length; from += _chunkRows)
+        {
+            sum += Forward(w, batch, stream, from, Count(batch, from), scale: 0);
+        }
+
+        return sum;
+    }
+
+    /// <summary>The losses summed, and <paramref name="scale"/> times their gradients.</summary>
+    /// <param name="w">The model's weights.</param>
+    /// <param name="dw">Gradients of the final norm and the head, added to.</param>
+    /// <param name="batch">The rows' targets.</param>
+    /// <param name="stream">[R, hidden]: the residual stream after some layer.</param>
+    /// <param name="scale">What a row's loss counts for in the whole.</param>
+    /// <param name="dStream">[R, hidden], added to.</param>
+    public double LossAndBackward(
+        LlamaParameters w, LlamaParameters dw, SequenceBatch batch, Matrix stream, float scale, Matrix dStream)
+    {
+        var sum = 0.0;
+        for (var from = 0; from < batch.LossRows.Length; from += _chunkRows)
+        {
+            var count = Count(batch, from);
+            sum += Forward(w, batch, stream, from, count, scale);
+            Backward(w, dw, batch.LossRows.AsMemory(from, count), dStream);
+        }
+
+        return sum;
+    }
+
+    /// <summary>Logits of one row of a stream, for comparisons.</summary>
+    public float[] Logits(LlamaParameters w, Matrix stream, int row)
+    {
+        var x = Matrix.Of(_x, 1, _config.HiddenSize);
+        stream.Row(row).CopyTo(x.Row(0));
+        return LogitsOf(w, x).Row(0).ToArray();
+    }
+
+    public void Dispose()
+    {
+        _x.Dispose();
+        _normed.Dispose();
+        _dx.Dispose();
+        _logits.Dispose();
+    }
+
+    private int Count(SequenceBatch batch, int from) => Math.Min(_chunkRows, batch.LossRows.Length - from);
+
+    private double Forward(LlamaParameters w, SequenceBatch batch, Matrix stream, int from, int count, float scale)
+    {
+        var x = Matrix.Of(_x, count, _config.HiddenSize);
+        _pool.ForRows(count, i => stream.Row(batch.LossRows[from + i]).CopyTo(x.Row(i)));
+        CrossEntropy.ForwardBackward(_pool, LogitsOf(w, x), batch.LossTargets[from..(from + count)], scale, _losses);
+
+        var sum = 0.0;
+        for (var i = 0; i < count; i++)
+        {
+            sum += _losses[i];
+        }
+
+        return sum;
+    }
+
+    private Matrix LogitsOf(LlamaParameters w, Matrix x)
+    {
+        var normed = Matrix.Of(_normed, x.Rows, _config.HiddenSize);
+        var logits = Matrix.Of(_logits, x.Rows, _config.VocabularySize);
+        RmsNorm.Forward(_pool, x, w.FinalNorm, normed, _config.RmsNormEpsilon);
+        Linear.Forward(_gemm, normed, w.Head, logits);
+        return logits;
+    }
+
+    private void Backward(LlamaParameters w, LlamaParameters dw, ReadOnlyMemory<int> rows, Matrix dStream)
+    {
+        var count = rows.Length;
+        var x = Matrix.Of(_x, count, _config.HiddenSize);
+        var normed = Matrix.Of(_normed, count, _config.HiddenSize);
+        var dx = Matrix.Of(_dx, count, _config.HiddenSize);
+        var dLogits = Matrix.Of(_logits, count, _config.VocabularySize);
+
+        Linear.Backward(_gemm, normed, w.Head, dLogits, normed, dw.Head);
+        _pool.ForRows(count, i => dStream.Row(rows.Span[i]).CopyTo(dx.Row(i)));
+        RmsNorm.Backward(_pool, x, w.FinalNorm, normed, dx, dw.FinalNorm, _config.RmsNormEpsilon);
+        _pool.ForRows(count, i => dx.Row(i).CopyTo(dStream.Row(rows.Span[i])));
+    }
+}

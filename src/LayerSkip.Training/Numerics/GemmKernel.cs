@@ -1,0 +1,34 @@
+using System.Runtime.Intrinsics;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Training.Numerics;
+
+/// <summary>The tile of a vector width.</summary>
+internal readonly unsafe struct GemmKernel
+{
+    /// <summary>Rows of a tile.</summary>
+    public const int Rows = 6;
+
+    /// <summary>The most columns that a tile of any width has.</summary>
+    public const int MostColumns = 64;
+
+    private GemmKernel(int columns, delegate*<int, float*, nint, nint, float*, float*, nint, float*, nint, void> run)
+    {
+        Columns = columns;
+        Run = run;
+    }
+
+    /// <summary>Columns of a tile.</summary>
+    public int Columns { get; }
+
+    /// <summary>See <see cref="GemmTile{TLanes, TVector}.Wide"/>.</summary>
+    public delegate*<int, float*, nint, nint, float*, float*, nint, float*, nint, void> Run { get; }
+
+    public static GemmKernel Of(SimdPath path) => path switch
+    {
+        SimdPath.Avx512 => new(64, &GemmTile<Avx512Lanes, Vector512<float>>.Wide),
+        SimdPath.Avx2 => new(16, &GemmTile<Avx2Lanes, Vector256<float>>.Narrow),
+        _ => new(8, &GemmTile<PortableLanes, Vector128<float>>.Narrow),
+    };
+}

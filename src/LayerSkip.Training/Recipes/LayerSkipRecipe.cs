@@ -1,0 +1,48 @@
+namespace LayerSkip.Training.Recipes;
+
+/// <summary>The LayerSkip recipe (arXiv 2404.16710): layer dropout and early-exit loss. The default is ordinary training.</summary>
+public sealed record LayerSkipRecipe
+{
+    /// <summary>Layer dropout's p_max: how likely the last layer is dropped for a sample, in 0 .. 1; the first never is. 0: no dropout.</summary>
+    public double MaxDropout { get; init; }
+
+    /// <summary>How dropout grows over time.</summary>
+    public DropoutSchedule DropoutSchedule { get; init; } = DropoutSchedule.Constant;
+
+    /// <summary>The early-exit loss's e_scale, at least 0: what the exits before the last layer count for. 0: no early-exit loss.</summary>
+    public double ExitScale { get; init; }
+
+    /// <summary>How an exit's share of the loss grows with its layer.</summary>
+    public ExitWeighting ExitWeighting { get; init; } = ExitWeighting.Triangular;
+
+    /// <summary>Which exits have a loss in a step.</summary>
+    public ExitCurriculum Curriculum { get; init; } = ExitCurriculum.All;
+
+    /// <summary>The R of the rotational curriculum, at least 1: each exit has a loss in one of R steps.</summary>
+    public int Rotation { get; init; } = 1;
+
+    /// <summary>The paper's settings for fine-tuning on TOPv2: p_max 0.2, e_scale 1, gradual curriculum.</summary>
+    public static LayerSkipRecipe TopV2 { get; } = new() { MaxDropout = 0.2, ExitScale = 1, Curriculum = ExitCurriculum.Gradual };
+
+    /// <summary>Throws unless every value is in its range.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
+    public void Validate()
+    {
+        if (MaxDropout is not (>= 0 and <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(MaxDropout), MaxDropout, "MaxDropout must lie in 0..1.");
+        }
+
+        if (!double.IsFinite(ExitScale) || ExitScale < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(ExitScale), ExitScale, "ExitScale must be finite and at least 0.");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfLessThan(Rotation, 1);
+        if (!Enum.IsDefined(DropoutSchedule) || !Enum.IsDefined(ExitWeighting) || !Enum.IsDefined(Curriculum))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(Curriculum), $"{DropoutSchedule}, {ExitWeighting}, {Curriculum}", "DropoutSchedule, ExitWeighting and Curriculum must be defined values.");
+        }
+    }
+}

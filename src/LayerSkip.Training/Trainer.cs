@@ -1,0 +1,205 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Training.Models;
+using LayerSkip.Training.Numerics;
+using LayerSkip.Training.Optimization;
+using LayerSkip.Training.Recipes;
+
+namespace LayerSkip.Training;
+
+/// <summary>Trains a Llama-family model by the LayerSkip recipe, step by step. One caller at a time.</summary>
+/// <remarks>
+/// A step's result depends on the weights, the options, the step's number and its batches: never on the thread count. Hence a run that is
+/// saved, resumed and given the same batches goes on to the same bits.
+/// </remarks>
+public sealed class Trainer : IDisposable
+{
+    private readonly TrainingModel _model;
+    private readonly AdamW _optimizer;
+
+    private Trainer(ModelConfig config, TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(options);
+        TrainableShape.Check(config);
+        options.Validate();
+        Options = options;
+        _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
+        _optimizer = new AdamW(config, options.Optimizer);
+    }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config => _model.Config;
+
+    /// <summary>What the run was started with.</summary>
+    public TrainingOptions Options { get; }
+
+    /// <summary>Steps made: the number of the next one.</summary>
+    public long Step { get; private set; }
+
+    /// <summary>Parameters in all.</summary>
+    public long Parameters => _model.Parameters.Count;
+
+    /// <summary>Bytes held now: weights, gradients, moments (16 a parameter together), activations and scratch memory.</summary>
+    public long Bytes => _model.Bytes + _optimizer.Bytes;
+
+    /// <summary>Starts from random weights: norms 1, matrices normal, those that write into the residual stream scaled by 1 / sqrt(2 L).</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="options">The run; its seed chooses the weights.</param>
+    /// <param name="deviation">Standard deviation of the matrices, positive.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
+    /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    public static Trainer FromScratch(ModelConfig config, TrainingOptions options, double deviation = 0.02)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(deviation);
+        var trainer = new Trainer(config, options);
+        Initialization.Fill(trainer._model.Parameters, config, deviation, options.Seed);
+        return trainer;
+    }
+
+    /// <summary>Starts from a checkpoint's weights.</summary>
+    /// <param name="config">The checkpoint's shape.</param>
+    /// <param name="weights">Its weights; not needed afterwards.</param>
+    /// <param name="options">The run.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
+    /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
+    public static Trainer FromWeights(ModelConfig config, WeightSource weights, TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        var trainer = new Trainer(config, options);
+        try
+        {
+            trainer._model.Parameters.CopyFrom(weights);
+            return trainer;
+        }
+        catch
+        {
+            trainer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Goes on where a run was saved.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="options">The run's options; other values than it was saved under lead elsewhere.</param>
+    /// <param name="path">What <see cref="Save"/> wrote.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
+    /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    /// <exception cref="CheckpointException">The file is damaged, or of another model or seed; the message says what was found and what was expected.</exception>
+    public static Trainer Resume(ModelConfig config, TrainingOptions options, string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        var trainer = new Trainer(config, options);
+        try
+        {
+            trainer.Step = TrainingState.Read(path, options.Seed, trainer._model.Parameters, trainer._optimizer);
+            return trainer;
+        }
+        catch
+        {
+            trainer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes one optimizer step.</summary>
+    /// <param name="batches">One or more, whose gradients are accumulated: every target counts alike, whichever batch it is in.</param>
+    /// <exception cref="ArgumentException">There is no batch, or one does not fit the model.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite; the weights stay as they were.</exception>
+    public StepReport MakeStep(params IReadOnlyList<SequenceBatch> batches)
+    {
+        ArgumentNullException.ThrowIfNull(batches);
+        if (batches.Count == 0)
+        {
+            throw new ArgumentException("A step needs at least one batch.", nameof(batches));
+        }
+
+        foreach (var batch in batches)
+        {
+            batch.Validate(Config.VocabularySize, Config.MaxPositions);
+        }
+
+        var (layerRows, operations) = (_model.LayerRows, _model.Operations);
+        var targets = batches.Sum(batch => batch.Targets);
+        var weights = EarlyExitLoss.Weights(Options.Recipe, Config.Layers, Step, Options.Steps);
+        var losses = new double[Config.Layers];
+        _model.ClearGradients();
+        for (var part = 0; part < batches.Count; part++)
+        {
+            var kept = LayerDropout.Draw(
+                Options.Recipe, Config.Layers, batches[part].Sequences, Step, Options.Steps, Options.Seed, part);
+            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept), targets);
+        }
+
+        var loss = weights.Zip(losses, static (weight, loss) => weight == 0 ? 0 : weight * loss).Sum();
+        var norm = AdamW.Norm(_model.Pool, _model.Gradients);
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        {
+            throw new TrainingDivergedException(
+                Step, $"step {Step}: the loss is {loss} and the gradient's length {norm}, expected finite numbers; a lower learning rate may help");
+        }
+
+        var rate = Options.Optimizer.RateAt(Step, Options.Steps);
+        _optimizer.Apply(_model.Pool, _model.Parameters, _model.Gradients, norm, rate, Step);
+        return new StepReport
+        {
+            Step = Step++,
+            ExitLosses = losses,
+            Loss = loss,
+            GradientNorm = norm,
+            LearningRate = rate,
+            Rows = batches.Sum(batch => batch.Rows),
+            Targets = targets,
+            LayerRows = _model.LayerRows - layerRows,
+            Operations = _model.Operations - operations,
+        };
+    }
+
+    /// <summary>The mean loss of every exit over a batch's targets, in nats, without dropout; changes nothing.</summary>
+    /// <param name="batch">The rows.</param>
+    /// <exception cref="ArgumentException">The batch does not fit the model.</exception>
+    public IReadOnlyList<double> Evaluate(SequenceBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        batch.Validate(Config.VocabularySize, Config.MaxPositions);
+        var exits = Enumerable.Repeat(true, Config.Layers).ToArray();
+        return [.. _model.Losses(batch, exits).Select(loss => loss / batch.Targets)];
+    }
+
+    /// <summary>Writes weights, moments and the step's number to one file, in place of an earlier one only when all of it is on the disk.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="IOException">The file cannot be written; an earlier one stands as it was.</exception>
+    public void Save(string path) => TrainingState.Write(path, Step, Options.Seed, _model.Parameters, _optimizer);
+
+    /// <summary>Writes the weights as a Hugging Face checkpoint that the engine loads: <c>config.json</c>, <c>generation_config.json</c>, <c>model.safetensors</c>.</summary>
+    /// <param name="directory">The directory; created where it does not exist. A tokenizer must be put beside by the caller.</param>
+    /// <param name="generation">What the checkpoint says about generation.</param>
+    /// <param name="dataType">How to store the weights.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    public void Export(string directory, GenerationDefaults generation, TensorDataType dataType)
+    {
+        using var weights = new ParameterWeightSource(_model.Parameters);
+        CheckpointWriter.Write(directory, Config, generation, weights, dataType);
+    }
+
+    /// <summary>The weights as they stand, for an engine to load; valid until the trainer is disposed.</summary>
+    public WeightSource Weights => new ParameterWeightSource(_model.Parameters);
+
+    /// <summary>Frees all memory and ends the threads.</summary>
+    public void Dispose()
+    {
+        _model.Dispose();
+        _optimizer.Dispose();
+    }
+
+    private static void Accumulate(double[] losses, double[] sums, int targets)
+    {
+        for (var l = 0; l < losses.Length; l++)
+        {
+            losses[l] += sums[l] / targets;
+        }
+    }
+}

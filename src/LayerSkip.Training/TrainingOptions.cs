@@ -1,0 +1,34 @@
+using LayerSkip.Training.Optimization;
+using LayerSkip.Training.Recipes;
+
+namespace LayerSkip.Training;
+
+/// <summary>Everything that decides a run's trajectory, but for its data and its first weights.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>T: optimizer steps of the whole run, at least 1. Schedules and curricula are laid over them.</summary>
+    public required long Steps { get; init; }
+
+    /// <summary>Layer dropout and early-exit loss.</summary>
+    public LayerSkipRecipe Recipe { get; init; } = new();
+
+    /// <summary>AdamW and the learning rate.</summary>
+    public OptimizerOptions Optimizer { get; init; } = new();
+
+    /// <summary>Chooses the samples that layers drop, and the first weights of a model from scratch.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Threads, at least 1; null for one a processor. They do not change a bit of the result.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Throws unless every value is in its range.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
+    public void Validate()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Steps, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Steps, int.MaxValue);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Threads ?? 1, 1, nameof(Threads));
+        Recipe.Validate();
+        Optimizer.Validate();
+    }
+}
