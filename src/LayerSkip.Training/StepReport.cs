@@ -9,7 +9,7 @@ public sealed record StepReport
     /// <summary>The mean loss of each exit over the step's targets, in nats; NaN where the curriculum left the exit out. The last is the full model's.</summary>
     public required IReadOnlyList<double> ExitLosses { get; init; }
 
-    /// <summary>The loss that was descended: the exits' losses by their weights.</summary>
+    /// <summary>The loss that was descended, but for label smoothing: the exits' losses by their weights.</summary>
     public required double Loss { get; init; }
 
     /// <summary>The gradient's length before clipping.</summary>

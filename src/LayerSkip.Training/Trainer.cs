@@ -22,6 +22,7 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         TrainableShape.Check(config);
         options.Validate();
+        EarlyExitLoss.Check(options.Recipe, config.Layers);
         Options = options;
         _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
         _optimizer = new AdamW(config, options.Optimizer);
@@ -131,7 +132,7 @@ public sealed class Trainer : IDisposable
         {
             var kept = LayerDropout.Draw(
                 Options.Recipe, Config.Layers, batches[part].Sequences, Step, Options.Steps, Options.Seed, part);
-            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept), targets);
+            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept, Options.LabelSmoothing), targets);
         }
 
         var loss = weights.Zip(losses, static (weight, loss) => weight == 0 ? 0 : weight * loss).Sum();

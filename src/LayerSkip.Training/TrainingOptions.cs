@@ -15,6 +15,12 @@ public sealed record TrainingOptions
     /// <summary>AdamW and the learning rate.</summary>
     public OptimizerOptions Optimizer { get; init; } = new();
 
+    /// <summary>
+    /// Label smoothing ε, in 0 .. 1 without 1: the share of every target that is spread over the whole vocabulary, so that the model is not
+    /// driven to certainty. The losses that are reported are without it.
+    /// </summary>
+    public double LabelSmoothing { get; init; }
+
     /// <summary>Chooses the samples that layers drop, and the first weights of a model from scratch.</summary>
     public ulong Seed { get; init; }
 
@@ -28,6 +34,11 @@ public sealed record TrainingOptions
         ArgumentOutOfRangeException.ThrowIfLessThan(Steps, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(Steps, int.MaxValue);
         ArgumentOutOfRangeException.ThrowIfLessThan(Threads ?? 1, 1, nameof(Threads));
+        if (LabelSmoothing is not (>= 0 and < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(LabelSmoothing), LabelSmoothing, "LabelSmoothing must lie in 0..1, below 1.");
+        }
+
         Recipe.Validate();
         Optimizer.Validate();
     }

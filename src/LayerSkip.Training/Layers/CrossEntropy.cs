@@ -6,23 +6,27 @@ using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Layers;
 
-/// <summary>loss[r] = log Σ_v e^logits[r, v] − logits[r, targets[r]], and its gradient softmax − onehot in the logits' place.</summary>
+/// <summary>
+/// loss[r] = log Σ_v e^logits[r, v] − logits[r, targets[r]], and in the logits' place the gradient softmax − (1 − ε) onehot − ε / V: at
+/// ε = 0 the loss's own, otherwise that of the loss against targets smoothed by ε.
+/// </summary>
 internal static unsafe class CrossEntropy
 {
     /// <param name="pool">The threads.</param>
     /// <param name="logits">[C, V]; replaced by <paramref name="scale"/> times the gradient.</param>
     /// <param name="targets">[C], each in 0 .. V − 1.</param>
     /// <param name="scale">What a row's loss counts for in the whole.</param>
-    /// <param name="losses">Result [C]: the losses, unscaled.</param>
-    public static void ForwardBackward(ComputePool pool, Matrix logits, int[] targets, float scale, double[] losses)
+    /// <param name="smoothing">ε in 0 .. 1: the share of the target that is spread over the whole vocabulary.</param>
+    /// <param name="losses">Result [C]: the losses, unscaled and not smoothed.</param>
+    public static void ForwardBackward(ComputePool pool, Matrix logits, int[] targets, float scale, float smoothing, double[] losses)
     {
         logits.Expect(nameof(logits), targets.Length, logits.Columns);
         ArgumentOutOfRangeException.ThrowIfLessThan(losses.Length, targets.Length, nameof(losses));
-        pool.ForRows(targets.Length, row => losses[row] = Row(logits.Row(row), targets[row], scale));
+        pool.ForRows(targets.Length, row => losses[row] = Row(logits.Row(row), targets[row], scale, smoothing));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Row(Span<float> logits, int target, float scale)
+    private static double Row(Span<float> logits, int target, float scale, float smoothing)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)target, (uint)logits.Length, nameof(target));
         var targetLogit = logits[target];
@@ -48,17 +52,19 @@ internal static unsafe class CrossEntropy
             }
 
             var factor = Vector256.Create(scale / sum);
+            var spread = scale * smoothing / count;
+            var spreads = Vector256.Create(spread);
             for (i = 0; i <= count - 8; i += 8)
             {
-                (Vector256.Load(p + i) * factor).Store(p + i);
+                ((Vector256.Load(p + i) * factor) - spreads).Store(p + i);
             }
 
             for (; i < count; i++)
             {
-                p[i] *= scale / sum;
+                p[i] = (p[i] * (scale / sum)) - spread;
             }
 
-            p[target] -= scale;
+            p[target] -= scale * (1 - smoothing);
             return Math.Log(sum) + max - targetLogit;
         }
     }

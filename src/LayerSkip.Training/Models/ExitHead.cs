@@ -49,7 +49,7 @@ internal sealed class ExitHead : IDisposable
         var sum = 0.0;
         for (var from = 0; from < batch.LossRows.Length; from += _chunkRows)
         {
-            sum += Forward(w, batch, stream, from, Count(batch, from), scale: 0);
+            sum += Forward(w, batch, stream, from, Count(batch, from), scale: 0, smoothing: 0);
         }
 
         return sum;
@@ -61,15 +61,16 @@ internal sealed class ExitHead : IDisposable
     /// <param name="batch">The rows' targets.</param>
     /// <param name="stream">[R, hidden]: the residual stream after some layer.</param>
     /// <param name="scale">What a row's loss counts for in the whole.</param>
+    /// <param name="smoothing">The label smoothing of the gradients; the losses are without.</param>
     /// <param name="dStream">[R, hidden], added to.</param>
     public double LossAndBackward(
-        LlamaParameters w, LlamaParameters dw, SequenceBatch batch, Matrix stream, float scale, Matrix dStream)
+        LlamaParameters w, LlamaParameters dw, SequenceBatch batch, Matrix stream, float scale, float smoothing, Matrix dStream)
     {
         var sum = 0.0;
         for (var from = 0; from < batch.LossRows.Length; from += _chunkRows)
         {
             var count = Count(batch, from);
-            sum += Forward(w, batch, stream, from, count, scale);
+            sum += Forward(w, batch, stream, from, count, scale, smoothing);
             Backward(w, dw, batch.LossRows.AsMemory(from, count), dStream);
         }
 
@@ -94,11 +95,11 @@ internal sealed class ExitHead : IDisposable
 
     private int Count(SequenceBatch batch, int from) => Math.Min(_chunkRows, batch.LossRows.Length - from);
 
-    private double Forward(LlamaParameters w, SequenceBatch batch, Matrix stream, int from, int count, float scale)
+    private double Forward(LlamaParameters w, SequenceBatch batch, Matrix stream, int from, int count, float scale, float smoothing)
     {
         var x = Matrix.Of(_x, count, _config.HiddenSize);
         _pool.ForRows(count, i => stream.Row(batch.LossRows[from + i]).CopyTo(x.Row(i)));
-        CrossEntropy.ForwardBackward(_pool, LogitsOf(w, x), batch.LossTargets[from..(from + count)], scale, _losses);
+        CrossEntropy.ForwardBackward(_pool, LogitsOf(w, x), batch.LossTargets[from..(from + count)], scale, smoothing, _losses);
 
         var sum = 0.0;
         for (var i = 0; i < count; i++)

@@ -72,7 +72,9 @@ internal sealed class TrainingModel : IDisposable
     /// <param name="weights">One an exit; exit l stands after layer l.</param>
     /// <param name="scale">Applied to all of them, such as 1 / targets.</param>
     /// <param name="kept">For each layer the sequences that run through it, ascending; null for all. The others pass it by.</param>
-    public double[] ForwardBackward(SequenceBatch batch, double[] weights, double scale, IReadOnlyList<int>?[]? kept = null)
+    /// <param name="smoothing">Label smoothing ε of the gradients; the losses returned are without.</param>
+    public double[] ForwardBackward(
+        SequenceBatch batch, double[] weights, double scale, IReadOnlyList<int>?[]? kept = null, double smoothing = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, Config.Layers, nameof(weights));
         Forward(batch, kept);
@@ -83,7 +85,7 @@ internal sealed class TrainingModel : IDisposable
         {
             losses[l] = weights[l] == 0
                 ? double.NaN
-                : _head.LossAndBackward(Parameters, Gradients, batch, Stream(l + 1, batch.Rows), (float)(scale * weights[l]), d);
+                : _head.LossAndBackward(Parameters, Gradients, batch, Stream(l + 1, batch.Rows), (float)(scale * weights[l]), (float)smoothing, d);
             BackwardLayer(l, batch, kept?[l], d);
         }
 

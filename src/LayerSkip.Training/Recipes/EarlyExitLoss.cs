@@ -3,6 +3,16 @@ namespace LayerSkip.Training.Recipes;
 /// <summary>The early-exit loss's weights: ẽ(t, l) = C(t, l) e(l) / Σ_i C(t, i) e(i).</summary>
 internal static class EarlyExitLoss
 {
+    /// <summary>Throws unless a recipe's list of weights, if it has one, fits the model.</summary>
+    /// <exception cref="ArgumentException">There are more or fewer weights than layers.</exception>
+    public static void Check(LayerSkipRecipe recipe, int layers)
+    {
+        if (recipe.ExitWeights is { } weights && weights.Count != layers)
+        {
+            throw new ArgumentException($"ExitWeights has {weights.Count} weights, expected one for each of the model's {layers} layers.", nameof(recipe));
+        }
+    }
+
     /// <summary>ẽ(t, ·), one an exit, of sum 1.</summary>
     /// <param name="recipe">e and C.</param>
     /// <param name="layers">L.</param>
@@ -32,6 +42,11 @@ internal static class EarlyExitLoss
     /// <summary>e(l).</summary>
     public static double Weight(LayerSkipRecipe recipe, int layer, int layers)
     {
+        if (recipe.ExitWeights is { } weights)
+        {
+            return weights[layer];
+        }
+
         var last = layer == layers - 1;
         switch (recipe.ExitWeighting)
         {

@@ -15,6 +15,12 @@ public sealed record LayerSkipRecipe
     /// <summary>How an exit's share of the loss grows with its layer.</summary>
     public ExitWeighting ExitWeighting { get; init; } = ExitWeighting.Triangular;
 
+    /// <summary>
+    /// e(l) in numbers, one a layer, in place of <see cref="ExitScale"/> and <see cref="ExitWeighting"/>: to favour the exit that is to draft.
+    /// Finite and at least 0, the last positive; an exit of weight 0 costs nothing. Null: by the formula.
+    /// </summary>
+    public IReadOnlyList<double>? ExitWeights { get; init; }
+
     /// <summary>Which exits have a loss in a step.</summary>
     public ExitCurriculum Curriculum { get; init; } = ExitCurriculum.All;
 
@@ -36,6 +42,12 @@ public sealed record LayerSkipRecipe
         if (!double.IsFinite(ExitScale) || ExitScale < 0)
         {
             throw new ArgumentOutOfRangeException(nameof(ExitScale), ExitScale, "ExitScale must be finite and at least 0.");
+        }
+
+        if (ExitWeights is not null && (ExitScale != 0 || ExitWeights.Count == 0 || ExitWeights[^1] == 0 || ExitWeights.Any(weight => !double.IsFinite(weight) || weight < 0)))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(ExitWeights), string.Join(' ', ExitWeights), "ExitWeights must be finite and at least 0, the last positive, and stand without an ExitScale.");
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(Rotation, 1);

@@ -149,23 +149,27 @@ public sealed class GradientTests : IDisposable
     }
 
     [Theory]
-    [InlineData(5)]
-    [InlineData(37)]
-    public void Cross_entropy_leaves_its_gradient_in_the_logits(int vocabulary)
+    [InlineData(5, 0)]
+    [InlineData(37, 0)]
+    [InlineData(37, 0.1f)]
+    public void Cross_entropy_leaves_its_gradient_in_the_logits(int vocabulary, float smoothing)
     {
         int[] targets = [2, 0, vocabulary - 1];
         using var logits = NativeMatrix.Random(_random, 3, vocabulary, scale: 6);
         var xs = logits.ToDoubles();
         var losses = new double[3];
-        CrossEntropy.ForwardBackward(_pool, logits.View, targets, 0.25f, losses);
+        CrossEntropy.ForwardBackward(_pool, logits.View, targets, 0.25f, smoothing, losses);
 
-        double LossOf(int row) => NaiveLayers.CrossEntropy(xs.AsSpan(row * vocabulary, vocabulary), targets[row]);
+        double LossOf(int row) => LossAt(row, targets[row]);
+        double LossAt(int row, int target) => NaiveLayers.CrossEntropy(xs.AsSpan(row * vocabulary, vocabulary), target);
+        double Smoothed(int row) =>
+            ((1 - smoothing) * LossOf(row)) + (smoothing * Enumerable.Range(0, vocabulary).Average(target => LossAt(row, target)));
         for (var row = 0; row < 3; row++)
         {
             Assert.Equal(LossOf(row), losses[row], 1e-5);
         }
 
-        NumericalGradient.AssertMatches(xs, () => 0.25 * Enumerable.Range(0, 3).Sum(LossOf), logits.ToDoubles(), "dLogits");
+        NumericalGradient.AssertMatches(xs, () => 0.25 * Enumerable.Range(0, 3).Sum(Smoothed), logits.ToDoubles(), "dLogits");
     }
 
     [Fact]
@@ -174,7 +178,7 @@ public sealed class GradientTests : IDisposable
         using var logits = new NativeMatrix(1, 9);
         logits.Set([1e4, -1e4, 0, 0, 0, 0, 0, 0, 0]);
         var losses = new double[1];
-        CrossEntropy.ForwardBackward(_pool, logits.View, [1], 1, losses);
+        CrossEntropy.ForwardBackward(_pool, logits.View, [1], 1, 0, losses);
         Assert.Equal(2e4, losses[0], 1e-3);
         Assert.All(logits.ToDoubles(), value => Assert.True(double.IsFinite(value)));
     }
