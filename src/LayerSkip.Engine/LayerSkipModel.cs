@@ -69,7 +69,7 @@ public sealed class LayerSkipModel : IDisposable
                 $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
         }
 
-        var device = LoadWeights(checkpoint.Config, checkpoint.Weights, options ?? new(), progress, cancellationToken);
+        var device = LoadWeights(checkpoint.Config, checkpoint.Weights, checkpoint.Generation, options ?? new(), progress, cancellationToken);
         return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))), device, checkpoint.Generation, tokenizer);
     }
 
@@ -83,6 +83,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     /// <exception cref="ArgumentException">The device is unknown.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The thread count or a token of the draft vocabulary is out of range.</exception>
     public static LayerSkipModel FromWeights(
         string name,
         ModelConfig config,
@@ -95,7 +96,8 @@ public sealed class LayerSkipModel : IDisposable
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
-        return new(name, LoadWeights(config, weights, options ?? new(), progress, cancellationToken), defaults ?? new(), tokenizer: null);
+        defaults ??= new();
+        return new(name, LoadWeights(config, weights, defaults, options ?? new(), progress, cancellationToken), defaults, tokenizer: null);
     }
 
     /// <summary>Starts a generation on the caller's thread; <see cref="Scheduling.LayerSkipEngine"/> serves many at once.</summary>
@@ -126,7 +128,12 @@ public sealed class LayerSkipModel : IDisposable
     public void Dispose() => _device.Dispose();
 
     private static CpuModel LoadWeights(
-        ModelConfig config, WeightSource weights, ModelOptions options, IProgress<double>? progress, CancellationToken cancellationToken)
+        ModelConfig config,
+        WeightSource weights,
+        GenerationDefaults defaults,
+        ModelOptions options,
+        IProgress<double>? progress,
+        CancellationToken cancellationToken)
     {
         if (options.Device != "cpu")
         {
@@ -143,7 +150,8 @@ public sealed class LayerSkipModel : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), options.WeightFormat, "WeightFormat is no weight format.");
         }
 
+        var threads = options.Threads ?? Environment.ProcessorCount;
         return CpuModel.Load(
-            config, weights, options.WeightFormat, options.Threads ?? Environment.ProcessorCount, SimdPaths.Choose(), progress, cancellationToken);
+            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, progress, cancellationToken);
     }
 }

@@ -11,10 +11,10 @@ internal static class Models
 {
     /// <summary>A random model of the given shape.</summary>
     public static CpuModel Random(
-        ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null)
+        ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null, int[]? draftVocabulary = null)
     {
         using var weights = new RandomWeightSource(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
-        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose());
+        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose(), draftVocabulary);
     }
 
     /// <summary>A random shape of a model, odd sizes and grouped-query attention among them.</summary>

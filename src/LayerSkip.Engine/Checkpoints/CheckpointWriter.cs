@@ -153,11 +153,22 @@ public static class CheckpointWriter
         WriteNumber(json, "top_k", generation.TopK);
         WriteNumber(json, "top_p", generation.TopP);
         WriteNumber(json, "max_new_tokens", generation.MaxNewTokens);
-        if (generation.ExitLayer is not null || generation.NumSpeculations is not null)
+        if (generation.ExitLayer is not null || generation.NumSpeculations is not null || generation.DraftVocabulary.Count > 0)
         {
             json.WriteStartObject("layerskip");
             WriteNumber(json, "exit_layer", generation.ExitLayer);
             WriteNumber(json, "num_speculations", generation.NumSpeculations);
+            if (generation.DraftVocabulary.Count > 0)
+            {
+                json.WriteStartArray("draft_vocabulary");
+                foreach (var id in generation.DraftVocabulary)
+                {
+                    json.WriteNumberValue(id);
+                }
+
+                json.WriteEndArray();
+            }
+
             json.WriteEndObject();
         }
     }

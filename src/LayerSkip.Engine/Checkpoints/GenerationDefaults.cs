@@ -45,4 +45,10 @@ public sealed record GenerationDefaults
 
     /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null.</summary>
     public int? NumSpeculations { get; init; }
+
+    /// <summary>
+    /// <c>layerskip.draft_vocabulary</c>: the token ids that greedy drafts choose among, beside the prompt's own; empty: the whole vocabulary.
+    /// A shorter list makes drafting faster and never changes the output, since the full model, which verifies, knows all tokens.
+    /// </summary>
+    public IReadOnlyList<int> DraftVocabulary { get; init; } = [];
 }

@@ -30,6 +30,7 @@ internal static class GenerationDefaultsReader
             MaxNewTokens = generation?.IntegerOrNull("max_new_tokens", 1, int.MaxValue),
             ExitLayer = ReadExitLayer(layerSkip, config.Layers),
             NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 1, int.MaxValue),
+            DraftVocabulary = [.. (layerSkip?.Integers("draft_vocabulary", 0, lastId) ?? []).Distinct()],
         };
     }
 

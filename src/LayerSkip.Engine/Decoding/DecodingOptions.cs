@@ -17,6 +17,9 @@ public sealed record DecodingOptions
     /// <summary>Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4. Used by <see cref="DecodingMode.SelfSpeculative"/> alone.</summary>
     public int? NumSpeculations { get; init; }
 
+    /// <summary>Draft over the whole vocabulary even where the checkpoint declares a draft vocabulary: for measurements. The output is the same.</summary>
+    public bool IgnoreDraftVocabulary { get; init; }
+
     /// <summary>Most tokens to generate, at least 1. Null: until the context ends.</summary>
     public int? MaxNewTokens { get; init; }
 

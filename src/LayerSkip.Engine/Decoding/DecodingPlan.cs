@@ -23,6 +23,9 @@ internal sealed class DecodingPlan
     /// <summary>Tokens drafted in a round at most; 0 where nothing is drafted.</summary>
     public required int NumSpeculations { get; init; }
 
+    /// <summary>Whether drafts choose among the checkpoint's draft vocabulary, if it declares one.</summary>
+    public required bool UseDraftVocabulary { get; init; }
+
     /// <summary>Layers that decide a token: the exit layer in <see cref="DecodingMode.EarlyExit"/>, else all.</summary>
     public required int Depth { get; init; }
 
@@ -89,6 +92,7 @@ internal sealed class DecodingPlan
             Mode = mode,
             ExitLayer = exitLayer,
             NumSpeculations = drafts ? Math.Clamp(options.NumSpeculations ?? defaults.NumSpeculations ?? DefaultSpeculations, 1, MaxSpeculations) : 0,
+            UseDraftVocabulary = drafts && !options.IgnoreDraftVocabulary,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
             Sampling = options.Sampling,

@@ -14,6 +14,7 @@ public sealed class Generation : IDisposable
     private readonly IDeviceModel _model;
     private readonly DecodingPlan _plan;
     private readonly IDraftController _controller;
+    private readonly DraftHead? _draftHead;
     private readonly TokenSelector _selector;
     private readonly KvCache _cache;
     private readonly RowBuffer _rows;
@@ -35,8 +36,10 @@ public sealed class Generation : IDisposable
         _model = model;
         _plan = plan;
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
-        _selector = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0
-            ? new GreedySelector(model)
+        var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0;
+        _draftHead = choosesBest && plan.UseDraftVocabulary ? model.CreateDraftHead(prompt) : null;
+        _selector = choosesBest
+            ? new GreedySelector(model, _draftHead)
             : new SamplingSelector(model, plan, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
@@ -112,12 +115,13 @@ public sealed class Generation : IDisposable
         return true;
     }
 
-    /// <summary>Releases the KV cache.</summary>
+    /// <summary>Releases the memory that the sequence holds on the device.</summary>
     public void Dispose()
     {
         _disposed = true;
         _cache.Dispose();
         _rows.Dispose();
+        _draftHead?.Dispose();
     }
 
     /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PrefillRows"/> tokens, is the first round's input.</summary>

@@ -36,6 +36,10 @@ internal interface IDeviceModel : IDisposable
     /// <summary>A buffer of <paramref name="capacity"/> row slots.</summary>
     RowBuffer CreateRows(int capacity);
 
+    /// <summary>What a sequence's drafts choose among, or null where that is the whole vocabulary.</summary>
+    /// <param name="prompt">The sequence's prompt, whose tokens are among them.</param>
+    DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt);
+
     /// <summary>Starts slots with the embeddings of tokens; the slots have been placed.</summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="start">First slot; one for each token.</param>
@@ -56,6 +60,12 @@ internal interface IDeviceModel : IDisposable
     /// <param name="start">First slot.</param>
     /// <param name="tokens">One result for each slot.</param>
     void ArgMax(RowBuffer rows, int start, Span<int> tokens);
+
+    /// <summary>Final norm and the head's rows of a draft's tokens over one slot: the most likely of them, or -1 where all logits are NaN. The slot stays as it is.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="head">Of this model.</param>
+    int ArgMax(RowBuffer rows, int slot, DraftHead head);
 
     /// <summary>Final norm and head over slots. The slots stay as they are.</summary>
     /// <param name="rows">Of this model.</param>

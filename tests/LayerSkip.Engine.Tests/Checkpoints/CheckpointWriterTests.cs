@@ -38,11 +38,13 @@ public class CheckpointWriterTests
             MaxNewTokens = 96,
             ExitLayer = 2,
             NumSpeculations = 5,
+            DraftVocabulary = [3, 1, 2],
         };
         using var tiny = TinyCheckpoint.Write(generation: written);
         using var checkpoint = Checkpoint.Open(tiny.Directory);
         Assert.Equal([2, 5], checkpoint.Generation.EndOfSequenceIds);
-        Assert.Equal(written with { EndOfSequenceIds = checkpoint.Generation.EndOfSequenceIds }, checkpoint.Generation);
+        Assert.Equal([3, 1, 2], checkpoint.Generation.DraftVocabulary);
+        Assert.Equal(WithListsOf(checkpoint.Generation, written), checkpoint.Generation);
     }
 
     [Fact]
@@ -51,10 +53,15 @@ public class CheckpointWriterTests
         using var tiny = TinyCheckpoint.Write();
         using var checkpoint = Checkpoint.Open(tiny.Directory);
         Assert.Empty(checkpoint.Generation.EndOfSequenceIds);
-        Assert.Equal(new GenerationDefaults { EndOfSequenceIds = checkpoint.Generation.EndOfSequenceIds }, checkpoint.Generation);
+        Assert.Empty(checkpoint.Generation.DraftVocabulary);
+        Assert.Equal(WithListsOf(checkpoint.Generation, new GenerationDefaults()), checkpoint.Generation);
     }
 
     [Fact]
     public void Model_type_the_engine_does_not_run_is_not_written() => Assert.Throws<ArgumentException>(() =>
         TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { ModelType = "gpt_neox" }));
+
+    /// <summary>Records compare lists by reference.</summary>
+    private static GenerationDefaults WithListsOf(GenerationDefaults lists, GenerationDefaults rest) =>
+        rest with { EndOfSequenceIds = lists.EndOfSequenceIds, DraftVocabulary = lists.DraftVocabulary };
 }

@@ -15,7 +15,7 @@ public class GenerationDefaultsReaderTests
             """
             {
               "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0, "do_sample": true, "temperature": 0.6, "top_k": 40, "top_p": 0.9,
-              "max_new_tokens": 96, "max_length": 4096, "layerskip": { "exit_layer": 3, "num_speculations": 6 }
+              "max_new_tokens": 96, "max_length": 4096, "layerskip": { "exit_layer": 3, "num_speculations": 6, "draft_vocabulary": [5, 7, 5] }
             }
             """,
             "{}");
@@ -29,6 +29,7 @@ public class GenerationDefaultsReaderTests
         Assert.Equal(96, generation.MaxNewTokens);
         Assert.Equal(3, generation.ExitLayer);
         Assert.Equal(6, generation.NumSpeculations);
+        Assert.Equal([5, 7], generation.DraftVocabulary);
     }
 
     [Fact]
@@ -72,6 +73,7 @@ public class GenerationDefaultsReaderTests
     [InlineData("""{ "layerskip": 3 }""", "generation_config.json: layerskip is 3, expected an object")]
     [InlineData("""{ "layerskip": { "exit_layer": 0 } }""", "generation_config.json: layerskip.exit_layer is 0, expected an integer from 1 to 3")]
     [InlineData("""{ "layerskip": { "exit_layer": 4 } }""", "generation_config.json: layerskip.exit_layer is 4, expected an integer from 1 to 3")]
+    [InlineData("""{ "layerskip": { "draft_vocabulary": [-1] } }""", "generation_config.json: layerskip.draft_vocabulary is [-1]")]
     [InlineData("""{ "layerskip": { "num_speculations": 0 } }""", "generation_config.json: layerskip.num_speculations is 0")]
     public void Bad_field_is_refused_by_name(string json, string message)
     {

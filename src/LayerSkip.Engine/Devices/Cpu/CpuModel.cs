@@ -7,6 +7,9 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>The transformer on the CPU.</summary>
 internal sealed class CpuModel : IDeviceModel
 {
+    /// <summary>Most tokens of a prompt that are added to the draft vocabulary: the draft's head must stay small.</summary>
+    private const int MaxPromptTokens = 256;
+
     private readonly CpuWeights _weights;
     private readonly ComputePool _pool;
     private readonly StepGate _gate = new();
@@ -24,11 +27,14 @@ internal sealed class CpuModel : IDeviceModel
     private readonly AttentionJob _attention;
     private readonly GatedMlpJob _mlp = new();
     private readonly HeadJob _head;
+    private readonly PanelKernel _kernel;
+    private readonly HeadRows? _draftVocabulary;
 
     private long _kvBytes;
     private bool _disposed;
 
-    private CpuModel(ModelConfig config, CpuWeights weights, WeightFormat format, SimdPath path, int threads)
+    private CpuModel(
+        ModelConfig config, CpuWeights weights, PanelKernel kernel, WeightFormat format, SimdPath path, int threads, IReadOnlyList<int> draftVocabulary)
     {
         Config = config;
         WeightFormat = format;
@@ -49,6 +55,8 @@ internal sealed class CpuModel : IDeviceModel
         _append = new(config);
         _attention = new(this);
         _head = new(weights.Head);
+        _kernel = kernel;
+        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, kernel, [.. draftVocabulary]) : null;
     }
 
     public ModelConfig Config { get; }
@@ -57,7 +65,7 @@ internal sealed class CpuModel : IDeviceModel
 
     public string Device { get; }
 
-    public long WeightBytes => _weights.Bytes;
+    public long WeightBytes => _weights.Bytes + (_draftVocabulary?.Bytes ?? 0);
 
     public long KvBytes => Interlocked.Read(ref _kvBytes);
 
@@ -70,9 +78,11 @@ internal sealed class CpuModel : IDeviceModel
     /// <param name="format">How to keep the matrices.</param>
     /// <param name="threads">Threads to compute with, the caller's included.</param>
     /// <param name="path">Vector width of the kernels.</param>
+    /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; null or empty: all.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token of the draft vocabulary is outside the vocabulary.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static CpuModel Load(
         ModelConfig config,
@@ -80,6 +90,7 @@ internal sealed class CpuModel : IDeviceModel
         WeightFormat format,
         int threads,
         SimdPath path,
+        IReadOnlyList<int>? draftVocabulary = null,
         IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -88,10 +99,11 @@ internal sealed class CpuModel : IDeviceModel
             format = AllMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
         }
 
-        var weights = CpuWeights.Load(config, source, PanelKernel.Create(format, path), threads, progress, cancellationToken);
+        var kernel = PanelKernel.Create(format, path);
+        var weights = CpuWeights.Load(config, source, kernel, threads, progress, cancellationToken);
         try
         {
-            return new CpuModel(config, weights, format, path, threads);
+            return new CpuModel(config, weights, kernel, format, path, threads, draftVocabulary ?? []);
         }
         catch
         {
@@ -121,6 +133,27 @@ internal sealed class CpuModel : IDeviceModel
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
         return new CpuRows(this, capacity);
+    }
+
+    public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
+        if (_draftVocabulary is null)
+        {
+            return null;
+        }
+
+        // The latest tokens first, should there be too many: a draft that copies mostly copies what was said last.
+        var own = new List<int>();
+        for (var i = prompt.Length - 1; i >= 0 && own.Count < MaxPromptTokens; i--)
+        {
+            if (!_draftVocabulary.Contains(prompt[i]) && !own.Contains(prompt[i]))
+            {
+                own.Add(prompt[i]);
+            }
+        }
+
+        return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, _kernel, [.. own]) : null);
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
@@ -173,6 +206,27 @@ internal sealed class CpuModel : IDeviceModel
         }
     }
 
+    public int ArgMax(RowBuffer rows, int slot, DraftHead head)
+    {
+        using var step = Enter();
+        if (head is not CpuDraftHead own || own.Model != this)
+        {
+            throw new ArgumentException("the draft head is of another model", nameof(head));
+        }
+
+        var normed = _normed.Rows(1);
+        var logits = _logits.Rows(1);
+        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(slot, 1), normed);
+        var best = own.Shared.Best(_pool, normed, logits);
+        if (own.Own is { } rest)
+        {
+            var other = rest.Best(_pool, normed, logits);
+            best = other.Logit > best.Logit || best.Token < 0 ? other : best;
+        }
+
+        return best.Token;
+    }
+
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();
@@ -196,6 +250,7 @@ internal sealed class CpuModel : IDeviceModel
             _disposed = true;
             _pool.Dispose();
             _weights.Dispose();
+            _draftVocabulary?.Dispose();
             _attention.Dispose();
             foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up, _logits])
             {

@@ -75,6 +75,27 @@ internal sealed unsafe class WeightMatrix
         }, static _ => { });
     }
 
+    /// <summary>Packs rows of another matrix, in their order, as this one's outputs.</summary>
+    /// <param name="source">A matrix of as many inputs.</param>
+    /// <param name="outputs">The outputs of <paramref name="source"/>, one for each of this matrix's.</param>
+    /// <exception cref="ArgumentException">The numbers of inputs or outputs differ.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An output is not one of <paramref name="source"/>'s.</exception>
+    public void CopyRows(WeightMatrix source, ReadOnlySpan<int> outputs)
+    {
+        if (source.Inputs != Inputs || outputs.Length != Outputs)
+        {
+            throw new ArgumentException(
+                $"{outputs.Length} rows of [{source.Outputs}, {source.Inputs}] do not fit a [{Outputs}, {Inputs}] matrix", nameof(outputs));
+        }
+
+        var row = new float[Inputs];
+        for (var output = 0; output < Outputs; output++)
+        {
+            source.ReadRow(outputs[output], row);
+            _kernel.WriteColumn(Panel(output / PanelKernel.Width), output % PanelKernel.Width, row);
+        }
+    }
+
     /// <summary>y[r, :] (+)= W x[r, :] for the outputs of the panels [from, to).</summary>
     /// <param name="from">First panel.</param>
     /// <param name="to">End of the panels, exclusive, at most <see cref="Panels"/>.</param>

@@ -1,0 +1,52 @@
+using LayerSkip.Engine.Devices.Cpu.Jobs;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Some rows of a head, packed by themselves.</summary>
+internal sealed unsafe class HeadRows : IDisposable
+{
+    private readonly int[] _tokens;
+    private readonly NativeBuffer _memory;
+    private readonly HeadJob _job;
+
+    /// <param name="head">[vocabulary, hidden]</param>
+    /// <param name="kernel">Weight format and vector path, the head's own.</param>
+    /// <param name="tokens">At least one, each within the vocabulary.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A token is outside the vocabulary.</exception>
+    public HeadRows(WeightMatrix head, PanelKernel kernel, int[] tokens)
+    {
+        _tokens = tokens;
+        _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
+        try
+        {
+            var rows = new WeightMatrix(_memory.Pointer, kernel, tokens.Length, head.Inputs);
+            rows.CopyRows(head, tokens);
+            _job = new HeadJob(rows);
+        }
+        catch
+        {
+            _memory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Bytes of the packed rows.</summary>
+    public long Bytes => _memory.Bytes;
+
+    /// <summary>Whether a token's row is among them.</summary>
+    public bool Contains(int token) => _tokens.AsSpan().Contains(token);
+
+    /// <summary>The most likely of the tokens, and its logit; -1 and NaN where all logits are NaN.</summary>
+    /// <param name="pool">The threads.</param>
+    /// <param name="normed">One row, [hidden].</param>
+    /// <param name="logits">One row as wide as the tokens' panels; overwritten.</param>
+    public (int Token, float Logit) Best(ComputePool pool, in RowsView normed, in RowsView logits)
+    {
+        _job.Run(pool, normed, logits);
+        var best = _job.Best(0);
+        return best < 0 ? (-1, float.NaN) : (_tokens[best], logits.Row(0, _tokens.Length)[best]);
+    }
+
+    public void Dispose() => _memory.Dispose();
+}
