@@ -23,6 +23,7 @@ public sealed class Trainer : IDisposable
         TrainableShape.Check(config);
         options.Validate();
         EarlyExitLoss.Check(options.Recipe, config.Layers);
+        ModelGrowth.Check(options.Recipe, config.Layers);
         Options = options;
         _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
         _optimizer = new AdamW(config, options.Optimizer);
@@ -54,7 +55,8 @@ public sealed class Trainer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(deviation);
         var trainer = new Trainer(config, options);
-        Initialization.Fill(trainer._model.Parameters, config, deviation, options.Seed);
+        var depth = ModelGrowth.Depth(options.Recipe, config.Layers, 0, options.Steps);
+        Initialization.Fill(trainer._model.Parameters, config, deviation, options.Seed, depth);
         return trainer;
     }
 
@@ -144,7 +146,8 @@ public sealed class Trainer : IDisposable
         }
 
         var rate = Options.Optimizer.RateAt(Step, Options.Steps);
-        _optimizer.Apply(_model.Pool, _model.Parameters, _model.Gradients, norm, rate, Step);
+        var depth = ModelGrowth.Depth(Options.Recipe, Config.Layers, Step, Options.Steps);
+        _optimizer.Apply(_model.Pool, _model.Parameters, _model.Gradients, norm, rate, Step, depth);
         return new StepReport
         {
             Step = Step++,

@@ -76,6 +76,42 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Layers_that_join_in_later_start_as_the_identity_and_cost_nothing_before()
+    {
+        var recipe = new LayerSkipRecipe { ExitScale = 1, Growth = [new(0, 1), new(0.5, 3)] };
+        var batch = new SequenceBatch(Shapes.Poems(4, 12));
+        using var trainer = Trainer.FromScratch(Shapes.Learner(layers: 3), Options(20, recipe: recipe), deviation: 0.1);
+        while (trainer.Step < 10)
+        {
+            var report = trainer.MakeStep(batch);
+            Assert.Equal(batch.Rows, report.LayerRows);
+            Assert.True(double.IsNaN(report.ExitLosses[2]));
+        }
+
+        var losses = trainer.Evaluate(batch);
+        Assert.Equal(losses[0], losses[2]);
+
+        var grown = trainer.MakeStep(batch);
+        Assert.Equal(3 * batch.Rows, grown.LayerRows);
+        Assert.Equal(losses[0], grown.ExitLosses[2], 1e-6);
+        while (trainer.Step < 20)
+        {
+            trainer.MakeStep(batch);
+        }
+
+        losses = trainer.Evaluate(batch);
+        Assert.True(losses[2] < losses[0], $"exit 1: {losses[0]}, full depth: {losses[2]}");
+    }
+
+    [Fact]
+    public void Exit_weights_must_be_one_a_layer()
+    {
+        var recipe = new LayerSkipRecipe { ExitWeights = [1, 1] };
+        Assert.Contains(
+            "ExitWeights", Assert.Throws<ArgumentException>(() => Trainer.FromScratch(Shapes.Learner(layers: 3), Options(20, recipe: recipe))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Threads_do_not_change_a_bit()
     {
         var recipe = new LayerSkipRecipe { MaxDropout = 0.4, ExitScale = 1 };

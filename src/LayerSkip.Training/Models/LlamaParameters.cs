@@ -1,3 +1,4 @@
+using System.Globalization;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Training.Numerics;
@@ -22,7 +23,7 @@ internal sealed unsafe class LlamaParameters : IDisposable
         foreach (var tensor in LlamaTensors.Of(config))
         {
             var rows = tensor.Shape.Length == 1 ? 1 : checked((int)tensor.Shape[0]);
-            tensors.Add(new(tensor.Name, Count, rows, checked((int)tensor.Shape[^1]), tensor.Role == TensorRole.Norm));
+            tensors.Add(new(tensor.Name, Count, rows, checked((int)tensor.Shape[^1]), tensor.Role == TensorRole.Norm, LayerOf(tensor.Name)));
             Count += tensors[^1].Count;
         }
 
@@ -94,6 +95,10 @@ internal sealed unsafe class LlamaParameters : IDisposable
     }
 
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>The number in <c>model.layers.N.…</c>.</summary>
+    private static int? LayerOf(string name) =>
+        name.Split('.') is [_, "layers", var number, ..] ? int.Parse(number, CultureInfo.InvariantCulture) : null;
 
     /// <summary>A tensor and those behind it that have as many columns, up to so many rows.</summary>
     private Matrix View(string name, int rows)

@@ -61,12 +61,13 @@ internal sealed class TrainingModel : IDisposable
     /// <param name="exits">Whether to compute each exit's loss; exit l stands after layer l.</param>
     public double[] Losses(SequenceBatch batch, IReadOnlyList<bool> exits)
     {
-        Forward(batch, null);
+        Forward(batch, Config.Layers, null);
         return [.. exits.Select((wanted, l) => wanted ? _head.Loss(Parameters, batch, Stream(l + 1, batch.Rows)) : double.NaN)];
     }
 
     /// <summary>
     /// Adds the gradients of scale · Σ_l weights[l] · (loss of exit l, summed over targets), and returns those losses, NaN where the weight is 0.
+    /// Layers behind the last exit of a weight do not run.
     /// </summary>
     /// <param name="batch">The rows.</param>
     /// <param name="weights">One an exit; exit l stands after layer l.</param>
@@ -77,11 +78,13 @@ internal sealed class TrainingModel : IDisposable
         SequenceBatch batch, double[] weights, double scale, IReadOnlyList<int>?[]? kept = null, double smoothing = 0)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, Config.Layers, nameof(weights));
-        Forward(batch, kept);
+        var depth = 1 + Array.FindLastIndex(weights, static weight => weight != 0);
+        Forward(batch, depth, kept);
         var losses = new double[Config.Layers];
+        losses.AsSpan(depth).Fill(double.NaN);
         var d = Matrix.Of(_dStream, batch.Rows, Config.HiddenSize);
         _pool.ForRows(batch.Rows, row => d.Row(row).Clear());
-        for (var l = Config.Layers - 1; l >= 0; l--)
+        for (var l = depth - 1; l >= 0; l--)
         {
             losses[l] = weights[l] == 0
                 ? double.NaN
@@ -122,10 +125,10 @@ internal sealed class TrainingModel : IDisposable
         _dStream.Dispose();
     }
 
-    private void Forward(SequenceBatch batch, IReadOnlyList<int>?[]? kept)
+    private void Forward(SequenceBatch batch, int depth, IReadOnlyList<int>?[]? kept)
     {
         Embedding.Forward(_pool, batch.Tokens, Parameters.Embedding, Stream(0, batch.Rows));
-        for (var l = 0; l < Config.Layers; l++)
+        for (var l = 0; l < depth; l++)
         {
             ForwardLayer(l, batch, kept?[l]);
         }

@@ -40,12 +40,13 @@ internal sealed unsafe class AdamW(ModelConfig config, OptimizerOptions options)
     /// <param name="norm">Their length.</param>
     /// <param name="rate">Learning rate.</param>
     /// <param name="step">t, from 0.</param>
-    public void Apply(ComputePool pool, LlamaParameters weights, LlamaParameters gradients, double norm, double rate, long step)
+    /// <param name="depth">Layers that took part; those above stay as they are.</param>
+    public void Apply(ComputePool pool, LlamaParameters weights, LlamaParameters gradients, double norm, double rate, long step, int depth)
     {
         var clip = (float)Math.Min(1, options.MaxGradientNorm / norm);
         var meanScale = (float)(1 / (1 - Math.Pow(options.Beta1, step + 1)));
         var squareScale = (float)(1 / (1 - Math.Pow(options.Beta2, step + 1)));
-        foreach (var tensor in weights.Tensors)
+        foreach (var tensor in weights.Tensors.Where(tensor => tensor.Layer is null || tensor.Layer < depth))
         {
             var factors = new Factors(
                 (float)options.Beta1, (float)options.Beta2, (float)options.Epsilon, meanScale, squareScale, clip, (float)rate,

@@ -13,17 +13,18 @@ internal static class EarlyExitLoss
         }
     }
 
-    /// <summary>ẽ(t, ·), one an exit, of sum 1.</summary>
+    /// <summary>ẽ(t, ·), one an exit, of sum 1; 0 beyond the depth that a growing model has reached.</summary>
     /// <param name="recipe">e and C.</param>
     /// <param name="layers">L.</param>
     /// <param name="step">t in 0 .. steps − 1.</param>
     /// <param name="steps">T.</param>
     public static double[] Weights(LayerSkipRecipe recipe, int layers, long step, long steps)
     {
+        var depth = ModelGrowth.Depth(recipe, layers, step, steps);
         var weights = new double[layers];
-        for (var l = 0; l < layers; l++)
+        for (var l = 0; l < depth; l++)
         {
-            weights[l] = IsEnabled(recipe, l, layers, step, steps) ? Weight(recipe, l, layers) : 0;
+            weights[l] = IsEnabled(recipe, l, depth, step, steps) ? Weight(recipe, l, depth) : 0;
         }
 
         var sum = weights.Sum();
@@ -44,7 +45,7 @@ internal static class EarlyExitLoss
     {
         if (recipe.ExitWeights is { } weights)
         {
-            return weights[layer];
+            return layer == layers - 1 ? weights[^1] : weights[layer];
         }
 
         var last = layer == layers - 1;

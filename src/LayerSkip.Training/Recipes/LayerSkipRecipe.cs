@@ -21,6 +21,12 @@ public sealed record LayerSkipRecipe
     /// </summary>
     public IReadOnlyList<double>? ExitWeights { get; init; }
 
+    /// <summary>
+    /// Stages in which a model from scratch grows from few layers to all of them; empty: it has all from the start. Not the paper's: it makes the
+    /// first layers, which are to draft, a good model of their own, at a fraction of the time.
+    /// </summary>
+    public IReadOnlyList<DepthStage> Growth { get; init; } = [];
+
     /// <summary>Which exits have a loss in a step.</summary>
     public ExitCurriculum Curriculum { get; init; } = ExitCurriculum.All;
 

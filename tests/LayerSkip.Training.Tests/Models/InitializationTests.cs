@@ -9,7 +9,7 @@ public class InitializationTests
     {
         var config = Shapes.Learner(layers: 8) with { HiddenSize = 128, IntermediateSize = 256 };
         using var parameters = new LlamaParameters(config);
-        Initialization.Fill(parameters, config, 0.02, seed: 1);
+        Initialization.Fill(parameters, config, 0.02, seed: 1, depth: config.Layers);
         Assert.Equal(0.02, Deviation(parameters, "model.embed_tokens.weight"), 0.001);
         Assert.Equal(0.02, Deviation(parameters, "model.layers.3.mlp.up_proj.weight"), 0.001);
         Assert.Equal(0.02 / 4, Deviation(parameters, "model.layers.3.mlp.down_proj.weight"), 0.0003);
@@ -23,7 +23,7 @@ public class InitializationTests
         float[] First(ulong seed)
         {
             using var parameters = new LlamaParameters(Shapes.Tiny());
-            Initialization.Fill(parameters, Shapes.Tiny(), 0.02, seed);
+            Initialization.Fill(parameters, Shapes.Tiny(), 0.02, seed, Shapes.Tiny().Layers);
             return parameters.Slice(0, 50).ToArray();
         }
 

@@ -11,7 +11,7 @@ public class TrainingModelTests
     {
         var config = Shapes.Tiny(tied);
         using var model = new TrainingModel(config, threads: 2, headRows);
-        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 5);
+        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 5, config.Layers);
         var batch = Shapes.Batch(new Random(2), config.VocabularySize, 5, 2, 8, 4);
         IReadOnlyList<int>?[] kept = [null, [1, 2], [0, 1, 3]];
         double[] weights = [0.2, 0, 0.8];
@@ -39,7 +39,7 @@ public class TrainingModelTests
     {
         var config = Shapes.Tiny(tied: false);
         using var model = new TrainingModel(config, threads: 1, headRows: 3);
-        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6);
+        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6, config.Layers);
         var batch = Shapes.Batch(new Random(3), config.VocabularySize, 9, 3);
         var losses = model.Losses(batch, [true, false, true]);
         var expected = new NaiveModel(config, model.Parameters).Losses(batch, null);
@@ -53,7 +53,7 @@ public class TrainingModelTests
     {
         var config = Shapes.Tiny();
         using var model = new TrainingModel(config, threads: 1);
-        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6);
+        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6, config.Layers);
         TrainingSequence[] sequences = [new([1, 2, 3, 4]), new([5, 6]), new([7, 8, 9, 10, 11])];
         bool[] exits = [true, true, true];
         var together = model.Losses(new SequenceBatch(sequences), exits);
@@ -69,7 +69,7 @@ public class TrainingModelTests
     {
         var config = Shapes.Tiny();
         using var model = new TrainingModel(config, threads: 1);
-        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6);
+        Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 6, config.Layers);
         var batch = Shapes.Batch(new Random(4), config.VocabularySize, 5, 3, 7);
         model.ForwardBackward(batch, [0, 0, 1], 1, [null, [1], []]);
         Assert.Equal(12 + 2, model.LayerRows);

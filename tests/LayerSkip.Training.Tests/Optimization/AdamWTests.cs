@@ -15,7 +15,7 @@ public class AdamWTests
         using var weights = new LlamaParameters(config);
         using var gradients = new LlamaParameters(config);
         using var optimizer = new AdamW(config, options);
-        Initialization.Fill(weights, config, 0.5, 3);
+        Initialization.Fill(weights, config, 0.5, 3, config.Layers);
         var random = new Random(8);
         var count = (int)weights.Count;
         var w = weights.Slice(0, count).ToArray().Select(value => (double)value).ToArray();
@@ -31,7 +31,7 @@ public class AdamWTests
             var g = gradients.Slice(0, count).ToArray();
             var norm = Math.Sqrt(g.Sum(value => (double)value * value));
             Assert.Equal(norm, AdamW.Norm(pool, gradients), 1e-6 * norm);
-            optimizer.Apply(pool, weights, gradients, norm, rate: 0.01, step);
+            optimizer.Apply(pool, weights, gradients, norm, rate: 0.01, step, config.Layers);
             var clip = Math.Min(1, 2 / norm);
             for (var i = 0; i < count; i++)
             {

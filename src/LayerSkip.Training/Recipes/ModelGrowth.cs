@@ -1,0 +1,42 @@
+namespace LayerSkip.Training.Recipes;
+
+/// <summary>
+/// The depth D(t) of a model that grows from the bottom up. While it has D layers, its last exit is that after layer D − 1 and the layers above
+/// neither run nor change; when they join in, they start as the identity (their outputs' projections are zero), so that the loss goes on
+/// where it stood. The first stages cost little, and teach the exit that is to draft to stand on its own before anything is built on it.
+/// </summary>
+internal static class ModelGrowth
+{
+    /// <summary>D(t).</summary>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="layers">L.</param>
+    /// <param name="step">t in 0 .. steps − 1.</param>
+    /// <param name="steps">T.</param>
+    public static int Depth(LayerSkipRecipe recipe, int layers, long step, long steps)
+    {
+        var depth = recipe.Growth.Count > 0 ? recipe.Growth[0].Layers : layers;
+        foreach (var stage in recipe.Growth)
+        {
+            if (step >= stage.Start * steps)
+            {
+                depth = stage.Layers;
+            }
+        }
+
+        return depth;
+    }
+
+    /// <summary>Throws unless the stages follow one another up to the whole model.</summary>
+    /// <exception cref="ArgumentException">They do not; the message says how they should.</exception>
+    public static void Check(LayerSkipRecipe recipe, int layers)
+    {
+        var stages = recipe.Growth;
+        var rising = Enumerable.Range(1, Math.Max(0, stages.Count - 1)).All(i => stages[i].Start > stages[i - 1].Start && stages[i].Layers > stages[i - 1].Layers);
+        if (stages.Count > 0 && (stages[0].Start != 0 || stages[0].Layers < 1 || !rising || !(stages[^1].Start < 1) || stages[^1].Layers != layers))
+        {
+            throw new ArgumentException(
+                $"Growth is {string.Join(", ", stages.Select(stage => $"{stage.Layers} layers from {stage.Start}"))}; expected shares that rise from 0, below 1, and layers that rise to the model's {layers}.",
+                nameof(recipe));
+        }
+    }
+}
