@@ -46,7 +46,7 @@ internal static class CommandLine
             return Interrupted;
         }
         catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
-            or IOException or UnauthorizedAccessException or NotSupportedException)
+            or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
         {
             return Fail(terminal, e is ArgumentException argument ? DescribeArgument(argument) : e.Message);
         }
@@ -64,6 +64,7 @@ internal static class CommandLine
             TokenizeCommand.Create(terminal),
             InspectCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            TrainTokenizerCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

@@ -10,6 +10,7 @@ public class CommandLineTests
     [InlineData("tokenize")]
     [InlineData("inspect")]
     [InlineData("bench")]
+    [InlineData("train-tokenizer")]
     public void Help_is_printed_and_describes_every_option(string command)
     {
         var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);

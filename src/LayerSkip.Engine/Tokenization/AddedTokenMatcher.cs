@@ -8,9 +8,13 @@ namespace LayerSkip.Engine.Tokenization;
 /// <remarks>A trie over UTF-16 code units. The walk at one position is bounded by the longest token, which the loader bounds.</remarks>
 internal sealed class AddedTokenMatcher
 {
+    /// <summary>Longest spelling, in UTF-16 code units: it bounds the walk at one position.</summary>
+    public const int MaxSpellingLength = 2000;
+
+    /// <summary>Most nodes of the trie: all spellings together are shorter.</summary>
+    public const int MaxNodes = 8_000_000;
+
     private const int Root = 0;
-    private const int MaxSpellingLength = 2000; // bounds the walk at one position
-    private const int MaxNodes = 8_000_000;
 
     private readonly Dictionary<(int Node, char Unit), int> _edges = [];
     private readonly List<AddedToken?> _tokens = [null];

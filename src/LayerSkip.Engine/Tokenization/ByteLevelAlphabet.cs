@@ -10,6 +10,9 @@ internal static class ByteLevelAlphabet
     private static readonly char[] Characters = BuildCharacters();
     private static readonly short[] Bytes = BuildBytes();
 
+    /// <summary>The character that stands for a byte.</summary>
+    public static char CharacterOf(byte value) => Characters[value];
+
     /// <summary>Largest length of the spelling of <paramref name="length"/> UTF-16 code units.</summary>
     public static int MaxSpelledLength(int length) => checked(length * 3);
 

@@ -130,6 +130,32 @@ public sealed class Tokenizer
         }
     }
 
+    /// <summary>The text with U+FFFD for every lone surrogate: one code unit for one, so that ranges of the text stay where they are.</summary>
+    internal static string WithoutLoneSurrogates(string text)
+    {
+        char[]? repaired = null;
+        for (var i = 0; i < text.Length; i++)
+        {
+            i += text.AsSpan(i).IndexOfAnyInRange('\uD800', '\uDFFF') is >= 0 and var skip ? skip : text.Length - i;
+            if (i == text.Length)
+            {
+                break;
+            }
+
+            if (Rune.TryGetRuneAt(text, i, out _))
+            {
+                i++;
+            }
+            else
+            {
+                repaired ??= text.ToCharArray();
+                repaired[i] = '\uFFFD';
+            }
+        }
+
+        return repaired is null ? text : new string(repaired);
+    }
+
     private int[] Encode(string text, AddedTokenRules rules, bool addSpecialTokens)
     {
         text = WithoutLoneSurrogates(text);
@@ -195,31 +221,5 @@ public sealed class Tokenizer
     {
         var start = NormalizedText.Start(text, AddedTokenRules.Uniform(AddedTokenMatching.All), new RegexBudget(text.Length));
         return (_definition.Normalizer?.Apply(start) ?? start).Text;
-    }
-
-    // One code unit for one, so that ranges of the text stay where they are.
-    private static string WithoutLoneSurrogates(string text)
-    {
-        char[]? repaired = null;
-        for (var i = 0; i < text.Length; i++)
-        {
-            i += text.AsSpan(i).IndexOfAnyInRange('\uD800', '\uDFFF') is >= 0 and var skip ? skip : text.Length - i;
-            if (i == text.Length)
-            {
-                break;
-            }
-
-            if (Rune.TryGetRuneAt(text, i, out _))
-            {
-                i++;
-            }
-            else
-            {
-                repaired ??= text.ToCharArray();
-                repaired[i] = '\uFFFD';
-            }
-        }
-
-        return repaired is null ? text : new string(repaired);
     }
 }
