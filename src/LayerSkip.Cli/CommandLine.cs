@@ -64,6 +64,7 @@ internal static class CommandLine
             TokenizeCommand.Create(terminal),
             InspectCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            EvalCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

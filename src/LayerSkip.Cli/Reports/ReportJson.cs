@@ -10,6 +10,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(EvalReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {
     /// <summary>The writer of each kind of report.</summary>
