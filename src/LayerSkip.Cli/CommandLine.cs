@@ -65,6 +65,7 @@ internal static class CommandLine
             InspectCommand.Create(terminal),
             BenchCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),
+            EvalCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

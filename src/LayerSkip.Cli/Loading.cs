@@ -2,7 +2,7 @@ using Spectre.Console;
 
 namespace LayerSkip.Cli;
 
-/// <summary>Loads something; where that takes over a second and someone watches, with a progress bar on the error output.</summary>
+/// <summary>Loads or computes something; where that takes over a second and someone watches, with a progress bar on the error output.</summary>
 internal static class Loading
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(1);

@@ -14,13 +14,15 @@ internal static class ParseErrors
     {
         if (arguments.UnmatchedTokens is [var unknown, ..])
         {
-            return Nearest(unknown, arguments.CommandResult.Command) is { } known
-                ? $"'{unknown}' is not known here, did you mean '{known}'?"
-                : $"'{unknown}' is not known here";
+            return Unknown(unknown, arguments.CommandResult.Command);
         }
 
         return arguments.Errors[0].Message.TrimEnd('.');
     }
+
+    /// <summary>Says that a word is neither an option nor a command here, and which it may have been meant to be.</summary>
+    public static string Unknown(string word, Command command) =>
+        Nearest(word, command) is { } known ? $"'{word}' is not known here, did you mean '{known}'?" : $"'{word}' is not known here";
 
     /// <summary>The command with its parents: <c>layerskip generate</c>.</summary>
     public static string PathOf(CommandResult command) =>

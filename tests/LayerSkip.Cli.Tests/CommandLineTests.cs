@@ -11,6 +11,7 @@ public class CommandLineTests
     [InlineData("inspect")]
     [InlineData("bench")]
     [InlineData("train-tokenizer")]
+    [InlineData("eval")]
     public void Help_is_printed_and_describes_every_option(string command)
     {
         var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
@@ -63,6 +64,7 @@ public class CommandLineTests
     [InlineData("bench --model m --synthetic s", "--model", "--synthetic")]
     [InlineData("bench --synthetic s --chat", "--chat", "--model")]
     [InlineData("bench --synthetic s --runs 0", "--runs is '0'", "from 1")]
+    [InlineData("eval --model m", "'--data' is required", "layerskip eval --help")]
     public void Bad_option_is_one_line(string line, string names, string expects)
     {
         var error = Tool.RunBad(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace LayerSkip.Cli.Commands;
@@ -42,6 +43,47 @@ internal static class CheckedOption
             value = number;
             return parsed && number >= min && number <= max;
         });
+
+    /// <summary>One or more integers in a range, separated by commas, and perhaps a word that stands for all of them.</summary>
+    /// <param name="name">Its name, with dashes.</param>
+    /// <param name="valueName">What help calls the value.</param>
+    /// <param name="description">What help says, the default included.</param>
+    /// <param name="min">The smallest value.</param>
+    /// <param name="max">The largest value.</param>
+    /// <param name="all">The word, whose value is an empty list; null: there is none.</param>
+    public static Option<IReadOnlyList<int>?> Integers(
+        string name, string valueName, string description, int min, int max = int.MaxValue, string? all = null)
+    {
+        var expected = (all is null ? "" : $"'{all}', or ") +
+            (max == int.MaxValue ? $"integers of at least {min}, separated by commas" : $"integers from {min} to {max}, separated by commas");
+        return Create(name, valueName, description, expected, (string text, out IReadOnlyList<int>? value) =>
+        {
+            var numbers = text == all ? [] : Array.ConvertAll(text.Split(','), part =>
+                int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : (int?)null);
+            value = [.. numbers.OfType<int>().Distinct().Order()];
+            return numbers.All(number => number >= min && number <= max);
+        });
+    }
+
+    /// <summary>One or more files. What begins with two dashes is no file but an option that does not exist.</summary>
+    public static Option<string[]> Files(string name, string description)
+    {
+        var option = new Option<string[]>(name)
+        {
+            HelpName = "FILE...", Description = description, AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+        };
+        option.Validators.Add(result =>
+        {
+            foreach (var token in result.Tokens)
+            {
+                if (token.Value.StartsWith("--", StringComparison.Ordinal) && result.Parent is CommandResult command)
+                {
+                    result.AddError(ParseErrors.Unknown(token.Value, command.Command));
+                }
+            }
+        });
+        return option;
+    }
 
     /// <summary>A finite number that a rule accepts.</summary>
     public static Option<float?> Number(string name, string valueName, string description, string expected, Func<float, bool> accepts) =>

@@ -86,13 +86,16 @@ internal sealed class DecodingArguments
 
     /// <summary>The exit layer asked for, checked against the model's depth.</summary>
     /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
-    public int? ReadExitLayer(ParseResult arguments, ModelConfig config)
-    {
-        var exitLayer = arguments.GetValue(ExitLayer);
-        return exitLayer is null || exitLayer < config.Layers
+    public int? ReadExitLayer(ParseResult arguments, ModelConfig config) =>
+        arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config) : null;
+
+    /// <summary>Checks an exit layer, at least 1, against the model's depth.</summary>
+    /// <returns>The exit layer.</returns>
+    /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
+    public static int CheckExitLayer(int exitLayer, ModelConfig config) =>
+        exitLayer < config.Layers
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
-    }
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {

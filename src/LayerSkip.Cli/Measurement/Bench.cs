@@ -10,6 +10,9 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
     private const int ReadsPerRun = 3;
     private const double WarmUpSeconds = 0.5;
 
+    private readonly ModePair _pair = new(
+        model, settings.ExitLayer, settings.NumSpeculations, settings.MaxTokens, settings.IgnoreEndOfSequence);
+
     private readonly List<ModeRun> _autoregressive = [];
     private readonly List<ModeRun> _speculative = [];
     private readonly List<double> _prefillSeconds = [];
@@ -25,7 +28,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         WarmUp(cancellationToken);
         for (var run = 0; run < settings.Runs; run++)
         {
-            Decode(speculativeFirst: run % 2 == 1, cancellationToken);
+            Decode(run, cancellationToken);
             Prefill(cancellationToken);
             for (var read = 0; read < ReadsPerRun; read++)
             {
@@ -42,7 +45,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         double seconds = 0;
         do
         {
-            Decode(speculativeFirst: false, cancellationToken);
+            Decode(run: 0, cancellationToken);
             Prefill(cancellationToken);
             seconds += _autoregressive[^1].Seconds + _speculative[^1].Seconds + _prefillSeconds[^1];
         }
@@ -54,44 +57,11 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         _allocations = new AllocationMeter();
     }
 
-    private void Decode(bool speculativeFirst, CancellationToken cancellationToken)
+    private void Decode(int run, CancellationToken cancellationToken)
     {
-        var autoregressive = new ModeRun();
-        var speculative = new ModeRun();
-        foreach (var prompt in settings.Prompts)
-        {
-            if (speculativeFirst)
-            {
-                Decode(prompt, DecodingMode.SelfSpeculative, speculative, cancellationToken);
-                Decode(prompt, DecodingMode.Autoregressive, autoregressive, cancellationToken);
-            }
-            else
-            {
-                Decode(prompt, DecodingMode.Autoregressive, autoregressive, cancellationToken);
-                Decode(prompt, DecodingMode.SelfSpeculative, speculative, cancellationToken);
-            }
-        }
-
+        var (autoregressive, speculative) = _pair.Run(settings.Prompts, run, _allocations, cancellationToken);
         _autoregressive.Add(autoregressive);
         _speculative.Add(speculative);
-    }
-
-    private void Decode(int[] prompt, DecodingMode mode, ModeRun run, CancellationToken cancellationToken)
-    {
-        var options = new DecodingOptions
-        {
-            Mode = mode,
-            ExitLayer = mode == DecodingMode.SelfSpeculative ? settings.ExitLayer : null,
-            NumSpeculations = mode == DecodingMode.SelfSpeculative ? settings.NumSpeculations : null,
-            MaxNewTokens = settings.MaxTokens,
-            IgnoreEndOfSequence = settings.IgnoreEndOfSequence,
-        };
-        using var generation = model.Generate(prompt, options);
-        while (_allocations.NextRound(generation, cancellationToken))
-        {
-        }
-
-        run.Add(generation);
     }
 
     private void Prefill(CancellationToken cancellationToken)

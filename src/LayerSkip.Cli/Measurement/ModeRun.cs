@@ -6,7 +6,7 @@ namespace LayerSkip.Cli.Measurement;
 internal sealed class ModeRun
 {
     private readonly List<int[]> _outputs = [];
-    private double _seconds;
+    private readonly List<double> _seconds = [];
     private double _decodeSeconds;
     private int _tokens;
     private int _decodedTokens;
@@ -18,8 +18,11 @@ internal sealed class ModeRun
     /// <summary>Token ids of the answers.</summary>
     public IReadOnlyList<int[]> Outputs => _outputs;
 
-    /// <summary>Prefill and decoding together.</summary>
-    public double Seconds => _seconds;
+    /// <summary>Seconds of each request, from token ids to token ids: setting it up, prefill and decoding.</summary>
+    public IReadOnlyList<double> RequestSeconds => _seconds;
+
+    /// <summary>All requests together.</summary>
+    public double Seconds => _seconds.Sum();
 
     /// <summary>Tokens of all rounds but each answer's first, by their time; 0 where every answer came in one round.</summary>
     public double DecodeTokensPerSecond => _decodeSeconds > 0 ? _decodedTokens / _decodeSeconds : 0;
@@ -31,12 +34,14 @@ internal sealed class ModeRun
     /// <summary>Cache positions that attention read for a token decoded after the first, on average, at one token a round.</summary>
     public double MeanContext => _decodedTokens == 0 ? 0 : (double)_positionsRead / _decodedTokens;
 
-    public void Add(Generation generation)
+    /// <param name="generation">A request that has ended.</param>
+    /// <param name="seconds">How long it took in all.</param>
+    public void Add(Generation generation, double seconds)
     {
         var statistics = generation.Statistics;
         var decoded = statistics.Tokens - statistics.FirstRoundTokens;
         _outputs.Add(generation.Output.ToArray());
-        _seconds += statistics.TotalTime.TotalSeconds;
+        _seconds.Add(seconds);
         _decodeSeconds += statistics.DecodeTime.TotalSeconds;
         _tokens += statistics.Tokens;
         _decodedTokens += decoded;

@@ -35,7 +35,7 @@ internal sealed record BenchReport
 
     public required double PrefillTokensPerSecond { get; init; }
 
-    /// <summary>End to end, prefill included: autoregressive time / self-speculative time for the same prompts.</summary>
+    /// <summary>End to end, from token ids to token ids, prefill included: autoregressive time / self-speculative time for the same prompts.</summary>
     public required double Speedup { get; init; }
 
     /// <summary>Decoding alone: the ratio of the two decode rates; null where either is 0.</summary>

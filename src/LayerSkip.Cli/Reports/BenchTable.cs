@@ -8,9 +8,7 @@ internal static class BenchTable
 {
     public static void Write(IAnsiConsole console, BenchReport report)
     {
-        var machine = report.Machine;
-        console.WriteLine(VisibleText.Line(
-            $"{report.Model}, {report.WeightFormat}, {machine.Device}, {machine.Processors} processors, {machine.Dotnet}, {machine.Os}"));
+        console.WriteLine(VisibleText.Line($"{report.Model}, {report.WeightFormat}, {report.Machine.Describe()}"));
         console.WriteLine(
             $"{Quantity.Of(report.Runs, "run")} of {Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each; exit layer {report.ExitLayer}, {report.NumSpeculations} tokens drafted a round");
 

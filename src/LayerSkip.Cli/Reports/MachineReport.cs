@@ -16,4 +16,7 @@ internal sealed record MachineReport(int Processors, string Device, string Archi
         RuntimeInformation.ProcessArchitecture.ToString(),
         RuntimeInformation.OSDescription,
         RuntimeInformation.FrameworkDescription);
+
+    /// <summary>In one line.</summary>
+    public string Describe() => FormattableString.Invariant($"{Device}, {Processors} processors, {Dotnet}, {Os}");
 }

@@ -11,6 +11,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
+[JsonSerializable(typeof(EvalReport))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {
     /// <summary>The writer of each kind of report.</summary>

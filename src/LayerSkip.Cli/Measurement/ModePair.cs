@@ -1,0 +1,66 @@
+using System.Diagnostics;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Measurement;
+
+/// <summary>Decodes prompts greedily, each in both modes one right after the other, which first alternating: a busy machine slows both alike.</summary>
+/// <param name="model">The model.</param>
+/// <param name="exitLayer">Exit layer E of the draft.</param>
+/// <param name="numSpeculations">Speculation length d.</param>
+/// <param name="maxTokens">Most tokens to generate for a prompt.</param>
+/// <param name="ignoreEndOfSequence">Whether to always generate that many.</param>
+internal sealed class ModePair(LayerSkipModel model, int exitLayer, int numSpeculations, int maxTokens, bool ignoreEndOfSequence = false)
+{
+    private readonly DecodingOptions _autoregressive = new()
+    {
+        Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence,
+    };
+
+    private readonly DecodingOptions _speculative = new()
+    {
+        Mode = DecodingMode.SelfSpeculative,
+        ExitLayer = exitLayer,
+        NumSpeculations = numSpeculations,
+        MaxNewTokens = maxTokens,
+        IgnoreEndOfSequence = ignoreEndOfSequence,
+    };
+
+    /// <summary>Decodes all prompts.</summary>
+    /// <param name="prompts">Token ids of each.</param>
+    /// <param name="run">Number of the run: every other begins with the other mode.</param>
+    /// <param name="allocations">Measures what rounds allocate.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public (ModeRun Autoregressive, ModeRun Speculative) Run(
+        IEnumerable<int[]> prompts, int run, AllocationMeter allocations, CancellationToken cancellationToken)
+    {
+        var autoregressive = new ModeRun();
+        var speculative = new ModeRun();
+        foreach (var (index, prompt) in prompts.Index())
+        {
+            if ((run + index) % 2 == 1)
+            {
+                Decode(prompt, _speculative, speculative, allocations, cancellationToken);
+                Decode(prompt, _autoregressive, autoregressive, allocations, cancellationToken);
+            }
+            else
+            {
+                Decode(prompt, _autoregressive, autoregressive, allocations, cancellationToken);
+                Decode(prompt, _speculative, speculative, allocations, cancellationToken);
+            }
+        }
+
+        return (autoregressive, speculative);
+    }
+
+    private void Decode(int[] prompt, DecodingOptions options, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var generation = model.Generate(prompt, options);
+        while (allocations.NextRound(generation, cancellationToken))
+        {
+        }
+
+        run.Add(generation, Stopwatch.GetElapsedTime(start).TotalSeconds);
+    }
+}
