@@ -39,6 +39,9 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>The device and how it computes, such as <c>cpu (2 threads, avx2)</c>.</summary>
     public string Device => _device.Device;
 
+    /// <summary>The device's own steps, for callers that put rows of many sequences into one pass.</summary>
+    internal IDeviceModel Steps => _device;
+
     /// <summary>How the weight matrices are kept.</summary>
     public WeightFormat WeightFormat => _device.WeightFormat;
 

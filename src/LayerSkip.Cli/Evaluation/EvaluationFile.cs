@@ -1,0 +1,87 @@
+using System.Text.Json;
+using LayerSkip.Parsing.Data;
+using LayerSkip.Parsing.Forms;
+
+namespace LayerSkip.Cli.Evaluation;
+
+/// <summary>Reads rows to evaluate on: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"[, "domain"]}</c> a line.</summary>
+internal static class EvaluationFile
+{
+    /// <summary>Reads a file's rows.</summary>
+    /// <param name="option">The option that named the file, for errors.</param>
+    /// <param name="path">The file. Rows of a .jsonl without a domain get the file's name, without its ending, for one.</param>
+    /// <exception cref="UsageException">The file cannot be read, holds no row, or a row is wrong; the message names file, line and field.</exception>
+    public static IReadOnlyList<EvaluationRow> Read(string option, string path)
+    {
+        var rows = Path.GetExtension(path).ToLowerInvariant() switch
+        {
+            ".tsv" => ReadTopV2(option, path),
+            ".jsonl" => ReadJsonLines(option, path),
+            var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected .tsv (TOPv2) or .jsonl"),
+        };
+        return rows.Count > 0 ? rows : throw new UsageException($"{option} {path}: holds no row");
+    }
+
+    private static List<EvaluationRow> ReadTopV2(string option, string path)
+    {
+        try
+        {
+            return
+            [
+                .. TopV2File.Read(path).Select(row =>
+                {
+                    var frame = DecoupledForm.FromFull(row.Parse);
+                    return new EvaluationRow($"{path}, line {row.Line}", row.Domain, row.Utterance, frame.ToString(), frame);
+                }),
+            ];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UsageException($"{option} {path}: cannot be read: {e.Message}");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new UsageException($"{option} {e.Message.TrimEnd('.')}");
+        }
+    }
+
+    private static List<EvaluationRow> ReadJsonLines(string option, string path)
+    {
+        var domain = Path.GetFileNameWithoutExtension(path);
+        var rows = new List<EvaluationRow>();
+        foreach (var (index, line) in InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index())
+        {
+            if (!string.IsNullOrWhiteSpace(line))
+            {
+                rows.Add(ReadLine($"{path}, line {index + 1}", line, domain, option));
+            }
+        }
+
+        return rows;
+    }
+
+    private static EvaluationRow ReadLine(string source, string line, string domain, string option)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            var root = json.RootElement;
+            return root.ValueKind == JsonValueKind.Object
+                ? new EvaluationRow(
+                    source,
+                    root.TryGetProperty("domain", out _) ? Field(root, "domain") : domain,
+                    Field(root, "prompt"),
+                    Field(root, "response").Trim())
+                : throw new UsageException($"{option} {source}: expected an object with the strings \"prompt\" and \"response\"");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new UsageException($"{option} {source}: is not valid JSON: {e.Message}");
+        }
+
+        string Field(JsonElement row, string name) =>
+            row.TryGetProperty(name, out var field) && field.ValueKind == JsonValueKind.String && field.GetString() is { } text && !string.IsNullOrWhiteSpace(text)
+                ? text
+                : throw new UsageException($"{option} {source}: {name} is {(field.ValueKind == JsonValueKind.Undefined ? "missing" : "no text")}, expected a non-empty string");
+    }
+}

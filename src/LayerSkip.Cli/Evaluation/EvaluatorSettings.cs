@@ -1,0 +1,20 @@
+namespace LayerSkip.Cli.Evaluation;
+
+/// <summary>How to evaluate.</summary>
+internal sealed record EvaluatorSettings
+{
+    /// <summary>Most tokens of an answer, where neither the user nor the checkpoint says.</summary>
+    public const int DefaultMaxTokens = 256;
+
+    /// <summary>Sequences decoded at once unless asked otherwise: beyond it, rows of one pass gain nothing more.</summary>
+    public const int DefaultConcurrency = 64;
+
+    /// <summary>Most tokens of an answer, at least 1; null: the model's own default, else <see cref="DefaultMaxTokens"/>.</summary>
+    public int? MaxTokens { get; init; }
+
+    /// <summary>Sequences decoded at once, at least 1.</summary>
+    public int Concurrency { get; init; } = DefaultConcurrency;
+
+    /// <summary>How the model writes frames.</summary>
+    public TargetForm Form { get; init; }
+}

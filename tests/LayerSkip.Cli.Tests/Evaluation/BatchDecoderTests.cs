@@ -1,0 +1,65 @@
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Cli.Tests.Evaluation;
+
+public class BatchDecoderTests
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 2)]
+    [InlineData(64, 2)]
+    public void Answers_are_those_of_requests_of_their_own(int concurrency, int threads)
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 700 };
+        using var weights = new RandomWeightSource(config, seed: 5);
+        using var model = LayerSkipModel.FromWeights(
+            "tiny", config, weights, new GenerationDefaults { EndOfSequenceIds = [7, 20] }, new ModelOptions { Threads = threads });
+        var random = new Random(1);
+
+        // Lengths around the pieces of long prompts, and prompts so long that the context ends.
+        int[] lengths = [1, 2, 30, 256, 257, 258, 512, 513, 514, 699, 690, 5, 17, 40];
+        int[][] prompts = [.. lengths.Select(length => Enumerable.Range(0, length).Select(_ => random.Next(config.VocabularySize)).ToArray())];
+        foreach (var layers in (int[])[config.Layers, 1, 3])
+        {
+            var answers = new BatchDecoder(model, concurrency).Decode(prompts, layers, 24, null, TestContext.Current.CancellationToken);
+
+            foreach (var (prompt, answer) in prompts.Zip(answers))
+            {
+                var options = layers == config.Layers
+                    ? new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = 24 }
+                    : new DecodingOptions { Mode = DecodingMode.EarlyExit, ExitLayer = layers, MaxNewTokens = 24 };
+                using var generation = model.Generate(prompt, options);
+                while (generation.NextRound(TestContext.Current.CancellationToken))
+                {
+                }
+
+                Assert.Equal(generation.Output.ToArray(), answer.Tokens);
+                Assert.Equal(generation.FinishReason == FinishReason.Stop, answer.IsFinished);
+            }
+        }
+
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    [Fact]
+    public void Cancelled_decoding_frees_its_caches()
+    {
+        using var weights = new RandomWeightSource(TinyCheckpoint.DefaultConfig, seed: 5);
+        using var model = LayerSkipModel.FromWeights("tiny", TinyCheckpoint.DefaultConfig, weights);
+        using var cancellation = new CancellationTokenSource();
+        var progress = new Cancelling(cancellation);
+        int[][] prompts = [[1], [2], [3], [4]];
+
+        Assert.ThrowsAny<OperationCanceledException>(() => new BatchDecoder(model, 2).Decode(prompts, 4, 50, progress, cancellation.Token));
+        Assert.Equal(0, model.KvBytes);
+    }
+
+    private sealed class Cancelling(CancellationTokenSource source) : IProgress<double>
+    {
+        public void Report(double value) => source.Cancel();
+    }
+}
