@@ -64,6 +64,8 @@ internal static class CommandLine
             TokenizeCommand.Create(terminal),
             InspectCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            TrainCommand.Create(terminal),
+            PlotCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)
