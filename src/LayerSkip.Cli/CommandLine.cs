@@ -66,6 +66,8 @@ internal static class CommandLine
             BenchCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),
             EvalCommand.Create(terminal),
+            TrainCommand.Create(terminal),
+            PlotCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

@@ -44,6 +44,20 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes held now: weights, gradients, moments (16 a parameter together), activations and scratch memory.</summary>
     public long Bytes => _model.Bytes + _optimizer.Bytes;
 
+    /// <summary>What <see cref="Bytes"/> will be, within a few percent.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="rows">Rows of the largest batch, at least 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="rows"/> is less than 1.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
+    /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    public static long EstimateBytes(ModelConfig config, int rows)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        TrainableShape.Check(config);
+        return MemoryEstimate.Of(config, rows);
+    }
+
     /// <summary>Starts from random weights: norms 1, matrices normal, those that write into the residual stream scaled by 1 / sqrt(2 L).</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="options">The run; its seed chooses the weights.</param>
@@ -175,8 +189,10 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Writes weights, moments and the step's number to one file, in place of an earlier one only when all of it is on the disk.</summary>
     /// <param name="path">The file.</param>
+    /// <param name="description">Kept with the run for <see cref="SavedRun.Read"/>, such as its recipe; null for none.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one stands as it was.</exception>
-    public void Save(string path) => TrainingState.Write(path, Step, Options.Seed, _model.Parameters, _optimizer);
+    public void Save(string path, string? description = null) =>
+        TrainingState.Write(path, new SavedRun(Step, Options.Seed, description), _model.Parameters, _optimizer);
 
     /// <summary>Writes the weights as a Hugging Face checkpoint that the engine loads: <c>config.json</c>, <c>generation_config.json</c>, <c>model.safetensors</c>.</summary>
     /// <param name="directory">The directory; created where it does not exist. A tokenizer must be put beside by the caller.</param>

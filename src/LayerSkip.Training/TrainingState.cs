@@ -15,12 +15,19 @@ internal static class TrainingState
     private const string SquarePrefix = "optimizer.square.";
     private const string StepKey = "step";
     private const string SeedKey = "seed";
+    private const string DescriptionKey = "description";
 
-    public static void Write(string path, long step, ulong seed, LlamaParameters weights, AdamW optimizer)
+    public static void Write(string path, SavedRun run, LlamaParameters weights, AdamW optimizer)
     {
+        var (step, seed, description) = run;
         var writer = new SafetensorsWriter();
         writer.Metadata[StepKey] = step.ToString(CultureInfo.InvariantCulture);
         writer.Metadata[SeedKey] = seed.ToString(CultureInfo.InvariantCulture);
+        if (description is not null)
+        {
+            writer.Metadata[DescriptionKey] = description;
+        }
+
         Add(writer, string.Empty, weights);
         Add(writer, MeanPrefix, optimizer.Means);
         Add(writer, SquarePrefix, optimizer.Squares);
@@ -32,23 +39,27 @@ internal static class TrainingState
     public static long Read(string path, ulong seed, LlamaParameters weights, AdamW optimizer)
     {
         using var file = SafetensorsFile.Open(path);
-        var step = Number(file, StepKey);
-        if (step > long.MaxValue)
+        var run = ReadRun(file);
+        if (run.Seed != seed)
         {
-            throw new CheckpointException($"{file.Name}: step is {step}, expected at most {long.MaxValue}");
-        }
-
-        var saved = Number(file, SeedKey);
-        if (saved != seed)
-        {
-            throw new CheckpointException($"{file.Name}: the run has seed {saved}, expected {seed}");
+            throw new CheckpointException($"{file.Name}: the run has seed {run.Seed}, expected {seed}");
         }
 
         var entries = file.Header.Tensors.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
         Read(file, entries, string.Empty, weights);
         Read(file, entries, MeanPrefix, optimizer.Means);
         Read(file, entries, SquarePrefix, optimizer.Squares);
-        return (long)step;
+        return run.Step;
+    }
+
+    /// <summary>What the header says.</summary>
+    /// <exception cref="CheckpointException">The file is not a saved run.</exception>
+    public static SavedRun ReadRun(SafetensorsFile file)
+    {
+        var step = Number(file, StepKey);
+        return step <= long.MaxValue
+            ? new SavedRun((long)step, Number(file, SeedKey), file.Header.Metadata.GetValueOrDefault(DescriptionKey))
+            : throw new CheckpointException($"{file.Name}: step is {step}, expected at most {long.MaxValue}");
     }
 
     private static void Add(SafetensorsWriter writer, string prefix, LlamaParameters values)

@@ -12,23 +12,27 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer)
     private readonly bool _addSpecialTokens = ReferenceEquals(template, ChatTemplate.Default);
 
     /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
-    public int[] Encode(IReadOnlyList<TemplateMessage> messages)
-    {
-        var prompt = Render(_support.Adapt(messages));
-        return tokenizer.Encode(
-            prompt.Text,
-            [.. prompt.Segments
-                .Where(segment => segment.Origin != PromptOrigin.Template)
-                .Select(segment => new AddedTokenRange(segment.Start, segment.Length, Matching(segment.Origin)))],
-            _addSpecialTokens);
-    }
+    public int[] Encode(IReadOnlyList<TemplateMessage> messages) => Encode(Render(messages));
+
+    /// <summary>The ids of a rendered conversation, or of what of it stands from some character on.</summary>
+    public int[] Encode(RenderedPrompt prompt, int start = 0) => tokenizer.Encode(
+        prompt.Text[start..],
+        [.. prompt.Segments
+            .Where(segment => segment.Origin != PromptOrigin.Template && segment.Start + segment.Length > start)
+            .Select(segment => (Start: Math.Max(segment.Start, start), End: segment.Start + segment.Length, segment.Origin))
+            .Select(segment => new AddedTokenRange(segment.Start - start, segment.End - segment.Start, Matching(segment.Origin)))],
+        _addSpecialTokens && start == 0);
 
     /// <summary>Many templates insist on alternating turns; a conversation that does not alternate is retried with neighbours joined.</summary>
-    private RenderedPrompt Render(IReadOnlyList<TemplateMessage> messages)
+    /// <param name="messages">The conversation.</param>
+    /// <param name="addGenerationPrompt">Whether the assistant is to speak next.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
+    public RenderedPrompt Render(IReadOnlyList<TemplateMessage> messages, bool addGenerationPrompt = true)
     {
+        messages = _support.Adapt(messages);
         try
         {
-            return template.Render(new ChatTemplateContext { Messages = messages });
+            return template.Render(new ChatTemplateContext { Messages = messages, AddGenerationPrompt = addGenerationPrompt });
         }
         catch (ChatTemplateException refused) when (refused.Refusal is not null)
         {
@@ -38,7 +42,7 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer)
                 throw;
             }
 
-            return template.Render(new ChatTemplateContext { Messages = joined });
+            return template.Render(new ChatTemplateContext { Messages = joined, AddGenerationPrompt = addGenerationPrompt });
         }
     }
 

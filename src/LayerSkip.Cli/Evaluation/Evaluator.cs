@@ -114,6 +114,7 @@ internal sealed class Evaluator
     /// <summary>The answer's tree in the decoupled form; null where it is none.</summary>
     private FrameTree? Parse(int row, string text) =>
         !FrameTree.TryParse(text, out var tree) ? null
+            : _settings.Form == TargetForm.Full ? DecoupledForm.FromFull(tree)
             : _words is null ? tree
             : IndexForm.TryToDecoupled(tree, _words[row], out var decoupled) ? decoupled
             : null;

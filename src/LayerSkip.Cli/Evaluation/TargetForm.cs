@@ -6,6 +6,9 @@ internal enum TargetForm
     /// <summary>Slots hold their words: <c>[SL:LOCATION new york ]</c>.</summary>
     Decoupled,
 
+    /// <summary>All of the utterance's words stand in the tree: <c>[IN:GET_WEATHER weather in [SL:LOCATION new york ] ]</c>.</summary>
+    Full,
+
     /// <summary>Slots point at the utterance's words: <c>[SL:LOCATION 2 3 ]</c>.</summary>
     Index,
 }

@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using LayerSkip.Cli.Training.Metrics;
 
 namespace LayerSkip.Cli.Reports;
 
@@ -12,12 +13,19 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(RunLine))]
+[JsonSerializable(typeof(StepLine))]
+[JsonSerializable(typeof(EvaluationLine))]
 internal sealed partial class ReportJson : JsonSerializerContext
 {
     /// <summary>The writer of each kind of report.</summary>
     public static ReportJson Instance { get; } = new(new JsonSerializerOptions
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+
+        // What is read back comes from a file that anyone may have edited.
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
 
         // For a terminal, not for HTML: other languages' letters stay readable.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,

@@ -30,7 +30,7 @@ internal sealed class ExitHead : IDisposable
     public ExitHead(ModelConfig config, ComputePool pool, Gemm gemm, int? chunkRows = null)
     {
         (_config, _pool, _gemm) = (config, pool, gemm);
-        _chunkRows = chunkRows ?? Math.Clamp(MostLogits / config.VocabularySize, 1, MostRows);
+        _chunkRows = chunkRows ?? ChunkRows(config);
         _losses = new double[_chunkRows];
         _x = new ActivationBuffer(config.HiddenSize);
         _normed = new ActivationBuffer(config.HiddenSize);
@@ -39,6 +39,9 @@ internal sealed class ExitHead : IDisposable
     }
 
     public long Bytes => _x.Bytes + _normed.Bytes + _dx.Bytes + _logits.Bytes;
+
+    /// <summary>Rows of a chunk of logits.</summary>
+    public static int ChunkRows(ModelConfig config) => Math.Clamp(MostLogits / config.VocabularySize, 1, MostRows);
 
     /// <summary>The losses of the rows that have a target, summed.</summary>
     /// <param name="w">The model's weights.</param>

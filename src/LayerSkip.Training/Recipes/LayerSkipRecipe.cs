@@ -36,6 +36,24 @@ public sealed record LayerSkipRecipe
     /// <summary>The paper's settings for fine-tuning on TOPv2: p_max 0.2, e_scale 1, gradual curriculum.</summary>
     public static LayerSkipRecipe TopV2 { get; } = new() { MaxDropout = 0.2, ExitScale = 1, Curriculum = ExitCurriculum.Gradual };
 
+    /// <summary>p(l, t): how likely a layer is dropped for a sample.</summary>
+    /// <param name="layer">l in 0 .. layers − 1.</param>
+    /// <param name="layers">L.</param>
+    /// <param name="step">t, at least 0.</param>
+    /// <param name="steps">T, steps of the whole run.</param>
+    public double DropoutAt(int layer, int layers, long step, long steps) => LayerDropout.Probability(this, layer, layers, step, steps);
+
+    /// <summary>What each exit counts for in a step's loss: one weight a layer, 0 where the curriculum leaves the exit out, of sum 1.</summary>
+    /// <param name="layers">L.</param>
+    /// <param name="step">t, at least 0.</param>
+    /// <param name="steps">T, steps of the whole run.</param>
+    /// <exception cref="ArgumentException"><see cref="ExitWeights"/> has another length.</exception>
+    public IReadOnlyList<double> ExitWeightsAt(int layers, long step, long steps)
+    {
+        EarlyExitLoss.Check(this, layers);
+        return EarlyExitLoss.Weights(this, layers, step, steps);
+    }
+
     /// <summary>Throws unless every value is in its range.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
     public void Validate()

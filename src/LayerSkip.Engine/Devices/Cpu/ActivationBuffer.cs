@@ -4,13 +4,15 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <param name="width">Floats of a row that are used.</param>
 internal sealed unsafe class ActivationBuffer(int width) : IDisposable
 {
-    // Whole panels of 32, plus a cache line so that rows do not all fall into the same cache sets.
-    private readonly int _stride = ((width + 31) / 32 * 32) + 16;
+    private readonly int _stride = Stride(width);
     private NativeBuffer? _memory;
     private int _capacity;
 
     /// <summary>Bytes held now.</summary>
     public long Bytes => _memory?.Bytes ?? 0;
+
+    /// <summary>Floats from one row to the next: whole panels of 32, plus a cache line so that rows do not all fall into the same cache sets.</summary>
+    public static int Stride(int width) => ((width + 31) / 32 * 32) + 16;
 
     /// <summary>The first <paramref name="rows"/> rows; contents do not survive growth.</summary>
     public RowsView Rows(int rows)

@@ -1,0 +1,213 @@
+using System.Globalization;
+using System.Text;
+using System.Xml.Linq;
+using LayerSkip.Cli.Reports.Plots;
+using LayerSkip.Cli.Training;
+using LayerSkip.Cli.Training.Metrics;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Cli.Reports;
+
+/// <summary>A training run as one HTML page: pictures inline, nothing to load, nothing to run.</summary>
+internal static class RunReport
+{
+    private const int MostExits = 8;
+    private const int HeatColumns = 60;
+
+    // No '<', '>' or '&': a style sheet is not unescaped.
+    private const string Style = """
+        :root { color-scheme: light dark; --back: #ffffff; --text: #1c1f23; --dim: #5c6470; --line: #d9dde3; }
+        @media (prefers-color-scheme: dark) { :root { --back: #14161a; --text: #e6e8eb; --dim: #9aa3af; --line: #333941; } }
+        body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
+        h1 { font-size: 1.6rem; margin-bottom: 0.2rem; } h2 { font-size: 1.1rem; margin: 0 0 0.4rem; }
+        figure { margin: 2rem 0; } svg { display: block; width: 100%; height: auto; } .note { color: var(--dim); font-size: 0.9rem; margin: 0.3rem 0; }
+        table { border-collapse: collapse; font-size: 0.95rem; } th, td { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+        th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+        svg text { font-size: 12px; fill: var(--text); } svg text.tick, svg text.label { fill: var(--dim); }
+        .grid { stroke: var(--line); } .axis { stroke: var(--dim); }
+        g path { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; } g.strong path { stroke-width: 2.8; } g circle { fill: currentColor; }
+        .fill { fill: currentColor; } svg text.name { fill: currentColor; font-weight: 600; }
+        .c0 { color: #d1495b; } .c1 { color: #d9702a; } .c2 { color: #a98200; } .c3 { color: #5b9440; } .c4 { color: #239184; } .c5 { color: #2f83c9; } .c6 { color: #6f6fdc; } .c7 { color: #a655c7; }
+        """;
+
+    /// <summary>Writes the report of a run, in place of an earlier one.</summary>
+    /// <param name="directory">The run's directory.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="UsageException">The directory holds no metrics, or damaged ones.</exception>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    public static void Write(string directory, string path)
+    {
+        var history = RunHistory.Read(Path.Combine(directory, "metrics.jsonl"));
+        if (history.Starts.Count == 0)
+        {
+            throw new UsageException($"{Path.Combine(directory, "metrics.jsonl")}: holds no line of type run");
+        }
+
+        var html = Create(history);
+        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(html)));
+    }
+
+    /// <summary>The page.</summary>
+    /// <param name="history">With at least one start.</param>
+    public static string Create(RunHistory history)
+    {
+        var run = history.Starts[^1];
+        var title = $"Training of {run.Model}";
+        var page = new XElement(
+            "html",
+            new XAttribute("lang", "en"),
+            new XElement(
+                "head",
+                Svg.Element("meta", ("charset", "utf-8")),
+                Svg.Element("meta", ("name", "viewport"), ("content", "width=device-width, initial-scale=1")),
+                Svg.Text("title", title),
+                new XElement("style", Style)),
+            new XElement(
+                "body",
+                Svg.Text("h1", title),
+                Svg.Text("p", Progress(history), ("class", "note")),
+                Facts(history),
+                Charts(history),
+                Evaluations(history)));
+        return "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting) + "\n";
+    }
+
+    private static string Progress(RunHistory history)
+    {
+        var (run, last) = (history.Starts[^1], history.Steps is [.., var made] ? made : null);
+        return last is null
+            ? "No step has been made yet."
+            : FormattableString.Invariant($"Step {last.Step:N0} of {run.Steps:N0}, epoch {last.Epoch:0.00} of {run.Epochs:0.##}; {TrainingDisplay.Duration(TimeSpan.FromSeconds(Seconds(history)))} of training steps.");
+    }
+
+    private static double Seconds(RunHistory history) => Math.Min(history.Steps.Sum(step => step.Seconds), TimeSpan.MaxValue.TotalSeconds / 2);
+
+    private static XElement Facts(RunHistory history)
+    {
+        var run = history.Starts[^1];
+        var table = new XElement("table");
+        void Add(string name, FormattableString value) => table.Add(
+            new XElement("tr", Svg.Text("th", name, ("scope", "row")), Svg.Text("td", FormattableString.Invariant(value))));
+        Add("parameters", $"{run.Parameters:N0} in {run.Layers} layers");
+        Add("started from", $"{run.Start}");
+        Add("data", $"{run.SequencesPerEpoch:N0} sequences an epoch, {run.RowsPerStep:N0} tokens a step");
+        Add("recipe", $"layer dropout up to {run.MaxDropout:0.###} ({Lower(run.DropoutSchedule)}), exit curriculum: {Lower(run.Curriculum)}, label smoothing {run.LabelSmoothing:0.###}");
+        Add("optimizer", $"AdamW, learning rate {run.LearningRate:0.###e0}, seed {run.Seed}");
+        if (history.Steps is [.., var last])
+        {
+            var seconds = Seconds(history);
+            var flops = history.Steps.Sum(step => step.FlopsPerSecond * step.Seconds) / Math.Max(seconds, 1e-9);
+            Add("speed", $"{history.Steps.Sum(step => step.Rows) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / run.FmaFlopsPerSecond:P0} of FMA peak");
+            Add("layers computed", $"{history.Steps.Sum(step => step.LayerRowsShare * step.Rows) / Math.Max(1, history.Steps.Sum(step => step.Rows)):P1}; layer dropout saved the rest");
+            Add("memory of training", $"{Quantity.Bytes(last.Bytes)}");
+            Add("loss at full depth", $"{last.Loss:0.0000} nats");
+        }
+
+        Add("machine", $"{run.Threads} threads; {run.Machine}");
+        Add("started", $"{string.Join(", ", history.Starts.TakeLast(5).Select(start => $"{start.Time.UtcDateTime:yyyy-MM-dd HH:mm} UTC at step {start.Step}"))}");
+        return table;
+    }
+
+    private static IEnumerable<XElement?> Charts(RunHistory history)
+    {
+        var run = history.Starts[^1];
+        double steps = run.Steps;
+        LineChart Lines(string id, string title, string yLabel, params IReadOnlyList<Series> series) =>
+            new() { Id = id, Title = title, YLabel = yLabel, Series = series, XMax = steps };
+        IReadOnlyList<Series> OneLine(string name, Func<StepLine, double> value) =>
+            [new(name, 5, [.. history.Steps.Select(step => ((double)step.Step, value(step)))], Strong: true)];
+
+        yield return (Lines("loss", "Training loss by exit", "loss, nats a token", ByExit(run.Layers, history.Steps.Select(step => (step.Step, step.ExitLosses)))) with { Logarithmic = true }).Draw();
+        yield return (Lines("evaluation-loss", "Evaluation loss by exit", "loss, nats a token", ByExit(run.Layers, history.Evaluations.Select(line => (line.Step, line.Losses)))) with { Logarithmic = true, Marked = true }).Draw();
+        yield return (Lines(
+            "exact-match", "Exact match over time", "exact match, %", ByExit(run.Layers, history.Evaluations.Select(line => (line.Step, (IReadOnlyDictionary<string, double>)Percent(line.ExactMatch))))) with { YMax = 100, Marked = true }).Draw();
+        if (history.Evaluations is [.., var last])
+        {
+            var exits = Exits(last.ExactMatch, run.Layers).ToArray();
+            yield return new BarChart(
+                "exact-match-by-exit",
+                FormattableString.Invariant($"Exact match by exit layer after step {last.Step:N0}"),
+                FormattableString.Invariant($"exact match on {last.Rows:N0} rows, %"),
+                [.. exits.Select((exit, index) => (Name(exit.Exit, run.Layers), exit.Value, Series.ColourOf(index, exits.Length)))]).Draw();
+        }
+
+        yield return Weights(history, run).Draw();
+        yield return Lines("dropout", "Layer dropout of the last layer", "probability", OneLine("dropout", step => step.MaxDropoutNow)).Draw();
+        yield return Lines("learning-rate", "Learning rate", "learning rate", OneLine("learning rate", step => step.LearningRate)).Draw();
+        yield return (Lines("gradient-norm", "Gradient norm before clipping", "norm", OneLine("gradient norm", step => step.GradientNorm)) with { Logarithmic = true }).Draw();
+    }
+
+    /// <summary>A line for each exit, or for as many as can be told apart, the last among them.</summary>
+    private static Series[] ByExit(int layers, IEnumerable<(long Step, IReadOnlyDictionary<string, double> Values)> lines)
+    {
+        var points = new SortedDictionary<int, List<(double X, double Y)>>();
+        foreach (var (step, values) in lines)
+        {
+            foreach (var (exit, value) in Exits(values, layers))
+            {
+                if (!points.TryGetValue(exit, out var line))
+                {
+                    points[exit] = line = [];
+                }
+
+                line.Add((step, value));
+            }
+        }
+
+        var exits = points.Keys.ToArray();
+        var chosen = exits.Length <= MostExits
+            ? exits
+            : [.. Enumerable.Range(0, MostExits).Select(i => exits[(int)Math.Round((double)i * (exits.Length - 1) / (MostExits - 1))])];
+        return [.. chosen.Select((exit, index) => new Series(Name(exit, layers), Series.ColourOf(index, chosen.Length), points[exit], exit == layers))];
+    }
+
+    /// <summary>What each exit counted for, over time: means over as many columns as fit.</summary>
+    private static HeatMap Weights(RunHistory history, RunLine run)
+    {
+        var size = Math.Max(1, (history.Steps.Count + HeatColumns - 1) / HeatColumns);
+        var columns = history.Steps.Chunk(size).ToArray();
+        var rows = Enumerable.Range(1, Math.Min(run.Layers, 1024)).Reverse().Select(exit =>
+        {
+            var name = exit.ToString(CultureInfo.InvariantCulture);
+            double Mean(StepLine[] column) => column.Sum(step => Math.Clamp(step.ExitWeights.GetValueOrDefault(name), 0, 1) * step.Steps) / Math.Max(1, column.Sum(step => (double)step.Steps));
+            return (Name(exit, run.Layers), (IReadOnlyList<double>)[.. columns.Select(Mean)]);
+        });
+        return new HeatMap("exit-weights", "Exit weights: what each exit counted for in the loss", [.. rows], history.Steps is [.., var last] ? last.Step : 0);
+    }
+
+    private static XElement? Evaluations(RunHistory history)
+    {
+        if (history.Evaluations.Count == 0)
+        {
+            return null;
+        }
+
+        var layers = history.Starts[^1].Layers;
+        var exits = history.Evaluations.SelectMany(line => Exits(line.ExactMatch, layers)).Select(exit => exit.Exit).Distinct().Order().Take(64).ToArray();
+        var table = new XElement("table", new XElement(
+            "tr", Svg.Text("th", "step", ("scope", "col"), ("class", "number")), exits.Select(exit => Svg.Text("th", Name(exit, layers), ("scope", "col"), ("class", "number")))));
+        foreach (var line in history.Evaluations.TakeLast(40))
+        {
+            var values = Exits(line.ExactMatch, layers).ToDictionary(exit => exit.Exit, exit => exit.Value);
+            table.Add(new XElement(
+                "tr",
+                Svg.Text("td", line.Step.ToString("N0", CultureInfo.InvariantCulture), ("class", "number")),
+                exits.Select(exit => Svg.Text(
+                    "td", values.TryGetValue(exit, out var value) ? FormattableString.Invariant($"{100 * value:0.0} %") : "–", ("class", "number")))));
+        }
+
+        return Svg.Figure("Exact match in numbers", table);
+    }
+
+    private static Dictionary<string, double> Percent(IReadOnlyDictionary<string, double> shares) => shares.ToDictionary(share => share.Key, share => 100 * share.Value);
+
+    /// <summary>Values by exit, ascending; names that are no exit of the model are left out.</summary>
+    private static IEnumerable<(int Exit, double Value)> Exits(IReadOnlyDictionary<string, double> values, int layers) =>
+        values.Select(value => (Exit: int.TryParse(value.Key, NumberStyles.None, CultureInfo.InvariantCulture, out var exit) ? exit : 0, value.Value))
+            .Where(exit => exit.Exit >= 1 && exit.Exit <= layers)
+            .OrderBy(exit => exit.Exit);
+
+    private static string Name(int exit, int layers) => exit == layers ? "full depth" : FormattableString.Invariant($"exit {exit}");
+
+    private static string Lower(string word) => word.ToLowerInvariant();
+}

@@ -1,0 +1,7 @@
+namespace LayerSkip.Cli.Training;
+
+/// <summary>Files whose rows are drawn alike: one entry of a recipe's <c>data</c>.</summary>
+/// <param name="Files">Full paths, at least one, in the order in which they are read.</param>
+/// <param name="Share">How many of the rows an epoch takes, as a share, in 0 .. 1 without 0.</param>
+/// <param name="Loss">What is learnt of a row.</param>
+internal sealed record DataSource(IReadOnlyList<string> Files, double Share, LossRange Loss);

@@ -1,0 +1,17 @@
+namespace LayerSkip.Cli.Training;
+
+/// <summary>How a model in training did.</summary>
+/// <param name="Losses">Mean loss of each exit, in nats; the last is full depth's.</param>
+/// <param name="ExactMatch">Share of exact answers by the layers that decide them, full depth among them; every domain weighs the same.</param>
+internal sealed record EvaluationScores(IReadOnlyList<double> Losses, IReadOnlyDictionary<int, double> ExactMatch)
+{
+    /// <summary>In one line: <c>exact match 78.0 % (exit 2: 51.0 %), loss 0.123</c>.</summary>
+    public string Describe()
+    {
+        var exits = ExactMatch.Where(exit => exit.Key < Losses.Count).OrderBy(exit => exit.Key)
+            .Select(exit => FormattableString.Invariant($"exit {exit.Key}: {100 * exit.Value:0.0} %"));
+        return FormattableString.Invariant($"exact match {100 * ExactMatch[Losses.Count]:0.0} %")
+            + $"{(ExactMatch.Count > 1 ? $" ({string.Join(", ", exits)})" : "")}"
+            + FormattableString.Invariant($", loss {Losses[^1]:0.000}");
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text.Json.Serialization;
+
+namespace LayerSkip.Cli.Training.Metrics;
+
+/// <summary>A start of the run: at step 0, or where it was resumed.</summary>
+internal sealed record RunLine(
+    string Model,
+    string Start,
+    long Parameters,
+    int Layers,
+    long Step,
+    long Steps,
+    double Epochs,
+    int SequencesPerEpoch,
+    int RowsPerStep,
+    ulong Seed,
+    double MaxDropout,
+    string DropoutSchedule,
+    string Curriculum,
+    double LearningRate,
+    double LabelSmoothing,
+    int? ExitLayer,
+    int Threads,
+    double FmaFlopsPerSecond,
+    string Machine,
+    DateTimeOffset Time)
+{
+    [JsonPropertyOrder(-1)]
+    public string Type { get; init; } = "run";
+}

@@ -1,0 +1,132 @@
+using System.Text;
+using System.Text.Json;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Parsing.Data;
+using LayerSkip.Parsing.Forms;
+
+namespace LayerSkip.Cli.Training;
+
+/// <summary>
+/// Reads rows to train on, one a line: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"}</c> or
+/// <c>{"messages": [{"role", "content"}, ...]}</c>. Other fields are ignored, empty lines skipped.
+/// </summary>
+internal static class RowFile
+{
+    private const string Expected = "expected an object with the strings \"prompt\" and \"response\", or with \"messages\"";
+
+    /// <summary>Whether the name's ending says that the file holds TOPv2's rows.</summary>
+    public static bool IsTopV2(string path) => path.EndsWith(".tsv", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether the name's ending is one that is read.</summary>
+    public static bool HasKnownFormat(string path) => IsTopV2(path) || path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Reads a file's rows one by one.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="form">How parses of TOPv2 are written.</param>
+    /// <exception cref="UsageException">The file cannot be read, or a row is wrong; the message names file, line and field.</exception>
+    public static IEnumerable<TrainingRow> Read(string path, TargetForm form)
+    {
+        using var rows = (IsTopV2(path) ? ReadTopV2(path, form) : ReadJsonLines(path)).GetEnumerator();
+        while (MoveNext())
+        {
+            yield return rows.Current;
+        }
+
+        bool MoveNext()
+        {
+            try
+            {
+                return rows.MoveNext();
+            }
+            catch (InvalidDataException e)
+            {
+                throw new UsageException(e.Message.TrimEnd('.'));
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new UsageException($"{path}: cannot be read: {e.Message}");
+            }
+        }
+    }
+
+    private static IEnumerable<TrainingRow> ReadTopV2(string path, TargetForm form) => TopV2File.Read(path).Select(row => Row(
+        $"{path}, line {row.Line}",
+        row.Utterance,
+        (form switch
+        {
+            TargetForm.Full => row.Parse,
+            TargetForm.Index => IndexForm.FromFull(row.Parse, UtteranceWords.Split(row.Utterance)),
+            _ => DecoupledForm.FromFull(row.Parse),
+        }).ToString()));
+
+    private static IEnumerable<TrainingRow> ReadJsonLines(string path)
+    {
+        using var reader = new StreamReader(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+        var lines = new LineReader(reader, path, TopV2File.MaxLineLength);
+        while (lines.Next() is { } line)
+        {
+            if (!string.IsNullOrWhiteSpace(line))
+            {
+                yield return ParseLine($"{path}, line {lines.Line}", line);
+            }
+        }
+    }
+
+    private static TrainingRow ParseLine(string source, string line)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(line);
+            var root = json.RootElement;
+            if (root.ValueKind != JsonValueKind.Object)
+            {
+                throw new UsageException($"{source}: is {Describe(root)}, {Expected}");
+            }
+
+            return !root.TryGetProperty("messages", out var messages) ? Row(source, Text(source, "", root, "prompt"), Text(source, "", root, "response"))
+                : root.TryGetProperty("prompt", out _) || root.TryGetProperty("response", out _)
+                    ? throw new UsageException($"{source}: messages stands beside prompt or response, {Expected}")
+                : new TrainingRow(source, Messages(source, messages));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw new UsageException($"{source}: is not valid JSON: {e.Message}");
+        }
+    }
+
+    private static TemplateMessage[] Messages(string source, JsonElement messages)
+    {
+        if (messages.ValueKind != JsonValueKind.Array || messages.GetArrayLength() == 0)
+        {
+            throw new UsageException($"{source}: messages is {Describe(messages)}, expected an array of objects with \"role\" and \"content\"");
+        }
+
+        var turns = messages.EnumerateArray().Select((message, index) =>
+        {
+            var field = $"messages[{index}]";
+            return message.ValueKind == JsonValueKind.Object
+                ? new TemplateMessage { Role = Text(source, $"{field}.", message, "role"), Content = Text(source, $"{field}.", message, "content") }
+                : throw new UsageException($"{source}: {field} is {Describe(message)}, expected an object with \"role\" and \"content\"");
+        }).ToArray();
+        return turns[^1].Role == TemplateRoles.Assistant
+            ? turns
+            : throw new UsageException($"{source}: messages[{turns.Length - 1}].role is {ErrorText.Quote(turns[^1].Role)}, expected 'assistant' at the end");
+    }
+
+    private static string Text(string source, string prefix, JsonElement json, string name) =>
+        !json.TryGetProperty(name, out var value) ? throw new UsageException($"{source}: {prefix}{name} is missing, expected a non-empty string")
+            : value.ValueKind == JsonValueKind.String && !string.IsNullOrWhiteSpace(value.GetString()) ? value.GetString()!
+            : throw new UsageException($"{source}: {prefix}{name} is {Describe(value)}, expected a non-empty string");
+
+    private static string Describe(JsonElement value) => value.ValueKind == JsonValueKind.Object ? "an object" : ErrorText.Shorten(value.GetRawText());
+
+    private static TrainingRow Row(string source, string prompt, string response) => new(
+        source,
+        [
+            new TemplateMessage { Role = TemplateRoles.User, Content = prompt },
+            new TemplateMessage { Role = TemplateRoles.Assistant, Content = response },
+        ]);
+}

@@ -1,0 +1,104 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Training;
+
+namespace LayerSkip.Cli.Training;
+
+/// <summary>
+/// Where a run goes: its state, its metrics, its report, and the model as a Hugging Face checkpoint, beside one another. Every file is replaced
+/// as a whole. The checkpoint's other files never change in a run, so that replacing its weights, last, replaces the checkpoint.
+/// </summary>
+internal sealed class RunDirectory : IDisposable
+{
+    private const string WeightsName = "model.safetensors";
+    private const string LockName = "train.lock";
+
+    private static readonly string[] s_tokenizerFiles =
+        ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
+
+    private readonly FileStream _lock;
+
+    private RunDirectory(string path, FileStream held) => (Path, _lock) = (path, held);
+
+    /// <summary>Full path.</summary>
+    public string Path { get; }
+
+    /// <summary>What a run is resumed from.</summary>
+    public string StatePath => Combine("state.safetensors");
+
+    public string MetricsPath => Combine("metrics.jsonl");
+
+    public string ReportPath => Combine(ReportName);
+
+    /// <summary>The report's file name.</summary>
+    public const string ReportName = "report.html";
+
+    /// <summary>Whether there is a run to resume.</summary>
+    public bool HasState => File.Exists(StatePath);
+
+    /// <summary>Takes the directory for this process, creating it where it does not exist, and clears away what a killed run left half-written.</summary>
+    /// <exception cref="UsageException">Another process trains there, or it holds a checkpoint that is no run's.</exception>
+    /// <exception cref="IOException">The directory cannot be created or written to.</exception>
+    public static RunDirectory Open(string path)
+    {
+        Directory.CreateDirectory(path);
+        FileStream held;
+        try
+        {
+            held = new FileStream(System.IO.Path.Combine(path, LockName), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (File.Exists(System.IO.Path.Combine(path, LockName)))
+        {
+            throw new UsageException($"{path}: another process trains there ({LockName} is held): {e.Message}");
+        }
+
+        var directory = new RunDirectory(path, held);
+        if (!directory.HasState && File.Exists(directory.Combine(WeightsName)))
+        {
+            directory.Dispose();
+            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {WeightsName} without state.safetensors; choose another output");
+        }
+
+        foreach (var file in Directory.EnumerateFiles(path, "*.tmp").Where(IsHalfWritten))
+        {
+            File.Delete(file);
+        }
+
+        return directory;
+    }
+
+    /// <summary>Writes the state, then the model. Whatever fails leaves the earlier files as they were.</summary>
+    /// <param name="trainer">The run.</param>
+    /// <param name="plan">What it does.</param>
+    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file cannot be written.</exception>
+    public void Save(Trainer trainer, TrainingPlan plan)
+    {
+        trainer.Save(StatePath, plan.Description.ToString());
+        foreach (var name in s_tokenizerFiles)
+        {
+            var source = System.IO.Path.Combine(plan.Recipe.Source, name);
+            if (File.Exists(source))
+            {
+                AtomicFile.Write(Combine(name), stream =>
+                {
+                    using var file = File.OpenRead(source);
+                    file.CopyTo(stream);
+                });
+            }
+        }
+
+        trainer.Export(Path, plan.Start.Generation, plan.Recipe.DataType);
+    }
+
+    /// <summary>Gives the directory back. The lock's file stays: deleting it could take away another process's.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    private string Combine(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Whether a file is one that an atomic write began: name, 32 hexadecimal digits, ".tmp".</summary>
+    private static bool IsHalfWritten(string path)
+    {
+        var parts = System.IO.Path.GetFileName(path).Split('.');
+        return parts is [_, _, .., { Length: 32 } id, "tmp"] && id.All(char.IsAsciiHexDigit);
+    }
+}

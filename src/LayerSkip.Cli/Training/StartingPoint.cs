@@ -1,0 +1,96 @@
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Tokenization;
+
+namespace LayerSkip.Cli.Training;
+
+/// <summary>What a run begins with, its weights left out: shape, tokenizer, chat template, and what the checkpoint says about generation.</summary>
+internal sealed class StartingPoint
+{
+    private StartingPoint(ModelConfig config, Tokenizer tokenizer, ChatTemplate template, GenerationDefaults generation)
+    {
+        Config = config;
+        Tokenizer = tokenizer;
+        Prompts = new PromptEncoder(template, tokenizer);
+        Template = template;
+        Generation = generation;
+    }
+
+    public ModelConfig Config { get; }
+
+    public Tokenizer Tokenizer { get; }
+
+    public ChatTemplate Template { get; }
+
+    public PromptEncoder Prompts { get; }
+
+    /// <summary>With at least one end-of-sequence id.</summary>
+    public GenerationDefaults Generation { get; }
+
+    /// <summary>Reads the recipe's source directory.</summary>
+    /// <exception cref="UsageException">There is no chat template or no end-of-sequence token, or the recipe does not fit the shape.</exception>
+    /// <exception cref="CheckpointException">A file is missing or damaged.</exception>
+    public static StartingPoint Load(TrainingRecipe recipe)
+    {
+        var directory = recipe.Source;
+        ModelConfig config;
+        Tokenizer tokenizer;
+        var stored = new GenerationDefaults();
+        if (recipe.Shape is { } shape)
+        {
+            tokenizer = Tokenizer.Load(directory);
+            config = shape.Config(tokenizer.VocabularySize);
+        }
+        else
+        {
+            using var checkpoint = Checkpoint.Open(directory);
+            (config, stored) = (checkpoint.Config, checkpoint.Generation);
+            tokenizer = Tokenizer.Load(directory, config.VocabularySize);
+            if (tokenizer.VocabularySize > config.VocabularySize)
+            {
+                throw new UsageException(
+                    $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {config.VocabularySize}; expected every id below it");
+            }
+        }
+
+        var template = ChatTemplate.LoadFrom(directory)
+            ?? throw new UsageException($"{directory}: has no chat template, expected one in tokenizer_config.json or chat_template.jinja: it says how rows are written");
+        return new StartingPoint(config, tokenizer, template, Defaults(recipe, config, tokenizer, template, stored));
+    }
+
+    private static GenerationDefaults Defaults(TrainingRecipe recipe, ModelConfig config, Tokenizer tokenizer, ChatTemplate template, GenerationDefaults stored)
+    {
+        int? Id(string name) => template.SpecialTokens.TryGetValue(name, out var text) && tokenizer.TryGetId(text, out var id) ? id : null;
+        CheckExit(recipe, "generation.exit_layer", recipe.Generation.ExitLayer, config);
+        foreach (var exit in recipe.Evaluation?.Exits ?? [])
+        {
+            CheckExit(recipe, "evaluation.exits", exit, config);
+        }
+
+        int[] ends = [.. stored.EndOfSequenceIds, .. Id("eos_token") is { } end && !stored.EndOfSequenceIds.Contains(end) ? [end] : Array.Empty<int>()];
+        if (ends.Length == 0)
+        {
+            throw new UsageException($"{recipe.Source}: names no end-of-sequence token, expected eos_token in tokenizer_config.json");
+        }
+
+        return stored with
+        {
+            BeginOfSequenceId = stored.BeginOfSequenceId ?? Id("bos_token"),
+            EndOfSequenceIds = ends,
+            PadId = stored.PadId ?? Id("pad_token"),
+            Sample = stored.Sample ?? false,
+            ExitLayer = recipe.Generation.ExitLayer ?? stored.ExitLayer,
+            NumSpeculations = recipe.Generation.NumSpeculations ?? stored.NumSpeculations,
+            MaxNewTokens = recipe.Generation.MaxNewTokens ?? stored.MaxNewTokens,
+        };
+    }
+
+    private static void CheckExit(TrainingRecipe recipe, string field, int? exit, ModelConfig config)
+    {
+        if (exit >= config.Layers)
+        {
+            throw new UsageException($"{recipe.File}: {field} is {exit}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Training;
+using LayerSkip.Training.Data;
+
+namespace LayerSkip.Cli.Training;
+
+/// <summary>A recipe with everything it refers to read and checked: what remains is to train.</summary>
+internal sealed class TrainingPlan
+{
+    private TrainingPlan(TrainingRecipe recipe, StartingPoint start, IReadOnlyList<RowSet> sets, EvaluationSet? evaluation)
+    {
+        (Recipe, Start, Sets, Evaluation) = (recipe, start, sets, evaluation);
+        Data = new TrainingData([.. sets.Select(set => set.TrainingSet)], recipe.RowsPerStep, recipe.Seed);
+        Options = new TrainingOptions
+        {
+            Steps = recipe.Steps ?? Data.Steps(recipe.Epochs!.Value),
+            Recipe = recipe.Recipe,
+            Optimizer = recipe.Optimizer,
+            LabelSmoothing = recipe.LabelSmoothing,
+            Seed = recipe.Seed,
+            Threads = recipe.Threads,
+        };
+        Description = RunDescription.Of(recipe, start.Config, Options, sets);
+    }
+
+    public TrainingRecipe Recipe { get; }
+
+    public StartingPoint Start { get; }
+
+    public IReadOnlyList<RowSet> Sets { get; }
+
+    public TrainingData Data { get; }
+
+    public TrainingOptions Options { get; }
+
+    /// <summary>Null where the recipe has none.</summary>
+    public EvaluationSet? Evaluation { get; }
+
+    public RunDescription Description { get; }
+
+    public ModelConfig Config => Start.Config;
+
+    public long Parameters => Measurement.ModelSize.Matrices(Config) + Measurement.ModelSize.Vectors(Config);
+
+    /// <summary>Rows of the largest batch: a step takes whole sequences, so it exceeds its rows by less than the longest.</summary>
+    public int LargestBatchRows
+    {
+        get
+        {
+            var longest = Sets.Max(set => set.Sequences.Max(sequence => sequence.Tokens.Count)) - 1;
+            return Recipe.RowsPerBatch is { } rows ? Math.Max(rows, longest) : Recipe.RowsPerStep + longest - 1;
+        }
+    }
+
+    /// <summary>Reads tokenizer, template and data.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="progress">Told the share of the files read, 0..1.</param>
+    /// <param name="cancellationToken">Looked at between rows.</param>
+    /// <exception cref="UsageException">A row is wrong, or the recipe does not fit model or data.</exception>
+    /// <exception cref="CheckpointException">A file of the starting point is missing or damaged.</exception>
+    public static TrainingPlan Create(TrainingRecipe recipe, IProgress<double> progress, CancellationToken cancellationToken)
+    {
+        var start = StartingPoint.Load(recipe);
+        if (recipe.Recipe.ExitWeights is { } weights && weights.Count != start.Config.Layers)
+        {
+            throw new UsageException($"{recipe.File}: recipe.exit_weights has {weights.Count} numbers, expected one for each of the model's {start.Config.Layers} layers");
+        }
+
+        if (recipe.MaxTokens > start.Config.MaxPositions)
+        {
+            throw new UsageException($"{recipe.File}: max_tokens is {recipe.MaxTokens}, expected at most {start.Config.MaxPositions}, the model's context");
+        }
+
+        var encoder = new RowEncoder(start.Prompts, start.Generation.EndOfSequenceIds);
+        var maxTokens = recipe.MaxTokens ?? start.Config.MaxPositions;
+        var sets = new List<RowSet>();
+        foreach (var source in recipe.Data)
+        {
+            sets.Add(RowSet.Read(source, recipe, encoder, maxTokens, cancellationToken));
+            progress.Report((double)sets.Count / (recipe.Data.Count + 1));
+        }
+
+        var evaluation = recipe.Evaluation is { } wanted ? EvaluationSet.Read(wanted, recipe, start, encoder, maxTokens) : null;
+        var plan = new TrainingPlan(recipe, start, sets, evaluation);
+        return plan.Options.Optimizer.WarmupSteps < plan.Options.Steps
+            ? plan
+            : throw new UsageException($"{recipe.File}: optimizer.warmup_steps is {plan.Options.Optimizer.WarmupSteps}, expected fewer than the run's {plan.Options.Steps} steps");
+    }
+
+    /// <summary>The batches of a step: whole sequences, in their order.</summary>
+    public IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> step) => Batches(step, Recipe.RowsPerBatch ?? int.MaxValue);
+
+    /// <summary>Splits sequences into batches of at most so many rows; one that is longer makes a batch of its own.</summary>
+    public static IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> sequences, int mostRows)
+    {
+        var batches = new List<SequenceBatch>();
+        var (from, rows) = (0, 0L);
+        for (var i = 0; i < sequences.Count; i++)
+        {
+            var length = sequences[i].Tokens.Count - 1;
+            if (i > from && rows + length > mostRows)
+            {
+                batches.Add(new SequenceBatch([.. sequences.Take(i).Skip(from)]));
+                (from, rows) = (i, 0);
+            }
+
+            rows += length;
+        }
+
+        batches.Add(new SequenceBatch([.. sequences.Skip(from)]));
+        return batches;
+    }
+}

@@ -1,0 +1,353 @@
+using System.Diagnostics;
+using System.Globalization;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Cli.Training.Metrics;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Training;
+
+namespace LayerSkip.Cli.Training;
+
+/// <summary>Trains a plan to its end in a run's directory, from where the directory stands.</summary>
+internal sealed class TrainingRun : IDisposable
+{
+    private readonly TrainingPlan _plan;
+    private readonly RunDirectory _directory;
+    private readonly Trainer _trainer;
+    private readonly MetricsFile _metrics;
+    private readonly StepWindow _window;
+    private readonly RunningMean[] _losses;
+    private readonly SequenceBatch _probe;
+    private readonly double _fmaPeak;
+    private readonly Action<TrainingProgress> _show;
+    private readonly Action<string> _note;
+    private RunningMean _seconds;
+    private RunningMean _rows;
+    private RunningMean _operations;
+    private long _sequences;
+    private long _savedStep;
+    private long _evaluatedStep;
+    private long _savedAt = Stopwatch.GetTimestamp();
+
+    private TrainingRun(
+        TrainingPlan plan, RunDirectory directory, Trainer trainer, MetricsFile metrics, double fmaPeak, Action<TrainingProgress> show, Action<string> note)
+    {
+        (_plan, _directory, _trainer, _metrics, _fmaPeak, _show, _note) = (plan, directory, trainer, metrics, fmaPeak, show, note);
+        _window = new StepWindow(plan.Config.Layers);
+        _losses = new RunningMean[plan.Config.Layers];
+        _probe = new SequenceBatch([plan.Sets[0].Sequences[0]]);
+        _savedStep = trainer.Step;
+        _evaluatedStep = RunHistory.Read(directory.MetricsPath).Evaluations is [.., var last] ? last.Step : -1;
+    }
+
+    /// <summary>Steps made.</summary>
+    public long Step => _trainer.Step;
+
+    /// <summary>The last evaluation of this process; null where there was none.</summary>
+    public EvaluationScores? Scores { get; private set; }
+
+    /// <summary>Begins a run, or goes on with the one that the directory holds.</summary>
+    /// <param name="plan">What to train.</param>
+    /// <param name="directory">Where.</param>
+    /// <param name="adopt">Take over a state that was saved without saying what run it is of.</param>
+    /// <param name="fmaPeak">What the machine does, in floating-point operations a second.</param>
+    /// <param name="show">Told after every step.</param>
+    /// <param name="note">Told what the user should know.</param>
+    /// <exception cref="UsageException">The directory holds another run.</exception>
+    /// <exception cref="CheckpointException">The state or the checkpoint to start from is damaged.</exception>
+    public static TrainingRun Start(
+        TrainingPlan plan, RunDirectory directory, bool adopt, double fmaPeak, Action<TrainingProgress> show, Action<string> note)
+    {
+        var resumed = directory.HasState;
+        if (resumed)
+        {
+            CheckSameRun(plan, directory, adopt);
+        }
+
+        var trainer = resumed ? Trainer.Resume(plan.Config, plan.Options, directory.StatePath) : CreateTrainer(plan);
+        try
+        {
+            var metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
+            return new TrainingRun(plan, directory, trainer, metrics, fmaPeak, show, note);
+        }
+        catch
+        {
+            trainer.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Trains to the end, or until it is stopped; either way the run is saved.</summary>
+    /// <param name="stop">Stops it after the running step.</param>
+    /// <exception cref="OperationCanceledException">It was stopped, and saved.</exception>
+    /// <exception cref="UsageException">It diverged, or the last checkpoint could not be written; the message says what the last good one is of.</exception>
+    public void Run(CancellationToken stop)
+    {
+        try
+        {
+            WriteStart();
+            RunSteps(stop);
+        }
+        catch (OperationCanceledException)
+        {
+            SaveOrFail();
+            throw;
+        }
+        catch (TrainingDivergedException e)
+        {
+            throw new UsageException(
+                $"{e.Message}; {(_savedStep > 0 ? $"the checkpoint of step {_savedStep} stands in {_directory.Path}" : "no checkpoint was written")}");
+        }
+    }
+
+    public void Dispose()
+    {
+        _metrics.Dispose();
+        _trainer.Dispose();
+    }
+
+    private static Trainer CreateTrainer(TrainingPlan plan)
+    {
+        if (plan.Recipe.Shape is not null)
+        {
+            return Trainer.FromScratch(plan.Config, plan.Options);
+        }
+
+        using var checkpoint = Checkpoint.Open(plan.Recipe.Source);
+        return Trainer.FromWeights(plan.Config, checkpoint.Weights, plan.Options);
+    }
+
+    private static void CheckSameRun(TrainingPlan plan, RunDirectory directory, bool adopt)
+    {
+        var saved = SavedRun.Read(directory.StatePath).Description;
+        if (saved is null)
+        {
+            if (!adopt)
+            {
+                throw new UsageException(
+                    $"{directory.StatePath}: does not say what recipe it was trained by; if it was {plan.Recipe.File}, --adopt goes on with it");
+            }
+
+            return;
+        }
+
+        var differences = plan.Description.DifferencesFrom(RunDescription.Parse(saved, directory.StatePath));
+        if (differences.Count > 0)
+        {
+            throw new UsageException(
+                $"{directory.Path}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete state.safetensors to begin anew");
+        }
+    }
+
+    private void RunSteps(CancellationToken stop)
+    {
+        var number = 0L;
+        foreach (var step in _plan.Data.From(0))
+        {
+            if (number++ < _trainer.Step)
+            {
+                _sequences += step.Count;
+                continue;
+            }
+
+            if (_trainer.Step >= _plan.Options.Steps)
+            {
+                break;
+            }
+
+            stop.ThrowIfCancellationRequested();
+            MakeStep(step);
+            EvaluateIfDue(stop);
+            CheckpointIfDue();
+        }
+
+        SaveOrFail();
+        EvaluateIfDue(stop);
+        WriteReport();
+    }
+
+    private void MakeStep(IReadOnlyList<TrainingSequence> sequences)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var (recipe, layers, steps) = (_plan.Options.Recipe, _plan.Config.Layers, _plan.Options.Steps);
+        var weights = recipe.ExitWeightsAt(layers, _trainer.Step, steps);
+        var report = _trainer.MakeStep(_plan.Batches(sequences));
+        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        _sequences += sequences.Count;
+        _window.Add(report, weights, seconds);
+        _seconds.Add(seconds);
+        _rows.Add(report.Rows);
+        _operations.Add(report.Operations);
+        for (var l = 0; l < layers; l++)
+        {
+            if (!double.IsNaN(report.ExitLosses[l]))
+            {
+                _losses[l].Add(report.ExitLosses[l]);
+            }
+        }
+
+        if (_trainer.Step % _plan.Recipe.MetricsEverySteps == 0 || _trainer.Step == steps)
+        {
+            WriteSteps();
+        }
+
+        _show(new TrainingProgress
+        {
+            Step = _trainer.Step,
+            Steps = steps,
+            Epoch = Epoch,
+            Losses = [.. _losses.Select(loss => loss.Value)],
+            LearningRate = report.LearningRate,
+            GradientNorm = report.GradientNorm,
+            MaxDropout = recipe.DropoutAt(layers - 1, layers, report.Step, steps),
+            RowsPerSecond = _rows.Value / _seconds.Value,
+            FlopsPerSecond = _operations.Value / _seconds.Value,
+            PeakShare = _operations.Value / _seconds.Value / _fmaPeak,
+            Bytes = _trainer.Bytes,
+            ProcessBytes = Environment.WorkingSet,
+            Remaining = TimeSpan.FromSeconds((steps - _trainer.Step) * _seconds.Value),
+        });
+    }
+
+    private double Epoch => (double)_sequences / _plan.Data.SequencesPerEpoch;
+
+    private void EvaluateIfDue(CancellationToken stop)
+    {
+        if (_plan.Evaluation is not { } evaluation || _evaluatedStep == _trainer.Step
+            || (_trainer.Step % _plan.Recipe.Evaluation!.EverySteps != 0 && _trainer.Step != _plan.Options.Steps))
+        {
+            return;
+        }
+
+        CheckFinite();
+        Scores = evaluation.Evaluate(_trainer, stop);
+        _evaluatedStep = _trainer.Step;
+        var exact = Scores.ExactMatch.OrderBy(exit => exit.Key)
+            .Select(exit => KeyValuePair.Create(exit.Key.ToString(CultureInfo.InvariantCulture), Math.Round(exit.Value, 6)));
+        var line = new EvaluationLine(
+            _trainer.Step, Math.Round(Epoch, 4), evaluation.Rows, new OrderedDictionary<string, double>(exact), StepWindow.ByExit(Scores.Losses));
+        Report(_metrics.Append(line, ReportJson.Instance.EvaluationLine));
+        _note(FormattableString.Invariant($"step {_trainer.Step}: {Scores.Describe()}"));
+    }
+
+    private void CheckpointIfDue()
+    {
+        var rule = _plan.Recipe.Checkpoint;
+        if (_trainer.Step < _plan.Options.Steps && (_trainer.Step % rule.EverySteps == 0 || Stopwatch.GetElapsedTime(_savedAt) >= rule.Every))
+        {
+            if (Save() is { } problem)
+            {
+                _note($"layerskip: the checkpoint of step {_trainer.Step} could not be written: {problem}; {LastGood()}; training goes on and tries again at the next");
+            }
+
+            WriteReport();
+        }
+    }
+
+    /// <summary>Saves at the end, where there is no next time.</summary>
+    private void SaveOrFail()
+    {
+        if (Save() is { } problem)
+        {
+            throw new UsageException($"the checkpoint of step {_trainer.Step} could not be written: {problem}; {LastGood()}");
+        }
+    }
+
+    /// <summary>Writes a checkpoint.</summary>
+    /// <returns>Why it could not be written; null where it was.</returns>
+    /// <exception cref="TrainingDivergedException">The model has diverged: the last checkpoint is better.</exception>
+    private string? Save()
+    {
+        _savedAt = Stopwatch.GetTimestamp();
+        CheckFinite();
+        if (_window.Steps > 0)
+        {
+            WriteSteps();
+        }
+
+        try
+        {
+            _directory.Save(_trainer, _plan);
+            _savedStep = _trainer.Step;
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>The last step's update may have spoilt weights that still gave a finite loss before it.</summary>
+    /// <exception cref="TrainingDivergedException">It has.</exception>
+    private void CheckFinite()
+    {
+        if (_trainer.Evaluate(_probe).Any(loss => !double.IsFinite(loss)))
+        {
+            throw new TrainingDivergedException(
+                _trainer.Step, $"step {_trainer.Step - 1}: after it the loss is not finite; a lower learning rate may help");
+        }
+    }
+
+    private string LastGood() => _savedStep > 0 ? $"the last good one is of step {_savedStep}" : "there is none yet";
+
+    private void WriteStart()
+    {
+        var (recipe, options) = (_plan.Recipe, _plan.Options);
+        Report(_metrics.Append(
+            new RunLine(
+                Path.GetFileName(_directory.Path),
+                recipe.Shape is null ? Path.GetFileName(recipe.Source) : "random weights",
+                _trainer.Parameters,
+                _plan.Config.Layers,
+                _trainer.Step,
+                options.Steps,
+                Math.Round(recipe.Epochs ?? EpochsOf(options.Steps), 4),
+                _plan.Data.SequencesPerEpoch,
+                recipe.RowsPerStep,
+                options.Seed,
+                options.Recipe.MaxDropout,
+                options.Recipe.DropoutSchedule.ToString(),
+                options.Recipe.Curriculum.ToString(),
+                options.Optimizer.LearningRate,
+                options.LabelSmoothing,
+                _plan.Start.Generation.ExitLayer,
+                options.Threads ?? Environment.ProcessorCount,
+                Math.Round(_fmaPeak),
+                System.Runtime.InteropServices.RuntimeInformation.OSDescription,
+                DateTimeOffset.UtcNow),
+            ReportJson.Instance.RunLine));
+    }
+
+    /// <summary>Epochs of so many steps, as far as rows are alike.</summary>
+    private double EpochsOf(long steps)
+    {
+        var rows = _plan.Sets.Sum(set => set.Source.Share * (set.Tokens - set.Sequences.Count));
+        return steps * (double)_plan.Recipe.RowsPerStep / rows;
+    }
+
+    private void WriteSteps()
+    {
+        var (layers, steps) = (_plan.Config.Layers, _plan.Options.Steps);
+        var dropout = _plan.Options.Recipe.DropoutAt(layers - 1, layers, _trainer.Step - 1, steps);
+        Report(_metrics.Append(_window.Take(Epoch, dropout, _trainer.Bytes), ReportJson.Instance.StepLine));
+    }
+
+    private void WriteReport()
+    {
+        try
+        {
+            RunReport.Write(_directory.Path, _directory.ReportPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Report(e.Message);
+        }
+    }
+
+    private void Report(string? problem)
+    {
+        if (problem is not null)
+        {
+            _note($"layerskip: metrics and report could not be written: {problem}; training goes on");
+        }
+    }
+}
