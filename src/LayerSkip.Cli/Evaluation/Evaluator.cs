@@ -4,8 +4,6 @@ using LayerSkip.AI.Requests;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Tokenization;
-using LayerSkip.Parsing.Forms;
-using LayerSkip.Parsing.Frames;
 using LayerSkip.Parsing.Scoring;
 
 namespace LayerSkip.Cli.Evaluation;
@@ -19,7 +17,6 @@ internal sealed class Evaluator
     private readonly Tokenizer _tokenizer;
     private readonly EvaluatorSettings _settings;
     private readonly int[][] _prompts;
-    private readonly string[][]? _words;
 
     /// <summary>Encodes the rows.</summary>
     /// <param name="rows">At least one.</param>
@@ -33,7 +30,6 @@ internal sealed class Evaluator
         _tokenizer = tokenizer;
         _settings = settings ?? new();
         _prompts = [.. rows.Select(row => prompt.Encode([new TemplateMessage { Role = "user", Content = row.Prompt }]))];
-        _words = _settings.Form == TargetForm.Index ? [.. rows.Select(row => UtteranceWords.Split(row.Prompt))] : null;
     }
 
     /// <summary>The rows to evaluate on.</summary>
@@ -100,7 +96,7 @@ internal sealed class Evaluator
     {
         var row = Rows[index];
         var text = Text(answer);
-        var frames = row.Frame is { } frame ? FrameScores.Of(Parse(index, text), frame) : FrameScores.None;
+        var frames = row.Frame is { } frame ? FrameScores.Of(FrameReader.Read(text, _settings.Form, row.Prompt), frame) : FrameScores.None;
         return new AnswerScores
         {
             Rows = 1,
@@ -110,14 +106,6 @@ internal sealed class Evaluator
             Frames = frames,
         };
     }
-
-    /// <summary>The answer's tree in the decoupled form; null where it is none.</summary>
-    private FrameTree? Parse(int row, string text) =>
-        !FrameTree.TryParse(text, out var tree) ? null
-            : _settings.Form == TargetForm.Full ? DecoupledForm.FromFull(tree)
-            : _words is null ? tree
-            : IndexForm.TryToDecoupled(tree, _words[row], out var decoupled) ? decoupled
-            : null;
 
     /// <summary>Puts the depths' own progress together; a depth weighs as much as it has layers.</summary>
     private sealed class DepthProgress(IProgress<double>? progress, int[] depths) : IProgress<double>

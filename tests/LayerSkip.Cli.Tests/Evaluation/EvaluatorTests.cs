@@ -2,9 +2,9 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Parsing.Frames;
-using LayerSkip.Tests;
 
 namespace LayerSkip.Cli.Tests.Evaluation;
 
@@ -75,6 +75,32 @@ public class EvaluatorTests
     }
 
     [Fact]
+    public void Model_without_a_tokenizer_of_its_own_is_evaluated()
+    {
+        // As a training loop does: weights from memory, the tokenizer from elsewhere.
+        using var parser = LayerSkipModel.Load(Tool.Parser);
+        using var weights = new RandomWeightSource(TokenizedCheckpoint.Config, seed: 1);
+        using var model = LayerSkipModel.FromWeights(
+            "step 100", TokenizedCheckpoint.Config, weights, new GenerationDefaults { EndOfSequenceIds = [2303], MaxNewTokens = 5 });
+
+        var evaluations = Create(parser).Evaluate(model, [1], cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.All(evaluations, evaluation => Assert.Equal((0, 5), (evaluation.Summary.ExactMatch, evaluation.Summary.Overall.Rows)));
+    }
+
+    [Fact]
+    public void Progress_grows_to_the_whole()
+    {
+        using var model = LayerSkipModel.Load(Tool.Parser);
+        var progress = new Recorder();
+
+        Create(model, new EvaluatorSettings { Concurrency = 2 }).Evaluate(model, [6, 3], progress, TestContext.Current.CancellationToken);
+
+        Assert.Equal(progress.Values.Order(), progress.Values);
+        Assert.Equal(1, progress.Values[^1], 12);
+    }
+
+    [Fact]
     public void Prompt_beyond_the_context_names_its_row()
     {
         using var model = LayerSkipModel.Load(Tool.Parser);
@@ -83,6 +109,13 @@ public class EvaluatorTests
 
         Assert.Contains("rows.jsonl, line 7", Assert.Throws<UsageException>(() => evaluator.Evaluate(model, [])).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>(() => evaluator.Evaluate(model, [12]));
+    }
+
+    private sealed class Recorder : IProgress<double>
+    {
+        public List<double> Values { get; } = [];
+
+        public void Report(double value) => Values.Add(value);
     }
 
     private static Evaluator Create(LayerSkipModel model, EvaluatorSettings? settings = null) =>
