@@ -139,6 +139,7 @@ public sealed class Trainer : IDisposable
             batch.Validate(Config.VocabularySize, Config.MaxPositions);
         }
 
+        var depth = Grow();
         var (layerRows, operations) = (_model.LayerRows, _model.Operations);
         var targets = batches.Sum(batch => batch.Targets);
         var weights = EarlyExitLoss.Weights(Options.Recipe, Config.Layers, Step, Options.Steps);
@@ -160,7 +161,6 @@ public sealed class Trainer : IDisposable
         }
 
         var rate = Options.Optimizer.RateAt(Step, Options.Steps);
-        var depth = ModelGrowth.Depth(Options.Recipe, Config.Layers, Step, Options.Steps);
         _optimizer.Apply(_model.Pool, _model.Parameters, _model.Gradients, norm, rate, Step, depth);
         return new StepReport
         {
@@ -213,6 +213,23 @@ public sealed class Trainer : IDisposable
     {
         _model.Dispose();
         _optimizer.Dispose();
+    }
+
+    /// <summary>Lets layers join in where this step is the first of a stage, with the moments of those they are copies of.</summary>
+    /// <returns>Layers that take part in this step.</returns>
+    private int Grow()
+    {
+        var depth = ModelGrowth.Depth(Options.Recipe, Config.Layers, Step, Options.Steps);
+        var before = Step == 0 ? depth : ModelGrowth.Depth(Options.Recipe, Config.Layers, Step - 1, Options.Steps);
+        for (var layer = before; layer < depth; layer++)
+        {
+            foreach (var parameters in (ReadOnlySpan<LlamaParameters>)[_model.Parameters, _optimizer.Means, _optimizer.Squares])
+            {
+                parameters.CopyLayer(ModelGrowth.CopiedLayer(layer, before), layer);
+            }
+        }
+
+        return depth;
     }
 
     private static void Accumulate(double[] losses, double[] sums, int targets)

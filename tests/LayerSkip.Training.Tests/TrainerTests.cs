@@ -1,3 +1,4 @@
+using System.Globalization;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
@@ -76,31 +77,36 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
-    public void Layers_that_join_in_later_start_as_the_identity_and_cost_nothing_before()
+    public void Layers_that_join_in_later_cost_nothing_before_and_start_as_copies()
     {
-        var recipe = new LayerSkipRecipe { ExitScale = 1, Growth = [new(0, 1), new(0.5, 3)] };
+        var recipe = new LayerSkipRecipe { ExitScale = 1, Growth = [new(0, 2), new(0.5, 5)] };
+        var (config, options, path) = (Shapes.Learner(layers: 5), Options(20, recipe: recipe), Path.Combine(_directory, "run.safetensors"));
         var batch = new SequenceBatch(Shapes.Poems(4, 12));
-        using var trainer = Trainer.FromScratch(Shapes.Learner(layers: 3), Options(20, recipe: recipe), deviation: 0.1);
+        using var trainer = Trainer.FromScratch(config, options, deviation: 0.1);
         while (trainer.Step < 10)
         {
             var report = trainer.MakeStep(batch);
-            Assert.Equal(batch.Rows, report.LayerRows);
-            Assert.True(double.IsNaN(report.ExitLosses[2]));
+            Assert.Equal(2 * batch.Rows, report.LayerRows);
+            Assert.True(double.IsNaN(report.ExitLosses[4]));
         }
 
         var losses = trainer.Evaluate(batch);
-        Assert.Equal(losses[0], losses[2]);
+        Assert.Equal(losses[1], losses[4]);
 
-        var grown = trainer.MakeStep(batch);
-        Assert.Equal(3 * batch.Rows, grown.LayerRows);
-        Assert.Equal(losses[0], grown.ExitLosses[2], 1e-6);
+        // With a layer's weights copied by hand, an ordinary model of five layers has the loss of the grown one's first step.
+        using var stacked = Trainer.FromWeights(config, new StackedWeights(trainer.Weights, 2), Options(20));
+        trainer.Save(path);
+        using var resumed = Trainer.Resume(config, options, path);
+        var (grown, again) = (trainer.MakeStep(batch), resumed.MakeStep(batch));
+        Assert.Equal(5 * batch.Rows, grown.LayerRows);
+        Assert.Equal(stacked.Evaluate(batch)[4], grown.ExitLosses[4], 1e-6);
+        Assert.Equal(grown.ExitLosses, again.ExitLosses);
         while (trainer.Step < 20)
         {
             trainer.MakeStep(batch);
         }
 
-        losses = trainer.Evaluate(batch);
-        Assert.True(losses[2] < losses[0], $"exit 1: {losses[0]}, full depth: {losses[2]}");
+        Assert.True(trainer.Evaluate(batch)[4] < grown.ExitLosses[4]);
     }
 
     [Fact]
@@ -331,6 +337,24 @@ public sealed class TrainerTests : IDisposable
                     }
                 }
             }
+        }
+    }
+
+    /// <summary>Layer l is layer l mod depth of another model.</summary>
+    private sealed class StackedWeights(WeightSource weights, int depth) : WeightSource
+    {
+        public override bool Contains(string name) => weights.Contains(Source(name));
+
+        public override WeightTensor GetTensor(string name, params ReadOnlySpan<long> shape) => weights.GetTensor(Source(name), shape);
+
+        public override void Dispose()
+        {
+        }
+
+        private string Source(string name)
+        {
+            var parts = name.Split('.');
+            return parts[1] == "layers" ? name.Replace($".{parts[2]}.", $".{int.Parse(parts[2], CultureInfo.InvariantCulture) % depth}.", StringComparison.Ordinal) : name;
         }
     }
 }

@@ -8,8 +8,8 @@ internal static class Initialization
 {
     /// <summary>
     /// Norms are 1. Matrices are normal with the given standard deviation; those that write into the residual stream (o and down) with
-    /// that divided by sqrt(2 L), so that the stream's scale does not grow with the depth; in layers that join in later they are zero, and the
-    /// layer the identity.
+    /// that divided by sqrt(2 L), so that the stream's scale does not grow with the depth; in layers that join in later they are zero, so that
+    /// the whole model gives what its first layers do.
     /// </summary>
     /// <param name="parameters">Filled.</param>
     /// <param name="config">The model's shape.</param>

@@ -94,6 +94,20 @@ internal sealed unsafe class LlamaParameters : IDisposable
         }
     }
 
+    /// <summary>Overwrites one layer's numbers with another's.</summary>
+    public void CopyLayer(int source, int destination)
+    {
+        foreach (var tensor in Tensors.Where(tensor => tensor.Layer == destination))
+        {
+            var from = View(tensor.Name.Replace($"layers.{destination}.", $"layers.{source}.", StringComparison.Ordinal));
+            var to = View(tensor.Name);
+            for (var row = 0; row < tensor.Rows; row++)
+            {
+                from.Row(row).CopyTo(to.Row(row));
+            }
+        }
+    }
+
     public void Dispose() => _memory.Dispose();
 
     /// <summary>The number in <c>model.layers.N.…</c>.</summary>

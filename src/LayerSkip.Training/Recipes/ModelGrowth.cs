@@ -1,9 +1,10 @@
 namespace LayerSkip.Training.Recipes;
 
 /// <summary>
-/// The depth D(t) of a model that grows from the bottom up. While it has D layers, its last exit is that after layer D − 1 and the layers above
-/// neither run nor change; when they join in, they start as the identity (their outputs' projections are zero), so that the loss goes on
-/// where it stood. The first stages cost little, and teach the exit that is to draft to stand on its own before anything is built on it.
+/// The depth D(t) of a model that grows from the bottom up. While it has D layers, its last exit is that after layer D − 1; the layers above
+/// neither run nor change. Those that join in start as copies of the ones there are, stacked upon them (progressive stacking, Gong et al.
+/// 2019): of the right scale, and with something learnt already. The loss jumps, and is back within a few hundred steps. The first stages
+/// cost little, and teach the exit that is to draft to stand on its own before anything is built on it.
 /// </summary>
 internal static class ModelGrowth
 {
@@ -25,6 +26,11 @@ internal static class ModelGrowth
 
         return depth;
     }
+
+    /// <summary>The layer that layer l starts as a copy of in a step that grows the model from D layers: l mod D.</summary>
+    /// <param name="layer">l, at least D.</param>
+    /// <param name="depth">D, the depth before.</param>
+    public static int CopiedLayer(int layer, int depth) => layer % depth;
 
     /// <summary>Throws unless the stages follow one another up to the whole model.</summary>
     /// <exception cref="ArgumentException">They do not; the message says how they should.</exception>
