@@ -187,6 +187,21 @@ public sealed class Trainer : IDisposable
         return [.. _model.Losses(batch, exits).Select(loss => loss / batch.Targets)];
     }
 
+    /// <summary>
+    /// The length of the gradient of all exits' mean loss, without dropout; changes nothing. Weights that have diverged show in it before they
+    /// show in the loss: it is then not finite.
+    /// </summary>
+    /// <param name="batch">The rows.</param>
+    /// <exception cref="ArgumentException">The batch does not fit the model.</exception>
+    public double GradientNorm(SequenceBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        batch.Validate(Config.VocabularySize, Config.MaxPositions);
+        _model.ClearGradients();
+        _model.ForwardBackward(batch, [.. Enumerable.Repeat(1.0 / Config.Layers, Config.Layers)], 1.0 / batch.Targets);
+        return AdamW.Norm(_model.Pool, _model.Gradients);
+    }
+
     /// <summary>Writes weights, moments and the step's number to one file, in place of an earlier one only when all of it is on the disk.</summary>
     /// <param name="path">The file.</param>
     /// <param name="description">Kept with the run for <see cref="SavedRun.Read"/>, such as its recipe; null for none.</param>

@@ -12,6 +12,8 @@ public class CommandLineTests
     [InlineData("bench")]
     [InlineData("train-tokenizer")]
     [InlineData("eval")]
+    [InlineData("train")]
+    [InlineData("plot")]
     public void Help_is_printed_and_describes_every_option(string command)
     {
         var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
@@ -65,6 +67,9 @@ public class CommandLineTests
     [InlineData("bench --synthetic s --chat", "--chat", "--model")]
     [InlineData("bench --synthetic s --runs 0", "--runs is '0'", "from 1")]
     [InlineData("eval --model m", "'--data' is required", "layerskip eval --help")]
+    [InlineData("train", "'--recipe' is required", "layerskip train --help")]
+    [InlineData("train --recipe x --threads 0", "--threads is '0'", "from 1 to 1024")]
+    [InlineData("plot", "'--run' is required", "layerskip plot --help")]
     public void Bad_option_is_one_line(string line, string names, string expects)
     {
         var error = Tool.RunBad(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));

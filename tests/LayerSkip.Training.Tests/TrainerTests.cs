@@ -340,6 +340,53 @@ public sealed class TrainerTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Saved_run_says_what_it_was_saved_with()
+    {
+        var path = Path.Combine(_directory, "run");
+        using var trainer = Trainer.FromScratch(Shapes.Tiny(), Options(5, seed: 8));
+        trainer.MakeStep(Shapes.Batch(new Random(1), 13, 5));
+        trainer.Save(path);
+        Assert.Equal(new SavedRun(1, 8, null), SavedRun.Read(path));
+
+        trainer.Save(path, "a \"recipe\" {}");
+        Assert.Equal(new SavedRun(1, 8, "a \"recipe\" {}"), SavedRun.Read(path));
+        using var resumed = Trainer.Resume(Shapes.Tiny(), Options(5, seed: 8), path);
+        Assert.Equal(1, resumed.Step);
+
+        trainer.Export(_directory, new GenerationDefaults(), TensorDataType.F32);
+        Assert.Throws<CheckpointException>(() => SavedRun.Read(Path.Combine(_directory, "model.safetensors")));
+    }
+
+    [Theory]
+    [InlineData(6, 64, 96, 2304, 900)]
+    [InlineData(2, 128, 256, 500, 3000)]
+    [InlineData(4, 32, 64, 50, 200)]
+    public void Memory_is_estimated_within_a_tenth(int layers, int hidden, int intermediate, int vocabulary, int rows)
+    {
+        var config = Shapes.Learner(layers) with { HiddenSize = hidden, IntermediateSize = intermediate, VocabularySize = vocabulary };
+        using var trainer = Trainer.FromScratch(config, Options(5, recipe: new() { MaxDropout = 0.5 }));
+        trainer.MakeStep(Shapes.Batch(new Random(1), 50, [.. Enumerable.Repeat(21, rows / 20)]));
+
+        // Scratch memory of a fixed size a thread is left out.
+        Assert.InRange(Trainer.EstimateBytes(config, rows), (0.9 * trainer.Bytes) - 2e6, 1.1 * trainer.Bytes);
+    }
+
+    [Fact]
+    public void Gradient_norm_changes_nothing_and_tells_of_spoilt_weights()
+    {
+        var batch = Shapes.Batch(new Random(1), 13, 5, 7);
+        using var trainer = Trainer.FromScratch(Shapes.Tiny(), Options(5, rate: 1e30));
+        var losses = trainer.Evaluate(batch);
+
+        Assert.InRange(trainer.GradientNorm(batch), 1e-3, 100);
+        Assert.Equal(trainer.GradientNorm(batch), trainer.GradientNorm(batch));
+        Assert.Equal(losses, trainer.Evaluate(batch));
+
+        trainer.MakeStep(batch);
+        Assert.False(double.IsFinite(trainer.GradientNorm(batch)));
+    }
+
     /// <summary>Layer l is layer l mod depth of another model.</summary>
     private sealed class StackedWeights(WeightSource weights, int depth) : WeightSource
     {

@@ -159,7 +159,18 @@ internal sealed class RecipeObject
     private static double? FiniteNumber(JsonElement value) =>
         value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number) ? number : null;
 
-    private static string? NonEmptyText(JsonElement value) => value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+    private static string? NonEmptyText(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String && value.GetString() is { Length: > 0 } text ? text : null;
+        }
+        catch (InvalidOperationException)
+        {
+            // An escape for half a surrogate pair, which parsing leaves for later.
+            return null;
+        }
+    }
 
     private static string Range(long min, long max) => max == int.MaxValue
         ? string.Create(CultureInfo.InvariantCulture, $"an integer of at least {min}")

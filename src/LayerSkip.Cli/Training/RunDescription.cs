@@ -60,6 +60,7 @@ internal sealed class RunDescription
         Add("recipe.exit_weights", string.Join(' ', (exits.ExitWeights ?? []).Select(weight => weight.ToString(CultureInfo.InvariantCulture))));
         Add("recipe.curriculum", exits.Curriculum);
         Add("recipe.rotation", exits.Rotation);
+        Add("recipe.growth", string.Join(", ", exits.Growth.Select(stage => FormattableString.Invariant($"{stage.Layers} from {stage.Start}"))));
         Add("optimizer.learning_rate", optimizer.LearningRate);
         Add("optimizer.warmup_steps", optimizer.WarmupSteps);
         Add("optimizer.final_share", optimizer.FinalShare);

@@ -67,6 +67,7 @@ internal sealed class TrainingPlan
             throw new UsageException($"{recipe.File}: recipe.exit_weights has {weights.Count} numbers, expected one for each of the model's {start.Config.Layers} layers");
         }
 
+        CheckGrowth(recipe, start.Config.Layers);
         if (recipe.MaxTokens > start.Config.MaxPositions)
         {
             throw new UsageException($"{recipe.File}: max_tokens is {recipe.MaxTokens}, expected at most {start.Config.MaxPositions}, the model's context");
@@ -86,6 +87,21 @@ internal sealed class TrainingPlan
         return plan.Options.Optimizer.WarmupSteps < plan.Options.Steps
             ? plan
             : throw new UsageException($"{recipe.File}: optimizer.warmup_steps is {plan.Options.Optimizer.WarmupSteps}, expected fewer than the run's {plan.Options.Steps} steps");
+    }
+
+    private static void CheckGrowth(TrainingRecipe recipe, int layers)
+    {
+        var stages = recipe.Recipe.Growth;
+        var rises = stages.Zip(stages.Skip(1)).All(pair => pair.First.Start < pair.Second.Start && pair.First.Layers < pair.Second.Layers);
+        if (stages.Count > 0 && recipe.Shape is null)
+        {
+            throw new UsageException($"{recipe.File}: recipe.growth is given, but the model starts from a checkpoint, which has all its layers");
+        }
+
+        if (stages.Count > 0 && (stages[0].Start != 0 || !rises || stages[^1].Layers != layers))
+        {
+            throw new UsageException($"{recipe.File}: recipe.growth must start at 0 and rise, in start and layers, to the model's {layers} layers");
+        }
     }
 
     /// <summary>The batches of a step: whole sequences, in their order.</summary>

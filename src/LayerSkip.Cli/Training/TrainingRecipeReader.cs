@@ -154,6 +154,7 @@ internal static class TrainingRecipeReader
         var weights = json.Numbers("exit_weights", Weights, value => value >= 0);
         var curriculum = json.Choice("curriculum", ("all", ExitCurriculum.All), ("rotational", ExitCurriculum.Rotational), ("gradual", ExitCurriculum.Gradual));
         var rotation = json.Integer("rotation", 1, 1024);
+        var growth = json.Has("growth") ? json.Objects("growth").Select(ReadStage).ToArray() : [];
         json.Close();
 
         if (schedule is not null && dropout == 0)
@@ -193,7 +194,18 @@ internal static class TrainingRecipeReader
             ExitWeights = weights,
             Curriculum = curriculum ?? ExitCurriculum.All,
             Rotation = rotation ?? 1,
+            Growth = growth,
         };
+    }
+
+    private static DepthStage ReadStage(RecipeObject json)
+    {
+        const string Start = "a number from 0 to 1, without 1";
+        var stage = new DepthStage(
+            json.Number("start", Start, value => value is >= 0 and < 1) ?? throw json.Missing("start", Start),
+            json.Integer("layers", 1, 1024) ?? throw json.Missing("layers", "an integer from 1 to 1024"));
+        json.Close();
+        return stage;
     }
 
     private static OptimizerOptions ReadOptimizer(RecipeObject? json)

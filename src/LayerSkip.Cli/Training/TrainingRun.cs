@@ -276,14 +276,15 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    /// <summary>The last step's update may have spoilt weights that still gave a finite loss before it.</summary>
+    /// <summary>The last step's update may have spoilt weights that still gave finite numbers before it.</summary>
     /// <exception cref="TrainingDivergedException">It has.</exception>
     private void CheckFinite()
     {
-        if (_trainer.Evaluate(_probe).Any(loss => !double.IsFinite(loss)))
+        var norm = _trainer.GradientNorm(_probe);
+        if (!double.IsFinite(norm))
         {
             throw new TrainingDivergedException(
-                _trainer.Step, $"step {_trainer.Step - 1}: after it the loss is not finite; a lower learning rate may help");
+                _trainer.Step, $"step {_trainer.Step - 1}: after it the gradient's length is {norm}, expected a finite number; a lower learning rate may help");
         }
     }
 

@@ -85,4 +85,16 @@ public class EarlyExitLossTests
         Assert.Equal("ExitScale", Assert.Throws<ArgumentOutOfRangeException>(() => new LayerSkipRecipe { ExitScale = -1 }.Validate()).ParamName);
         Assert.Equal("Rotation", Assert.Throws<ArgumentOutOfRangeException>(() => new LayerSkipRecipe { Rotation = 0 }.Validate()).ParamName);
     }
+
+    [Fact]
+    public void Recipe_shows_its_schedules()
+    {
+        var recipe = new LayerSkipRecipe { MaxDropout = 0.2, DropoutSchedule = DropoutSchedule.Exponential, ExitScale = 1, ExitWeighting = ExitWeighting.Linear, Curriculum = ExitCurriculum.Rotational, Rotation = 2 };
+
+        Assert.Equal(0.2, recipe.DropoutAt(3, 4, 99, 100), 1e-12);
+        Assert.Equal(0, recipe.DropoutAt(3, 4, 0, 100));
+        Assert.Equal([1.0 / 8, 0, 3.0 / 8, 4.0 / 8], recipe.ExitWeightsAt(4, 0, 100));
+        Assert.Equal([0, 2.0 / 6, 0, 4.0 / 6], recipe.ExitWeightsAt(4, 1, 100));
+        Assert.Throws<ArgumentException>(() => new LayerSkipRecipe { ExitWeights = [1, 1] }.ExitWeightsAt(4, 0, 100));
+    }
 }

@@ -11,11 +11,12 @@ namespace LayerSkip.Cli.Training.Metrics;
 /// </summary>
 internal sealed class MetricsFile : IDisposable
 {
-    private readonly FileStream _file;
+    private readonly Stream _file;
     private readonly MemoryStream _pending = new();
     private long _end;
 
-    private MetricsFile(FileStream file) => (_file, _end) = (file, file.Length);
+    /// <param name="file">Written from its end on; disposed of with this.</param>
+    internal MetricsFile(Stream file) => (_file, _end) = (file, file.Length);
 
     /// <summary>Opens the file of a run that goes on at some step. Lines of later steps and damaged ones are cut, so that it is of one trajectory.</summary>
     /// <param name="path">The file; created where it does not exist.</param>
@@ -35,9 +36,7 @@ internal sealed class MetricsFile : IDisposable
             });
         }
 
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0);
-        file.Seek(0, SeekOrigin.End);
-        return new MetricsFile(file);
+        return new MetricsFile(new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0));
     }
 
     /// <summary>Adds a line.</summary>

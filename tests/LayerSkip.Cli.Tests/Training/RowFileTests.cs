@@ -1,0 +1,71 @@
+namespace LayerSkip.Cli.Tests.Training;
+
+public class RowFileTests
+{
+    [Theory]
+    [InlineData("{\"prompt\": \"a\"}", "response is missing")]
+    [InlineData("{\"prompt\": 3, \"response\": \"b\"}", "prompt is 3", "a non-empty string")]
+    [InlineData("{\"prompt\": \" \", \"response\": \"b\"}", "prompt is \" \"")]
+    [InlineData("{\"prompt\": \"a\", \"response\": null}", "response is null")]
+    [InlineData("[1]", "is [1]", "expected an object")]
+    [InlineData("{\"prompt\": \"a\", ", "not valid JSON")]
+    [InlineData("{\"prompt\": \"\\udc00\", \"response\": \"b\"}", "not valid JSON")]
+    [InlineData("{\"messages\": []}", "messages is []")]
+    [InlineData("{\"messages\": 1}", "messages is 1")]
+    [InlineData("{\"messages\": [1]}", "messages[0] is 1")]
+    [InlineData("{\"messages\": [{\"role\": \"user\"}]}", "messages[0].content is missing")]
+    [InlineData("{\"messages\": [{\"content\": \"x\"}]}", "messages[0].role is missing")]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}", "messages[0].role is 'user'", "'assistant' at the end")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}], \"prompt\": \"y\"}", "messages stands beside prompt")]
+    public void Bad_json_line_is_named_with_its_field(string line, params string[] expected)
+    {
+        using var folder = new TrainingFolder();
+        File.AppendAllText(folder.Of("rows.jsonl"), "\n" + line + "\n");
+
+        var error = folder.TrainBad("--check");
+
+        Assert.Contains($"{folder.Of("rows.jsonl")}, line 8: ", error, StringComparison.Ordinal);
+        Assert.All(expected, part => Assert.Contains(part, error, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("weather\tx", "line 4", "separated by tabs")]
+    [InlineData("weather\tx\t[IN:GET_WEATHER", "line 4", "]")]
+    public void Bad_parse_is_named(string line, params string[] expected)
+    {
+        using var folder = new TrainingFolder();
+        File.AppendAllText(folder.Of("rows.tsv"), line + "\n");
+
+        var error = folder.TrainBad("--check");
+
+        Assert.Contains(folder.Of("rows.tsv"), error, StringComparison.Ordinal);
+        Assert.All(expected, part => Assert.Contains(part, error, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Absent_and_empty_files_are_named()
+    {
+        using var folder = new TrainingFolder().With("data.1.files", "[\"absent.tsv\"]");
+        Assert.Contains(folder.Of("absent.tsv"), folder.TrainBad("--check"), StringComparison.Ordinal);
+
+        File.WriteAllText(folder.Of("absent.tsv"), "domain\tutterance\tsemantic_parse\n");
+        var error = folder.TrainBad("--check");
+        Assert.Contains(folder.Of("absent.tsv"), error, StringComparison.Ordinal);
+        Assert.Contains("holds no row", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Long_rows_are_an_error_or_left_out_and_counted()
+    {
+        using var folder = new TrainingFolder().With("max_tokens", "12").With("evaluation", null);
+        var error = folder.TrainBad("--check");
+        Assert.Contains($"{folder.Of("rows.jsonl")}, line 2: has ", error, StringComparison.Ordinal);
+        Assert.Contains("at most 12", error, StringComparison.Ordinal);
+
+        var result = folder.With("too_long", "\"skip\"").Train("--check");
+        Assert.Equal(CommandLine.Success, result.ExitCode);
+        Assert.Contains("rows left out: too long", result.Output, StringComparison.Ordinal);
+
+        Assert.Contains("have more than 4 tokens", folder.With("max_tokens", "4").TrainBad("--check"), StringComparison.Ordinal);
+    }
+}

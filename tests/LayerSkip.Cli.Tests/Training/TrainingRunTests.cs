@@ -1,0 +1,352 @@
+using System.Diagnostics;
+using System.Text.Json;
+using LayerSkip.Cli.Training;
+using LayerSkip.Cli.Training.Metrics;
+using LayerSkip.Training;
+
+namespace LayerSkip.Cli.Tests.Training;
+
+/// <summary>Whole runs of a tiny model.</summary>
+public class TrainingRunTests
+{
+    private static readonly string[] s_files = ["state.safetensors", "model.safetensors", "config.json", "generation_config.json"];
+
+    private static readonly string[] s_positive = ["epoch", "learning_rate", "gradient_norm", "seconds", "flops_per_second", "bytes", "objective"];
+
+    [Fact]
+    public void Run_lowers_the_loss_and_leaves_a_checkpoint_that_generates()
+    {
+        using var folder = new TrainingFolder().With("steps", "60").With("label_smoothing", "0").With("recipe.max_dropout", "0.1");
+        var result = folder.Train();
+
+        Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Output));
+        Assert.Contains("trained 60 steps", result.Error, StringComparison.Ordinal);
+        var steps = RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps;
+        Assert.True(steps[^1].Loss < steps[0].Loss - 2, $"from {steps[0].Loss} to {steps[^1].Loss}");
+
+        var answer = Tool.RunJson("generate", "--model", folder.Of("run"), "--chat", "--prompt", "Turn off alarms");
+        Assert.Equal(("self-speculative", 2, 3), (answer.GetProperty("mode").GetString(), answer.GetProperty("exit_layer").GetInt32(), answer.GetProperty("num_speculations").GetInt32()));
+        Assert.InRange(answer.GetProperty("tokens").GetArrayLength(), 1, 20);
+        Assert.Empty(Directory.GetFiles(folder.Of("run"), "*.tmp"));
+    }
+
+    [Fact]
+    public void Metrics_are_json_lines_of_the_run_its_steps_and_its_evaluations()
+    {
+        using var folder = new TrainingFolder();
+        Assert.Equal(CommandLine.Success, folder.Train().ExitCode);
+        var lines = File.ReadLines(folder.Of("run", "metrics.jsonl")).Select(line =>
+        {
+            using var json = JsonDocument.Parse(line);
+            return json.RootElement.Clone();
+        }).ToArray();
+
+        Assert.Equal("run", lines[0].GetProperty("type").GetString());
+        Assert.Equal(12, lines[0].GetProperty("steps").GetInt64());
+
+        // A line every four steps, and one before each checkpoint, so that none of them is lost.
+        var steps = lines.Where(line => line.GetProperty("type").GetString() == "step").ToArray();
+        Assert.Equal([4, 5, 8, 10, 12], steps.Select(line => line.GetProperty("step").GetInt32()));
+        Assert.Equal([4, 1, 3, 2, 2], steps.Select(line => line.GetProperty("steps").GetInt32()));
+        Assert.All(steps, line =>
+        {
+            Assert.Equal(1, line.GetProperty("exit_weights").EnumerateObject().Sum(weight => weight.Value.GetDouble()), 1e-5);
+            Assert.Equal(line.GetProperty("loss").GetDouble(), line.GetProperty("exit_losses").GetProperty("4").GetDouble());
+            Assert.InRange(line.GetProperty("rows").GetInt64(), 60 * line.GetProperty("steps").GetInt32(), 120 * line.GetProperty("steps").GetInt32());
+            Assert.InRange(line.GetProperty("layer_rows_share").GetDouble(), 0.5, 1);
+            foreach (var name in s_positive)
+            {
+                Assert.True(line.GetProperty(name).GetDouble() > 0, name);
+            }
+        });
+        Assert.Equal(0.3, steps[^1].GetProperty("max_dropout_now").GetDouble(), 1e-9);
+
+        var evaluations = lines.Where(line => line.GetProperty("type").GetString() == "evaluation").ToArray();
+        Assert.Equal([6, 12], evaluations.Select(line => line.GetProperty("step").GetInt32()));
+        Assert.Equal(["2", "4"], evaluations[0].GetProperty("exact_match").EnumerateObject().Select(exit => exit.Name));
+        Assert.Equal(["1", "2", "3", "4"], evaluations[0].GetProperty("losses").EnumerateObject().Select(exit => exit.Name));
+        Assert.Equal(2, evaluations[0].GetProperty("rows").GetInt32());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(11)]
+    public void Interrupted_run_is_saved_and_resumes_to_the_same_bits(int at)
+    {
+        using var folder = new TrainingFolder();
+        RunToEnd(folder, "whole");
+        using (var stop = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() => Run(folder, "parts", stop, progress =>
+            {
+                if (progress.Step == at)
+                {
+                    stop.Cancel();
+                }
+            }));
+        }
+
+        Assert.Equal(at, SavedRun.Read(folder.Of("parts", "state.safetensors")).Step);
+        RunToEnd(folder, "parts");
+        AssertSameFiles(folder, "whole", "parts");
+        AssertOneTrajectory(folder);
+    }
+
+    [Theory]
+    [InlineData(7)]
+    [InlineData(12)]
+    public void Run_that_died_goes_on_from_its_last_checkpoint_to_the_same_bits(int at)
+    {
+        using var folder = new TrainingFolder();
+        RunToEnd(folder, "whole");
+        Assert.Throws<InvalidOperationException>(() => Run(folder, "parts", null, progress =>
+        {
+            if (progress.Step == at)
+            {
+                throw new InvalidOperationException("died");
+            }
+        }));
+        File.WriteAllText(folder.Of("parts", $"state.safetensors.{Guid.NewGuid():N}.tmp"), "half-written");
+        File.AppendAllText(folder.Of("parts", "metrics.jsonl"), "{\"type\":\"step\",\"st");
+
+        Assert.Equal(at / 5 * 5, SavedRun.Read(folder.Of("parts", "state.safetensors")).Step);
+        RunToEnd(folder, "parts");
+        AssertSameFiles(folder, "whole", "parts");
+        AssertOneTrajectory(folder);
+        Assert.Empty(Directory.GetFiles(folder.Of("parts"), "*.tmp"));
+    }
+
+    [Fact]
+    public void Killed_process_goes_on_to_the_same_bits()
+    {
+        using var folder = new TrainingFolder().With("steps", "150").With("evaluation", null).With("checkpoint.every_steps", "2").WriteRecipe();
+        RunToEnd(folder, "whole");
+        using (var process = Process.Start(new ProcessStartInfo(
+            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
+            [typeof(CommandLine).Assembly.Location, "train", "--recipe", folder.RecipePath, "--output", folder.Of("killed")])
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true,
+        })!)
+        {
+            process.BeginErrorReadLine();
+            process.BeginOutputReadLine();
+            for (var waited = Stopwatch.StartNew(); !File.Exists(folder.Of("killed", "model.safetensors")) && waited.Elapsed < TimeSpan.FromMinutes(2);)
+            {
+                Assert.False(process.HasExited && process.ExitCode != 0, "the tool failed");
+                Thread.Sleep(5);
+            }
+
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        Assert.InRange(SavedRun.Read(folder.Of("killed", "state.safetensors")).Step, 2, 150);
+        RunToEnd(folder, "killed");
+        AssertSameFiles(folder, "whole", "killed");
+    }
+
+    [Fact]
+    public void Finished_run_has_nothing_left_to_do()
+    {
+        using var folder = new TrainingFolder();
+        Assert.Equal(CommandLine.Success, folder.Train().ExitCode);
+        var weights = File.ReadAllBytes(folder.Of("run", "model.safetensors"));
+        File.Delete(folder.Of("run", "model.safetensors"));
+
+        var again = folder.Train();
+
+        Assert.Equal(CommandLine.Success, again.ExitCode);
+        Assert.Contains("from step 12 on", again.Error, StringComparison.Ordinal);
+        Assert.Equal(weights, File.ReadAllBytes(folder.Of("run", "model.safetensors")));
+        Assert.Equal(2, RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Count);
+    }
+
+    [Theory]
+    [InlineData("seed", "4", "seed is 4, was 3")]
+    [InlineData("steps", "13", "steps is 13, was 12")]
+    [InlineData("shape.intermediate", "32", "intermediate is 32, was 24")]
+    [InlineData("optimizer.learning_rate", "0.02", "optimizer.learning_rate is 0.02, was 0.01")]
+    [InlineData("recipe.max_dropout", "0.25", "recipe.max_dropout is 0.25, was 0.3")]
+    [InlineData("rows_per_step", "61", "rows_per_step is 61, was 60")]
+    [InlineData("rows_per_batch", null, "rows_per_batch is 60, was 40")]
+    [InlineData("label_smoothing", "0", "label_smoothing is 0, was 0.05")]
+    [InlineData("data.1.share", "1", "data[1].share is 1, was 0.5")]
+    [InlineData("form", "\"full\"", "data[1] (rows, tokenizer, template or form)")]
+    public void Run_is_not_resumed_under_another_recipe(string path, string? json, string difference)
+    {
+        using var folder = new TrainingFolder().With("steps", "12");
+        RunToEnd(folder, "run");
+        var state = File.ReadAllBytes(folder.Of("run", "state.safetensors"));
+
+        var error = folder.With(path, json).TrainBad();
+
+        Assert.Contains(difference, error, StringComparison.Ordinal);
+        Assert.Contains("another output", error, StringComparison.Ordinal);
+        Assert.Equal(state, File.ReadAllBytes(folder.Of("run", "state.safetensors")));
+    }
+
+    [Fact]
+    public void Run_is_not_resumed_with_other_rows_but_with_other_threads_and_another_rhythm()
+    {
+        using var folder = new TrainingFolder();
+        RunToEnd(folder, "run");
+        Assert.Equal(CommandLine.Success, folder.With("threads", "2").With("checkpoint.every_steps", "3").With("evaluation.every_steps", "4").Train().ExitCode);
+
+        File.WriteAllText(folder.Of("rows.tsv"), TrainingFolder.TopV2.Replace("york", "leeds", StringComparison.Ordinal));
+        Assert.Contains("data[1] (rows", folder.TrainBad(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void State_that_does_not_say_its_recipe_must_be_adopted()
+    {
+        using var folder = new TrainingFolder();
+        var plan = folder.Plan();
+        using (var trainer = Trainer.FromScratch(plan.Config, plan.Options))
+        {
+            Directory.CreateDirectory(folder.Of("run"));
+            trainer.Save(folder.Of("run", "state.safetensors"));
+        }
+
+        var error = folder.TrainBad();
+        Assert.Contains("--adopt", error, StringComparison.Ordinal);
+
+        Assert.Equal(CommandLine.Success, folder.Train("--adopt").ExitCode);
+        RunToEnd(folder, "whole");
+        AssertSameFiles(folder, "whole", "run");
+    }
+
+    [Fact]
+    public void Checkpoint_is_adapted_with_its_own_shape_and_tokenizer()
+    {
+        using var folder = new TrainingFolder();
+        RunToEnd(folder, "run");
+        folder.With("tokenizer", null).With("shape", null).With("output", "\"adapted\"").With("seed", "9").With("generation", null);
+        var result = folder.Train("--from", folder.Of("run"));
+
+        Assert.Equal(CommandLine.Success, result.ExitCode);
+        Assert.Contains($"the weights of {folder.Of("run")}", result.Error, StringComparison.Ordinal);
+        var generation = JsonDocument.Parse(File.ReadAllText(folder.Of("adapted", "generation_config.json"))).RootElement;
+        Assert.Equal(2, generation.GetProperty("layerskip").GetProperty("exit_layer").GetInt32());
+
+        // From other weights it would be another run.
+        RunToEnd(folder.With("from", "\"run\""), "again");
+        Assert.Contains("start is", folder.With("from", "\"adapted\"").With("output", "\"again\"").TrainBad(), StringComparison.Ordinal);
+        Assert.Contains("also the directory to start from", folder.TrainBad("--from", folder.Of("again")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Foreign_checkpoint_is_not_overwritten()
+    {
+        using var folder = new TrainingFolder();
+        Directory.CreateDirectory(folder.Of("run"));
+        File.WriteAllText(folder.Of("run", "model.safetensors"), "precious");
+
+        Assert.Contains("not a run's", folder.TrainBad(), StringComparison.Ordinal);
+        Assert.Equal("precious", File.ReadAllText(folder.Of("run", "model.safetensors")));
+    }
+
+    [Fact]
+    public void Two_processes_do_not_train_in_one_place()
+    {
+        using var folder = new TrainingFolder();
+        using var held = RunDirectory.Open(folder.Of("run"));
+
+        Assert.Contains("another process", folder.TrainBad(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Checkpoint_that_cannot_be_written_does_not_end_the_run()
+    {
+        using var folder = new TrainingFolder();
+        var notes = new List<string>();
+        Directory.CreateDirectory(folder.Of("run", "state.safetensors"));
+        Run(folder, "run", null, progress =>
+        {
+            if (progress.Step == 8)
+            {
+                Directory.Delete(folder.Of("run", "state.safetensors"));
+            }
+        }, notes.Add);
+
+        var failure = Assert.Single(notes, note => note.Contains("could not be written", StringComparison.Ordinal));
+        Assert.Contains("the checkpoint of step 5", failure, StringComparison.Ordinal);
+        Assert.Contains("there is none yet", failure, StringComparison.Ordinal);
+        RunToEnd(folder, "whole");
+        AssertSameFiles(folder, "whole", "run");
+    }
+
+    [Fact]
+    public void Last_checkpoint_that_cannot_be_written_is_an_error_and_the_one_before_stands()
+    {
+        using var folder = new TrainingFolder();
+        Directory.CreateDirectory(folder.Of("run", "model.safetensors"));
+
+        var error = folder.TrainBad();
+
+        Assert.Contains("the checkpoint of step 12 could not be written", error, StringComparison.Ordinal);
+        Directory.Delete(folder.Of("run", "model.safetensors"));
+        Assert.Equal(CommandLine.Success, folder.Train().ExitCode);
+    }
+
+    [Fact]
+    public void Divergence_names_the_step_and_keeps_the_last_good_checkpoint()
+    {
+        using var folder = new TrainingFolder().With("checkpoint.every_steps", "1").With("optimizer.learning_rate", "1e30").With("optimizer.warmup_steps", "0");
+
+        var error = folder.TrainBad();
+
+        Assert.Contains("step 0", error, StringComparison.Ordinal);
+        Assert.Contains("learning rate", error, StringComparison.Ordinal);
+        Assert.Contains("no checkpoint was written", error, StringComparison.Ordinal);
+        Assert.False(File.Exists(folder.Of("run", "state.safetensors")));
+    }
+
+    [Fact]
+    public void Check_prints_what_would_run_and_trains_nothing()
+    {
+        using var folder = new TrainingFolder().With("steps", null).With("epochs", "2.5");
+        var result = folder.Train("--check");
+
+        Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
+        foreach (var expected in new[] { "parameters: 4 layers, hidden 16", "rows.jsonl: 6 rows", "rows.tsv: 2 rows", "50 % of them an epoch", "7 sequences an epoch", "2 rows every 6 steps", "memory", "MiB" })
+        {
+            Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+        }
+
+        Assert.False(Directory.Exists(folder.Of("run")));
+    }
+
+    [Fact]
+    public void Batches_hold_whole_sequences_in_order()
+    {
+        int[] lengths = [5, 3, 20, 2, 2, 2];
+        var sequences = lengths.Select(length => new TrainingSequence([.. Enumerable.Range(0, length)])).ToArray();
+
+        Assert.Equal([6, 19, 3], TrainingPlan.Batches(sequences, 6).Select(batch => batch.Rows));
+        Assert.Equal([28], TrainingPlan.Batches(sequences, int.MaxValue).Select(batch => batch.Rows));
+    }
+
+    private static void RunToEnd(TrainingFolder folder, string output) => Run(folder, output, null, _ => { });
+
+    private static void Run(
+        TrainingFolder folder, string output, CancellationTokenSource? stop, Action<TrainingProgress> show, Action<string>? note = null)
+    {
+        using var directory = RunDirectory.Open(folder.Of(output));
+        using var run = TrainingRun.Start(folder.Plan(folder.Of(output)), directory, adopt: false, fmaPeak: 1e9, show, note ?? (_ => { }));
+        run.Run(stop?.Token ?? CancellationToken.None);
+    }
+
+    private static void AssertSameFiles(TrainingFolder folder, string expected, string actual) =>
+        Assert.All(s_files, file => Assert.Equal(File.ReadAllBytes(folder.Of(expected, file)), File.ReadAllBytes(folder.Of(actual, file))));
+
+    /// <summary>Every step is counted once, whatever was made twice.</summary>
+    private static void AssertOneTrajectory(TrainingFolder folder)
+    {
+        var (whole, parts) = (RunHistory.Read(folder.Of("whole", "metrics.jsonl")), RunHistory.Read(folder.Of("parts", "metrics.jsonl")));
+        Assert.Equal(12, parts.Steps.Sum(line => line.Steps));
+        Assert.Equal(parts.Steps.Select(line => line.Step).Order().Distinct(), parts.Steps.Select(line => line.Step));
+        Assert.Equal(whole.Evaluations.Select(line => line.Losses["4"]), parts.Evaluations.Select(line => line.Losses["4"]));
+        Assert.Equal(whole.Steps[^1].Epoch, parts.Steps[^1].Epoch);
+    }
+}
