@@ -6,8 +6,8 @@ internal sealed record EvaluatorSettings
     /// <summary>Most tokens of an answer, where neither the user nor the checkpoint says.</summary>
     public const int DefaultMaxTokens = 256;
 
-    /// <summary>Sequences decoded at once unless asked otherwise: beyond it, rows of one pass gain nothing more.</summary>
-    public const int DefaultConcurrency = 64;
+    /// <summary>Sequences decoded at once unless asked otherwise: enough to read the weights once for many rows; more were measured to gain nothing.</summary>
+    public const int DefaultConcurrency = 32;
 
     /// <summary>Most tokens of an answer, at least 1; null: the model's own default, else <see cref="DefaultMaxTokens"/>.</summary>
     public int? MaxTokens { get; init; }

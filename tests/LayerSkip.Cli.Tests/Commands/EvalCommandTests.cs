@@ -31,7 +31,7 @@ public sealed class EvalCommandTests : IDisposable
         Assert.Equal(3, report.GetProperty("rows").GetInt32());
         Assert.Equal("topv2-parser", report.GetProperty("model").GetString());
         Assert.Matches(@"^\d+\.\d+", report.GetProperty("version").GetString());
-        Assert.Equal((96, 64, 1, "decoupled"), (
+        Assert.Equal((96, 32, 1, "decoupled"), (
             report.GetProperty("max_tokens").GetInt32(),
             report.GetProperty("concurrency").GetInt32(),
             report.GetProperty("seed").GetInt32(),
