@@ -44,7 +44,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes held now: weights, gradients, moments (16 a parameter together), activations and scratch memory.</summary>
     public long Bytes => _model.Bytes + _optimizer.Bytes;
 
-    /// <summary>What <see cref="Bytes"/> will be, within a few percent.</summary>
+    /// <summary>What <see cref="Bytes"/> will be, within a few percent, for batches whose rows all bear a loss and go through every layer; others take less.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="rows">Rows of the largest batch, at least 1.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="rows"/> is less than 1.</exception>

@@ -365,8 +365,8 @@ public sealed class TrainerTests : IDisposable
     public void Memory_is_estimated_within_a_tenth(int layers, int hidden, int intermediate, int vocabulary, int rows)
     {
         var config = Shapes.Learner(layers) with { HiddenSize = hidden, IntermediateSize = intermediate, VocabularySize = vocabulary };
-        using var trainer = Trainer.FromScratch(config, Options(5, recipe: new() { MaxDropout = 0.5 }));
-        trainer.MakeStep(Shapes.Batch(new Random(1), 50, [.. Enumerable.Repeat(21, rows / 20)]));
+        using var trainer = Trainer.FromScratch(config, Options(5));
+        trainer.MakeStep(new SequenceBatch([.. Enumerable.Repeat(new TrainingSequence([.. Enumerable.Range(0, 21)]), rows / 20)]));
 
         // Scratch memory of a fixed size a thread is left out.
         Assert.InRange(Trainer.EstimateBytes(config, rows), (0.9 * trainer.Bytes) - 2e6, 1.1 * trainer.Bytes);
