@@ -87,7 +87,7 @@ internal sealed class RunDirectory : IDisposable
             }
         }
 
-        trainer.Export(Path, plan.Start.Generation, plan.Recipe.DataType);
+        trainer.Export(Path, plan.Generation, plan.Recipe.DataType);
     }
 
     /// <summary>Gives the directory back. The lock's file stays: deleting it could take away another process's.</summary>

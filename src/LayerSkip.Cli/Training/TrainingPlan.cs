@@ -21,6 +21,9 @@ internal sealed class TrainingPlan
             Seed = recipe.Seed,
             Threads = recipe.Threads,
         };
+        Generation = recipe.Generation.DraftCoverage is { } coverage
+            ? start.Generation with { DraftVocabulary = DraftVocabulary.Choose(sets.SelectMany(set => set.Sequences), coverage) }
+            : start.Generation;
         Description = RunDescription.Of(recipe, start.Config, Options, sets);
     }
 
@@ -31,6 +34,9 @@ internal sealed class TrainingPlan
     public IReadOnlyList<RowSet> Sets { get; }
 
     public TrainingData Data { get; }
+
+    /// <summary>What the checkpoints are to say about generation.</summary>
+    public GenerationDefaults Generation { get; }
 
     public TrainingOptions Options { get; }
 

@@ -262,10 +262,14 @@ internal static class TrainingRecipeReader
     {
         if (json is null)
         {
-            return new(null, null, null);
+            return new(null, null, null, null);
         }
 
-        var recipe = new GenerationRecipe(json.Integer("exit_layer", 1, 1023), json.Integer("num_speculations", 1, 64), json.Integer("max_new_tokens", 1));
+        var recipe = new GenerationRecipe(
+            json.Integer("exit_layer", 1, 1023),
+            json.Integer("num_speculations", 1, 64),
+            json.Integer("max_new_tokens", 1),
+            json.Number("draft_coverage", "a number above 0, at most 1", value => value is > 0 and <= 1));
         json.Close();
         return recipe;
     }

@@ -133,7 +133,7 @@ public sealed class EvalCommandTests : IDisposable
         string[] exits = ["2", "3", "4", "6", "8"];
 
         var report = Tool.RunJson(
-            "eval", "--model", Tool.Parser, "--data", data, "--exit-layer", string.Join(',', exits), "--speed-rows", "0", "--concurrency", "7");
+            "eval", "--model", Tool.ReferenceParser, "--data", data, "--exit-layer", string.Join(',', exits), "--speed-rows", "0", "--concurrency", "7");
 
         var depths = report.GetProperty("depths").EnumerateArray().Select(depth => depth.GetProperty("over_rows")).ToArray();
         Assert.Equal(items.Count(item => item.GetProperty("exact_match").GetBoolean()) / (double)items.Length, depths[0].GetProperty("exact_match").GetDouble());

@@ -12,7 +12,7 @@ public class InspectCommandTests
     [Fact]
     public void Parser_is_understood()
     {
-        var report = Tool.RunJson("inspect", "--model", Tool.Parser);
+        var report = Tool.RunJson("inspect", "--model", Tool.ReferenceParser);
 
         Assert.Equal("llama", report.GetProperty("architecture").GetString());
         Assert.Equal(5_165_760, report.GetProperty("parameters").GetInt64());

@@ -282,9 +282,9 @@ public class CheckpointTests
     [InlineData("model.layers.11.mlp.down_proj.weight", 191, 511, 0x3d500000)]
     [InlineData("model.norm.weight", 0, 64, 0x3ffd0000)]
     [InlineData("model.layers.5.self_attn.k_proj.weight", 32, 64, 0x3d700000)]
-    public void Embedded_parser_opens_and_holds_the_bytes_of_its_file(string name, int row, int column, uint bits)
+    public void Reference_parser_opens_and_holds_the_bytes_of_its_file(string name, int row, int column, uint bits)
     {
-        using var checkpoint = Checkpoint.Open(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+        using var checkpoint = Checkpoint.Open(SharedData.Require("topv2-parser"));
         Assert.Equal((12, 2, 5), (checkpoint.Config.Layers, checkpoint.Generation.ExitLayer, checkpoint.Generation.NumSpeculations));
         Assert.Equal([2303], checkpoint.Generation.EndOfSequenceIds);
         Assert.Equal(110, checkpoint.Tensors.Count);
