@@ -37,10 +37,11 @@ internal sealed class TrainCommand
         var overrides = new RecipeOverrides(arguments.GetValue(_output), arguments.GetValue(_from), arguments.GetValue(_data), arguments.GetValue(_threads));
         var recipe = TrainingRecipeReader.Read(arguments.GetRequiredValue(_recipe), overrides);
         var plan = Loading.Run(_terminal, "Reading rows", (progress, cancellation) => TrainingPlan.Create(recipe, progress, cancellation));
-        PlanText.Write(arguments.GetValue(_check) ? _terminal.Out : _terminal.Error, plan);
-        if (!arguments.GetValue(_check))
+        var (check, adopt) = (arguments.GetValue(_check), arguments.GetValue(_adopt));
+        PlanText.Write(check ? _terminal.Out : _terminal.Error, plan, TrainingRun.FindSaved(plan, adopt));
+        if (!check)
         {
-            Train(plan, arguments.GetValue(_adopt));
+            Train(plan, adopt);
         }
 
         return CommandLine.Success;
@@ -57,7 +58,6 @@ internal sealed class TrainCommand
             using var run = TrainingRun.Start(plan, directory, adopt, peak, display.Show, display.Note);
             try
             {
-                display.Note(run.Step == 0 ? "from the start" : $"from step {run.Step} on");
                 run.Run(_terminal.Interrupt.Command);
                 display.Note($"trained {run.Step} steps; checkpoint and {RunDirectory.ReportName} stand in {directory.Path}");
                 return run.Step;

@@ -98,9 +98,9 @@ internal static class RunReport
             var seconds = Seconds(history);
             var flops = history.Steps.Sum(step => step.FlopsPerSecond * step.Seconds) / Math.Max(seconds, 1e-9);
             Add("speed", $"{history.Steps.Sum(step => step.Rows) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / run.FmaFlopsPerSecond:P0} of FMA peak");
-            Add("layers computed", $"{history.Steps.Sum(step => step.LayerRowsShare * step.Rows) / Math.Max(1, history.Steps.Sum(step => step.Rows)):P1}; layer dropout saved the rest");
+            Add("layers computed", $"{history.Steps.Sum(step => step.LayerRowsShare * step.Rows) / Math.Max(1, history.Steps.Sum(step => step.Rows)):P1}; layer dropout, or growth, saved the rest");
             Add("memory of training", $"{Quantity.Bytes(last.Bytes)}");
-            Add("loss at full depth", $"{last.Loss:0.0000} nats");
+            Add("training loss", $"{last.Loss:0.0000} nats");
         }
 
         Add("machine", $"{run.Threads} threads; {run.Machine}");
@@ -117,10 +117,12 @@ internal static class RunReport
         IReadOnlyList<Series> OneLine(string name, Func<StepLine, double> value) =>
             [new(name, 5, [.. history.Steps.Select(step => ((double)step.Step, value(step)))], Strong: true)];
 
-        yield return (Lines("loss", "Training loss by exit", "loss, nats a token", ByExit(run.Layers, history.Steps.Select(step => (step.Step, step.ExitLosses)))) with { Logarithmic = true }).Draw();
-        yield return (Lines("evaluation-loss", "Evaluation loss by exit", "loss, nats a token", ByExit(run.Layers, history.Evaluations.Select(line => (line.Step, line.Losses)))) with { Logarithmic = true, Marked = true }).Draw();
-        yield return (Lines(
-            "exact-match", "Exact match over time", "exact match, %", ByExit(run.Layers, history.Evaluations.Select(line => (line.Step, (IReadOnlyDictionary<string, double>)Percent(line.ExactMatch))))) with { YMax = 100, Marked = true }).Draw();
+        int[] evaluated = history.Evaluations is [.., var newest] ? [.. Exits(newest.ExactMatch, run.Layers).Select(exit => exit.Exit)] : [];
+        Series[] ByExit<T>(IEnumerable<T> lines, Func<T, long> step, Func<T, IReadOnlyDictionary<string, double>> values) =>
+            RunReport.ByExit(run.Layers, evaluated, lines.Select(line => (step(line), values(line))));
+        yield return (Lines("loss", "Training loss by exit", "loss, nats a token", ByExit(history.Steps, step => step.Step, step => step.ExitLosses)) with { Logarithmic = true }).Draw();
+        yield return (Lines("evaluation-loss", "Evaluation loss by exit", "loss, nats a token", ByExit(history.Evaluations, line => line.Step, line => line.Losses)) with { Logarithmic = true, Marked = true }).Draw();
+        yield return (Lines("exact-match", "Exact match over time", "exact match, %", ByExit(history.Evaluations, line => line.Step, line => Percent(line.ExactMatch))) with { YMax = 100, Marked = true }).Draw();
         if (history.Evaluations is [.., var last])
         {
             var exits = Exits(last.ExactMatch, run.Layers).ToArray();
@@ -137,8 +139,8 @@ internal static class RunReport
         yield return (Lines("gradient-norm", "Gradient norm before clipping", "norm", OneLine("gradient norm", step => step.GradientNorm)) with { Logarithmic = true }).Draw();
     }
 
-    /// <summary>A line for each exit, or for as many as can be told apart, the last among them.</summary>
-    private static Series[] ByExit(int layers, IEnumerable<(long Step, IReadOnlyDictionary<string, double> Values)> lines)
+    /// <summary>A line for each exit, or for as many as can be told apart: those that are evaluated, and others evenly between.</summary>
+    private static Series[] ByExit(int layers, int[] evaluated, IEnumerable<(long Step, IReadOnlyDictionary<string, double> Values)> lines)
     {
         var points = new SortedDictionary<int, List<(double X, double Y)>>();
         foreach (var (step, values) in lines)
@@ -155,9 +157,8 @@ internal static class RunReport
         }
 
         var exits = points.Keys.ToArray();
-        var chosen = exits.Length <= MostExits
-            ? exits
-            : [.. Enumerable.Range(0, MostExits).Select(i => exits[(int)Math.Round((double)i * (exits.Length - 1) / (MostExits - 1))])];
+        var spread = Enumerable.Range(0, MostExits).Select(i => exits.Length == 0 ? 0 : exits[(int)Math.Round((double)i * (exits.Length - 1) / (MostExits - 1))]);
+        int[] chosen = [.. evaluated.Where(points.ContainsKey).Concat(exits.Length <= MostExits ? exits : spread).Distinct().Take(MostExits).Order()];
         return [.. chosen.Select((exit, index) => new Series(Name(exit, layers), Series.ColourOf(index, chosen.Length), points[exit], exit == layers))];
     }
 

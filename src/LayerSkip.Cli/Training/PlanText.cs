@@ -6,7 +6,11 @@ namespace LayerSkip.Cli.Training;
 /// <summary>What a plan would run, in a few lines.</summary>
 internal static class PlanText
 {
-    public static void Write(TextWriter output, TrainingPlan plan)
+    /// <summary>Writes them.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="plan">The plan.</param>
+    /// <param name="saved">What there is of the run already; null for nothing.</param>
+    public static void Write(TextWriter output, TrainingPlan plan, SavedRun? saved)
     {
         var (recipe, config) = (plan.Recipe, plan.Config);
         void Line(string name, FormattableString value) => output.WriteLine(VisibleText.Line($"{name,-12}{FormattableString.Invariant(value)}"));
@@ -27,6 +31,6 @@ internal static class PlanText
         }
 
         Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchRows))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchRows:N0} rows");
-        Line("output", $"{recipe.Output}");
+        Line("output", $"{recipe.Output}{(saved is null ? "" : FormattableString.Invariant($", from step {saved.Step:N0} on"))}");
     }
 }

@@ -9,6 +9,9 @@ namespace LayerSkip.Cli.Training;
 /// </summary>
 internal sealed class RunDirectory : IDisposable
 {
+    /// <summary>The name of <see cref="StatePath"/>.</summary>
+    public const string StateName = "state.safetensors";
+
     private const string WeightsName = "model.safetensors";
     private const string LockName = "train.lock";
 
@@ -23,7 +26,7 @@ internal sealed class RunDirectory : IDisposable
     public string Path { get; }
 
     /// <summary>What a run is resumed from.</summary>
-    public string StatePath => Combine("state.safetensors");
+    public string StatePath => Combine(StateName);
 
     public string MetricsPath => Combine("metrics.jsonl");
 
@@ -31,9 +34,6 @@ internal sealed class RunDirectory : IDisposable
 
     /// <summary>The report's file name.</summary>
     public const string ReportName = "report.html";
-
-    /// <summary>Whether there is a run to resume.</summary>
-    public bool HasState => File.Exists(StatePath);
 
     /// <summary>Takes the directory for this process, creating it where it does not exist, and clears away what a killed run left half-written.</summary>
     /// <exception cref="UsageException">Another process trains there, or it holds a checkpoint that is no run's.</exception>
@@ -52,10 +52,10 @@ internal sealed class RunDirectory : IDisposable
         }
 
         var directory = new RunDirectory(path, held);
-        if (!directory.HasState && File.Exists(directory.Combine(WeightsName)))
+        if (!File.Exists(directory.StatePath) && File.Exists(directory.Combine(WeightsName)))
         {
             directory.Dispose();
-            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {WeightsName} without state.safetensors; choose another output");
+            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {WeightsName} without {StateName}; choose another output");
         }
 
         foreach (var file in Directory.EnumerateFiles(path, "*.tmp").Where(IsHalfWritten))

@@ -59,7 +59,7 @@ internal sealed class TrainingDisplay
     }
 
     private static string Line(TrainingProgress p) =>
-        FormattableString.Invariant($"step {p.Step}/{p.Steps}, epoch {p.Epoch:0.00}: loss {p.Losses[^1]:0.000}") +
+        FormattableString.Invariant($"step {p.Step}/{p.Steps}, epoch {p.Epoch:0.00}: loss {p.Losses[p.Depth - 1]:0.000}") +
         $"{(Exits(p).Any() ? "; exits " + string.Join(' ', Exits(p)) : "")}; {Speed(p)}; {Schedule(p)}; {Memory(p)}; {Duration(p.Remaining)} left";
 
     private static Grid Table(TrainingProgress p)
@@ -67,7 +67,7 @@ internal sealed class TrainingDisplay
         var grid = new Grid().AddColumn().AddColumn();
         void Add(string name, string value) => grid.AddRow((IRenderable)new Text(name), new Text(value));
         Add("step", FormattableString.Invariant($"{p.Step:N0} of {p.Steps:N0} ({(double)p.Step / p.Steps:P1}), epoch {p.Epoch:0.00}, {Duration(p.Remaining)} left"));
-        Add("loss", FormattableString.Invariant($"{p.Losses[^1]:0.000} at full depth"));
+        Add("loss", FormattableString.Invariant($"{p.Losses[p.Depth - 1]:0.000}{(p.Depth == p.Losses.Count ? " at full depth" : FormattableString.Invariant($" at the {p.Depth} layers that there are"))}"));
         foreach (var (index, exits) in Exits(p).Chunk(ExitsPerRow).Index())
         {
             Add(index == 0 ? "loss by exit" : "", string.Join("  ", exits));
@@ -81,7 +81,7 @@ internal sealed class TrainingDisplay
 
     /// <summary>The exits before the last that have had a loss: <c>3:0.412</c>.</summary>
     private static IEnumerable<string> Exits(TrainingProgress p) =>
-        p.Losses.Take(p.Losses.Count - 1).Index().Where(loss => !double.IsNaN(loss.Item)).Select(loss => FormattableString.Invariant($"{loss.Index + 1}:{loss.Item:0.000}"));
+        p.Losses.Take(p.Depth - 1).Index().Where(loss => !double.IsNaN(loss.Item)).Select(loss => FormattableString.Invariant($"{loss.Index + 1}:{loss.Item:0.000}"));
 
     private static string Speed(TrainingProgress p) =>
         FormattableString.Invariant($"{p.RowsPerSecond:N0} tokens/s, {Quantity.Count(p.FlopsPerSecond)}FLOPS ({p.PeakShare:P0} of FMA peak)");

@@ -14,6 +14,9 @@ internal sealed record TrainingProgress
     /// <summary>Running means by exit, in nats; NaN for one that has had none. The last is full depth's.</summary>
     public required IReadOnlyList<double> Losses { get; init; }
 
+    /// <summary>Layers that decide for the deepest exit that has had a loss: all, unless the model is growing yet.</summary>
+    public int Depth => 1 + Losses.Index().Last(loss => !double.IsNaN(loss.Item)).Index;
+
     public required double LearningRate { get; init; }
 
     public required double GradientNorm { get; init; }

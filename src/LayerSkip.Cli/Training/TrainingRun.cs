@@ -42,9 +42,6 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Steps made.</summary>
     public long Step => _trainer.Step;
 
-    /// <summary>The last evaluation of this process; null where there was none.</summary>
-    public EvaluationScores? Scores { get; private set; }
-
     /// <summary>Begins a run, or goes on with the one that the directory holds.</summary>
     /// <param name="plan">What to train.</param>
     /// <param name="directory">Where.</param>
@@ -57,12 +54,7 @@ internal sealed class TrainingRun : IDisposable
     public static TrainingRun Start(
         TrainingPlan plan, RunDirectory directory, bool adopt, double fmaPeak, Action<TrainingProgress> show, Action<string> note)
     {
-        var resumed = directory.HasState;
-        if (resumed)
-        {
-            CheckSameRun(plan, directory, adopt);
-        }
-
+        var resumed = FindSaved(plan, adopt) is not null;
         var trainer = resumed ? Trainer.Resume(plan.Config, plan.Options, directory.StatePath) : CreateTrainer(plan);
         try
         {
@@ -74,6 +66,35 @@ internal sealed class TrainingRun : IDisposable
             trainer.Dispose();
             throw;
         }
+    }
+
+    /// <summary>What the plan's output holds of its run.</summary>
+    /// <param name="plan">What to train.</param>
+    /// <param name="adopt">Take over a state that was saved without saying what run it is of.</param>
+    /// <returns>The saved run; null where there is none.</returns>
+    /// <exception cref="UsageException">The output holds another run.</exception>
+    /// <exception cref="CheckpointException">The state is damaged.</exception>
+    public static SavedRun? FindSaved(TrainingPlan plan, bool adopt)
+    {
+        var path = Path.Combine(plan.Recipe.Output, RunDirectory.StateName);
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        var saved = SavedRun.Read(path);
+        if (saved.Description is null)
+        {
+            return adopt
+                ? saved
+                : throw new UsageException($"{path}: does not say what recipe it was trained by; if it was {plan.Recipe.File}, --adopt goes on with it");
+        }
+
+        var differences = plan.Description.DifferencesFrom(RunDescription.Parse(saved.Description, path));
+        return differences.Count == 0
+            ? saved
+            : throw new UsageException(
+                $"{plan.Recipe.Output}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete {RunDirectory.StateName} to begin anew");
     }
 
     /// <summary>Trains to the end, or until it is stopped; either way the run is saved.</summary>
@@ -114,28 +135,6 @@ internal sealed class TrainingRun : IDisposable
 
         using var checkpoint = Checkpoint.Open(plan.Recipe.Source);
         return Trainer.FromWeights(plan.Config, checkpoint.Weights, plan.Options);
-    }
-
-    private static void CheckSameRun(TrainingPlan plan, RunDirectory directory, bool adopt)
-    {
-        var saved = SavedRun.Read(directory.StatePath).Description;
-        if (saved is null)
-        {
-            if (!adopt)
-            {
-                throw new UsageException(
-                    $"{directory.StatePath}: does not say what recipe it was trained by; if it was {plan.Recipe.File}, --adopt goes on with it");
-            }
-
-            return;
-        }
-
-        var differences = plan.Description.DifferencesFrom(RunDescription.Parse(saved, directory.StatePath));
-        if (differences.Count > 0)
-        {
-            throw new UsageException(
-                $"{directory.Path}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete state.safetensors to begin anew");
-        }
     }
 
     private void RunSteps(CancellationToken stop)
@@ -219,14 +218,14 @@ internal sealed class TrainingRun : IDisposable
         }
 
         CheckFinite();
-        Scores = evaluation.Evaluate(_trainer, stop);
+        var scores = evaluation.Evaluate(_trainer, stop);
         _evaluatedStep = _trainer.Step;
-        var exact = Scores.ExactMatch.OrderBy(exit => exit.Key)
+        var exact = scores.ExactMatch.OrderBy(exit => exit.Key)
             .Select(exit => KeyValuePair.Create(exit.Key.ToString(CultureInfo.InvariantCulture), Math.Round(exit.Value, 6)));
         var line = new EvaluationLine(
-            _trainer.Step, Math.Round(Epoch, 4), evaluation.Rows, new OrderedDictionary<string, double>(exact), StepWindow.ByExit(Scores.Losses));
+            _trainer.Step, Math.Round(Epoch, 4), evaluation.Rows, new OrderedDictionary<string, double>(exact), StepWindow.ByExit(scores.Losses));
         Report(_metrics.Append(line, ReportJson.Instance.EvaluationLine));
-        _note(FormattableString.Invariant($"step {_trainer.Step}: {Scores.Describe()}"));
+        _note(FormattableString.Invariant($"step {_trainer.Step}: {scores.Describe()}"));
     }
 
     private void CheckpointIfDue()

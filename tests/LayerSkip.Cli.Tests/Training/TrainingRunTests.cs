@@ -147,6 +147,21 @@ public class TrainingRunTests
     }
 
     [Fact]
+    public void Growing_model_shows_the_loss_of_the_layers_that_there_are()
+    {
+        using var folder = new TrainingFolder().With("recipe.growth", """[{"start": 0, "layers": 2}, {"start": 0.5, "layers": 4}]""");
+        var depths = new List<int>();
+        Run(folder, "run", null, progress => depths.Add(progress.Depth));
+
+        Assert.Equal([2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4], depths);
+        var steps = RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps;
+        Assert.Equal(steps[0].ExitLosses["2"], steps[0].Loss);
+        Assert.DoesNotContain("4", steps[0].ExitLosses.Keys);
+        Assert.Equal(steps[^1].ExitLosses["4"], steps[^1].Loss);
+        Assert.InRange(steps[0].LayerRowsShare, 0.3, 0.5);
+    }
+
+    [Fact]
     public void Finished_run_has_nothing_left_to_do()
     {
         using var folder = new TrainingFolder();
@@ -157,7 +172,7 @@ public class TrainingRunTests
         var again = folder.Train();
 
         Assert.Equal(CommandLine.Success, again.ExitCode);
-        Assert.Contains("from step 12 on", again.Error, StringComparison.Ordinal);
+        Assert.Contains(", from step 12 on", again.Error, StringComparison.Ordinal);
         Assert.Equal(weights, File.ReadAllBytes(folder.Of("run", "model.safetensors")));
         Assert.Equal(2, RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Count);
     }

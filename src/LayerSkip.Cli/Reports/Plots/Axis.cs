@@ -17,15 +17,17 @@ internal sealed class Axis
     /// <summary>Marked values, ascending.</summary>
     public required IReadOnlyList<double> Ticks { get; init; }
 
-    /// <summary>From min to max exactly.</summary>
+    /// <summary>From min to max in equal steps.</summary>
     /// <param name="min">Value at <paramref name="start"/>.</param>
-    /// <param name="max">Value at <paramref name="end"/>; widened where it is not above <paramref name="min"/>.</param>
+    /// <param name="max">Value at <paramref name="end"/>.</param>
     /// <param name="start">Pixel.</param>
     /// <param name="end">Pixel.</param>
-    public static Axis Linear(double min, double max, double start, double end)
+    /// <param name="widen">Widened to marked values, rather than exactly from min to max.</param>
+    public static Axis Linear(double min, double max, double start, double end, bool widen = false)
     {
         max = max > min ? max : min + 1;
         var step = RoundStep((max - min) / 5);
+        (min, max) = widen ? (Math.Floor(min / step) * step, Math.Ceiling(max / step) * step) : (min, max);
         var first = Math.Ceiling(min / step);
         return new Axis(min, max, start, end, logarithmic: false)
         {
@@ -56,8 +58,8 @@ internal sealed class Axis
         0 => "0",
         >= 1e6 => (value / 1e6).ToString("0.##", CultureInfo.InvariantCulture) + "M",
         >= 1e4 => (value / 1e3).ToString("0.##", CultureInfo.InvariantCulture) + "k",
-        < 1e-3 => value.ToString("0.##e0", CultureInfo.InvariantCulture),
-        _ => value.ToString("0.###", CultureInfo.InvariantCulture),
+        < 1e-4 => value.ToString("0.##e0", CultureInfo.InvariantCulture),
+        _ => value.ToString("G4", CultureInfo.InvariantCulture),
     };
 
     /// <summary>1, 2 or 5 times a power of ten, at least the value.</summary>

@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace LayerSkip.Cli.Reports.Plots;
 
-/// <summary>Shares over exits and time: the more, the stronger the colour.</summary>
+/// <summary>Shares over exits and time: the more, the stronger the colour, by the square root so that small ones can be told apart.</summary>
 /// <param name="Id">Unique in the page.</param>
 /// <param name="Title">What it shows.</param>
 /// <param name="Rows">From the top: a name, and a share (0..1) for each column.</param>
@@ -39,7 +39,7 @@ internal sealed record HeatMap(string Id, string Title, IReadOnlyList<(string Na
                 if (share > 0)
                 {
                     group.Add(Svg.Element(
-                        "rect", ("x", Left + (width * column)), ("y", top), ("width", width + 0.3), ("height", rowHeight - 0.5), ("fill-opacity", share / most)));
+                        "rect", ("x", Left + (width * column)), ("y", top), ("width", width + 0.3), ("height", rowHeight - 0.5), ("fill-opacity", Math.Sqrt(share / most))));
                 }
             }
 
@@ -56,7 +56,7 @@ internal sealed record HeatMap(string Id, string Title, IReadOnlyList<(string Na
         }
 
         picture.Add(Svg.Text("text", "optimizer steps", ("class", "label"), ("x", (Left + Svg.Width - Right) / 2), ("y", height - 6), ("text-anchor", "middle")));
-        return Svg.Figure(Title, picture, Svg.Text("p", $"The strongest colour is {Percent(most)} of the loss; at the right the mean over all steps.", ("class", "note")));
+        return Svg.Figure(Title, picture, Svg.Text("p", $"The strongest colour is {Percent(most)} of the loss, a quarter of it half as strong; at the right the mean over all steps.", ("class", "note")));
     }
 
     private static string Percent(double share) => FormattableString.Invariant($"{100 * share:0.0} %");

@@ -54,7 +54,7 @@ internal sealed record LineChart
         var (low, high) = (points.Min(point => point.Y), Math.Max(YMax, points.Max(point => point.Y)));
         var y = Logarithmic && low > 0 && high > 5 * low
             ? Axis.Logarithmic(low, high, Svg.Height - Bottom, Top)
-            : Axis.Linear(Math.Min(0, low), high, Svg.Height - Bottom, Top);
+            : Axis.Linear(Math.Min(0, low), high, Svg.Height - Bottom, Top, widen: true);
 
         var picture = Svg.Picture(Id, Title, string.Join("; ", series.Select(Describe)));
         DrawAxes(picture, x, y);

@@ -8,7 +8,7 @@ namespace LayerSkip.Cli.Training.Metrics;
 /// <param name="Steps">Steps that the means are taken over.</param>
 /// <param name="Rows">Their rows: tokens with a successor.</param>
 /// <param name="Seconds">How long they took.</param>
-/// <param name="Loss">Full depth's loss, in nats.</param>
+/// <param name="Loss">Loss of the deepest exit that had one, in nats: full depth's, unless the model is growing yet.</param>
 /// <param name="Objective">The loss that was descended: the exits' by their weights.</param>
 /// <param name="ExitLosses">The losses of those exits that had one.</param>
 /// <param name="ExitWeights">What each exit counted for; an exit left out in a step counts 0 there.</param>

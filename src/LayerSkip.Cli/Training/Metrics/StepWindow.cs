@@ -51,13 +51,14 @@ internal sealed class StepWindow(int layers)
     public StepLine Take(double epoch, double maxDropout, long bytes)
     {
         var last = _last ?? throw new InvalidOperationException("no step was added");
+        var deepest = Array.FindLastIndex(_lossSteps, static steps => steps > 0);
         var line = new StepLine(
             last.Step + 1,
             Math.Round(epoch, 4),
             Steps,
             _rows,
             Math.Round(_seconds, 4),
-            Rounded(_losses[^1] / Steps),
+            Rounded(_losses[deepest] / _lossSteps[deepest]),
             Rounded(_objective / Steps),
             Exits(l => _lossSteps[l] > 0, l => _losses[l] / _lossSteps[l]),
             Exits(_ => true, l => _weights[l] / Steps),
