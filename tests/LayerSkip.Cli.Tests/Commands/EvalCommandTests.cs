@@ -247,7 +247,7 @@ public sealed class EvalCommandTests : IDisposable
     [InlineData("--limit 0", "--limit is '0'")]
     [InlineData("--speed-rows -1", "--speed-rows is '-1'")]
     [InlineData("--concurrency 5000", "--concurrency is '5000', expected an integer from 1 to 4096")]
-    [InlineData("--form full", "--form is 'full', expected one of decoupled, index")]
+    [InlineData("--form flat", "--form is 'flat', expected one of decoupled, full, index")]
     [InlineData("--train no-such.tsv", "--train no-such.tsv: cannot be read")]
     [InlineData("--data no-such.jsonl", "--data no-such.jsonl: cannot be read")]
     [InlineData("--output no/such/report.json", "--output is 'no/such/report.json', expected a file in a directory that exists")]
