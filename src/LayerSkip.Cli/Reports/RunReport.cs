@@ -156,10 +156,20 @@ internal static class RunReport
             }
         }
 
-        var exits = points.Keys.ToArray();
-        var spread = Enumerable.Range(0, MostExits).Select(i => exits.Length == 0 ? 0 : exits[(int)Math.Round((double)i * (exits.Length - 1) / (MostExits - 1))]);
-        int[] chosen = [.. evaluated.Where(points.ContainsKey).Concat(exits.Length <= MostExits ? exits : spread).Distinct().Take(MostExits).Order()];
+        var chosen = Choose([.. points.Keys], evaluated);
         return [.. chosen.Select((exit, index) => new Series(Name(exit, layers), Series.ColourOf(index, chosen.Length), points[exit], exit == layers))];
+    }
+
+    /// <summary>The exits wanted, filled up with those that are farthest from the ones there are.</summary>
+    private static int[] Choose(int[] exits, int[] wanted)
+    {
+        var chosen = wanted.Intersect(exits).Take(MostExits).ToList();
+        while (chosen.Count < Math.Min(MostExits, exits.Length))
+        {
+            chosen.Add(exits.Except(chosen).MaxBy(exit => chosen.Count == 0 ? exit : chosen.Min(other => Math.Abs(exit - other))));
+        }
+
+        return [.. chosen.Order()];
     }
 
     /// <summary>What each exit counted for, over time: means over as many columns as fit.</summary>

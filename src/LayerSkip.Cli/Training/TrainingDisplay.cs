@@ -50,7 +50,8 @@ internal sealed class TrainingDisplay
     {
         if (_live is not null)
         {
-            _terminal.ErrorConsole.WriteLine(VisibleText.Line(text));
+            // Up to the edge: the table stood in this line, and is drawn anew below it.
+            _terminal.ErrorConsole.WriteLine(VisibleText.Line(text).PadRight(_terminal.ErrorConsole.Profile.Width - 1));
         }
         else
         {
