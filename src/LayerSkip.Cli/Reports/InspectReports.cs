@@ -26,7 +26,9 @@ internal static partial class InspectReports
             Memory(checkpoint),
             DescribeTokenizer(checkpoint.Directory),
             DescribeTemplate(checkpoint.Directory),
-            generation.ExitLayer is null && generation.NumSpeculations is null ? null : new(generation.ExitLayer, generation.NumSpeculations),
+            generation.ExitLayer is null && generation.NumSpeculations is null && generation.DraftVocabulary.Count == 0
+                ? null
+                : new(generation.ExitLayer, generation.NumSpeculations, generation.DraftVocabulary.Count is var tokens and > 0 ? tokens : null),
             new(
                 generation.BeginOfSequenceId,
                 generation.EndOfSequenceIds,

@@ -153,7 +153,7 @@ internal sealed class InspectTables(IAnsiConsole console)
 
     private static string Describe(LayerSkipReport? layerSkip) => layerSkip is null
         ? "none declared; decodes autoregressively unless asked"
-        : string.Join(", ", Declared(("exit_layer", layerSkip.ExitLayer), ("num_speculations", layerSkip.NumSpeculations)));
+        : string.Join(", ", Declared(("exit_layer", layerSkip.ExitLayer), ("num_speculations", layerSkip.NumSpeculations), ("draft_vocabulary", layerSkip.DraftVocabulary is { } tokens ? $"{tokens} tokens" : null)));
 
     private static string Describe(GenerationReport generation)
     {

@@ -1,4 +1,7 @@
 namespace LayerSkip.Cli.Reports;
 
 /// <summary>The checkpoint's own LayerSkip defaults.</summary>
-internal sealed record LayerSkipReport(int? ExitLayer, int? NumSpeculations);
+/// <param name="ExitLayer">The draft's layers, or null.</param>
+/// <param name="NumSpeculations">Tokens drafted in a round, or null.</param>
+/// <param name="DraftVocabulary">How many tokens drafts choose among, beside the prompt's; null: the whole vocabulary.</param>
+internal sealed record LayerSkipReport(int? ExitLayer, int? NumSpeculations, int? DraftVocabulary);
