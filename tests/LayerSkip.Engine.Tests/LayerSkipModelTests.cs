@@ -114,7 +114,10 @@ public class LayerSkipModelTests
         using var bf16 = LayerSkipModel.Load(ParserDirectory);
         using var f32 = LayerSkipModel.Load(ParserDirectory, new() { WeightFormat = WeightFormat.F32 });
         Assert.Equal(2 * bf16.WeightBytes, f32.WeightBytes);
-        Assert.Equal(bf16.WeightBytes, bf16.BytesRead(0, 12, head: true));
+
+        // The rows of the head that drafts choose among are kept a second time, in whole panels of 32.
+        var draftRows = (bf16.Defaults.DraftVocabulary.Count + 31) / 32 * 32;
+        Assert.Equal(bf16.WeightBytes, bf16.BytesRead(0, 12, head: true) + (draftRows * bf16.Config.HiddenSize * sizeof(ushort)));
         var prompt = bf16.Tokenizer.Encode("<|begin|><|user|> set an alarm for 7 am<|assistant|>");
         Assert.Equal(Decode(bf16, prompt, new()), Decode(f32, prompt, new()));
     }

@@ -82,9 +82,10 @@ internal static partial class InspectReports
         var config = checkpoint.Config;
         var embedding = checkpoint.Weights.GetTensor("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         var kvBytes = ModelSize.KvBytesPerToken(config);
+        var draftTokens = checkpoint.Generation.DraftVocabulary.Count;
         return new(
-            ModelSize.WeightBytes(config, sizeof(float)),
-            ModelSize.WeightBytes(config, sizeof(ushort)),
+            ModelSize.WeightBytes(config, sizeof(float), draftTokens),
+            ModelSize.WeightBytes(config, sizeof(ushort), draftTokens),
             embedding.DataType == TensorDataType.BF16 ? "bf16" : "f32",
             kvBytes,
             kvBytes * config.MaxPositions);
