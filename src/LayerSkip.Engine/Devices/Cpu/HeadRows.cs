@@ -7,6 +7,7 @@ namespace LayerSkip.Engine.Devices.Cpu;
 internal sealed unsafe class HeadRows : IDisposable
 {
     private readonly int[] _tokens;
+    private readonly HashSet<int> _known;
     private readonly NativeBuffer _memory;
     private readonly HeadJob _job;
 
@@ -17,6 +18,7 @@ internal sealed unsafe class HeadRows : IDisposable
     public HeadRows(WeightMatrix head, PanelKernel kernel, int[] tokens)
     {
         _tokens = tokens;
+        _known = [.. tokens];
         _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
         try
         {
@@ -35,7 +37,7 @@ internal sealed unsafe class HeadRows : IDisposable
     public long Bytes => _memory.Bytes;
 
     /// <summary>Whether a token's row is among them.</summary>
-    public bool Contains(int token) => _tokens.AsSpan().Contains(token);
+    public bool Contains(int token) => _known.Contains(token);
 
     /// <summary>The most likely of the tokens, and its logit; -1 and NaN where all logits are NaN.</summary>
     /// <param name="pool">The threads.</param>
