@@ -103,6 +103,10 @@ public sealed class LayerSkipModel : IDisposable
         return new(name, LoadWeights(config, weights, defaults, options ?? new(), progress, cancellationToken), defaults, tokenizer: null);
     }
 
+    /// <summary>A model of a device that is not loaded from weights.</summary>
+    internal static LayerSkipModel FromDevice(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer tokenizer) =>
+        new(name, device, defaults, tokenizer);
+
     /// <summary>Starts a generation on the caller's thread; <see cref="Scheduling.LayerSkipEngine"/> serves many at once.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
     /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
