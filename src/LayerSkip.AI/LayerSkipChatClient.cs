@@ -98,8 +98,9 @@ public sealed class LayerSkipChatClient : IChatClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
+        options.ToEngineOptions().Validate();
         var model = LayerSkipModel.Load(options.ModelPath, options.ToModelOptions(), progress, cancellationToken);
-        var engine = new LayerSkipEngine(model, ownsModel: true);
+        var engine = new LayerSkipEngine(model, ownsModel: true, options.ToEngineOptions());
         try
         {
             return new LayerSkipChatClient(engine, ChatTemplate.LoadFrom(options.ModelPath), options, logger, ownsEngine: true);
@@ -119,7 +120,8 @@ public sealed class LayerSkipChatClient : IChatClient
 
     /// <inheritdoc />
     /// <remarks>
-    /// The request is read and checked here; decoding begins when the stream is first read. Cancellation ends it with an
+    /// The request is read and checked here; it is queued when the stream is first read, which fails with a
+    /// <see cref="RequestQueueFullException"/> if there are too many. Cancellation ends it with an
     /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>

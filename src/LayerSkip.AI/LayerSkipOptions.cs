@@ -1,6 +1,7 @@
 using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI;
@@ -53,5 +54,16 @@ public sealed class LayerSkipOptions
     /// <summary>What to do with what a request asks for and the client cannot do. Warn unless set.</summary>
     public UnsupportedOptionBehavior UnsupportedOptions { get; set; } = UnsupportedOptionBehavior.Warn;
 
+    /// <summary>Most requests that run at once, taking turns, at least 1. Not used where a client is created from an engine.</summary>
+    public int MaxConcurrentRequests { get; set; } = 16;
+
+    /// <summary>
+    /// Most requests that wait beside those for their first turn, at least 0; further ones are refused with a
+    /// <see cref="RequestQueueFullException"/>. Not used where a client is created from an engine.
+    /// </summary>
+    public int MaxQueuedRequests { get; set; } = 256;
+
     internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
+
+    internal EngineOptions ToEngineOptions() => new() { MaxConcurrentRequests = MaxConcurrentRequests, MaxQueuedRequests = MaxQueuedRequests };
 }

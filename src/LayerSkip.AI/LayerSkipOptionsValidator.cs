@@ -30,6 +30,8 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
             nameof(options.Temperature), options.Temperature, "null, 0 (greedy) or positive and finite");
         Require(options.TopK is null or >= 0, nameof(options.TopK), options.TopK, "null, 0 (off) or positive");
         Require(options.TopP is null or (>= 0 and <= 1), nameof(options.TopP), options.TopP, "null or 0..1");
+        Require(options.MaxConcurrentRequests >= 1, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, "at least 1");
+        Require(options.MaxQueuedRequests >= 0, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 0");
         RequireDefined(nameof(options.UnsupportedOptions), options.UnsupportedOptions);
         return errors.Count > 0 ? ValidateOptionsResult.Fail(errors) : ValidateOptionsResult.Success;
 

@@ -74,7 +74,7 @@ public static class LayerSkipServiceCollectionExtensions
     private static LayerSkipEngine CreateEngine(IServiceProvider provider, object? key)
     {
         var options = Options(provider, key);
-        return new LayerSkipEngine(LayerSkipModel.Load(options.ModelPath, options.ToModelOptions()), ownsModel: true);
+        return new LayerSkipEngine(LayerSkipModel.Load(options.ModelPath, options.ToModelOptions()), ownsModel: true, options.ToEngineOptions());
     }
 
     private static LayerSkipChatClient CreateClient(IServiceProvider provider, object? key)

@@ -113,9 +113,19 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
     public Generation Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null) =>
-        new(_device, prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
+        Generate(prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
 
-    /// <summary>Checks options against the model as <see cref="Generate"/> does, without starting anything.</summary>
+    /// <summary>Starts a generation by a plan of this model.</summary>
+    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan);
+
+    /// <summary>Checks a request as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
+    internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)
+    {
+        Generation.CheckPrompt(Config, prompt);
+        return DecodingPlan.Create(options ?? new(), Config, Defaults);
+    }
+
+    /// <summary>Checks options against the model as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     /// <param name="options">How to decode.</param>
     /// <exception cref="ArgumentException">An option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>

@@ -22,6 +22,8 @@ public class LayerSkipOptionsValidatorTests
         { options => options.Temperature = float.NaN, "LayerSkipOptions.Temperature is NaN" },
         { options => options.TopK = -1, "LayerSkipOptions.TopK is -1, expected null, 0 (off) or positive." },
         { options => options.TopP = 1.5f, "LayerSkipOptions.TopP is 1.5, expected null or 0..1." },
+        { options => options.MaxConcurrentRequests = 0, "LayerSkipOptions.MaxConcurrentRequests is 0, expected at least 1." },
+        { options => options.MaxQueuedRequests = -1, "LayerSkipOptions.MaxQueuedRequests is -1, expected at least 0." },
         { options => options.UnsupportedOptions = (UnsupportedOptionBehavior)3, "LayerSkipOptions.UnsupportedOptions is 3, expected one of Ignore, Warn, Throw." },
     };
 

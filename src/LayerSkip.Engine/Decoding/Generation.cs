@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding;
@@ -32,7 +33,7 @@ public sealed class Generation : IDisposable
 
     internal Generation(IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null)
     {
-        CheckPrompt(model, prompt);
+        CheckPrompt(model.Config, prompt);
         _model = model;
         _plan = plan;
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
@@ -242,25 +243,25 @@ public sealed class Generation : IDisposable
         return BitConverter.ToUInt64(seed);
     }
 
-    private static void CheckPrompt(IDeviceModel model, ReadOnlySpan<int> prompt)
+    internal static void CheckPrompt(ModelConfig config, ReadOnlySpan<int> prompt)
     {
         if (prompt.IsEmpty)
         {
             throw new ArgumentException("The prompt is empty: expected at least one token.", nameof(prompt));
         }
 
-        if (prompt.Length >= model.Config.MaxPositions)
+        if (prompt.Length >= config.MaxPositions)
         {
             throw new ArgumentException(
-                $"The prompt has {prompt.Length} tokens: expected fewer than the model's context of {model.Config.MaxPositions}.", nameof(prompt));
+                $"The prompt has {prompt.Length} tokens: expected fewer than the model's context of {config.MaxPositions}.", nameof(prompt));
         }
 
         foreach (var token in prompt)
         {
-            if (token < 0 || token >= model.Config.VocabularySize)
+            if (token < 0 || token >= config.VocabularySize)
             {
                 throw new ArgumentOutOfRangeException(
-                    nameof(prompt), token, $"Token ids must lie in 0..{model.Config.VocabularySize - 1}.");
+                    nameof(prompt), token, $"Token ids must lie in 0..{config.VocabularySize - 1}.");
             }
         }
     }

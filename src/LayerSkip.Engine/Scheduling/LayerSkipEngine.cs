@@ -6,8 +6,8 @@ namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>Serves many requests on one model: a thread of its own gives each running request one round in turn. Safe for concurrent use.</summary>
 /// <remarks>
-/// Requests share nothing but the weights: none sees another's tokens, and what fails in one ends that one alone.
-/// No lock is held while computing.
+/// Requests share nothing but the weights: none sees another's tokens, and what fails in one ends that one alone. They begin in the order
+/// they came, and then take turns: a round of decoding each, or a piece of a long prompt. No lock is held while computing.
 /// </remarks>
 public sealed class LayerSkipEngine : IDisposable
 {
@@ -16,6 +16,8 @@ public sealed class LayerSkipEngine : IDisposable
 
     private readonly ConcurrentQueue<TokenReader> _arrivals = new();
     private readonly SemaphoreSlim _wake = new(0);
+    private readonly EngineOptions _options;
+    private readonly EngineLoad _load;
     private readonly Thread _thread;
     private readonly bool _ownsModel;
     private int _sleeping;
@@ -25,9 +27,14 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>Starts the engine's thread.</summary>
     /// <param name="model">The loaded model.</param>
     /// <param name="ownsModel">Whether disposing the engine disposes the model.</param>
-    public LayerSkipEngine(LayerSkipModel model, bool ownsModel = false)
+    /// <param name="options">How many requests it takes on; null: the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
+    public LayerSkipEngine(LayerSkipModel model, bool ownsModel = false, EngineOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        _options = options ?? new();
+        _options.Validate();
+        _load = new EngineLoad(_options.MaxConcurrentRequests + (long)_options.MaxQueuedRequests);
         Model = model;
         _ownsModel = ownsModel;
         _thread = new Thread(Serve) { IsBackground = true, Name = "LayerSkip engine" };
@@ -37,18 +44,34 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>The model being served.</summary>
     public LayerSkipModel Model { get; }
 
+    /// <summary>Requests that wait for their turn to begin.</summary>
+    public int QueuedRequests => _load.Waiting;
+
+    /// <summary>Requests that run, each in its turn.</summary>
+    public int RunningRequests => _load.Running;
+
+    /// <summary>Bytes of the running requests' KV caches.</summary>
+    public long KvBytesInUse => _load.KvBytesInUse;
+
     /// <summary>Starts a request.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
     /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
-    /// <param name="cancellationToken">Ends the request between layers.</param>
+    /// <param name="cancellationToken">Ends the request between layers, or at once while it waits for its turn to begin.</param>
     /// <returns>The request's tokens; to be disposed by the caller.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
+    /// <exception cref="RequestQueueFullException">As many requests are unfinished as the engine's options allow.</exception>
     /// <exception cref="ObjectDisposedException">The engine has been disposed.</exception>
     public TokenReader Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        var reader = new TokenReader(Model.Generate(prompt, options), cancellationToken);
+        var plan = Model.Plan(prompt, options);
+        if (!_load.TryEnter())
+        {
+            throw new RequestQueueFullException(_options);
+        }
+
+        var reader = new TokenReader(_load, prompt.ToArray(), plan, cancellationToken);
         _arrivals.Enqueue(reader);
         Wake();
         if (_stopped)
@@ -88,42 +111,25 @@ public sealed class LayerSkipEngine : IDisposable
 
     private void Serve()
     {
-        var running = new List<TokenReader>();
+        var scheduler = new Scheduler(Model, _options);
         while (!_stopped)
         {
             while (_arrivals.TryDequeue(out var arrival))
             {
-                running.Add(arrival);
+                scheduler.Add(arrival);
             }
 
-            if (running.Count == 0)
+            if (scheduler.IsIdle)
             {
                 WaitForArrival();
                 continue;
             }
 
-            Round(running);
+            scheduler.Turn();
         }
 
-        foreach (var reader in running)
-        {
-            reader.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
-        }
-
+        scheduler.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         EndArrivals();
-    }
-
-    /// <summary>One round for each; those that have ended leave the list.</summary>
-    private static void Round(List<TokenReader> running)
-    {
-        var alone = running.Count == 1;
-        for (var i = running.Count - 1; i >= 0; i--)
-        {
-            if (!running[i].Step(alone))
-            {
-                running.RemoveAt(i);
-            }
-        }
     }
 
     private void EndArrivals()

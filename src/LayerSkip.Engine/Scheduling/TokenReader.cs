@@ -6,7 +6,7 @@ using LayerSkip.Engine.Decoding;
 namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>The verified tokens of one request, as the engine's thread decodes them. Read by one consumer at a time.</summary>
-/// <remarks>Disposing it ends the request and frees its KV cache, wherever it stands.</remarks>
+/// <remarks>Disposing it ends the request wherever it stands, and takes its KV cache from it.</remarks>
 public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
 {
     /// <summary>
@@ -15,13 +15,23 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// </summary>
     private static readonly long s_signalTicks = Stopwatch.Frequency / 200;
 
-    private readonly Generation _generation;
+    private const int Waiting = 0;
+    private const int Taken = 1;
+    private const int Ended = 2;
+
+    private readonly EngineLoad _load;
+    private readonly DecodingPlan _plan;
     private readonly CancellationToken _cancellation;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Continuations never run on the engine's thread.
     private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
+    private readonly CancellationTokenRegistration _registration;
     private ExceptionDispatchInfo? _error;
+    private int[] _prompt;
+    private Generation? _generation;
+    private int _state = Waiting;
+    private long _kvBytes;
     private int _available;
     private int _read;
     private int _waiting;
@@ -29,25 +39,31 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     private volatile bool _ended;
     private volatile bool _abandoned;
 
-    internal TokenReader(Generation generation, CancellationToken cancellation)
+    /// <param name="load">Has counted the request in.</param>
+    /// <param name="prompt">Token ids, checked.</param>
+    /// <param name="plan">How to decode.</param>
+    /// <param name="cancellation">Ends the request.</param>
+    internal TokenReader(EngineLoad load, int[] prompt, DecodingPlan plan, CancellationToken cancellation)
     {
-        _generation = generation;
-        _cancellation = cancellation;
-        (Mode, ExitLayer, NumSpeculations) = (generation.Mode, generation.ExitLayer, generation.NumSpeculations);
-        PromptTokens = generation.PromptTokens;
+        (_load, _prompt, _plan, _cancellation) = (load, prompt, plan, cancellation);
+        PromptTokens = prompt.Length;
+
+        // Whoever waits for a turn must not have to wait for it to give up.
+        _registration = cancellation.UnsafeRegister(
+            static (state, token) => ((TokenReader)state!).EndWaiting(new OperationCanceledException(token)), this);
     }
 
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; }
 
     /// <summary>How tokens are decoded.</summary>
-    public DecodingMode Mode { get; }
+    public DecodingMode Mode => _plan.Mode;
 
     /// <summary>Layers the draft runs (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the model's depth.</summary>
-    public int ExitLayer { get; }
+    public int ExitLayer => _plan.ExitLayer;
 
     /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
-    public int NumSpeculations { get; }
+    public int NumSpeculations => _plan.NumSpeculations;
 
     /// <summary>
     /// Why the generation ended; valid once <see cref="WaitToReadAsync"/> has returned false or <see cref="DisposeAsync"/> has
@@ -83,15 +99,21 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     public ReadOnlySpan<int> Read()
     {
         var available = Volatile.Read(ref _available);
-        var tokens = _generation.Final(_read, available - _read);
+        if (available == _read)
+        {
+            return [];
+        }
+
+        var tokens = _generation!.Final(_read, available - _read);
         _read = available;
         return tokens;
     }
 
-    /// <summary>Ends the request if it has not ended; completes when its KV cache has been freed.</summary>
+    /// <summary>Ends the request if it has not ended; completes when it holds no KV cache any more.</summary>
     public async ValueTask DisposeAsync()
     {
         _abandoned = true;
+        EndWaiting(new ObjectDisposedException(nameof(TokenReader)));
         await _released.Task.ConfigureAwait(false);
     }
 
@@ -107,11 +129,41 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _signal.OnCompleted(continuation, state, token, flags);
 
+    /// <summary>Whether the request has ended; it may have done so while it waited.</summary>
+    internal bool HasEnded => Volatile.Read(ref _state) == Ended;
+
+    /// <summary>Begins the request on the engine's thread.</summary>
+    /// <returns>Whether it runs now; false where it has ended.</returns>
+    internal bool Begin(LayerSkipModel model)
+    {
+        if (Interlocked.CompareExchange(ref _state, Taken, Waiting) != Waiting)
+        {
+            return false;
+        }
+
+        _registration.Unregister();
+        _load.Run();
+        try
+        {
+            _generation = model.Generate(_prompt, _plan);
+            _prompt = [];
+            return true;
+        }
+#pragma warning disable CA1031 // Whatever went wrong belongs to this request alone: its consumer gets it, the others go on.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            End(e);
+            return false;
+        }
+    }
+
     /// <summary>Runs the request's next round on the engine's thread.</summary>
     /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
     /// <returns>Whether it goes on.</returns>
     internal bool Step(bool alone)
     {
+        var generation = _generation!;
         if (_abandoned)
         {
             End(new ObjectDisposedException(nameof(TokenReader)));
@@ -121,9 +173,10 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         try
         {
             _cancellation.ThrowIfCancellationRequested();
-            _generation.NextRound(_cancellation);
+            generation.NextRound(_cancellation);
+            CountKvBytes(generation.Cache.Bytes);
         }
-#pragma warning disable CA1031 // Whatever went wrong belongs to this request alone: its consumer gets it, the others go on.
+#pragma warning disable CA1031 // As above.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -131,14 +184,14 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
             return false;
         }
 
-        if (_generation.FinishReason != FinishReason.None)
+        if (generation.FinishReason != FinishReason.None)
         {
             End(null);
             return false;
         }
 
         // A piece of a long prompt brings no tokens, and to be woken without any would tell the consumer of the end.
-        var available = _generation.Output.Length;
+        var available = generation.Output.Length;
         var now = Stopwatch.GetTimestamp();
         if (available > _available && (!alone || now - _lastSignal >= s_signalTicks))
         {
@@ -150,22 +203,59 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         return true;
     }
 
-    /// <summary>Ends the request from the engine's side.</summary>
+    /// <summary>Ends the request on the engine's thread, whether or not it has begun.</summary>
     internal void End(Exception? error)
     {
+        if (EndWaiting(error))
+        {
+            return;
+        }
+
+        if (Interlocked.Exchange(ref _state, Ended) == Taken)
+        {
+            _load.Suspend();
+            Complete(error);
+        }
+    }
+
+    /// <summary>Ends the request on any thread, unless the engine has begun it.</summary>
+    private bool EndWaiting(Exception? error)
+    {
+        var ends = Interlocked.CompareExchange(ref _state, Ended, Waiting) == Waiting;
+        if (ends)
+        {
+            _prompt = [];
+            _registration.Unregister();
+            Complete(error);
+        }
+
+        return ends;
+    }
+
+    private void Complete(Exception? error)
+    {
         _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
-        Volatile.Write(ref _available, _generation.Output.Length);
-        Release();
+        Statistics = new GenerationStatistics { PromptTokens = PromptTokens };
+        if (_generation is { } generation)
+        {
+            Volatile.Write(ref _available, generation.Output.Length);
+            FinishReason = generation.FinishReason;
+            Statistics = generation.Statistics;
+            generation.Dispose();
+            CountKvBytes(0);
+        }
+
+        // Counted out first: who is told of the end may ask again at once.
+        _load.Leave();
+        _released.TrySetResult();
         _ended = true;
         Signal();
     }
 
-    private void Release()
+    private void CountKvBytes(long bytes)
     {
-        FinishReason = _generation.FinishReason;
-        Statistics = _generation.Statistics;
-        _generation.Dispose();
-        _released.TrySetResult();
+        _load.AddKvBytesInUse(bytes - _kvBytes);
+        _kvBytes = bytes;
     }
 
     private void Signal()

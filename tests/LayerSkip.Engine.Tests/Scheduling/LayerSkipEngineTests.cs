@@ -1,8 +1,6 @@
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Scheduling;
-using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Scheduling;
 
@@ -12,13 +10,13 @@ public class LayerSkipEngineTests
     [Fact]
     public async Task Requests_at_once_get_what_each_would_get_alone()
     {
-        using var model = Model();
-        var expected = Enumerable.Range(0, 12).Select(i => Alone(model, [i, i + 1], Options(i))).ToArray();
+        using var model = Requests.Model();
+        var expected = Enumerable.Range(0, 12).Select(i => Requests.Alone(model, [i, i + 1], Options(i))).ToArray();
         using var engine = new LayerSkipEngine(model);
         var actual = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
         {
             await using var reader = engine.Generate([i, i + 1], Options(i));
-            return await ReadAll(reader);
+            return await reader.ReadAll();
         })));
         Assert.Equal(expected, actual);
         Assert.Equal(0, model.KvBytes);
@@ -27,10 +25,10 @@ public class LayerSkipEngineTests
     [Fact]
     public async Task Reader_tells_the_end_and_the_statistics()
     {
-        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
         await using var reader = engine.Generate([1, 2, 3], Models.Speculative(2, 4, 30));
         Assert.Equal((DecodingMode.SelfSpeculative, 2, 4, 3), (reader.Mode, reader.ExitLayer, reader.NumSpeculations, reader.PromptTokens));
-        var tokens = await ReadAll(reader);
+        var tokens = await reader.ReadAll();
         Assert.Equal(30, tokens.Length);
         Assert.Equal(FinishReason.MaxNewTokens, reader.FinishReason);
         Assert.Equal(30, reader.Statistics.Tokens);
@@ -43,7 +41,7 @@ public class LayerSkipEngineTests
     [InlineData(true)]
     public async Task Prompts_of_several_prefill_passes_are_answered(bool beside)
     {
-        using var model = Model();
+        using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
         var prompt = Enumerable.Range(0, 700).Select(static i => i * 7 % 97).ToArray();
 
@@ -51,44 +49,44 @@ public class LayerSkipEngineTests
         var slow = Models.Autoregressive(2000) with { LogitsProcessors = [new Slow()] };
         await using var other = beside ? engine.Generate([1], slow) : null;
         await using var reader = engine.Generate(prompt, Models.Speculative(2, 4, 20));
-        Assert.Equal(Alone(model, prompt, Models.Autoregressive(20)), await ReadAll(reader));
+        Assert.Equal(Requests.Alone(model, prompt, Models.Autoregressive(20)), await reader.ReadAll());
     }
 
     [Fact]
     public async Task Disposing_a_reader_ends_the_wait_for_it()
     {
-        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
         var reader = engine.Generate([1], Models.Autoregressive(2000) with { LogitsProcessors = [new Slow()] });
-        var reading = Task.Run(async () => await ReadAll(reader));
+        var reading = Task.Run(async () => await reader.ReadAll());
         await reader.DisposeAsync();
         await Assert.ThrowsAsync<ObjectDisposedException>(() => reading);
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await ReadAll(reader));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await reader.ReadAll());
     }
 
     [Fact]
     public async Task Abandoning_a_request_frees_its_cache_and_the_others_go_on()
     {
-        using var model = Model();
+        using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
         await using var other = engine.Generate([5], Models.Autoregressive(100));
         var abandoned = engine.Generate([1], new DecodingOptions());
         Assert.True(await abandoned.WaitToReadAsync());
         await abandoned.DisposeAsync();
         await abandoned.DisposeAsync();
-        Assert.Equal(Alone(model, [5], Models.Autoregressive(100)), await ReadAll(other));
+        Assert.Equal(Requests.Alone(model, [5], Models.Autoregressive(100)), await other.ReadAll());
         Assert.Equal(0, model.KvBytes);
     }
 
     [Fact]
     public async Task Cancellation_reaches_the_reader_after_the_tokens_that_came_before()
     {
-        using var model = Model();
+        using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
         using var cancellation = new CancellationTokenSource();
         await using var reader = engine.Generate([1], new DecodingOptions(), cancellation.Token);
         Assert.True(await reader.WaitToReadAsync());
         await cancellation.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await ReadAll(reader));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAll());
         Assert.Equal(0, model.KvBytes);
 
         await using var late = engine.Generate([1], new DecodingOptions(), cancellation.Token);
@@ -98,24 +96,24 @@ public class LayerSkipEngineTests
     [Fact]
     public async Task A_failing_processor_ends_its_own_request_only()
     {
-        using var model = Model();
+        using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
         await using var failing = engine.Generate([1], Models.Autoregressive(50) with { LogitsProcessors = [new Failing()] });
         await using var healthy = engine.Generate([2], Models.Autoregressive(50));
-        await Assert.ThrowsAsync<FormatException>(async () => await ReadAll(failing));
-        Assert.Equal(Alone(model, [2], Models.Autoregressive(50)), await ReadAll(healthy));
+        await Assert.ThrowsAsync<FormatException>(async () => await failing.ReadAll());
+        Assert.Equal(Requests.Alone(model, [2], Models.Autoregressive(50)), await healthy.ReadAll());
     }
 
     [Fact]
     public async Task Disposal_ends_running_requests_and_refuses_new_ones()
     {
-        var model = Model();
+        var model = Requests.Model();
         var engine = new LayerSkipEngine(model, ownsModel: true);
         await using var reader = engine.Generate([1], new DecodingOptions());
         Assert.True(await reader.WaitToReadAsync());
         engine.Dispose();
         engine.Dispose();
-        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await ReadAll(reader));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await reader.ReadAll());
         Assert.Throws<ObjectDisposedException>(() => engine.Generate([1]));
         Assert.Throws<ObjectDisposedException>(() => model.Generate([1]));
     }
@@ -123,7 +121,7 @@ public class LayerSkipEngineTests
     [Fact]
     public void Bad_requests_fail_at_once()
     {
-        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
         Assert.Throws<ArgumentException>(() => engine.Generate([]));
         Assert.Throws<ArgumentOutOfRangeException>(() => engine.Generate([1], new() { ExitLayer = 9 }));
     }
@@ -131,50 +129,21 @@ public class LayerSkipEngineTests
     [Fact]
     public async Task The_engine_wakes_after_having_slept()
     {
-        using var engine = new LayerSkipEngine(Model(), ownsModel: true);
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
         for (var i = 0; i < 4; i++)
         {
             await using (var reader = engine.Generate([i], Models.Autoregressive(3)))
             {
-                Assert.Equal(3, (await ReadAll(reader)).Length);
+                Assert.Equal(3, (await reader.ReadAll()).Length);
             }
 
             await Task.Delay(20); // Longer than the thread spins.
         }
     }
 
-    private static LayerSkipModel Model()
-    {
-        // A long context, so that an endless request is really running when something happens to it.
-        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 20_000 };
-        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
-        return LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
-    }
-
     private static DecodingOptions Options(int i) => i % 3 == 0
         ? Models.Autoregressive(40 + i)
         : Models.Speculative(1 + (i % 3), 1 + i, 40 + i) with { Sampling = new() { Temperature = i % 2, Seed = (ulong)i } };
-
-    private static int[] Alone(LayerSkipModel model, int[] prompt, DecodingOptions options)
-    {
-        using var generation = model.Generate(prompt, options);
-        while (generation.NextRound())
-        {
-        }
-
-        return generation.Output.ToArray();
-    }
-
-    private static async Task<int[]> ReadAll(TokenReader reader)
-    {
-        var tokens = new List<int>();
-        while (await reader.WaitToReadAsync())
-        {
-            tokens.AddRange(reader.Read());
-        }
-
-        return [.. tokens];
-    }
 
     private sealed class Slow : ILogitsProcessor
     {

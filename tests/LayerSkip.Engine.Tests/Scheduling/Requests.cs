@@ -1,0 +1,79 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Scheduling;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Scheduling;
+
+/// <summary>A model for engines, and short ways to ask them.</summary>
+internal static class Requests
+{
+    /// <summary>A random model of a long context, so that an endless request is really running when something happens to it.</summary>
+    public static LayerSkipModel Model(int maxPositions = 20_000)
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = maxPositions };
+        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
+        return LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
+    }
+
+    /// <summary>What a request gets that nothing else is beside or before.</summary>
+    public static int[] Alone(LayerSkipModel model, int[] prompt, DecodingOptions options)
+    {
+        using var generation = model.Generate(prompt, options);
+        while (generation.NextRound())
+        {
+        }
+
+        return generation.Output.ToArray();
+    }
+
+    /// <summary>Reads to the end.</summary>
+    public static async Task<int[]> ReadAll(this TokenReader reader)
+    {
+        var tokens = new List<int>();
+        while (await reader.WaitToReadAsync())
+        {
+            tokens.AddRange(reader.Read());
+        }
+
+        return [.. tokens];
+    }
+
+    /// <summary>Runs a request to its end.</summary>
+    public static async Task<(int[] Tokens, GenerationStatistics Statistics)> Run(this LayerSkipEngine engine, int[] prompt, DecodingOptions options)
+    {
+        await using var reader = engine.Generate(prompt, options);
+        return (await reader.ReadAll(), reader.Statistics);
+    }
+}
+
+/// <summary>Holds the engine's thread in a request's first round until it is opened.</summary>
+internal sealed class Gate : ILogitsProcessor, IDisposable
+{
+    private readonly ManualResetEventSlim _entered = new();
+    private readonly ManualResetEventSlim _open = new();
+
+    public void Open() => _open.Set();
+
+    /// <summary>Waits until the engine stands at the gate.</summary>
+    public void WaitUntilEntered() => _entered.Wait(TestContext.Current.CancellationToken);
+
+    public void Process(ReadOnlySpan<int> context, Span<float> logits)
+    {
+        _entered.Set();
+        _open.Wait();
+    }
+
+    public void Dispose()
+    {
+        _entered.Dispose();
+        _open.Dispose();
+    }
+}
+
+/// <summary>Notes each of a request's calls in a list that requests share. Only the engine's thread writes it.</summary>
+internal sealed class Turns(List<int> turns, int request) : ILogitsProcessor
+{
+    public void Process(ReadOnlySpan<int> context, Span<float> logits) => turns.Add(request);
+}
