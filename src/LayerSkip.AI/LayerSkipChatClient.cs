@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Hosting;
 using LayerSkip.AI.Requests;
 using LayerSkip.AI.Responses;
 using LayerSkip.Engine;
@@ -9,7 +10,6 @@ using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LayerSkip.AI;
 
@@ -48,9 +48,11 @@ namespace LayerSkip.AI;
 /// </remarks>
 public sealed class LayerSkipChatClient : IChatClient
 {
-    private readonly LayerSkipEngine _engine;
-    private readonly ChatTemplate _template;
-    private readonly ChatRequestReader _reader;
+    private const string ProviderName = "layerskip";
+
+    // One of the two: a model, or what loads it.
+    private readonly ServedModel? _model;
+    private readonly LayerSkipModelLoader? _loader;
     private readonly ChatClientMetadata _metadata;
     private readonly bool _ownsEngine;
     private int _disposed;
@@ -71,11 +73,23 @@ public sealed class LayerSkipChatClient : IChatClient
         bool ownsEngine = false)
     {
         ArgumentNullException.ThrowIfNull(engine);
-        _engine = engine;
-        _template = template ?? ChatTemplate.Default;
-        _reader = new ChatRequestReader(engine.Model, _template, options ?? new(), logger ?? NullLogger<LayerSkipChatClient>.Instance);
-        _metadata = new ChatClientMetadata("layerskip", providerUri: null, engine.Model.Name);
+        _model = ServedModel.Create(engine, template, options, logger);
+        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, engine.Model.Name);
         _ownsEngine = ownsEngine;
+    }
+
+    /// <summary>Creates a client of a model that may still be loading: requests wait for it. The loader owns the model.</summary>
+    internal LayerSkipChatClient(LayerSkipModelLoader loader)
+    {
+        _loader = loader;
+        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, loader.ModelId);
+    }
+
+    private LayerSkipChatClient(ServedModel model)
+    {
+        _model = model;
+        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, model.Engine.Model.Name);
+        _ownsEngine = true;
     }
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
@@ -98,18 +112,7 @@ public sealed class LayerSkipChatClient : IChatClient
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.ToEngineOptions().Validate();
-        var model = LayerSkipModel.Load(options.ModelPath, options.ToModelOptions(), progress, cancellationToken);
-        var engine = new LayerSkipEngine(model, ownsModel: true, options.ToEngineOptions());
-        try
-        {
-            return new LayerSkipChatClient(engine, ChatTemplate.LoadFrom(options.ModelPath), options, logger, ownsEngine: true);
-        }
-        catch
-        {
-            engine.Dispose();
-            throw;
-        }
+        return new LayerSkipChatClient(ServedModel.Load(options, logger, progress, cancellationToken));
     }
 
     /// <inheritdoc />
@@ -121,13 +124,14 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <inheritdoc />
     /// <remarks>
     /// The request is read and checked here; it is queued when the stream is first read, which fails with a
-    /// <see cref="RequestQueueFullException"/> if there are too many. Cancellation ends it with an
+    /// <see cref="RequestQueueFullException"/> if there are too many. While the model of a container is loading, the messages are taken here,
+    /// and the rest waits until it is loaded. Cancellation ends either with an
     /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
     /// <exception cref="ArgumentException">An option does not parse, is outside its range or does not fit the model, or the conversation fills the model's context.</exception>
     /// <exception cref="ChatTemplateException">The checkpoint's chat template refuses the conversation.</exception>
-    /// <exception cref="InvalidOperationException">The options name another model.</exception>
+    /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>
     /// <exception cref="NotSupportedException">
     /// The request continues a conversation by id, resumes an answer or requires a tool call, a message holds data other than text, or the
     /// client was told to refuse what it does not support.
@@ -138,23 +142,26 @@ public sealed class LayerSkipChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        return StreamAsync(_reader.Read(this, messages, options), cancellationToken);
+        return Model is { } model
+            ? StreamAsync(model, model.Reader.Read(this, messages, options), cancellationToken)
+            : StreamWhenLoadedAsync([.. messages], options?.Clone(), cancellationToken);
     }
 
     /// <inheritdoc />
     /// <remarks>
     /// Gives <see cref="ChatClientMetadata"/>, <see cref="LayerSkipEngine"/>, <see cref="LayerSkipModel"/>, <see cref="Tokenizer"/>,
-    /// <see cref="ChatTemplate"/>, and the client itself.
+    /// <see cref="ChatTemplate"/>, and the client itself. Those of the model wait, blocking, until it is loaded.
     /// </remarks>
+    /// <exception cref="InvalidOperationException">The model could not be loaded: the message says why.</exception>
     public object? GetService(Type serviceType, object? serviceKey = null)
     {
         ArgumentNullException.ThrowIfNull(serviceType);
         return serviceKey is not null ? null
             : serviceType == typeof(ChatClientMetadata) ? _metadata
-            : serviceType == typeof(LayerSkipEngine) ? _engine
-            : serviceType == typeof(LayerSkipModel) ? _engine.Model
-            : serviceType == typeof(Tokenizer) ? _engine.Model.Tokenizer
-            : serviceType == typeof(ChatTemplate) ? _template
+            : serviceType == typeof(LayerSkipEngine) ? WaitForModel().Engine
+            : serviceType == typeof(LayerSkipModel) ? WaitForModel().Engine.Model
+            : serviceType == typeof(Tokenizer) ? WaitForModel().Engine.Model.Tokenizer
+            : serviceType == typeof(ChatTemplate) ? WaitForModel().Template
             : serviceType.IsInstanceOfType(this) ? this
             : null;
     }
@@ -164,19 +171,36 @@ public sealed class LayerSkipChatClient : IChatClient
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0 && _ownsEngine)
         {
-            _engine.Dispose();
+            _model!.Engine.Dispose();
         }
     }
 
-    private async IAsyncEnumerable<ChatResponseUpdate> StreamAsync(
-        ChatRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The model, null while it is loading.</summary>
+    private ServedModel? Model => _model ?? _loader!.Model;
+
+    private ServedModel WaitForModel() => _model ?? _loader!.WaitForModel();
+
+    private async IAsyncEnumerable<ChatResponseUpdate> StreamWhenLoadedAsync(
+        ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var model = await _loader!.WaitForModelAsync(cancellationToken).ConfigureAwait(false);
+        var updates = StreamAsync(model, model.Reader.Read(this, messages, options), cancellationToken);
+        await foreach (var update in updates.ConfigureAwait(false))
+        {
+            yield return update;
+        }
+    }
+
+    private static async IAsyncEnumerable<ChatResponseUpdate> StreamAsync(
+        ServedModel model, ChatRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var updates = new AnswerUpdates(_engine.Model.Name);
-        var answer = new AnswerText(_engine.Model.Tokenizer, request.StopSequences);
+        var engine = model.Engine;
+        var updates = new AnswerUpdates(engine.Model.Name);
+        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences);
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
-        var tokens = _engine.Generate(request.Prompt, request.Decoding, cancellationToken);
+        var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
         await using (tokens.ConfigureAwait(false))
         {
             bool more;
@@ -200,7 +224,7 @@ public sealed class LayerSkipChatClient : IChatClient
         }
 
         var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
-        yield return updates.End(reason, answer.Tokens, tokens.Statistics, _engine.Model.Config.Layers);
+        yield return updates.End(reason, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers);
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
     }
 }

@@ -63,6 +63,12 @@ public sealed class LayerSkipOptions
     /// </summary>
     public int MaxQueuedRequests { get; set; } = 256;
 
+    /// <summary>
+    /// Whether a host stops when it cannot load the model (as <c>HostOptions.BackgroundServiceExceptionBehavior</c> says). False unless set:
+    /// the error is logged, and the health check and every request report it.
+    /// </summary>
+    public bool StopHostOnLoadFailure { get; set; }
+
     internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
 
     internal EngineOptions ToEngineOptions() => new() { MaxConcurrentRequests = MaxConcurrentRequests, MaxQueuedRequests = MaxQueuedRequests };

@@ -1,11 +1,12 @@
-using LayerSkip.AI.ChatTemplates;
-using LayerSkip.Engine;
+using LayerSkip.AI.Hosting;
 using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace LayerSkip.AI;
@@ -14,11 +15,19 @@ namespace LayerSkip.AI;
 public static class LayerSkipServiceCollectionExtensions
 {
     /// <summary>
-    /// Registers a model as singletons of <see cref="LayerSkipEngine"/>, <see cref="LayerSkipChatClient"/> and <see cref="IChatClient"/>, the
-    /// latter two one instance.
+    /// Registers a model as singletons of <see cref="LayerSkipChatClient"/> and <see cref="IChatClient"/>, the two one instance, of
+    /// <see cref="LayerSkipEngine"/> and of <see cref="LayerSkipModelLoader"/>.
     /// </summary>
     /// <remarks>
-    /// The options are checked when the host starts. The model is loaded when one of the services is first resolved, and disposed with the container.
+    /// <para>
+    /// The options are checked when the host starts. The host then loads the model in the background; where no host runs, that begins when a
+    /// client is first resolved. Requests that come earlier wait, and report the error should there be one. To resolve the engine waits too,
+    /// blocking. The container disposes the model.
+    /// </para>
+    /// <para>
+    /// A pipeline of middleware is registered after the model: <c>services.AddChatClient(provider =>
+    /// provider.GetRequiredService&lt;LayerSkipChatClient>())</c>.
+    /// </para>
     /// </remarks>
     /// <param name="services">The services to add to.</param>
     /// <param name="configure">Sets the options.</param>
@@ -35,14 +44,22 @@ public static class LayerSkipServiceCollectionExtensions
     }
 
     /// <summary>
-    /// Registers a model as singletons of <see cref="LayerSkipEngine"/>, <see cref="LayerSkipChatClient"/> and <see cref="IChatClient"/>, the
-    /// latter two one instance.
+    /// Registers a model as singletons of <see cref="LayerSkipChatClient"/> and <see cref="IChatClient"/>, the two one instance, of
+    /// <see cref="LayerSkipEngine"/> and of <see cref="LayerSkipModelLoader"/>.
     /// </summary>
     /// <remarks>
-    /// The options are checked when the host starts. The model is loaded when one of the services is first resolved, and disposed with the container.
+    /// <para>
+    /// The options are checked when the host starts. The host then loads the model in the background; where no host runs, that begins when a
+    /// client is first resolved. Requests that come earlier wait, and report the error should there be one. To resolve the engine waits too,
+    /// blocking. The container disposes the model.
+    /// </para>
+    /// <para>
+    /// A pipeline of middleware is registered after the model: <c>services.AddChatClient(provider =>
+    /// provider.GetRequiredService&lt;LayerSkipChatClient>())</c>.
+    /// </para>
     /// </remarks>
     /// <param name="services">The services to add to.</param>
-    /// <param name="section">Holds the options by their names, such as <c>"ModelPath"</c>.</param>
+    /// <param name="section">Holds the options by their names, such as <c>"ModelPath"</c>; a section with any other key is refused at the start.</param>
     /// <param name="serviceId">The services' key, and the options' name; null registers them without a key. A container may hold several models.</param>
     /// <returns><paramref name="services"/>.</returns>
     /// <exception cref="ArgumentException"><paramref name="serviceId"/> is empty.</exception>
@@ -51,7 +68,7 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(section);
-        AddClient(services, serviceId).Bind(section);
+        AddClient(services, serviceId).Configure(_ => OptionsSection.Check<LayerSkipOptions>(serviceId, section)).Bind(section);
         return services;
     }
 
@@ -62,31 +79,44 @@ public static class LayerSkipServiceCollectionExtensions
             ArgumentException.ThrowIfNullOrEmpty(serviceId);
         }
 
-        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LayerSkipOptions>, LayerSkipOptionsValidator>());
-
-        // A null key is no key.
-        services.AddKeyedSingleton(serviceId, CreateEngine);
-        services.AddKeyedSingleton(serviceId, CreateClient);
+        var options = AddModel(services, serviceId);
+        services.TryAddKeyedSingleton(
+            serviceId, static (provider, key) => new LayerSkipChatClient(Start(provider.GetRequiredKeyedService<LayerSkipModelLoader>(key))));
         services.AddKeyedSingleton<IChatClient>(serviceId, static (provider, key) => provider.GetRequiredKeyedService<LayerSkipChatClient>(key));
+        return options;
+    }
+
+    /// <summary>Registers what all services of one model share. A null key is no key.</summary>
+    private static OptionsBuilder<LayerSkipOptions> AddModel(IServiceCollection services, string? serviceId)
+    {
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LayerSkipOptions>, LayerSkipOptionsValidator>());
+        if (!services.Any(service => service.ServiceType == typeof(LayerSkipModelLoader) && Equals(service.ServiceKey, serviceId)))
+        {
+            services.AddKeyedSingleton(serviceId, CreateLoader);
+            services.AddKeyedSingleton(
+                serviceId, static (provider, key) => provider.GetRequiredKeyedService<LayerSkipModelLoader>(key).WaitForModel().Engine);
+            services.AddSingleton<IHostedService>(provider => new ModelLoadingService(
+                provider.GetRequiredKeyedService<LayerSkipModelLoader>(serviceId),
+                provider.GetRequiredService<IOptionsMonitor<LayerSkipOptions>>(),
+                serviceId));
+        }
+
         return services.AddOptions<LayerSkipOptions>(serviceId).ValidateOnStart();
     }
 
-    private static LayerSkipEngine CreateEngine(IServiceProvider provider, object? key)
+    private static LayerSkipModelLoader CreateLoader(IServiceProvider provider, object? key)
     {
-        var options = Options(provider, key);
-        return new LayerSkipEngine(LayerSkipModel.Load(options.ModelPath, options.ToModelOptions()), ownsModel: true, options.ToEngineOptions());
+        var options = provider.GetRequiredService<IOptionsMonitor<LayerSkipOptions>>().Get((string?)key);
+        var logger = provider.GetService<ILogger<LayerSkipChatClient>>();
+        return new LayerSkipModelLoader(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelPath))),
+            (progress, cancellationToken) => ServedModel.Load(options, logger, progress, cancellationToken),
+            provider.GetService<ILogger<LayerSkipModelLoader>>() ?? NullLogger<LayerSkipModelLoader>.Instance);
     }
 
-    private static LayerSkipChatClient CreateClient(IServiceProvider provider, object? key)
+    private static LayerSkipModelLoader Start(LayerSkipModelLoader loader)
     {
-        var options = Options(provider, key);
-        return new LayerSkipChatClient(
-            provider.GetRequiredKeyedService<LayerSkipEngine>(key),
-            ChatTemplate.LoadFrom(options.ModelPath),
-            options,
-            provider.GetService<ILogger<LayerSkipChatClient>>());
+        loader.Start();
+        return loader;
     }
-
-    private static LayerSkipOptions Options(IServiceProvider provider, object? key) =>
-        provider.GetRequiredService<IOptionsMonitor<LayerSkipOptions>>().Get((string?)key);
 }

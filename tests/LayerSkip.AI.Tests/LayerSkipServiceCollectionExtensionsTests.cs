@@ -5,6 +5,7 @@ using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace LayerSkip.AI.Tests;
@@ -106,14 +107,96 @@ public class LayerSkipServiceCollectionExtensionsTests
     }
 
     [Fact]
-    public void Exit_layer_beyond_the_depth_fails_when_the_client_is_created()
+    public async Task Mistyped_configuration_fails_the_hosts_start()
     {
-        using var services = new ServiceCollection()
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection([new("LayerSkip:ModelPath", TestModels.ParserPath), new("LayerSkip:MaxTokens", "3")]);
+        builder.Services.AddLayerSkipChatClient(builder.Configuration.GetSection("LayerSkip"));
+        using var host = builder.Build();
+
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("The configuration has 'LayerSkip:MaxTokens', expected one of ", error.Message);
+        Assert.Contains("MaxOutputTokens", error.Message);
+    }
+
+    [Fact]
+    public async Task What_only_the_model_shows_to_be_wrong_is_what_its_requests_report()
+    {
+        await using var services = new ServiceCollection()
             .AddLayerSkipChatClient(options => (options.ModelPath, options.ExitLayer) = (TestModels.ParserPath, 40))
             .BuildServiceProvider();
 
-        var error = Assert.Throws<ArgumentOutOfRangeException>(() => services.GetRequiredService<IChatClient>());
-        Assert.Contains("ExitLayer must lie in 1..11: the model has 12 layers", error.Message);
+        var client = services.GetRequiredService<IChatClient>();
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
+        Assert.Contains("'topv2-parser' could not be loaded: ExitLayer must lie in 1..11: the model has 12 layers", error.Message);
+        Assert.IsType<ArgumentOutOfRangeException>(error.InnerException);
+        Assert.Throws<InvalidOperationException>(() => services.GetRequiredService<LayerSkipEngine>());
+    }
+
+    [Fact]
+    public async Task Host_loads_its_models_without_being_asked()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services
+            .AddLayerSkipChatClient(options => options.ModelPath = TestModels.ParserPath)
+            .AddLayerSkipChatClient(options => options.ModelPath = checkpoint.Directory, "endless");
+        using var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        var loaders = new[]
+        {
+            host.Services.GetRequiredService<LayerSkipModelLoader>(),
+            host.Services.GetRequiredKeyedService<LayerSkipModelLoader>("endless"),
+        };
+
+        // Nothing here asks a loader to start.
+        SpinWait.SpinUntil(() => loaders.All(loader => loader.State == LayerSkipLoadState.Ready));
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Host_outlives_a_failed_load_unless_told_otherwise()
+    {
+        using var damaged = TestModels.WriteEndless();
+        File.WriteAllText(damaged.PathOf("tokenizer.json"), "{");
+        foreach (var stop in new[] { false, true })
+        {
+            var log = new LogRecords();
+            var builder = Host.CreateEmptyApplicationBuilder(null);
+            builder.Logging.AddProvider(log);
+            builder.Services.AddLayerSkipChatClient(options => (options.ModelPath, options.StopHostOnLoadFailure) = (damaged.Directory, stop));
+            using var host = builder.Build();
+            await host.StartAsync(TestContext.Current.CancellationToken);
+            var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+
+            var error = await Assert.ThrowsAsync<InvalidOperationException>(() => host.Services.GetRequiredService<IChatClient>().Answer("x"));
+
+            Assert.Contains("tokenizer.json", error.Message);
+            if (stop)
+            {
+                stopping.WaitHandle.WaitOne();
+            }
+
+            Assert.Equal(stop, stopping.IsCancellationRequested);
+            Assert.Single(log.Of(13));
+            await host.StopAsync(TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
+    public async Task Client_registered_twice_is_one_model()
+    {
+        await using var services = new ServiceCollection()
+            .AddLayerSkipChatClient(options => options.ModelPath = "nowhere")
+            .AddLayerSkipChatClient(options => options.ModelPath = TestModels.ParserPath)
+            .BuildServiceProvider();
+
+        Assert.Single(services.GetServices<IHostedService>());
+        Assert.Single(services.GetServices<LayerSkipModelLoader>());
+        Assert.Equal(" [IN:SILENCE_ALARM ]", await services.GetRequiredService<IChatClient>().Answer("Turn off alarms"));
     }
 
     [Fact]

@@ -1,0 +1,24 @@
+using LayerSkip.Engine.Devices;
+using Microsoft.Extensions.Logging;
+
+namespace LayerSkip.AI;
+
+/// <summary>What the library logs. Never what users or the model write.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(EventId = 10, Level = LogLevel.Information, Message = "Loading the model {Model}.")]
+    public static partial void Loading(ILogger logger, string model);
+
+    [LoggerMessage(EventId = 11, Level = LogLevel.Debug, Message = "Loading the model {Model}: {Percent} %.")]
+    public static partial void LoadingProgress(ILogger logger, string model, int percent);
+
+    [LoggerMessage(EventId = 12, Level = LogLevel.Information,
+        Message = "Loaded the model {Model} on {Device}: {WeightBytes} bytes of weights as {WeightFormat}, in {Milliseconds:F0} ms.")]
+    public static partial void Loaded(ILogger logger, string model, string device, WeightFormat weightFormat, long weightBytes, double milliseconds);
+
+    [LoggerMessage(EventId = 13, Level = LogLevel.Error, Message = "The model {Model} could not be loaded: {Reason}")]
+    public static partial void LoadingFailed(ILogger logger, Exception error, string model, string reason);
+
+    [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "The loading of the model {Model} was cancelled.")]
+    public static partial void LoadingCancelled(ILogger logger, string model);
+}

@@ -1,0 +1,39 @@
+using LayerSkip.AI.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace LayerSkip.AI.Tests.Hosting;
+
+/// <summary>A loader that stands in the middle of its loading until the test says how it ends.</summary>
+internal sealed class GatedLoading : IDisposable
+{
+    private readonly TaskCompletionSource _gate = new();
+    private readonly TaskCompletionSource _entered = new();
+
+    public GatedLoading(LogRecords? log = null, Exception? error = null) => Loader = new LayerSkipModelLoader(
+        "topv2-parser",
+        (progress, cancellationToken) =>
+        {
+            Loads++;
+            progress.Report(0.25);
+            progress.Report(0.5);
+            _entered.SetResult();
+            _gate.Task.Wait(cancellationToken);
+            return error is null
+                ? ServedModel.Load(new LayerSkipOptions { ModelPath = TestModels.ParserPath }, logger: null, progress, cancellationToken)
+                : throw error;
+        },
+        log is null ? NullLogger.Instance : log);
+
+    public LayerSkipModelLoader Loader { get; }
+
+    /// <summary>How often loading was begun.</summary>
+    public int Loads { get; private set; }
+
+    /// <summary>Completes when the loading is half done.</summary>
+    public Task Entered => _entered.Task;
+
+    /// <summary>Lets the loading go on.</summary>
+    public void Open() => _gate.SetResult();
+
+    public void Dispose() => Loader.Dispose();
+}

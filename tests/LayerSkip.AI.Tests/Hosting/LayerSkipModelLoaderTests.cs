@@ -1,0 +1,146 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Scheduling;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Logging;
+
+namespace LayerSkip.AI.Tests.Hosting;
+
+public class LayerSkipModelLoaderTests
+{
+    private const string Answer = " [IN:SILENCE_ALARM ]";
+
+    [Fact]
+    public async Task Requests_that_come_while_the_model_loads_wait_for_it()
+    {
+        var log = new LogRecords();
+        using var loading = new GatedLoading(log);
+        using var client = new LayerSkipChatClient(loading.Loader);
+        Assert.Equal(LayerSkipLoadState.NotStarted, loading.Loader.State);
+        Assert.Equal("topv2-parser", ((ChatClientMetadata)client.GetService(typeof(ChatClientMetadata))!).DefaultModelId);
+
+        var messages = new List<ChatMessage> { new(ChatRole.User, "Turn off alarms") };
+        var options = new ChatOptions { MaxOutputTokens = 90 };
+        var whole = client.GetResponseAsync(messages, options);
+        var streamed = client.Updates("Turn off alarms");
+        await loading.Entered;
+        Assert.Equal((LayerSkipLoadState.Loading, 0.5), (loading.Loader.State, loading.Loader.Progress));
+        Assert.Null(loading.Loader.Error);
+        Assert.False(whole.IsCompleted);
+        Assert.False(streamed.IsCompleted);
+
+        // What a caller does with his objects after the call is not the request's.
+        messages.Clear();
+        options.MaxOutputTokens = 1;
+        loading.Open();
+
+        Assert.Equal(Answer, (await whole).Text);
+        Assert.Equal(Answer, (await streamed).ToChatResponse().Text);
+        Assert.Equal((LayerSkipLoadState.Ready, 1.0), (loading.Loader.State, loading.Loader.Progress));
+        Assert.Same(client.Engine(), await loading.Loader.WaitAsync());
+        Assert.Equal(client.Engine().Model.Name, loading.Loader.ModelId);
+        Assert.Equal(1, loading.Loads);
+
+        Assert.Equal("Loading the model topv2-parser.", Assert.Single(log.Of(10)).Message);
+        Assert.Equal(["Loading the model topv2-parser: 20 %.", "Loading the model topv2-parser: 50 %."], log.Of(11).Take(2).Select(entry => entry.Message));
+        Assert.Matches(@"^Loaded the model topv2-parser on cpu \(.*\): \d+ bytes of weights as BF16, in \d+ ms\.$", Assert.Single(log.Of(12)).Message);
+    }
+
+    [Fact]
+    public async Task Failed_load_is_logged_once_and_every_request_reports_it()
+    {
+        var log = new LogRecords();
+        var cause = new CheckpointException("config.json: hidden_size is missing");
+        using var loading = new GatedLoading(log, cause);
+        using var client = new LayerSkipChatClient(loading.Loader);
+
+        var early = client.Answer("x");
+        await loading.Entered;
+        loading.Open();
+
+        var errors = new[]
+        {
+            await Assert.ThrowsAsync<InvalidOperationException>(() => early),
+            await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x")),
+            await Assert.ThrowsAsync<InvalidOperationException>(() => client.Updates("x")),
+            await Assert.ThrowsAsync<InvalidOperationException>(() => loading.Loader.WaitAsync()),
+            Assert.Throws<InvalidOperationException>(() => client.GetService(typeof(LayerSkipEngine))),
+        };
+
+        Assert.All(errors, error =>
+        {
+            Assert.Equal("The model 'topv2-parser' could not be loaded: config.json: hidden_size is missing", error.Message);
+            Assert.Same(cause, error.InnerException);
+        });
+        Assert.Equal(errors.Length, errors.Distinct().Count());
+        Assert.Equal(LayerSkipLoadState.Failed, loading.Loader.State);
+        Assert.Same(cause, loading.Loader.Error);
+        Assert.Equal(1, loading.Loads);
+        var entry = Assert.Single(log.Of(13));
+        Assert.Equal((LogLevel.Error, cause), (entry.Level, entry.Error));
+        Assert.Equal("The model topv2-parser could not be loaded: config.json: hidden_size is missing", entry.Message);
+    }
+
+    [Fact]
+    public async Task Request_that_waits_for_the_model_can_be_cancelled_without_harm_to_the_others()
+    {
+        using var loading = new GatedLoading();
+        using var client = new LayerSkipChatClient(loading.Loader);
+        using var cancellation = new CancellationTokenSource();
+
+        var patient = client.Answer("Turn off alarms");
+        var impatient = client.Updates("Turn off alarms", cancellationToken: cancellation.Token);
+        await loading.Entered;
+        await cancellation.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
+        Assert.Equal(LayerSkipLoadState.Loading, loading.Loader.State);
+        loading.Open();
+        Assert.Equal(Answer, await patient);
+    }
+
+    [Fact]
+    public async Task Disposal_ends_a_loading_and_what_waits_for_it()
+    {
+        var log = new LogRecords();
+        var loading = new GatedLoading(log);
+        using var client = new LayerSkipChatClient(loading.Loader);
+        var waiting = client.Answer("x");
+        await loading.Entered;
+
+        loading.Dispose();
+        loading.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => client.Answer("x"));
+        Assert.Throws<ObjectDisposedException>(loading.Loader.Start);
+        Assert.Empty(log.Of(13));
+        Assert.Single(log.Of(14));
+    }
+
+    [Fact]
+    public async Task Disposal_frees_the_loaded_engine()
+    {
+        var loading = new GatedLoading();
+        loading.Open();
+        var engine = await loading.Loader.WaitAsync();
+
+        loading.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => engine.Generate([1]));
+    }
+
+    [Fact]
+    public async Task Argument_errors_do_not_wait_for_the_model()
+    {
+        using var loading = new GatedLoading();
+        using (var client = new LayerSkipChatClient(loading.Loader))
+        {
+            Assert.Throws<ArgumentNullException>("messages", () => client.GetStreamingResponseAsync(null!));
+            var other = client.GetResponseAsync(TestModels.User("x"), new ChatOptions { ModelId = "another" });
+            loading.Open();
+            Assert.Contains("'another'", (await Assert.ThrowsAsync<InvalidOperationException>(() => other)).Message);
+            client.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => client.GetStreamingResponseAsync(TestModels.User("x")));
+        }
+    }
+}
