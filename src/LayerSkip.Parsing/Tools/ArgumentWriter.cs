@@ -1,0 +1,159 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using LayerSkip.Parsing.Frames;
+
+namespace LayerSkip.Parsing.Tools;
+
+/// <summary>Writes what slots hold as values of the types that parameters take.</summary>
+internal sealed class ArgumentWriter(UtteranceText utterance)
+{
+    /// <summary>A parameter's value, or null where what the slots hold does not fit.</summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="values">What each of its slots holds: a <see cref="FrameNode"/> (the slot), or a tool's result.</param>
+    public object? Write(ToolParameter parameter, IReadOnlyList<object> values)
+    {
+        if (values is [not FrameNode])
+        {
+            // A tool's result goes on as it is, but for a text that is to become something else and the other way round.
+            var result = values[0];
+            return ResultText.IsText(result) || parameter.Takes("string") ? Scalar(parameter, ResultText.Of(result)) : result;
+        }
+
+        return ToNode(parameter, values) switch
+        {
+            null => null,
+            JsonValue value when value.TryGetValue<string>(out var text) => text,
+            var node => JsonElement.Parse(node.ToJsonString()),
+        };
+    }
+
+    private JsonNode? ToNode(ToolParameter parameter, IReadOnlyList<object> values)
+    {
+        if (parameter.IsList)
+        {
+            var items = new JsonArray();
+            foreach (var value in values)
+            {
+                if (ToNode(parameter.Item, [value]) is not { } item)
+                {
+                    return null;
+                }
+
+                items.Add(item);
+            }
+
+            return items;
+        }
+
+        if (parameter.IsObject)
+        {
+            return values is [FrameNode { Children: [{ Kind: FrameNodeKind.Intent } nested] }] ? Object(parameter, nested) : null;
+        }
+
+        return Node(Scalar(parameter, string.Join(", ", values.Select(Text))));
+    }
+
+    /// <summary>A nested frame: its slots under the names of the object's properties, or, where the schema names none, under their own.</summary>
+    private JsonObject? Object(ToolParameter parameter, FrameNode intent)
+    {
+        var slots = intent.Children.Where(static child => child.Kind == FrameNodeKind.Slot).GroupBy(Names.SnakeCase);
+        var properties = parameter.Properties;
+        if (properties.Count == 0)
+        {
+            return new JsonObject(slots.Select(slot => KeyValuePair.Create<string, JsonNode?>(slot.Key, string.Join(", ", slot.Select(Text))))
+                .Prepend(new("intent", Names.SnakeCase(intent))));
+        }
+
+        var written = new JsonObject();
+        foreach (var property in properties)
+        {
+            object[] values = [.. slots.Where(slot => Names.Same(slot.Key, property.Name)).SelectMany(static slot => slot)];
+            if (values.Length > 0 && ToNode(property, values) is { } value)
+            {
+                written[property.Name] = value;
+            }
+            else if (property.IsRequired)
+            {
+                return null;
+            }
+        }
+
+        return written;
+    }
+
+    private static object? Scalar(ToolParameter parameter, string text)
+    {
+        if (parameter.Choices is { Count: > 0 } choices)
+        {
+            return choices.FirstOrDefault(choice => Names.Same(choice, text));
+        }
+
+        if (parameter.Takes("string"))
+        {
+            return text;
+        }
+
+        // Enough for a slot that holds nothing but a figure; a tool that must understand "half past" takes text.
+        return parameter.Takes("integer") && long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer) ? integer
+            : parameter.Takes("number") && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? number
+            : parameter.Takes("boolean") && bool.TryParse(text, out var truth) ? truth
+            : null;
+    }
+
+    private static JsonValue? Node(object? scalar) => scalar switch
+    {
+        string text => JsonValue.Create(text),
+        long integer => JsonValue.Create(integer),
+        double number => JsonValue.Create(number),
+        bool truth => JsonValue.Create(truth),
+        _ => null,
+    };
+
+    private string Text(object value) => value is FrameNode node ? Text(node) : ResultText.Of(value);
+
+    /// <summary>
+    /// A slot's words. A nested frame that asks for something is its words; one that does something is named too, since a decoupled parse has
+    /// dropped the words that said so.
+    /// </summary>
+    private string Text(FrameNode slot)
+    {
+        var parts = new List<string>();
+        var run = new List<string>();
+        Collect(slot);
+        EndRun();
+        return string.Join(' ', parts);
+
+        void Collect(FrameNode node)
+        {
+            foreach (var child in node.Children)
+            {
+                if (child.Kind == FrameNodeKind.Word)
+                {
+                    run.Add(child.Text);
+                    continue;
+                }
+
+                EndRun();
+                if (child.Kind == FrameNodeKind.Intent && !FrameCalls.AsksForValue(child) && !HoldsWord(child))
+                {
+                    parts.Add(Names.Spoken(child));
+                }
+
+                Collect(child);
+                EndRun();
+            }
+        }
+
+        void EndRun()
+        {
+            if (run.Count > 0)
+            {
+                parts.Add(utterance.Of(run));
+                run.Clear();
+            }
+        }
+
+        static bool HoldsWord(FrameNode intent) => intent.Children.Any(static child => child.Kind == FrameNodeKind.Word);
+    }
+}
