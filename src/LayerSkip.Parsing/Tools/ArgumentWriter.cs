@@ -113,44 +113,39 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
     private string Text(object value) => value is FrameNode node ? Text(node) : ResultText.Of(value);
 
     /// <summary>
-    /// A slot's words. A nested frame that asks for something is its words; one that does something is named too, since a decoupled parse has
-    /// dropped the words that said so.
+    /// A slot's words, with what the speaker said between those of a nested frame. One that does something rather than ask is named too, since
+    /// its parse has dropped the words that said so.
     /// </summary>
     private string Text(FrameNode slot)
     {
-        var parts = new List<string>();
-        var run = new List<string>();
+        var actions = new List<string>();
+        var runs = new List<List<string>>();
         Collect(slot);
-        EndRun();
-        return string.Join(' ', parts);
+        return string.Join(' ', runs.Count > 0 ? actions.Append(utterance.Of(runs)) : actions);
 
         void Collect(FrameNode node)
         {
+            List<string>? run = null;
             foreach (var child in node.Children)
             {
                 if (child.Kind == FrameNodeKind.Word)
                 {
+                    if (run is null)
+                    {
+                        runs.Add(run = []);
+                    }
+
                     run.Add(child.Text);
                     continue;
                 }
 
-                EndRun();
+                run = null;
                 if (child.Kind == FrameNodeKind.Intent && !FrameCalls.AsksForValue(child) && !HoldsWord(child))
                 {
-                    parts.Add(Names.Spoken(child));
+                    actions.Add(Names.Spoken(child));
                 }
 
                 Collect(child);
-                EndRun();
-            }
-        }
-
-        void EndRun()
-        {
-            if (run.Count > 0)
-            {
-                parts.Add(utterance.Of(run));
-                run.Clear();
             }
         }
 

@@ -15,20 +15,41 @@ internal sealed class UtteranceText
         _joined = string.Concat(_positions.Select(i => utterance[i]));
     }
 
-    /// <summary>The words as they stand in the utterance, from its leftmost place that begins and ends a word; else joined by spaces.</summary>
-    public string Of(IReadOnlyList<string> words)
+    /// <summary>
+    /// Runs of words as they stand in the utterance, with what stands between them: from the leftmost place where each run, beginning and
+    /// ending a word, follows the last. Joined by spaces where there is no such place.
+    /// </summary>
+    public string Of(IReadOnlyList<IReadOnlyList<string>> runs)
     {
-        var joined = string.Concat(words);
-        for (var at = 0; joined.Length > 0 && (at = _joined.IndexOf(joined, at, StringComparison.Ordinal)) >= 0; at++)
+        var (start, end, from) = (-1, 0, 0);
+        foreach (var run in runs)
         {
-            var (start, end) = (_positions[at], _positions[at + joined.Length - 1] + 1);
-            if (!CutsWord(start) && !CutsWord(end))
+            var joined = string.Concat(run);
+            var at = Find(joined, from);
+            if (at < 0)
             {
-                return _utterance[start..end];
+                return string.Join(' ', runs.SelectMany(static words => words));
+            }
+
+            start = start < 0 ? _positions[at] : start;
+            from = at + joined.Length;
+            end = _positions[from - 1] + 1;
+        }
+
+        return start < 0 ? string.Empty : _utterance[start..end];
+    }
+
+    private int Find(string joined, int from)
+    {
+        for (var at = from; joined.Length > 0 && (at = _joined.IndexOf(joined, at, StringComparison.Ordinal)) >= 0; at++)
+        {
+            if (!CutsWord(_positions[at]) && !CutsWord(_positions[at + joined.Length - 1] + 1))
+            {
+                return at;
             }
         }
 
-        return string.Join(' ', words);
+        return -1;
     }
 
     private bool CutsWord(int position) =>

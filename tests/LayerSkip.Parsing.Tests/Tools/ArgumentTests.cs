@@ -88,8 +88,10 @@ public class ArgumentTests
     [InlineData("concerts [live] tonight", "( live )", "( live )")] // no parse can hold square brackets
     [InlineData("nothing of it", "gotham city", "gotham city")]
     [InlineData("", "x", "x")]
+    [InlineData("dinner with anna at 7:30pm", "dinner|anna", "dinner with anna")]
+    [InlineData("anna likes dinner with bob", "dinner|anna", "dinner anna")]
     public void Words_come_back_as_the_user_wrote_them(string utterance, string words, string expected) =>
-        Assert.Equal(expected, new UtteranceText(utterance).Of(words.Split(' ')));
+        Assert.Equal(expected, new UtteranceText(utterance).Of([.. words.Split('|').Select(run => run.Split(' '))]));
 
     [Fact]
     public void Every_slot_of_the_data_comes_back_as_a_piece_of_its_utterance()
@@ -101,7 +103,7 @@ public class ArgumentTests
             foreach (var slot in DecoupledForm.FromFull(row.Parse).Root.Children.Where(slot => slot.Children.All(child => child.Kind == FrameNodeKind.Word)))
             {
                 slots++;
-                verbatim += row.Utterance.Contains(utterance.Of([.. slot.Children.Select(child => child.Text)]), StringComparison.Ordinal) ? 1 : 0;
+                verbatim += row.Utterance.Contains(utterance.Of([[.. slot.Children.Select(child => child.Text)]]), StringComparison.Ordinal) ? 1 : 0;
             }
         }
 
