@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
@@ -37,6 +38,8 @@ internal sealed class DecodingPlan
 
     public required ILogitsProcessor[] LogitsProcessors { get; init; }
 
+    public required TokenConstraint? Constraint { get; init; }
+
     /// <summary>Completes and checks a request.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
@@ -74,6 +77,12 @@ internal sealed class DecodingPlan
             }
         }
 
+        if (options.Constraint is { } constraint && constraint.VocabularySize > config.VocabularySize)
+        {
+            throw new ArgumentException(
+                $"Constraint is for a tokenizer of {constraint.VocabularySize} ids, expected at most the model's {config.VocabularySize}.", nameof(options));
+        }
+
         options.Sampling.Validate();
 
         var drafts = mode == DecodingMode.SelfSpeculative;
@@ -98,6 +107,7 @@ internal sealed class DecodingPlan
             Sampling = options.Sampling,
             StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
             LogitsProcessors = [.. options.LogitsProcessors],
+            Constraint = options.Constraint,
         };
     }
 }

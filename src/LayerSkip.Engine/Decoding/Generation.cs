@@ -17,6 +17,7 @@ public sealed class Generation : IDisposable
     private readonly IDraftController _controller;
     private readonly DraftHead? _draftHead;
     private readonly TokenSelector _selector;
+    private readonly ConstraintTrace? _constraint;
     private readonly KvCache _cache;
     private readonly RowBuffer _rows;
     private readonly StatisticsRecorder _statistics;
@@ -37,11 +38,12 @@ public sealed class Generation : IDisposable
         _model = model;
         _plan = plan;
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
-        var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0;
+        var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0 && plan.Constraint is null;
         _draftHead = choosesBest && plan.UseDraftVocabulary ? model.CreateDraftHead(prompt) : null;
+        _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
         _selector = choosesBest
             ? new GreedySelector(model, _draftHead)
-            : new SamplingSelector(model, plan, plan.Sampling.Seed ?? DrawSeed());
+            : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         _tokens = new int[prompt.Length + Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1];
@@ -62,7 +64,7 @@ public sealed class Generation : IDisposable
     /// <summary>The tokens that the last call of <see cref="NextRound"/> added.</summary>
     public ReadOnlySpan<int> RoundTokens => _tokens.AsSpan(_roundStart, _count - _roundStart);
 
-    /// <summary>All tokens drafted in the last round, rejected ones included: not verified, for display only.</summary>
+    /// <summary>All tokens drafted in the last round, rejected ones and those that a constraint forced included: not verified, for display only.</summary>
     public ReadOnlySpan<int> RoundDraft => _draft.AsSpan(0, _shownDraft.Drafted);
 
     /// <summary>How many of <see cref="RoundDraft"/> the full model confirmed; they lead <see cref="RoundTokens"/>.</summary>
@@ -144,20 +146,22 @@ public sealed class Generation : IDisposable
         var inputs = _count - start;
         var draft = _nextDraft ??= _controller.Next(_lastDraft);
         var exit = Math.Min(draft.ExitLayer, _plan.Depth);
-        var length = Math.Min(draft.Length, Room() - 1);
-        EnsureTokens(_count + length + 1);
+        var room = Math.Min(Room() - 1, _constraint is null ? draft.Length : DecodingPlan.MaxSpeculations);
+        EnsureTokens(_count + room + 1);
         _statistics.BeginStep();
         _selector.BeginRound();
+        _constraint?.BeginRound(Room());
 
-        // Draft up to d tokens with layers 0..E-1. The slots keep the exit states.
-        _rows.Place(0, inputs + length, _cache, start);
-        _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs));
-        _model.RunLayers(_rows, 0, inputs, 0, exit, cancellationToken);
+        // Draft up to d tokens with layers 0..E-1. The slots keep the exit states. What a constraint forces rides along with the token before it.
+        _rows.Place(0, inputs + room, _cache, start);
+        var drafted = AddForced(0, room);
+        _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs + drafted));
+        _model.RunLayers(_rows, 0, inputs + drafted, 0, exit, cancellationToken);
         var first = inputs - 1;
-        var last = first;
-        var drafted = 0;
-        var ended = false;
-        while (drafted < length && !ended)
+        var last = first + drafted;
+        var guessed = 0;
+        var passes = 1;
+        while (guessed < draft.Length && drafted < room && _constraint?.IsComplete(drafted) != true)
         {
             if (_selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted) is not { } token)
             {
@@ -165,18 +169,24 @@ public sealed class Generation : IDisposable
             }
 
             _tokens[_count + drafted] = token;
-            _draft[drafted] = token;
+            _constraint?.Advance(drafted, token);
             drafted++;
-            ended = IsStop(token);
-            if (!ended)
+            guessed++;
+            if (IsStop(token))
             {
                 // Nothing follows a stop token, so it alone needs no row.
-                last++;
-                _model.Embed(_rows, last, new ReadOnlySpan<int>(in token));
-                _model.RunLayers(_rows, last, 1, 0, exit, cancellationToken);
+                break;
             }
+
+            var added = 1 + AddForced(drafted, room);
+            _model.Embed(_rows, last + 1, _tokens.AsSpan(_count + drafted - 1, added));
+            _model.RunLayers(_rows, last + 1, added, 0, exit, cancellationToken);
+            drafted += added - 1;
+            last += added;
+            passes++;
         }
 
+        _tokens.AsSpan(_count, drafted).CopyTo(_draft);
         _statistics.EndDraft();
 
         // Verify: one pass of layers E..L-1 over the input and the draft together.
@@ -190,38 +200,50 @@ public sealed class Generation : IDisposable
             _tokens[count++] = bonus;
         }
 
+        var forced = _constraint?.Accept(accepted, next) ?? default;
         Accept(count);
 
         // Truncate: what was rejected is simply written again.
         _cache.Length = Math.Min(start + inputs + accepted, _count - 1);
-        _lastDraft = _shownDraft = new DraftResult(exit, drafted, accepted);
+        _shownDraft = new DraftResult(exit, drafted, accepted);
+        _lastDraft = new DraftResult(exit, guessed, accepted - forced.Drafted);
         _nextDraft = null;
-        _statistics.EndRound(_lastDraft, passes: (1 + last - first) * exit + (_plan.Depth - exit), tokens: _count - _roundStart);
+        _statistics.EndRound(_lastDraft, forced.All, passes: (passes * exit) + (_plan.Depth - exit), tokens: _count - _roundStart);
+    }
+
+    /// <summary>Adds to the draft what a constraint leaves no choice about.</summary>
+    /// <param name="drafted">Tokens of the draft so far.</param>
+    /// <param name="room">Most tokens of a draft.</param>
+    /// <returns>How many tokens were added.</returns>
+    private int AddForced(int drafted, int room)
+    {
+        var added = 0;
+        while (drafted + added < room && _constraint?.Force(drafted + added) is { } token)
+        {
+            _tokens[_count + drafted + added++] = token;
+        }
+
+        return added;
     }
 
     /// <summary>Takes the tokens up to <paramref name="count"/> into the output, ending at the earliest stop.</summary>
     private void Accept(int count)
     {
-        for (var i = _count; i < count; i++)
+        var stop = _tokens.AsSpan(_count, count - _count).IndexOfAny(_plan.StopIds);
+        _count = stop >= 0 ? _count + stop + 1 : count;
+        if (stop >= 0 || _constraint?.IsComplete(0) == true)
         {
-            if (IsStop(_tokens[i]))
-            {
-                _count = i + 1;
-                FinishReason = FinishReason.Stop;
-                return;
-            }
+            FinishReason = _constraint?.IsCurtailed == true ? Limit : stop >= 0 ? FinishReason.Stop : FinishReason.Complete;
         }
-
-        _count = count;
-        if (_count - PromptTokens >= _plan.MaxNewTokens)
+        else if (Room() <= 0)
         {
-            FinishReason = FinishReason.MaxNewTokens;
-        }
-        else if (_count >= _model.Config.MaxPositions)
-        {
-            FinishReason = FinishReason.ContextEnd;
+            FinishReason = Limit;
         }
     }
+
+    /// <summary>What bounds the output's length.</summary>
+    private FinishReason Limit =>
+        _plan.MaxNewTokens <= _model.Config.MaxPositions - PromptTokens ? FinishReason.MaxNewTokens : FinishReason.ContextEnd;
 
     /// <summary>Tokens that may still be generated: at least 1 until the generation ends.</summary>
     private int Room() => Math.Min(_plan.MaxNewTokens - (_count - PromptTokens), _model.Config.MaxPositions - _count);

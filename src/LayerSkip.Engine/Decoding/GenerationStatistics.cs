@@ -12,11 +12,14 @@ public readonly record struct GenerationStatistics
     /// <summary>Rounds of draft and verification; without drafting, decode steps.</summary>
     public int Rounds { get; init; }
 
-    /// <summary>Tokens drafted.</summary>
+    /// <summary>Tokens drafted, without those that a constraint forced.</summary>
     public int Drafted { get; init; }
 
     /// <summary>Drafted tokens that the full model confirmed. The bonus token is not counted.</summary>
     public int Accepted { get; init; }
+
+    /// <summary>Tokens of the output that a constraint left no choice about: neither drafted nor decided by the model.</summary>
+    public int Forced { get; init; }
 
     /// <summary>
     /// Passes of all rounds over a layer's weights, whatever the number of rows. Full-depth decoding makes <see cref="Tokens"/> times L

@@ -12,16 +12,19 @@ internal sealed class SamplingSelector : TokenSelector
 {
     private readonly IDeviceModel _model;
     private readonly ILogitsProcessor[] _processors;
+    private readonly ConstraintTrace? _constraint;
     private readonly Distribution _distribution;
     private readonly RandomNumbers _random;
     private readonly int _vocabulary;
     private float[][] _draft = [];
     private float[] _full = [];
+    private int _guessed;
     private (ulong A, ulong B, ulong C, ulong D) _randomAtRoundStart;
 
-    public SamplingSelector(IDeviceModel model, DecodingPlan plan, ulong seed)
+    public SamplingSelector(IDeviceModel model, DecodingPlan plan, ConstraintTrace? constraint, ulong seed)
     {
         _model = model;
+        _constraint = constraint;
         _processors = plan.LogitsProcessors;
         _vocabulary = model.Config.VocabularySize;
         _distribution = new Distribution(plan.Sampling, _vocabulary);
@@ -29,13 +32,23 @@ internal sealed class SamplingSelector : TokenSelector
         _randomAtRoundStart = _random.State;
     }
 
-    public override void BeginRound() => _random.State = _randomAtRoundStart;
+    public override void BeginRound()
+    {
+        _random.State = _randomAtRoundStart;
+        _guessed = 0;
+    }
 
     public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
-        var p = DraftDistribution(index);
+        var p = DraftDistribution(_guessed);
         _model.Logits(rows, slot, 1, p);
-        return TryProcess(context, p) ? Distribution.Draw(p, _random.NextDouble()) : null;
+        if (!TryProcess(context, p, index))
+        {
+            return null;
+        }
+
+        _guessed++;
+        return Distribution.Draw(p, _random.NextDouble());
     }
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
@@ -47,33 +60,63 @@ internal sealed class SamplingSelector : TokenSelector
 
     private (int Accepted, int? Next) Judge(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
     {
-        if (_full.Length < count * _vocabulary)
+        // What a constraint forces needs no verdict; the head runs from the first row on that has one to give.
+        var undecided = 0;
+        while (undecided < drafted && IsForced(undecided))
         {
-            _full = new float[count * _vocabulary];
+            undecided++;
         }
 
-        _model.Logits(rows, slot, count, _full.AsSpan(0, count * _vocabulary));
-        var context = tokens.Length - drafted;
-        for (var i = 0; i < drafted; i++)
+        if (undecided == drafted && (count == drafted || _constraint?.IsComplete(drafted) == true))
         {
-            var p = DraftDistribution(i).AsSpan();
-            var q = _full.AsSpan(i * _vocabulary, _vocabulary);
+            return (drafted, null);
+        }
+
+        FullLogits(rows, slot + undecided, count - undecided);
+        var context = tokens.Length - drafted;
+        var guess = 0;
+        for (var i = undecided; i < drafted; i++)
+        {
+            if (IsForced(i))
+            {
+                continue;
+            }
+
+            var p = DraftDistribution(guess++).AsSpan();
+            var q = _full.AsSpan((i - undecided) * _vocabulary, _vocabulary);
             var token = tokens[context + i];
-            Process(tokens[..(context + i)], q);
+            Process(tokens[..(context + i)], q, i);
             if (_random.NextDouble() * p[token] >= q[token])
             {
                 return (i, Replace(token, q, p));
             }
         }
 
-        if (count == drafted)
+        if (count == drafted || _constraint?.IsComplete(drafted) == true)
         {
             return (drafted, null);
         }
 
-        var bonus = _full.AsSpan(drafted * _vocabulary, _vocabulary);
-        Process(tokens, bonus);
+        if (_constraint?.Forced(drafted) is { } forced)
+        {
+            return (drafted, forced);
+        }
+
+        var bonus = _full.AsSpan((drafted - undecided) * _vocabulary, _vocabulary);
+        Process(tokens, bonus, drafted);
         return (drafted, Distribution.Draw(bonus, _random.NextDouble()));
+    }
+
+    private bool IsForced(int index) => _constraint?.Forced(index) is not null;
+
+    private void FullLogits(RowBuffer rows, int slot, int count)
+    {
+        if (_full.Length < count * _vocabulary)
+        {
+            _full = new float[count * _vocabulary];
+        }
+
+        _model.Logits(rows, slot, count, _full.AsSpan(0, count * _vocabulary));
     }
 
     /// <summary>Draws from max(q - p, 0).</summary>
@@ -90,21 +133,25 @@ internal sealed class SamplingSelector : TokenSelector
         return mass > 0 ? Distribution.Draw(q, _random.NextDouble()) : rejected;
     }
 
-    private void Process(ReadOnlySpan<int> context, Span<float> logits)
+    /// <param name="context">Prompt, output and draft up to the token in question.</param>
+    /// <param name="logits">Its logits.</param>
+    /// <param name="index">Its number in the round, from 0.</param>
+    private void Process(ReadOnlySpan<int> context, Span<float> logits, int index)
     {
-        if (!TryProcess(context, logits))
+        if (!TryProcess(context, logits, index))
         {
             throw Distribution.NoTokenLeft();
         }
     }
 
-    private bool TryProcess(ReadOnlySpan<int> context, Span<float> logits)
+    private bool TryProcess(ReadOnlySpan<int> context, Span<float> logits, int index)
     {
         foreach (var processor in _processors)
         {
             processor.Process(context, logits);
         }
 
+        _constraint?.Mask(index, logits);
         return _distribution.TryFromLogits(logits);
     }
 

@@ -17,6 +17,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
     private int _draftRounds;
     private int _drafted;
     private int _accepted;
+    private int _forced;
     private int _firstRoundTokens;
 
     /// <summary>A round or a piece of the prompt begins.</summary>
@@ -29,7 +30,11 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
 
     /// <summary>The round is done.</summary>
-    public void EndRound(in DraftResult draft, int passes, int tokens)
+    /// <param name="draft">What became of the draft.</param>
+    /// <param name="forced">Tokens accepted that a constraint forced.</param>
+    /// <param name="passes">Passes over a layer's weights.</param>
+    /// <param name="tokens">Tokens that the round brought.</param>
+    public void EndRound(in DraftResult draft, int forced, int passes, int tokens)
     {
         var now = Stopwatch.GetTimestamp();
         // Where nothing was drafted, the whole round is the full model's.
@@ -50,6 +55,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
         _passes += passes;
         _drafted += draft.Drafted;
         _accepted += draft.Accepted;
+        _forced += forced;
         if (draft.Drafted > 0)
         {
             _draftRounds++;
@@ -64,6 +70,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
         Rounds = _rounds,
         Drafted = _drafted,
         Accepted = _accepted,
+        Forced = _forced,
         LayerPasses = _passes,
         ExitLayers = _exitLayers,
         DraftRounds = _draftRounds,

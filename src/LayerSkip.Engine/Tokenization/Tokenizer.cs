@@ -1,5 +1,6 @@
 using System.Text;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Tokenization.Decoding;
 using LayerSkip.Engine.Tokenization.Loading;
 using LayerSkip.Engine.Tokenization.Normalization;
@@ -20,6 +21,8 @@ public sealed class Tokenizer
     private readonly TokenBytes _bytes;
     private readonly AddedTokenMatcher _rawMatcher;
     private readonly AddedTokenMatcher _normalizedMatcher;
+    private readonly Lazy<TokenTrie> _trie;
+    private readonly Lazy<TokenTrie> _startTrie;
 
     internal Tokenizer(TokenizerDefinition definition, int paddedSize = 0)
     {
@@ -30,6 +33,8 @@ public sealed class Tokenizer
             definition.AddedTokens.Where(token => !token.IsNormalized).Select(token => (token.Content, token)));
         _normalizedMatcher = new AddedTokenMatcher(
             definition.AddedTokens.Where(token => token.IsNormalized).Select(token => (Normalize(token.Content), token)));
+        _trie = new(() => new TokenTrie(this, atStart: false));
+        _startTrie = new(() => new TokenTrie(this, atStart: true));
     }
 
     /// <summary>What the tokenizer's smallest symbols are.</summary>
@@ -120,6 +125,35 @@ public sealed class Tokenizer
     public StreamingDetokenizer CreateDetokenizer(bool skipSpecialTokens = true) => new(this, _definition.Decoder, skipSpecialTokens);
 
     internal ReadOnlySpan<byte> BytesOf(int id, bool isFirst) => _bytes.Get(id, isFirst);
+
+    /// <summary>All tokens by their text, for constraints; built when first asked for.</summary>
+    /// <param name="atStart">Whether the tokens stand at a text's very start.</param>
+    internal TokenTrie Trie(bool atStart) => atStart ? _startTrie.Value : _trie.Value;
+
+    /// <summary>Writes what a token adds to a text: nothing where it is special.</summary>
+    internal void WriteText(int id, bool atStart, Stream text)
+    {
+        if (_tokens.Spelling(id) is null || IsSpecial(id))
+        {
+            return;
+        }
+
+        var bytes = BytesOf(id, atStart);
+        if (!atStart)
+        {
+            text.Write(Encoding.UTF8.GetBytes(_definition.Decoder.Separator));
+        }
+        else
+        {
+            var (content, count) = _definition.Decoder.Leading;
+            for (; count > 0 && bytes.Length > 0 && bytes[0] == content; count--)
+            {
+                bytes = bytes[1..];
+            }
+        }
+
+        text.Write(bytes);
+    }
 
     internal void RequireId(int id, string parameter)
     {

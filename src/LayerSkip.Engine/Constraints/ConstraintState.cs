@@ -1,0 +1,30 @@
+using LayerSkip.Engine.Constraints.Nodes;
+
+namespace LayerSkip.Engine.Constraints;
+
+/// <summary>A point in a constrained output: what has been written so far decides it, and it decides what may follow. Immutable, so that going back is keeping a reference.</summary>
+internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode node, bool isStart)
+{
+    private TokenMask? _mask;
+
+    /// <summary>What may still be written.</summary>
+    public GrammarNode Node { get; } = node;
+
+    /// <summary>Whether no token with text has been written yet.</summary>
+    public bool IsStart { get; } = isStart;
+
+    /// <summary>Whether the output may end here.</summary>
+    public bool CanEnd => Node.IsNullable;
+
+    /// <summary>Whether it must.</summary>
+    public bool IsComplete => Node is EmptyNode || (CanEnd && Mask.Count == 0);
+
+    /// <summary>The tokens that may come next, without those that end the output.</summary>
+    public TokenMask Mask => _mask ??= constraint.MaskOf(this);
+
+    /// <summary>The point after a token that the mask allows.</summary>
+    public ConstraintState Next(int token) => constraint.After(this, token);
+
+    /// <summary>Finds the tokens after which the output can still be completed within so many bytes.</summary>
+    public void FindCompletable(int bytes, TokenMask mask) => constraint.Find(this, bytes, mask);
+}

@@ -1,0 +1,177 @@
+using System.Collections.Concurrent;
+using LayerSkip.Engine.Tokenization;
+
+namespace LayerSkip.Engine.Constraints;
+
+/// <summary>
+/// Restricts a model's output to a language of texts, whatever its logits say: no token is chosen after which the output could not
+/// become a text of the language any more, and the output ends only where a text of it does.
+/// </summary>
+/// <remarks>
+/// <para>
+/// The text that is meant is what the tokenizer decodes the output's tokens to, special tokens left out. Where a stretch of the text is certain and
+/// no token reaches beyond it, its longest tokens are taken: the model is not asked.
+/// </para>
+/// <para>
+/// Immutable in effect and safe for concurrent use: what it learns about its states (which tokens they allow) is kept, so one constraint should
+/// serve all generations of the same language. What it keeps is bounded.
+/// </para>
+/// </remarks>
+public sealed class TokenConstraint
+{
+    // Bytes of masks, and number of states, beyond which they are forgotten and found anew.
+    private const long MaxMaskBytes = 64 << 20;
+    private const int MaxStates = 1 << 17;
+    private const int MaxCertainBytes = 256;
+
+    private readonly Tokenizer _tokenizer;
+    private readonly TokenTrie _trie;
+    private readonly TokenTrie _startTrie;
+    private readonly int[] _specialTokens;
+    private readonly ConcurrentDictionary<GrammarNode, ConstraintState> _states = new(ReferenceEqualityComparer.Instance);
+    private readonly ConcurrentDictionary<GrammarNode, TokenMask> _masks = new(ReferenceEqualityComparer.Instance);
+    private int _stateCount;
+    private int _maskCount;
+
+    /// <summary>Creates a constraint.</summary>
+    /// <param name="language">The texts that the output may be; at least one.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <exception cref="ArgumentException">The language has no text.</exception>
+    public TokenConstraint(GrammarNode language, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(language);
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        if (language.IsNothing)
+        {
+            throw new ArgumentException("The language has no text: no output could satisfy it.", nameof(language));
+        }
+
+        _tokenizer = tokenizer;
+        _trie = tokenizer.Trie(atStart: false);
+        _startTrie = tokenizer.Trie(atStart: true);
+        _specialTokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(tokenizer.IsSpecial)];
+        Start = new ConstraintState(this, language, isStart: true);
+    }
+
+    /// <summary>Ids of the tokenizer; what a model's vocabulary has beyond them is never chosen.</summary>
+    public int VocabularySize => _tokenizer.VocabularySize;
+
+    /// <summary>The empty output.</summary>
+    internal ConstraintState Start { get; }
+
+    /// <summary>Masks found so far and not forgotten.</summary>
+    internal int MaskCount => _masks.Count;
+
+    internal ConstraintState After(ConstraintState state, int token)
+    {
+        var node = state.Node;
+        if (_tokenizer.IsSpecial(token))
+        {
+            node = node.DeriveSpecial(token);
+            return state.IsStart ? new ConstraintState(this, node, isStart: true) : StateOf(node);
+        }
+
+        foreach (var value in TrieOf(state).BytesOf(token))
+        {
+            node = node.Next(value);
+        }
+
+        return StateOf(node);
+    }
+
+    internal TokenMask MaskOf(ConstraintState state)
+    {
+        // At the start other texts belong to the tokens, so its mask is nobody else's.
+        var trie = TrieOf(state);
+        var node = state.Node.Unbounded(trie.MaxBytes);
+        if (!state.IsStart && _masks.TryGetValue(node, out var known))
+        {
+            return known;
+        }
+
+        var mask = new TokenMask(VocabularySize);
+        Find(node, trie, int.MaxValue, mask);
+        mask.Forced = Forced(node, trie, mask);
+        if (state.IsStart)
+        {
+            return mask;
+        }
+
+        if (Interlocked.Increment(ref _maskCount) * (long)(VocabularySize / 8) > MaxMaskBytes)
+        {
+            Forget();
+        }
+
+        return _masks.GetOrAdd(node, mask);
+    }
+
+    internal void Find(ConstraintState state, int limit, TokenMask mask) => Find(state.Node, TrieOf(state), limit, mask);
+
+    private TokenTrie TrieOf(ConstraintState state) => state.IsStart ? _startTrie : _trie;
+
+    private ConstraintState StateOf(GrammarNode node)
+    {
+        if (_states.TryGetValue(node, out var known))
+        {
+            return known;
+        }
+
+        if (Interlocked.Increment(ref _stateCount) > MaxStates)
+        {
+            Forget();
+        }
+
+        return _states.GetOrAdd(node, new ConstraintState(this, node, isStart: false));
+    }
+
+    private void Find(GrammarNode node, TokenTrie trie, int limit, TokenMask mask)
+    {
+        trie.Find(node, limit, mask);
+        if (!node.AllowsSpecialTokens)
+        {
+            return;
+        }
+
+        foreach (var token in _specialTokens)
+        {
+            var next = node.DeriveSpecial(token);
+            if (!next.IsNothing && next.MinBytes <= limit)
+            {
+                mask.Add(token);
+                mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
+            }
+        }
+    }
+
+    /// <summary>The token that is taken unasked, or -1 where the text that may follow is not certain, or its end is in a token's middle.</summary>
+    private static int Forced(GrammarNode node, TokenTrie trie, TokenMask mask)
+    {
+        if (node.IsNullable || mask.Count == 0)
+        {
+            return -1;
+        }
+
+        if (mask.Count == 1)
+        {
+            return mask.First();
+        }
+
+        Span<byte> certain = stackalloc byte[MaxCertainBytes];
+        var length = 0;
+        while (length < certain.Length && node.OnlyByte() is >= 0 and var value)
+        {
+            certain[length++] = (byte)value;
+            node = node.Next((byte)value);
+        }
+
+        var (count, longest) = trie.Along(certain[..length]);
+        return count == mask.Count ? longest : -1;
+    }
+
+    private void Forget()
+    {
+        _states.Clear();
+        _masks.Clear();
+        _stateCount = _maskCount = 0;
+    }
+}

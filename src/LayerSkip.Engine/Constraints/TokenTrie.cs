@@ -1,0 +1,132 @@
+using LayerSkip.Engine.Tokenization;
+
+namespace LayerSkip.Engine.Constraints;
+
+/// <summary>The tokens that have text, by their bytes: a tree in the order in which a walk visits it, so that what begins alike is looked at once.</summary>
+internal sealed class TokenTrie
+{
+    private readonly byte[] _bytes;
+    private readonly int[] _offsets; // id: bytes [offsets[id], offsets[id + 1])
+    private readonly byte[] _value; // node: its byte
+    private readonly int[] _depth; // node: 0 for a token's first byte
+    private readonly int[] _end; // node: the first behind it that does not lie below it
+    private readonly int[] _firstToken; // node: tokens [firstToken[node], firstToken[node + 1])
+    private readonly int[] _tokens;
+
+    /// <param name="tokenizer">Whose tokens. Special tokens have no text, nor have ids that no token has.</param>
+    /// <param name="atStart">Whether the tokens stand at a text's very start, where some decoders strip a space.</param>
+    public TokenTrie(Tokenizer tokenizer, bool atStart)
+    {
+        _offsets = new int[tokenizer.VocabularySize + 1];
+        var bytes = new MemoryStream();
+        for (var id = 0; id < tokenizer.VocabularySize; id++)
+        {
+            tokenizer.WriteText(id, atStart, bytes);
+            _offsets[id + 1] = (int)bytes.Length;
+        }
+
+        _bytes = bytes.ToArray();
+        _tokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(id => _offsets[id + 1] > _offsets[id])];
+        Array.Sort(_tokens, (x, y) => BytesOf(x).SequenceCompareTo(BytesOf(y)) is not 0 and var order ? order : x.CompareTo(y));
+        MaxBytes = _tokens.Length == 0 ? 0 : _tokens.Max(id => BytesOf(id).Length);
+
+        // Each token adds the nodes that it does not share with the one before; its own is the last there is then.
+        var value = new List<byte>();
+        var depths = new List<int>();
+        var firstToken = new List<int>();
+        var previous = default(ReadOnlySpan<byte>);
+        for (var i = 0; i < _tokens.Length; i++)
+        {
+            var text = BytesOf(_tokens[i]);
+            for (var depth = previous.CommonPrefixLength(text); depth < text.Length; depth++)
+            {
+                value.Add(text[depth]);
+                depths.Add(depth);
+                firstToken.Add(i);
+            }
+
+            previous = text;
+        }
+
+        (_value, _depth) = ([.. value], [.. depths]);
+        _firstToken = [.. firstToken, _tokens.Length];
+        _end = new int[_value.Length];
+        for (var node = _value.Length - 1; node >= 0; node--)
+        {
+            var end = node + 1;
+            while (end < _value.Length && _depth[end] > _depth[node])
+            {
+                end = _end[end];
+            }
+
+            _end[node] = end;
+        }
+    }
+
+    /// <summary>Bytes of the longest token.</summary>
+    public int MaxBytes { get; }
+
+    /// <summary>A token's text; empty where it has none.</summary>
+    public ReadOnlySpan<byte> BytesOf(int token) => _bytes.AsSpan(_offsets[token].._offsets[token + 1]);
+
+    /// <summary>Finds the tokens that a language allows to come next.</summary>
+    /// <param name="start">The language.</param>
+    /// <param name="limit">Most bytes that the shortest completion may have after a token.</param>
+    /// <param name="mask">Where they are added.</param>
+    public void Find(GrammarNode start, int limit, TokenMask mask)
+    {
+        var path = new GrammarNode[MaxBytes + 1];
+        path[0] = start;
+        for (var node = 0; node < _value.Length;)
+        {
+            var depth = _depth[node];
+            var next = path[depth].Next(_value[node]);
+            if (next.IsNothing)
+            {
+                node = _end[node];
+                continue;
+            }
+
+            path[depth + 1] = next;
+            if (_firstToken[node] < _firstToken[node + 1] && next.MinBytes <= limit)
+            {
+                mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
+                for (var i = _firstToken[node]; i < _firstToken[node + 1]; i++)
+                {
+                    mask.Add(_tokens[i]);
+                }
+            }
+
+            node++;
+        }
+    }
+
+    /// <summary>The tokens along a text, from its first byte: how many there are, and the longest of them (of equals the one added last), or -1.</summary>
+    public (int Count, int Longest) Along(ReadOnlySpan<byte> text)
+    {
+        var (count, longest) = (0, -1);
+        var node = 0;
+        for (var depth = 0; depth < text.Length; depth++)
+        {
+            while (node < _value.Length && _depth[node] == depth && _value[node] != text[depth])
+            {
+                node = _end[node];
+            }
+
+            if (node == _value.Length || _depth[node] != depth)
+            {
+                break;
+            }
+
+            if (_firstToken[node] < _firstToken[node + 1])
+            {
+                count += _firstToken[node + 1] - _firstToken[node];
+                longest = _tokens[_firstToken[node + 1] - 1];
+            }
+
+            node++;
+        }
+
+        return (count, longest);
+    }
+}

@@ -1,0 +1,125 @@
+using LayerSkip.Engine.Constraints;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Where a constrained generation stands, and where the tokens drafted in a round would lead. Rejecting a draft forgets nothing else.</summary>
+internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
+{
+    // [i]: after i tokens of the round's draft.
+    private readonly ConstraintState[] _states = CreateStates(constraint.Start);
+
+    // [i]: whether the likeliest token after i of them was banned for want of room.
+    private readonly bool[] _curtailed = new bool[DecodingPlan.MaxSpeculations + 1];
+    private readonly float[] _stopLogits = new float[stopIds.Length];
+    private readonly TokenMask _completable = new(constraint.VocabularySize);
+    private int _room;
+
+    /// <summary>Whether the output would have become longer, had there been room to complete it then.</summary>
+    public bool IsCurtailed { get; private set; }
+
+    /// <summary>A round begins, perhaps again after it has failed.</summary>
+    /// <param name="room">Tokens that may still be generated.</param>
+    public void BeginRound(int room)
+    {
+        _room = room;
+        Array.Clear(_curtailed);
+    }
+
+    /// <summary>Whether the output must end after so many tokens of the draft.</summary>
+    public bool IsComplete(int index) => _states[index].IsComplete;
+
+    /// <summary>The token that follows so many tokens of the draft without being asked for, or null.</summary>
+    public int? Forced(int index) =>
+        !_states[index].CanEnd && _states[index].Mask.Forced is >= 0 and var token && !IsStop(token) ? token : null;
+
+    /// <summary>Takes the token that follows without being asked for into the draft, if there is one.</summary>
+    public int? Force(int index)
+    {
+        var forced = Forced(index);
+        if (forced is { } token)
+        {
+            Advance(index, token);
+        }
+
+        return forced;
+    }
+
+    /// <summary>A token is drafted.</summary>
+    /// <param name="index">Tokens of the draft before it.</param>
+    /// <param name="token">One that may follow them.</param>
+    public void Advance(int index, int token)
+    {
+        if (!IsStop(token))
+        {
+            _states[index + 1] = _states[index].Next(token);
+        }
+    }
+
+    /// <summary>Bans what may not follow so many tokens of the draft. Tokens that end the output are allowed exactly where it may end.</summary>
+    public void Mask(int index, Span<float> logits)
+    {
+        var state = _states[index];
+        for (var i = 0; i < stopIds.Length; i++)
+        {
+            _stopLogits[i] = state.CanEnd ? logits[stopIds[i]] : float.NegativeInfinity;
+        }
+
+        Allowed(index, state, logits).Apply(logits);
+        for (var i = 0; i < stopIds.Length; i++)
+        {
+            logits[stopIds[i]] = _stopLogits[i];
+        }
+    }
+
+    /// <summary>The round is over: the output goes on from what was accepted of its draft, and the full model's own token.</summary>
+    /// <returns>How many of the accepted tokens of the draft were forced, and how many with the token behind them.</returns>
+    public (int Drafted, int All) Accept(int accepted, int? next)
+    {
+        var forced = 0;
+        for (var i = 0; i < accepted; i++)
+        {
+            forced += Forced(i) is null ? 0 : 1;
+        }
+
+        var all = forced + (next is not null && Forced(accepted) is not null ? 1 : 0);
+        if (next is { } token)
+        {
+            Advance(accepted++, token);
+        }
+
+        _states[0] = _states[accepted];
+        IsCurtailed |= _curtailed.AsSpan(0, accepted).Contains(true);
+        return (forced, all);
+    }
+
+    /// <summary>The tokens that may come next; where room grows short, those after which the output can still be completed.</summary>
+    private TokenMask Allowed(int index, ConstraintState state, ReadOnlySpan<float> logits)
+    {
+        // Each byte takes a token at most: a token of its own.
+        var left = _room - index - 1;
+        if (left >= state.Mask.MaxRemainder)
+        {
+            return state.Mask;
+        }
+
+        _completable.Clear();
+        state.FindCompletable(left, _completable);
+        if (_completable.Count == 0 && !state.CanEnd)
+        {
+            // It cannot be completed: the limit cuts it.
+            return state.Mask;
+        }
+
+        _curtailed[index] = state.Mask.Best(logits) is >= 0 and var best && !_completable.Contains(best);
+        return _completable;
+    }
+
+    private bool IsStop(int token) => stopIds.AsSpan().Contains(token);
+
+    private static ConstraintState[] CreateStates(ConstraintState start)
+    {
+        var states = new ConstraintState[DecodingPlan.MaxSpeculations + 2];
+        states[0] = start;
+        return states;
+    }
+}

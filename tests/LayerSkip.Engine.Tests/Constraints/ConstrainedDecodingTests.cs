@@ -1,0 +1,210 @@
+using System.Text.RegularExpressions;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Tokenization;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Constraints;
+
+/// <summary>Constrained output is of its language, the same with and without drafts, whatever the model.</summary>
+public sealed class ConstrainedDecodingTests : IDisposable
+{
+    private const int EndOfSequence = 2303;
+
+    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+
+    private readonly CpuModel _model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 }, seed: 3);
+
+    public void Dispose() => _model.Dispose();
+
+    public static TheoryData<string> Languages => [.. s_languages.Keys];
+
+    private static readonly Dictionary<string, (Func<Grammar, GrammarNode> Build, string Pattern)> s_languages = new()
+    {
+        ["literal"] = (g => g.Literal("the whole answer, word for word: é€😀"), "the whole answer, word for word: é€😀"),
+        ["one of"] = (g => g.OneOf(["red", "reddish", "green", "rot"]), "red|reddish|green|rot"),
+        ["sequence"] = (g => g.Sequence(g.Literal("a="), g.OneOf(["1", "22"]), g.Optional(g.Literal(";")), g.Literal("!")), "a=(1|22);?!"),
+        ["repeat"] = (g => g.Repeat(g.Sequence(g.OneOf(["x", "yy", "xz"]), g.Literal(",")), 3, 7), "((x|yy|xz),){3,7}"),
+        ["overlapping repeats"] = (g => g.Sequence(g.Repeat(g.Literal("ab"), 1), g.Repeat(g.OneOf(["a", "abb"]), 0, 3), g.Literal("c")), "(ab)+(a|abb){0,3}c"),
+        ["until"] = (g => g.Sequence(g.TextUntil("<call>"), g.Literal("{}"), g.Literal("</call>")), "((?!<call>)[^\0])*<call>\\{\\}</call>"),
+        ["without"] = (g => g.Sequence(g.Literal(">"), g.TextWithout("e", "on"), g.Literal("e!")), ">((?!e|on)[^\0])*e!"),
+    };
+
+    [Theory]
+    [MemberData(nameof(Languages))]
+    public void Output_is_of_the_language_and_the_same_with_and_without_drafts(string name)
+    {
+        var (build, pattern) = s_languages[name];
+        var constraint = new TokenConstraint(build(new Grammar()), s_tokenizer);
+        for (var prompt = 10; prompt < 30; prompt++)
+        {
+            using var expected = Decode(Models.Autoregressive(60), constraint, prompt);
+            AssertMatch(pattern, expected);
+            for (var exit = 1; exit <= 3; exit++)
+            {
+                using var actual = Decode(Models.Speculative(exit, 1 + (prompt % 6), 60), constraint, prompt);
+                Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+                Assert.Equal(expected.FinishReason, actual.FinishReason);
+                Assert.Equal(expected.Statistics.Forced, actual.Statistics.Forced);
+            }
+
+            foreach (var options in new[] { Models.Autoregressive(60), Models.Speculative(2, 4, 60) })
+            {
+                using var sampled = Decode(options with { Sampling = new() { Temperature = 1.5f, Seed = (ulong)prompt } }, constraint, prompt);
+                AssertMatch(pattern, sampled);
+            }
+        }
+    }
+
+    [Fact]
+    public void Forced_tokens_take_neither_a_draft_pass_nor_a_round_of_their_own()
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(
+            grammar.Sequence(grammar.Literal("{\"name\":\""), grammar.OneOf(["x", "y"]), grammar.Literal("\",\"number of things\":1}")), s_tokenizer);
+        using var plain = Decode(Models.Autoregressive(60), constraint, 7);
+        var layers = _model.Config.Layers;
+
+        // One token is chosen; one round decides it, one takes what follows.
+        Assert.True(plain.Output.Length > 8);
+        Assert.Equal(plain.Output.Length - 1, plain.Statistics.Forced);
+        Assert.Equal((2, 2L * layers, 0), (plain.Statistics.Rounds, plain.Statistics.LayerPasses, plain.Statistics.Drafted));
+
+        using var speculative = Decode(Models.Speculative(2, 4, 60), constraint, 7);
+        Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+        Assert.Equal(plain.Statistics.Forced, speculative.Statistics.Forced);
+        Assert.InRange(speculative.Statistics.Drafted, 1, 2);
+        Assert.Equal(FinishReason.Complete, speculative.FinishReason);
+    }
+
+    [Fact]
+    public void Long_forced_stretches_are_cut_into_rounds()
+    {
+        var grammar = new Grammar();
+        var text = string.Concat(Enumerable.Range(0, 120).Select(i => $"{i} "));
+        var constraint = new TokenConstraint(grammar.Literal(text), s_tokenizer);
+        using var generation = Decode(Models.Autoregressive(390), constraint, 7);
+        Assert.Equal(text, s_tokenizer.Decode(generation.Output));
+        Assert.Equal(generation.Output.Length, generation.Statistics.Forced);
+        Assert.InRange(generation.Statistics.Rounds, 2, 10);
+    }
+
+    [Fact]
+    public void Ends_where_the_language_may_end_and_nowhere_else()
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Repeat(grammar.Literal("na;"), 2, 30), s_tokenizer);
+        foreach (var only in new[] { EndOfSequence, -1 })
+        {
+            // A model that wants nothing but to end, and one that never wants to.
+            var options = Models.Speculative(2, 4, 80) with { Constraint = constraint, LogitsProcessors = [new Bias(EndOfSequence, only == EndOfSequence ? 1e6f : -1e6f)] };
+            using var generation = _model.Decode([1, 2], options, [EndOfSequence]);
+            var ends = only == EndOfSequence;
+            Assert.Equal(ends ? FinishReason.Stop : FinishReason.Complete, generation.FinishReason);
+            Assert.Equal(string.Concat(Enumerable.Repeat("na;", ends ? 2 : 30)), s_tokenizer.Decode(generation.Output));
+        }
+    }
+
+    [Fact]
+    public void What_the_limit_would_cut_is_completed_before_it()
+    {
+        var grammar = new Grammar();
+        var list = grammar.Sequence(grammar.Literal("["), grammar.Repeat(grammar.Sequence(grammar.OneOf(["a", "bb"]), grammar.Literal(","))), grammar.Literal("end of list]"));
+        var constraint = new TokenConstraint(list, s_tokenizer);
+        for (var limit = 14; limit < 40; limit++)
+        {
+            var options = Models.Autoregressive(limit) with { LogitsProcessors = [new Bias(s_tokenizer.Encode("end", false)[0], -1e6f), new Bias(s_tokenizer.Encode("e", false)[0], -1e6f)] };
+            using var plain = Decode(options, constraint, 9);
+            AssertMatch(@"\[((a|bb),)*end of list\]", plain);
+            Assert.Equal(FinishReason.MaxNewTokens, plain.FinishReason);
+            using var speculative = Decode(options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3 }, constraint, 9);
+            Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            Assert.Equal(FinishReason.MaxNewTokens, speculative.FinishReason);
+        }
+
+        using var cut = Decode(Models.Autoregressive(3), constraint, 9);
+        Assert.Equal((FinishReason.MaxNewTokens, 3), (cut.FinishReason, cut.Output.Length));
+    }
+
+    [Theory]
+    [InlineData(DecodingMode.Autoregressive, 0f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0.8f)]
+    public void Constrained_decoding_allocates_nothing_once_its_masks_are_known(DecodingMode mode, float temperature)
+    {
+        var grammar = new Grammar();
+        var record = grammar.Sequence(grammar.Literal("{\"k\":\""), grammar.Repeat(grammar.OneOf([.. "abcdefgh".Select(c => c.ToString())]), 1), grammar.Literal("\"},"));
+        var options = new DecodingOptions
+        {
+            Mode = mode,
+            ExitLayer = 2,
+            NumSpeculations = 4,
+            MaxNewTokens = 390,
+            Sampling = new() { Temperature = temperature, Seed = 4 },
+            Constraint = new TokenConstraint(grammar.Repeat(record), s_tokenizer),
+        };
+        using (var first = _model.Decode([1, 2, 3], options))
+        {
+            Assert.True(first.Output.Length > 300);
+        }
+
+        using var generation = new Generation(_model, [1, 2, 3], DecodingPlan.Create(options, _model.Config, new()));
+        while (generation.Output.Length < 100)
+        {
+            generation.NextRound();
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        while (generation.Output.Length < 250)
+        {
+            generation.NextRound();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Cancellation_leaves_a_constrained_generation_where_the_round_began()
+    {
+        var (build, _) = s_languages["repeat"];
+        var constraint = new TokenConstraint(build(new Grammar()), s_tokenizer);
+        using var expected = Decode(Models.Autoregressive(60), constraint, 11);
+        var options = Models.Speculative(2, 4, 60) with { Constraint = constraint };
+        using var generation = new Generation(_model, [11, 12], DecodingPlan.Create(options, _model.Config, new() { EndOfSequenceIds = [EndOfSequence] }));
+        while (generation.FinishReason == FinishReason.None)
+        {
+            Assert.ThrowsAny<OperationCanceledException>(() => generation.NextRound(new CancellationToken(canceled: true)));
+            generation.NextRound();
+        }
+
+        Assert.Equal(expected.Output.ToArray(), generation.Output.ToArray());
+    }
+
+    [Fact]
+    public void A_constraint_of_a_larger_vocabulary_is_refused()
+    {
+        var grammar = new Grammar();
+        var options = new DecodingOptions { Constraint = new TokenConstraint(grammar.Text(), s_tokenizer) };
+        using var small = Models.Random(TinyCheckpoint.DefaultConfig);
+        Assert.Throws<ArgumentException>(() => small.Decode([1], options));
+        Assert.Throws<ArgumentException>(() => new TokenConstraint(grammar.Nothing, s_tokenizer));
+        Assert.Throws<ArgumentException>(() => grammar.Sequence(new Grammar().Text(), grammar.Text()));
+    }
+
+    private Generation Decode(DecodingOptions options, TokenConstraint constraint, int prompt) =>
+        _model.Decode([prompt, prompt + 1], options with { Constraint = constraint }, [EndOfSequence]);
+
+    private static void AssertMatch(string pattern, Generation generation)
+    {
+        var text = s_tokenizer.Decode(generation.Output);
+        Assert.True(Regex.IsMatch(text, $"^(?:{pattern})$", RegexOptions.CultureInvariant), $"'{text}' is not of '{pattern}' ({generation.FinishReason})");
+    }
+
+    private sealed class Bias(int token, float bias) : ILogitsProcessor
+    {
+        public void Process(ReadOnlySpan<int> context, Span<float> logits) => logits[token] += bias;
+    }
+}
