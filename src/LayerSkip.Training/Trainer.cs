@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Training.Layers;
 using LayerSkip.Training.Models;
 using LayerSkip.Training.Numerics;
 using LayerSkip.Training.Optimization;
@@ -149,7 +150,8 @@ public sealed class Trainer : IDisposable
         {
             var kept = LayerDropout.Draw(
                 Options.Recipe, Config.Layers, batches[part].Sequences, Step, Options.Steps, Options.Seed, part);
-            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept, Options.LabelSmoothing), targets);
+            var dropout = new Dropout(Options.ActivationDropout, Options.Seed).At((int)Step).At(part);
+            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept, Options.LabelSmoothing, dropout), targets);
         }
 
         var loss = weights.Zip(losses, static (weight, loss) => weight == 0 ? 0 : weight * loss).Sum();

@@ -21,7 +21,13 @@ public sealed record TrainingOptions
     /// </summary>
     public double LabelSmoothing { get; init; }
 
-    /// <summary>Chooses the samples that layers drop, and the first weights of a model from scratch.</summary>
+    /// <summary>
+    /// Dropout of single activations, in 0 .. 1 without 1: of the embeddings, of what attention has gathered, and of the MLP's hidden units. Not
+    /// to be confused with the recipe's layer dropout. The losses that are reported are with it.
+    /// </summary>
+    public double ActivationDropout { get; init; }
+
+    /// <summary>Chooses the activations that are dropped, the samples that layers drop, and the first weights of a model from scratch.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>Threads, at least 1; null for one a processor. They do not change a bit of the result.</summary>
@@ -37,6 +43,11 @@ public sealed record TrainingOptions
         if (LabelSmoothing is not (>= 0 and < 1))
         {
             throw new ArgumentOutOfRangeException(nameof(LabelSmoothing), LabelSmoothing, "LabelSmoothing must lie in 0..1, below 1.");
+        }
+
+        if (ActivationDropout is not (>= 0 and < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(ActivationDropout), ActivationDropout, "ActivationDropout must lie in 0..1, below 1.");
         }
 
         Recipe.Validate();

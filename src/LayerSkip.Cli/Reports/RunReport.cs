@@ -91,7 +91,7 @@ internal static class RunReport
         Add("parameters", $"{run.Parameters:N0} in {run.Layers} layers");
         Add("started from", $"{run.Start}");
         Add("data", $"{run.SequencesPerEpoch:N0} sequences an epoch, {run.RowsPerStep:N0} tokens a step");
-        Add("recipe", $"layer dropout up to {run.MaxDropout:0.###} ({Lower(run.DropoutSchedule)}), exit curriculum: {Lower(run.Curriculum)}, label smoothing {run.LabelSmoothing:0.###}");
+        Add("recipe", $"layer dropout up to {run.MaxDropout:0.###} ({Lower(run.DropoutSchedule)}), exit curriculum: {Lower(run.Curriculum)}, label smoothing {run.LabelSmoothing:0.###}, activation dropout {run.ActivationDropout:0.###}");
         Add("optimizer", $"AdamW, learning rate {run.LearningRate:0.###e0}, seed {run.Seed}");
         if (history.Steps is [.., var last])
         {

@@ -4,4 +4,5 @@ namespace LayerSkip.Cli.Training;
 /// <param name="Files">Full paths, at least one, in the order in which they are read.</param>
 /// <param name="Share">How many of the rows an epoch takes, as a share, in 0 .. 1 without 0.</param>
 /// <param name="Loss">What is learnt of a row.</param>
-internal sealed record DataSource(IReadOnlyList<string> Files, double Share, LossRange Loss);
+/// <param name="Swapping">In place of the rows, copies of them with other values in their slots; null for the rows themselves.</param>
+internal sealed record DataSource(IReadOnlyList<string> Files, double Share, LossRange Loss, SlotSwapping? Swapping);

@@ -23,13 +23,25 @@ internal static class RowFile
     /// <summary>Whether the name's ending is one that is read.</summary>
     public static bool HasKnownFormat(string path) => IsTopV2(path) || path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase);
 
+    /// <summary>Reads an entry's rows one by one, or makes its copies of them.</summary>
+    /// <param name="source">The entry.</param>
+    /// <param name="form">How parses of TOPv2 are written.</param>
+    /// <param name="seed">Chooses what copies hold.</param>
+    /// <exception cref="UsageException">A file cannot be read, or a row is wrong; the message names file, line and field.</exception>
+    public static IEnumerable<TrainingRow> Read(DataSource source, TargetForm form, ulong seed) => source.Swapping is { } swapping
+        ? Guarded(source.Files[0], Swapped(source.Files, swapping, form, seed))
+        : source.Files.SelectMany(file => Read(file, form));
+
     /// <summary>Reads a file's rows one by one.</summary>
     /// <param name="path">The file.</param>
     /// <param name="form">How parses of TOPv2 are written.</param>
     /// <exception cref="UsageException">The file cannot be read, or a row is wrong; the message names file, line and field.</exception>
-    public static IEnumerable<TrainingRow> Read(string path, TargetForm form)
+    public static IEnumerable<TrainingRow> Read(string path, TargetForm form) =>
+        Guarded(path, IsTopV2(path) ? TopV2File.Read(path).Select(row => Row(path, row, form)) : ReadJsonLines(path));
+
+    private static IEnumerable<TrainingRow> Guarded(string path, IEnumerable<TrainingRow> source)
     {
-        using var rows = (IsTopV2(path) ? ReadTopV2(path, form) : ReadJsonLines(path)).GetEnumerator();
+        using var rows = source.GetEnumerator();
         while (MoveNext())
         {
             yield return rows.Current;
@@ -52,7 +64,19 @@ internal static class RowFile
         }
     }
 
-    private static IEnumerable<TrainingRow> ReadTopV2(string path, TargetForm form) => TopV2File.Read(path).Select(row => Row(
+    private static IEnumerable<TrainingRow> Swapped(IReadOnlyList<string> files, SlotSwapping swapping, TargetForm form, ulong seed)
+    {
+        (string File, TopV2Row Row)[] rows = [.. files.SelectMany(file => TopV2File.Read(file).Select(row => (file, row)))];
+        var swapper = new SlotSwapper(rows.Select(row => row.Row));
+        var random = new Random((int)seed);
+        return Enumerable.Range(0, swapping.Copies)
+            .SelectMany(_ => rows)
+            .Select(row => (row.File, Row: swapper.Swap(row.Row, swapping.Share, random)))
+            .Where(row => row.Row is not null)
+            .Select(row => Row(row.File, row.Row!, form));
+    }
+
+    private static TrainingRow Row(string path, TopV2Row row, TargetForm form) => Row(
         $"{path}, line {row.Line}",
         row.Utterance,
         (form switch
@@ -60,7 +84,7 @@ internal static class RowFile
             TargetForm.Full => row.Parse,
             TargetForm.Index => IndexForm.FromFull(row.Parse, UtteranceWords.Split(row.Utterance)),
             _ => DecoupledForm.FromFull(row.Parse),
-        }).ToString()));
+        }).ToString());
 
     private static IEnumerable<TrainingRow> ReadJsonLines(string path)
     {

@@ -27,8 +27,7 @@ internal sealed record RowSet(DataSource Source, IReadOnlyList<TrainingSequence>
     public static RowSet Read(DataSource source, TrainingRecipe recipe, RowEncoder encoder, int maxTokens, CancellationToken cancellationToken)
     {
         var (sequences, rows, skipped) = (new List<TrainingSequence>(), 0, 0);
-        var encoded = source.Files
-            .SelectMany(file => RowFile.Read(file, recipe.Form))
+        var encoded = RowFile.Read(source, recipe.Form, recipe.Seed)
             .AsParallel().AsOrdered().WithCancellation(cancellationToken)
             .Select(row => (row.Source, Sequences: encoder.Encode(row, source.Loss)));
         try

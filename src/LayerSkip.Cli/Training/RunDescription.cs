@@ -46,6 +46,7 @@ internal sealed class RunDescription
         Add("rows_per_step", recipe.RowsPerStep);
         Add("rows_per_batch", recipe.RowsPerBatch ?? recipe.RowsPerStep);
         Add("label_smoothing", options.LabelSmoothing);
+        Add("activation_dropout", options.ActivationDropout);
         foreach (var (index, set) in sets.Index())
         {
             Add($"data[{index}].share", set.Source.Share);

@@ -18,6 +18,7 @@ internal sealed class TrainingPlan
             Recipe = recipe.Recipe,
             Optimizer = recipe.Optimizer,
             LabelSmoothing = recipe.LabelSmoothing,
+            ActivationDropout = recipe.ActivationDropout,
             Seed = recipe.Seed,
             Threads = recipe.Threads,
         };

@@ -39,6 +39,8 @@ internal sealed record TrainingRecipe
 
     public required double LabelSmoothing { get; init; }
 
+    public required double ActivationDropout { get; init; }
+
     /// <summary>Either this or <see cref="Steps"/>.</summary>
     public required double? Epochs { get; init; }
 

@@ -58,6 +58,7 @@ internal static class TrainingRecipeReader
             Recipe = ReadRecipe(json.Object("recipe")),
             Optimizer = ReadOptimizer(json.Object("optimizer")),
             LabelSmoothing = json.Number("label_smoothing", "a number from 0 to 1, without 1", value => value is >= 0 and < 1) ?? 0,
+            ActivationDropout = json.Number("activation_dropout", "a number from 0 to 1, without 1", value => value is >= 0 and < 1) ?? 0,
             Epochs = epochs,
             Steps = steps,
             RowsPerStep = rowsPerStep,
@@ -131,10 +132,24 @@ internal static class TrainingRecipeReader
     private static DataSource ReadData(RecipeObject json, string root)
     {
         var files = json.Texts("files") ?? throw json.Missing("files", "an array of .tsv or .jsonl files");
+        const string AboveZero = "a number above 0, at most 1";
+        var share = json.Number("swap_slots", AboveZero, value => value is > 0 and <= 1);
+        var copies = json.Integer("copies", 1, 64);
+        if (copies is not null && share is null)
+        {
+            throw json.Contradiction("copies", "is given without swap_slots: copies would be equal");
+        }
+
+        if (share is not null && !files.All(RowFile.IsTopV2))
+        {
+            throw json.Contradiction("swap_slots", "is given, expected files of TOPv2's rows (.tsv) alone: others have no slots");
+        }
+
         var source = new DataSource(
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("files", "names that end in .tsv (TOPv2) or .jsonl"))],
-            json.Number("share", "a number above 0, at most 1", value => value is > 0 and <= 1) ?? 1,
-            json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response);
+            json.Number("share", AboveZero, value => value is > 0 and <= 1) ?? 1,
+            json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response,
+            share is null ? null : new SlotSwapping(share.Value, copies ?? 1));
         json.Close();
         return source;
     }

@@ -309,6 +309,7 @@ internal sealed class TrainingRun : IDisposable
                 options.Recipe.Curriculum.ToString(),
                 options.Optimizer.LearningRate,
                 options.LabelSmoothing,
+                options.ActivationDropout,
                 _plan.Start.Generation.ExitLayer,
                 options.Threads ?? Environment.ProcessorCount,
                 Math.Round(_fmaPeak),

@@ -8,6 +8,9 @@ namespace LayerSkip.Training.Models;
 /// <summary>The transformer with an exit after every layer: losses, and gradients of their weighted sum.</summary>
 internal sealed class TrainingModel : IDisposable
 {
+    /// <summary>The embeddings' place of dropout; layers have their numbers.</summary>
+    internal const int EmbeddingPlace = -1;
+
     private readonly ComputePool _pool;
     private readonly Gemm _gemm;
     private readonly TransformerLayer _layer;
@@ -61,7 +64,7 @@ internal sealed class TrainingModel : IDisposable
     /// <param name="exits">Whether to compute each exit's loss; exit l stands after layer l.</param>
     public double[] Losses(SequenceBatch batch, IReadOnlyList<bool> exits)
     {
-        Forward(batch, Config.Layers, null);
+        Forward(batch, Config.Layers, kept: null, dropout: default);
         return [.. exits.Select((wanted, l) => wanted ? _head.Loss(Parameters, batch, Stream(l + 1, batch.Rows)) : double.NaN)];
     }
 
@@ -74,12 +77,13 @@ internal sealed class TrainingModel : IDisposable
     /// <param name="scale">Applied to all of them, such as 1 / targets.</param>
     /// <param name="kept">For each layer the sequences that run through it, ascending; null for all. The others pass it by.</param>
     /// <param name="smoothing">Label smoothing ε of the gradients; the losses returned are without.</param>
+    /// <param name="dropout">Of activations, for which the losses and gradients are.</param>
     public double[] ForwardBackward(
-        SequenceBatch batch, double[] weights, double scale, IReadOnlyList<int>?[]? kept = null, double smoothing = 0)
+        SequenceBatch batch, double[] weights, double scale, IReadOnlyList<int>?[]? kept = null, double smoothing = 0, Dropout dropout = default)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(weights.Length, Config.Layers, nameof(weights));
         var depth = 1 + Array.FindLastIndex(weights, static weight => weight != 0);
-        Forward(batch, depth, kept);
+        Forward(batch, depth, kept, dropout);
         var losses = new double[Config.Layers];
         losses.AsSpan(depth).Fill(double.NaN);
         var d = Matrix.Of(_dStream, batch.Rows, Config.HiddenSize);
@@ -89,9 +93,10 @@ internal sealed class TrainingModel : IDisposable
             losses[l] = weights[l] == 0
                 ? double.NaN
                 : _head.LossAndBackward(Parameters, Gradients, batch, Stream(l + 1, batch.Rows), (float)(scale * weights[l]), (float)smoothing, d);
-            BackwardLayer(l, batch, kept?[l], d);
+            BackwardLayer(l, batch, kept?[l], d, dropout.At(l));
         }
 
+        dropout.At(EmbeddingPlace).Apply(_pool, d);
         Embedding.Backward(_pool, batch.Tokens, d, Gradients.Embedding);
         return losses;
     }
@@ -125,21 +130,22 @@ internal sealed class TrainingModel : IDisposable
         _dStream.Dispose();
     }
 
-    private void Forward(SequenceBatch batch, int depth, IReadOnlyList<int>?[]? kept)
+    private void Forward(SequenceBatch batch, int depth, IReadOnlyList<int>?[]? kept, Dropout dropout)
     {
         Embedding.Forward(_pool, batch.Tokens, Parameters.Embedding, Stream(0, batch.Rows));
+        dropout.At(EmbeddingPlace).Apply(_pool, Stream(0, batch.Rows));
         for (var l = 0; l < depth; l++)
         {
-            ForwardLayer(l, batch, kept?[l]);
+            ForwardLayer(l, batch, kept?[l], dropout.At(l));
         }
     }
 
-    private void ForwardLayer(int l, SequenceBatch batch, IReadOnlyList<int>? kept)
+    private void ForwardLayer(int l, SequenceBatch batch, IReadOnlyList<int>? kept, Dropout dropout)
     {
         var (x, y) = (Stream(l, batch.Rows), Stream(l + 1, batch.Rows));
         if (kept is null || kept.Count == batch.Sequences)
         {
-            _layer.Forward(Parameters.Layer(l), batch.Layout, x, _saved[l], y);
+            _layer.Forward(Parameters.Layer(l), batch.Layout, x, _saved[l], y, dropout);
             LayerRows += batch.Rows;
             return;
         }
@@ -155,17 +161,17 @@ internal sealed class TrainingModel : IDisposable
         var keptX = Matrix.Of(_kept, layout.Rows, Config.HiddenSize);
         var keptY = Matrix.Of(_keptOut, layout.Rows, Config.HiddenSize);
         Gather(batch.Layout, kept, layout, x, keptX);
-        _layer.Forward(Parameters.Layer(l), layout, keptX, _saved[l], keptY);
+        _layer.Forward(Parameters.Layer(l), layout, keptX, _saved[l], keptY, dropout);
         Scatter(batch.Layout, kept, layout, keptY, y);
         LayerRows += layout.Rows;
     }
 
-    private void BackwardLayer(int l, SequenceBatch batch, IReadOnlyList<int>? kept, Matrix d)
+    private void BackwardLayer(int l, SequenceBatch batch, IReadOnlyList<int>? kept, Matrix d, Dropout dropout)
     {
         var x = Stream(l, batch.Rows);
         if (kept is null || kept.Count == batch.Sequences)
         {
-            _layer.Backward(Parameters.Layer(l), Gradients.Layer(l), batch.Layout, x, _saved[l], d);
+            _layer.Backward(Parameters.Layer(l), Gradients.Layer(l), batch.Layout, x, _saved[l], d, dropout);
             return;
         }
 
@@ -179,7 +185,7 @@ internal sealed class TrainingModel : IDisposable
         var keptD = Matrix.Of(_keptOut, layout.Rows, Config.HiddenSize);
         Gather(batch.Layout, kept, layout, x, keptX);
         Gather(batch.Layout, kept, layout, d, keptD);
-        _layer.Backward(Parameters.Layer(l), Gradients.Layer(l), layout, keptX, _saved[l], keptD);
+        _layer.Backward(Parameters.Layer(l), Gradients.Layer(l), layout, keptX, _saved[l], keptD, dropout);
         Scatter(batch.Layout, kept, layout, keptD, d);
     }
 

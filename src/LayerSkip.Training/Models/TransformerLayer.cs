@@ -11,6 +11,10 @@ namespace LayerSkip.Training.Models;
 /// </summary>
 internal sealed class TransformerLayer : IDisposable
 {
+    // Places of dropout.
+    internal const int AttendedPlace = 0;
+    internal const int GatedPlace = 1;
+
     private readonly ModelConfig _config;
     private readonly ComputePool _pool;
     private readonly Gemm _gemm;
@@ -50,7 +54,8 @@ internal sealed class TransformerLayer : IDisposable
     /// <param name="x">[R, hidden].</param>
     /// <param name="saved">Filled for the backward pass.</param>
     /// <param name="y">Result [R, hidden].</param>
-    public void Forward(in LayerParameters w, SequenceLayout layout, Matrix x, LayerActivations saved, Matrix y)
+    /// <param name="dropout">Of what goes into the two projections that write into the residual stream.</param>
+    public void Forward(in LayerParameters w, SequenceLayout layout, Matrix x, LayerActivations saved, Matrix y, Dropout dropout)
     {
         var rows = layout.Rows;
         var normed = Matrix.Of(_normed, rows, _config.HiddenSize);
@@ -64,11 +69,13 @@ internal sealed class TransformerLayer : IDisposable
         Linear.Forward(_gemm, normed, w.Qkv, qkv);
         _rope.Forward(_pool, layout, qkv, TurnedHeads);
         _attention.Forward(_pool, layout, qkv, attended);
+        dropout.At(AttendedPlace).Apply(_pool, attended);
         Linear.ForwardAdd(_gemm, attended, w.Output, x, middle);
 
         RmsNorm.Forward(_pool, middle, w.MlpNorm, normed, _config.RmsNormEpsilon);
         Linear.Forward(_gemm, normed, w.GateUp, gateUp);
         GatedSilu.Forward(_pool, gateUp, gated);
+        dropout.At(GatedPlace).Apply(_pool, gated);
         Linear.ForwardAdd(_gemm, gated, w.Down, middle, y);
     }
 
@@ -78,8 +85,9 @@ internal sealed class TransformerLayer : IDisposable
     /// <param name="x">[R, hidden], as in the forward pass.</param>
     /// <param name="saved">What the forward pass kept; used up.</param>
     /// <param name="d">[R, hidden]: the gradient with respect to y; becomes that with respect to x.</param>
+    /// <param name="dropout">As in the forward pass.</param>
     public void Backward(
-        in LayerParameters w, in LayerParameters dw, SequenceLayout layout, Matrix x, LayerActivations saved, Matrix d)
+        in LayerParameters w, in LayerParameters dw, SequenceLayout layout, Matrix x, LayerActivations saved, Matrix d, Dropout dropout)
     {
         var rows = layout.Rows;
         var normed = Matrix.Of(_normed, rows, _config.HiddenSize);
@@ -95,7 +103,9 @@ internal sealed class TransformerLayer : IDisposable
 
         // y = middle + gated Downᵀ. The gated product is computed again along the way, so its own gradient comes first.
         _gemm.Multiply(d, w.Down, dGated);
+        dropout.At(GatedPlace).Apply(_pool, dGated);
         GatedSilu.Backward(_pool, gateUp, dGated, gated);
+        dropout.At(GatedPlace).Apply(_pool, gated);
         _gemm.MultiplyAdd(d.Transposed, gated, dw.Down, dw.Down);
         RmsNorm.Forward(_pool, middle, w.MlpNorm, normed, _config.RmsNormEpsilon);
         Linear.Backward(_gemm, normed, w.GateUp, gateUp, dNormed, dw.GateUp);
@@ -103,6 +113,7 @@ internal sealed class TransformerLayer : IDisposable
 
         // middle = x + attended Outputᵀ.
         Linear.Backward(_gemm, attended, w.Output, d, dAttended, dw.Output);
+        dropout.At(AttendedPlace).Apply(_pool, dAttended);
         _attention.Backward(_pool, layout, qkv, dAttended, dQkv);
         _rope.Backward(_pool, layout, dQkv, TurnedHeads);
         RmsNorm.Forward(_pool, x, w.AttentionNorm, normed, _config.RmsNormEpsilon);

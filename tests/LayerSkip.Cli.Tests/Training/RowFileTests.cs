@@ -1,3 +1,6 @@
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Cli.Training;
+
 namespace LayerSkip.Cli.Tests.Training;
 
 public class RowFileTests
@@ -67,5 +70,28 @@ public class RowFileTests
         Assert.Contains("rows left out: too long", result.Output, StringComparison.Ordinal);
 
         Assert.Contains("have more than 4 tokens", folder.With("max_tokens", "4").TrainBad("--check"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Copies_with_swapped_slots_stand_for_the_rows()
+    {
+        using var folder = new TrainingFolder();
+        var cities = Enumerable.Range(0, 30).Select(i => $"weather\tweather in city{i}\t[IN:GET_WEATHER weather in [SL:LOCATION city{i} ] ]");
+        File.WriteAllLines(folder.Of("cities.tsv"), ["domain\tutterance\tsemantic_parse", .. cities, "alarm\tstop\t[IN:SILENCE_ALARM stop ]"]);
+        var source = new DataSource([folder.Of("cities.tsv")], Share: 1, LossRange.Response, new SlotSwapping(Share: 1, Copies: 3));
+
+        TrainingRow[] rows = [.. RowFile.Read(source, TargetForm.Decoupled, seed: 1)];
+
+        Assert.Equal(3 * 30, rows.Length); // the alarm has no slot
+        foreach (var row in rows)
+        {
+            var city = row.Messages[0].Content!["weather in ".Length..];
+            Assert.Equal($"[IN:GET_WEATHER [SL:LOCATION {city} ] ]", row.Messages[1].Content);
+        }
+
+        Assert.Equal(rows.Select(Prompt), RowFile.Read(source, TargetForm.Decoupled, seed: 1).Select(Prompt));
+        Assert.NotEqual(rows.Select(Prompt), RowFile.Read(source, TargetForm.Decoupled, seed: 2).Select(Prompt));
+
+        static string Prompt(TrainingRow row) => row.Messages[0].Content!;
     }
 }

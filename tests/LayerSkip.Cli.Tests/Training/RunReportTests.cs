@@ -90,7 +90,7 @@ public class RunReportTests
         Assert.Contains("/no/such/run", Tool.RunBad("plot", "--run", "/no/such/run"), StringComparison.Ordinal);
 
     private static RunLine Start() => new(
-        "model", "random weights", 1000, 2, 0, 100, 1, 10, 100, 1, 0.1, "Exponential", "Rotational", 0.01, 0, 1, 1, 1e9, "machine", DateTimeOffset.UnixEpoch);
+        "model", "random weights", 1000, 2, 0, 100, 1, 10, 100, 1, 0.1, "Exponential", "Rotational", 0.01, 0, 0, 1, 1, 1e9, "machine", DateTimeOffset.UnixEpoch);
 
     private static StepLine Step(long step, int layers = 2)
     {

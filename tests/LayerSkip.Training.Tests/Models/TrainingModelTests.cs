@@ -1,3 +1,4 @@
+using LayerSkip.Training.Layers;
 using LayerSkip.Training.Models;
 
 namespace LayerSkip.Training.Tests.Models;
@@ -5,9 +6,10 @@ namespace LayerSkip.Training.Tests.Models;
 public class TrainingModelTests
 {
     [Theory]
-    [InlineData(true, null)]
-    [InlineData(false, 2)]
-    public void Gradient_of_the_whole_model_is_that_of_the_naive_one(bool tied, int? headRows)
+    [InlineData(true, null, 0)]
+    [InlineData(false, 2, 0)]
+    [InlineData(true, null, 0.3)]
+    public void Gradient_of_the_whole_model_is_that_of_the_naive_one(bool tied, int? headRows, double dropped)
     {
         var config = Shapes.Tiny(tied);
         using var model = new TrainingModel(config, threads: 2, headRows);
@@ -17,14 +19,16 @@ public class TrainingModelTests
         double[] weights = [0.2, 0, 0.8];
         var scale = 1.0 / batch.Targets;
 
-        var losses = model.ForwardBackward(batch, weights, scale, kept);
+        var dropout = new Dropout(dropped, Key: 4);
+
+        var losses = model.ForwardBackward(batch, weights, scale, kept, smoothing: 0, dropout);
         var naive = new NaiveModel(config, model.Parameters);
-        var expected = naive.Losses(batch, kept);
+        var expected = naive.Losses(batch, kept, dropout);
         Assert.Equal(expected[0], losses[0], 1e-4);
         Assert.True(double.IsNaN(losses[1]));
         Assert.Equal(expected[2], losses[2], 1e-4);
 
-        double Loss() => scale * naive.Losses(batch, kept).Zip(weights, static (loss, weight) => loss * weight).Sum();
+        double Loss() => scale * naive.Losses(batch, kept, dropout).Zip(weights, static (loss, weight) => loss * weight).Sum();
         foreach (var tensor in model.Gradients.Tensors)
         {
             var view = model.Gradients.View(tensor.Name);

@@ -19,6 +19,7 @@ internal sealed record RunLine(
     string Curriculum,
     double LearningRate,
     double LabelSmoothing,
+    double ActivationDropout,
     int? ExitLayer,
     int Threads,
     double FmaFlopsPerSecond,

@@ -1,0 +1,81 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Training.Numerics;
+
+namespace LayerSkip.Training.Layers;
+
+/// <summary>
+/// Dropout of single activations (Srivastava et al. 2014): x[r, c] becomes x[r, c] m[r, c] / (1 − rate), with m[r, c] = 0 at the rate and 1
+/// otherwise. The mask is drawn from the key, the row and the column alone, so the backward pass, which multiplies by the same mask, draws
+/// it again in place of keeping it.
+/// </summary>
+/// <param name="Rate">In 0 .. 1 without 1; at 0 nothing changes.</param>
+/// <param name="Key">Chooses the mask.</param>
+internal readonly record struct Dropout(double Rate, ulong Key)
+{
+    private const int Lanes = 8;
+
+    /// <summary>The dropout of one place of the model, with a mask of its own.</summary>
+    /// <param name="place">Its number.</param>
+    public Dropout At(int place) => this with { Key = Mix(Key + (ulong)place) };
+
+    /// <summary>Multiplies by the mask, and by 1 / (1 − rate).</summary>
+    /// <param name="pool">The threads.</param>
+    /// <param name="x">[R, C].</param>
+    public void Apply(ComputePool pool, Matrix x)
+    {
+        if (Rate == 0)
+        {
+            return;
+        }
+
+        var (key, rate) = (Key, Rate);
+        pool.ForRows(x.Rows, row => Apply(x.Row(row), Mix(key ^ Mix((ulong)row)), (uint)(rate * uint.MaxValue), (float)(1 / (1 - rate))));
+    }
+
+    /// <summary>Eight xorshift generators (Marsaglia 2003) side by side, each drawing every eighth column: the same numbers on every machine.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Apply(Span<float> x, ulong seed, uint threshold, float scale)
+    {
+        Span<uint> states = stackalloc uint[Lanes];
+        for (var lane = 0; lane < Lanes; lane++)
+        {
+            states[lane] = (uint)Mix(seed + (ulong)lane) | 1; // never 0, where xorshift would stay
+        }
+
+        var state = Vector256.Create<uint>(states);
+        var thresholds = Vector256.Create(threshold);
+        ref var p = ref MemoryMarshal.GetReference(x);
+        var i = 0;
+        for (; i <= x.Length - Lanes; i += Lanes)
+        {
+            state = Next(state);
+            var kept = Vector256.GreaterThanOrEqual(state, thresholds).AsSingle();
+            ((Vector256.LoadUnsafe(ref p, (nuint)i) * scale) & kept).StoreUnsafe(ref p, (nuint)i);
+        }
+
+        state = Next(state);
+        for (var lane = 0; i < x.Length; i++, lane++)
+        {
+            x[i] = state[lane] >= threshold ? x[i] * scale : 0;
+        }
+    }
+
+    private static Vector256<uint> Next(Vector256<uint> state)
+    {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        return state ^ (state << 5);
+    }
+
+    /// <summary>SplitMix64's output function over the next of its states.</summary>
+    private static ulong Mix(ulong value)
+    {
+        var z = value + 0x9E3779B97F4A7C15;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+}
