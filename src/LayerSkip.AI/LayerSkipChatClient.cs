@@ -3,6 +3,7 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Hosting;
 using LayerSkip.AI.Requests;
 using LayerSkip.AI.Responses;
+using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
@@ -48,8 +49,6 @@ namespace LayerSkip.AI;
 /// </remarks>
 public sealed class LayerSkipChatClient : IChatClient
 {
-    private const string ProviderName = "layerskip";
-
     // One of the two: a model, or what loads it.
     private readonly ServedModel? _model;
     private readonly LayerSkipModelLoader? _loader;
@@ -74,22 +73,24 @@ public sealed class LayerSkipChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(engine);
         _model = ServedModel.Create(engine, template, options, logger);
-        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, engine.Model.Name);
+        _metadata = Metadata(engine.Model.Name);
         _ownsEngine = ownsEngine;
+        Instruments.Shared.Watch(engine);
     }
 
     /// <summary>Creates a client of a model that may still be loading: requests wait for it. The loader owns the model.</summary>
     internal LayerSkipChatClient(LayerSkipModelLoader loader)
     {
         _loader = loader;
-        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, loader.ModelId);
+        _metadata = Metadata(loader.ModelId);
     }
 
     private LayerSkipChatClient(ServedModel model)
     {
         _model = model;
-        _metadata = new ChatClientMetadata(ProviderName, providerUri: null, model.Engine.Model.Name);
+        _metadata = Metadata(model.Engine.Model.Name);
         _ownsEngine = true;
+        Instruments.Shared.Watch(model.Engine);
     }
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
@@ -143,7 +144,7 @@ public sealed class LayerSkipChatClient : IChatClient
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         return Model is { } model
-            ? StreamAsync(model, model.Reader.Read(this, messages, options), cancellationToken)
+            ? Answer(model, messages, options, cancellationToken)
             : StreamWhenLoadedAsync([.. messages], options?.Clone(), cancellationToken);
     }
 
@@ -169,23 +170,37 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <summary>Disposes the engine if the client owns it; no request may be running.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0 && _ownsEngine)
+        if (Interlocked.Exchange(ref _disposed, 1) != 0 || _model is null)
         {
-            _model!.Engine.Dispose();
+            return;
+        }
+
+        Instruments.Shared.Unwatch(_model.Engine);
+        if (_ownsEngine)
+        {
+            _model.Engine.Dispose();
         }
     }
+
+    private static ChatClientMetadata Metadata(string model) => new(Spans.Provider, providerUri: null, model);
 
     /// <summary>The model, null while it is loading.</summary>
     private ServedModel? Model => _model ?? _loader!.Model;
 
     private ServedModel WaitForModel() => _model ?? _loader!.WaitForModel();
 
+    private IAsyncEnumerable<ChatResponseUpdate> Answer(
+        ServedModel model, IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
+    {
+        var request = model.Reader.Read(this, messages, options);
+        return model.Telemetry.Observe(request, StreamAsync(model, request, cancellationToken));
+    }
+
     private async IAsyncEnumerable<ChatResponseUpdate> StreamWhenLoadedAsync(
         ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var model = await _loader!.WaitForModelAsync(cancellationToken).ConfigureAwait(false);
-        var updates = StreamAsync(model, model.Reader.Read(this, messages, options), cancellationToken);
-        await foreach (var update in updates.ConfigureAwait(false))
+        await foreach (var update in Answer(model, messages, options, cancellationToken).ConfigureAwait(false))
         {
             yield return update;
         }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LayerSkip.AI.Hosting;
+using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.Logging;
 
@@ -14,6 +15,7 @@ public sealed class LayerSkipModelLoader : IDisposable
 {
     private readonly Func<IProgress<double>, CancellationToken, ServedModel> _load;
     private readonly ILogger _logger;
+    private readonly Instruments _instruments;
     private readonly CancellationTokenSource _disposal = new();
     private readonly Lock _lock = new();
     private Task<ServedModel>? _loading;
@@ -23,11 +25,14 @@ public sealed class LayerSkipModelLoader : IDisposable
     /// <param name="modelId">The model's name, known before it is loaded.</param>
     /// <param name="load">Loads it; whatever it throws is what requests report.</param>
     /// <param name="logger">Told of the beginning, the progress and the end.</param>
-    internal LayerSkipModelLoader(string modelId, Func<IProgress<double>, CancellationToken, ServedModel> load, ILogger logger)
+    /// <param name="instruments">Observe the loaded engine.</param>
+    internal LayerSkipModelLoader(
+        string modelId, Func<IProgress<double>, CancellationToken, ServedModel> load, ILogger logger, Instruments instruments)
     {
         ModelId = modelId;
         _load = load;
         _logger = logger;
+        _instruments = instruments;
     }
 
     /// <summary>The model's name: its checkpoint's folder.</summary>
@@ -89,6 +94,7 @@ public sealed class LayerSkipModelLoader : IDisposable
             Task.WaitAny(loading);
             if (loading.IsCompletedSuccessfully)
             {
+                _instruments.Unwatch(loading.Result.Engine);
                 loading.Result.Engine.Dispose();
             }
         }
@@ -137,6 +143,7 @@ public sealed class LayerSkipModelLoader : IDisposable
             Log.Loading(_logger, ModelId);
             var served = _load(new ProgressSink(this), _disposal.Token);
             Volatile.Write(ref _progress, 1);
+            _instruments.Watch(served.Engine);
             var (model, elapsed) = (served.Engine.Model, Stopwatch.GetElapsedTime(start));
             Log.Loaded(_logger, ModelId, model.Device, model.WeightFormat, model.WeightBytes, elapsed.TotalMilliseconds);
             return served;

@@ -1,4 +1,6 @@
+using System.Diagnostics.Metrics;
 using LayerSkip.AI.Hosting;
+using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
@@ -90,6 +92,8 @@ public static class LayerSkipServiceCollectionExtensions
     private static OptionsBuilder<LayerSkipOptions> AddModel(IServiceCollection services, string? serviceId)
     {
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LayerSkipOptions>, LayerSkipOptionsValidator>());
+        services.TryAddSingleton(static provider =>
+            provider.GetService<IMeterFactory>() is { } meters ? new Instruments(meters.Create(LayerSkipTelemetry.SourceName)) : Instruments.Shared);
         if (!services.Any(service => service.ServiceType == typeof(LayerSkipModelLoader) && Equals(service.ServiceKey, serviceId)))
         {
             services.AddKeyedSingleton(serviceId, CreateLoader);
@@ -108,10 +112,12 @@ public static class LayerSkipServiceCollectionExtensions
     {
         var options = provider.GetRequiredService<IOptionsMonitor<LayerSkipOptions>>().Get((string?)key);
         var logger = provider.GetService<ILogger<LayerSkipChatClient>>();
+        var instruments = provider.GetRequiredService<Instruments>();
         return new LayerSkipModelLoader(
             Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelPath))),
-            (progress, cancellationToken) => ServedModel.Load(options, logger, progress, cancellationToken),
-            provider.GetService<ILogger<LayerSkipModelLoader>>() ?? NullLogger<LayerSkipModelLoader>.Instance);
+            (progress, cancellationToken) => ServedModel.Load(options, logger, progress, cancellationToken, instruments),
+            provider.GetService<ILogger<LayerSkipModelLoader>>() ?? NullLogger<LayerSkipModelLoader>.Instance,
+            instruments);
     }
 
     private static LayerSkipModelLoader Start(LayerSkipModelLoader loader)

@@ -21,4 +21,29 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "The loading of the model {Model} was cancelled.")]
     public static partial void LoadingCancelled(ILogger logger, string model);
+
+    [LoggerMessage(EventId = 20, Level = LogLevel.Debug, Message = "Answering a prompt of {PromptTokens} tokens with {Model}.")]
+    public static partial void Answering(ILogger logger, string model, int promptTokens);
+
+    [LoggerMessage(EventId = 21, Level = LogLevel.Debug,
+        Message = "Answered {ResponseId} with {Model}: {OutputTokens} tokens ({FinishReason}) to a prompt of {PromptTokens}, in {Milliseconds:F1} ms; {Accepted} of {Drafted} drafted tokens accepted.")]
+    public static partial void Answered(
+        ILogger logger,
+        string? responseId,
+        string model,
+        long outputTokens,
+        string finishReason,
+        int promptTokens,
+        double milliseconds,
+        int accepted,
+        int drafted);
+
+    [LoggerMessage(EventId = 22, Level = LogLevel.Warning, Message = "A request to {Model} failed after {Milliseconds:F1} ms: {Reason}")]
+    public static partial void Failed(ILogger logger, Exception error, string model, double milliseconds, string reason);
+
+    [LoggerMessage(EventId = 23, Level = LogLevel.Debug, Message = "A request to {Model} was cancelled after {Milliseconds:F1} ms.")]
+    public static partial void Cancelled(ILogger logger, string model, double milliseconds);
+
+    [LoggerMessage(EventId = 24, Level = LogLevel.Debug, Message = "A request to {Model} was left by its consumer after {Milliseconds:F1} ms.")]
+    public static partial void Abandoned(ILogger logger, string model, double milliseconds);
 }

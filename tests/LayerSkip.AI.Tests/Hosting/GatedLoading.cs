@@ -1,4 +1,5 @@
 using LayerSkip.AI.Hosting;
+using LayerSkip.AI.Telemetry;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace LayerSkip.AI.Tests.Hosting;
@@ -22,7 +23,8 @@ internal sealed class GatedLoading : IDisposable
                 ? ServedModel.Load(new LayerSkipOptions { ModelPath = TestModels.ParserPath }, logger: null, progress, cancellationToken)
                 : throw error;
         },
-        log is null ? NullLogger.Instance : log);
+        log is null ? NullLogger.Instance : log,
+        Instruments.Shared);
 
     public LayerSkipModelLoader Loader { get; }
 

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Decoding;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Telemetry;
+
+/// <summary>Starts and fills spans after OpenTelemetry's conventions for generative AI. They are internal ones: the model runs in this process.</summary>
+internal static class Spans
+{
+    public const string ChatOperation = "chat";
+    public const string Provider = "layerskip";
+
+    private const string GenerateSpan = "layerskip.generate";
+
+    /// <summary>The span of a request to chat, null where nobody listens: <c>chat {model}</c>, or one within it where a middleware has begun that already.</summary>
+    public static Activity? StartChat(string model)
+    {
+        if (!Instruments.ActivitySource.HasListeners())
+        {
+            return null;
+        }
+
+        var isInner = IsWithinChat(Activity.Current);
+        var activity = Instruments.ActivitySource.StartActivity(isInner ? GenerateSpan : $"{ChatOperation} {model}");
+        if (activity is { IsAllDataRequested: true } && !isInner)
+        {
+            activity.SetTag(AttributeNames.OperationName, ChatOperation);
+            activity.SetTag(AttributeNames.ProviderName, Provider);
+        }
+
+        return activity?.SetTag(AttributeNames.RequestModel, model);
+    }
+
+    /// <summary>The attributes that all measurements of an operation have.</summary>
+    public static TagList Tags(string operation, string model) => new()
+    {
+        { AttributeNames.OperationName, operation },
+        { AttributeNames.ProviderName, Provider },
+        { AttributeNames.RequestModel, model },
+    };
+
+    /// <summary>How the request is decoded, defaults filled in.</summary>
+    public static void AddRequest(Activity activity, ChatRequest request)
+    {
+        var (decoding, sampling) = (request.Decoding, request.Decoding.Sampling);
+        activity.SetTag(AttributeNames.RequestTemperature, (double)sampling.Temperature);
+        SetIf(activity, decoding.MaxNewTokens is not null, AttributeNames.RequestMaxTokens, decoding.MaxNewTokens);
+        SetIf(activity, sampling.TopK != 0, AttributeNames.RequestTopK, sampling.TopK);
+        SetIf(activity, sampling.TopP != 1, AttributeNames.RequestTopP, (double)sampling.TopP);
+        SetIf(activity, sampling.Seed is not null, AttributeNames.RequestSeed, unchecked((long?)sampling.Seed));
+        SetIf(activity, request.StopSequences.Count > 0, AttributeNames.RequestStopSequences, request.StopSequences.ToArray());
+    }
+
+    /// <summary>What came of it.</summary>
+    public static void AddResponse(
+        Activity activity,
+        ChatResponseUpdate end,
+        UsageDetails usage,
+        in GenerationStatistics statistics,
+        AdditionalPropertiesDictionary? properties,
+        TimeSpan timeToFirstToken)
+    {
+        activity.SetTag(AttributeNames.ResponseId, end.ResponseId);
+        activity.SetTag(AttributeNames.ResponseModel, end.ModelId);
+        activity.SetTag(AttributeNames.ResponseFinishReasons, new[] { end.FinishReason!.Value.Value });
+        activity.SetTag(AttributeNames.UsageInputTokens, usage.InputTokenCount);
+        activity.SetTag(AttributeNames.UsageOutputTokens, usage.OutputTokenCount);
+        SetIf(activity, usage.CachedInputTokenCount is not null, AttributeNames.UsageCachedTokens, usage.CachedInputTokenCount);
+        activity.SetTag(AttributeNames.TimeToFirstToken, timeToFirstToken.TotalSeconds);
+        activity.SetTag(AttributeNames.DecodingMode, properties?.GetValueOrDefault(PropertyNames.DecodingMode));
+        activity.SetTag(AttributeNames.ExitLayer, properties?.GetValueOrDefault(PropertyNames.ExitLayer));
+        activity.SetTag(AttributeNames.NumSpeculations, properties?.GetValueOrDefault(PropertyNames.NumSpeculations));
+        if (statistics.Drafted > 0)
+        {
+            activity.SetTag(AttributeNames.AcceptanceRate, statistics.AcceptanceRate);
+            activity.SetTag(AttributeNames.DraftTokens, statistics.Drafted);
+            activity.SetTag(AttributeNames.AcceptedTokens, statistics.Accepted);
+        }
+    }
+
+    /// <summary>
+    /// Whether a caller's span tells of this request already. A tool or an agent in between means a request of its own, spans of other kinds
+    /// (orchestration, an application's) do not.
+    /// </summary>
+    private static bool IsWithinChat(Activity? activity)
+    {
+        for (; activity is not null; activity = activity.Parent)
+        {
+            if (activity.GetTagItem(AttributeNames.OperationName) is string operation)
+            {
+                return operation == ChatOperation;
+            }
+        }
+
+        return false;
+    }
+
+    private static void SetIf(Activity activity, bool condition, string name, object? value)
+    {
+        if (condition)
+        {
+            activity.SetTag(name, value);
+        }
+    }
+}
