@@ -31,6 +31,15 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithDecodingMode(this ChatOptions options, DecodingMode mode) =>
         options.With(PropertyNames.DecodingMode, DecodingModeNames.Of(mode));
 
+    /// <summary>
+    /// Sets <c>prefix_scope</c>: whom the request shares prefixes of prompts with, such as a user's or tenant's id. See
+    /// <see cref="DecodingOptions.PrefixScope"/>.
+    /// </summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="scope">Any text.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithPrefixScope(this ChatOptions options, string scope) => options.With(PropertyNames.PrefixScope, scope);
+
     private static ChatOptions With(this ChatOptions options, string name, object value)
     {
         ArgumentNullException.ThrowIfNull(options);

@@ -26,8 +26,8 @@ namespace LayerSkip.AI;
 /// <para>
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c>, <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both count prompt and output),
-/// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c> and
-/// <c>decoding_mode</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
+/// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
+/// <c>decoding_mode</c> and <c>prefix_scope</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>
@@ -37,7 +37,8 @@ namespace LayerSkip.AI;
 /// </para>
 /// <para>
 /// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out: a leading space stays. <c>Length</c> is the finish reason at the
-/// token limit and at the context's end. Output tokens count an end-of-sequence token and the tokens of a stop sequence. Usage has in
+/// token limit and at the context's end. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
+/// input tokens those whose KV entries another request had computed. Usage has in
 /// <c>AdditionalCounts</c> <c>OutputTokenDetails.AcceptedPredictionTokenCount</c>, <c>OutputTokenDetails.RejectedPredictionTokenCount</c>,
 /// <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
 /// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what

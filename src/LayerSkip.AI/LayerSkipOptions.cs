@@ -69,7 +69,25 @@ public sealed class LayerSkipOptions
     /// </summary>
     public bool StopHostOnLoadFailure { get; set; }
 
+    /// <summary>
+    /// Most bytes of all KV caches, at least 1: those of running requests, and idle ones kept for later requests that begin alike. Null: half of
+    /// the memory that the weights leave. See <see cref="EngineOptions.KvCacheBudget"/>. Not used where a client is created from an engine.
+    /// </summary>
+    public long? KvCacheBudget { get; set; }
+
+    /// <summary>
+    /// Of these, most bytes of idle caches; 0: nothing is reused. Null: a quarter of <see cref="KvCacheBudget"/> at most. See
+    /// <see cref="EngineOptions.IdleKvCacheBudget"/>. Not used where a client is created from an engine.
+    /// </summary>
+    public long? IdleKvCacheBudget { get; set; }
+
     internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
 
-    internal EngineOptions ToEngineOptions() => new() { MaxConcurrentRequests = MaxConcurrentRequests, MaxQueuedRequests = MaxQueuedRequests };
+    internal EngineOptions ToEngineOptions() => new()
+    {
+        MaxConcurrentRequests = MaxConcurrentRequests,
+        MaxQueuedRequests = MaxQueuedRequests,
+        KvCacheBudget = KvCacheBudget,
+        IdleKvCacheBudget = IdleKvCacheBudget,
+    };
 }

@@ -32,6 +32,8 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         Require(options.TopP is null or (>= 0 and <= 1), nameof(options.TopP), options.TopP, "null or 0..1");
         Require(options.MaxConcurrentRequests >= 1, nameof(options.MaxConcurrentRequests), options.MaxConcurrentRequests, "at least 1");
         Require(options.MaxQueuedRequests >= 0, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 0");
+        Require(options.KvCacheBudget is null or >= 1, nameof(options.KvCacheBudget), options.KvCacheBudget, "null or at least 1 byte");
+        Require(options.IdleKvCacheBudget is null or >= 0, nameof(options.IdleKvCacheBudget), options.IdleKvCacheBudget, "null, 0 (no reuse) or a number of bytes");
         RequireDefined(nameof(options.UnsupportedOptions), options.UnsupportedOptions);
         return errors.Count > 0 ? ValidateOptionsResult.Fail(errors) : ValidateOptionsResult.Success;
 

@@ -8,6 +8,9 @@ internal static class PropertyNames
     public const string NumSpeculations = "num_speculations";
     public const string DecodingMode = "decoding_mode";
 
+    // Of requests.
+    public const string PrefixScope = "prefix_scope";
+
     // Of responses.
     public const string AcceptanceRate = "acceptance_rate";
     public const string TokensPerRound = "tokens_per_round";

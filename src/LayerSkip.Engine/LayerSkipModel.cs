@@ -51,6 +51,14 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>Bytes of all KV caches alive.</summary>
     public long KvBytes => _device.KvBytes;
 
+    /// <summary>Bytes of one sequence's KV cache.</summary>
+    /// <param name="positions">Tokens of prompt and output together, at least 0.</param>
+    public long KvBytesOf(int positions)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(positions);
+        return _device.KvBytesOf(positions);
+    }
+
     /// <summary>Loads a checkpoint in Hugging Face layout.</summary>
     /// <param name="directory">Holds config.json, the safetensors and the tokenizer.</param>
     /// <param name="options">Device, threads, weight format.</param>

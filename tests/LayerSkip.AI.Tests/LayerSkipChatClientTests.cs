@@ -323,7 +323,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
             }
         });
 
-        Assert.Equal(0, client.Engine().Model.KvBytes);
+        Assert.Equal(0, client.Engine().KvBytesInUse);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetResponseAsync(TestModels.User("x"), cancellationToken: cancellation.Token));
         Assert.Equal(5, (await client.GetResponseAsync(TestModels.User("x"), new ChatOptions { MaxOutputTokens = 5 })).Usage!.OutputTokenCount);
     }
@@ -336,7 +336,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
             TestModels.User(Utterance), new ChatOptions().WithDecodingMode(DecodingMode.Autoregressive), cancellation.Token);
         await using var updates = stream.GetAsyncEnumerator(TestContext.Current.CancellationToken);
         Assert.True(await updates.MoveNextAsync());
-        while (parser.Client.Engine().Model.KvBytes > 0)
+        while (parser.Client.Engine().KvBytesInUse > 0)
         {
             await Task.Delay(1);
         }
@@ -354,11 +354,11 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
 
         await foreach (var update in client.GetStreamingResponseAsync(TestModels.User("x")))
         {
-            Assert.NotEqual(0, client.Engine().Model.KvBytes);
+            Assert.NotEqual(0, client.Engine().KvBytesInUse);
             break;
         }
 
-        Assert.Equal(0, client.Engine().Model.KvBytes);
+        Assert.Equal(0, client.Engine().KvBytesInUse);
     }
 
     [Fact]
@@ -374,7 +374,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
         Assert.Equal(ChatFinishReason.Stop, response.FinishReason);
         Assert.InRange(response.Usage!.OutputTokenCount!.Value, 1, 30);
         Assert.InRange(response.Usage.AdditionalCounts!["LayerSkip.LayersExecuted"], 1, 90_000 * 4);
-        Assert.Equal(0, client.Engine().Model.KvBytes);
+        Assert.Equal(0, client.Engine().KvBytesInUse);
     }
 
     [Fact]

@@ -83,6 +83,8 @@ public class LayerSkipServiceCollectionExtensionsTests
             ["LayerSkip:UnsupportedOptions"] = "Throw",
             ["LayerSkip:MaxConcurrentRequests"] = "4",
             ["LayerSkip:MaxQueuedRequests"] = "0",
+            ["LayerSkip:KvCacheBudget"] = "9000000000",
+            ["LayerSkip:IdleKvCacheBudget"] = "0",
         }).Build();
         using var services = new ServiceCollection().AddLayerSkipChatClient(configuration.GetSection("LayerSkip")).BuildServiceProvider();
 
@@ -91,7 +93,7 @@ public class LayerSkipServiceCollectionExtensionsTests
         Assert.Equal((TestModels.ParserPath, "cpu", 2, WeightFormat.F32), (options.ModelPath, options.Device, options.Threads, options.WeightFormat));
         Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
         Assert.Equal((0.5f, 7, 0.9f, UnsupportedOptionBehavior.Throw), (options.Temperature, options.TopK, options.TopP, options.UnsupportedOptions));
-        Assert.Equal((4, 0), (options.MaxConcurrentRequests, options.MaxQueuedRequests));
+        Assert.Equal((4, 0, 9_000_000_000, 0L), (options.MaxConcurrentRequests, options.MaxQueuedRequests, options.KvCacheBudget, options.IdleKvCacheBudget));
     }
 
     [Fact]

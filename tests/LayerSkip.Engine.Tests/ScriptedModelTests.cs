@@ -82,7 +82,7 @@ public class ScriptedModelTests
             return text.ToString();
         }));
         Assert.Equal(Enumerable.Range(0, 20).Select(number => $"answer to question {number}"), texts);
-        Assert.Equal(0, engine.Model.KvBytes);
+        Assert.Equal((0, engine.Model.KvBytes), (engine.KvBytesInUse, engine.KvBytesIdle));
     }
 
     [Fact]

@@ -48,6 +48,22 @@ internal static class AdditionalSettings
         } ?? throw Wrong(name, value, DecodingModeNames.Expected);
     }
 
+    /// <exception cref="ArgumentException">The value is no text.</exception>
+    public static string? Text(AdditionalPropertiesDictionary? properties, string name)
+    {
+        if (Value(properties, name) is not { } value)
+        {
+            return null;
+        }
+
+        return value switch
+        {
+            string text => text,
+            JsonElement { ValueKind: JsonValueKind.String } json => json.GetString(),
+            _ => throw Wrong(name, value, "a text"),
+        };
+    }
+
     private static object? Value(AdditionalPropertiesDictionary? properties, string name) =>
         properties is not null && properties.TryGetValue(name, out var value)
             && value is not JsonElement { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined }

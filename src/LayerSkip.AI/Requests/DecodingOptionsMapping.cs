@@ -26,6 +26,7 @@ internal static class DecodingOptionsMapping
             NumSpeculations = native.NumSpeculations
                 ?? AdditionalSettings.Integer(properties, PropertyNames.NumSpeculations) ?? defaults.NumSpeculations,
             MaxNewTokens = native.MaxNewTokens ?? options?.MaxOutputTokens ?? defaults.MaxOutputTokens,
+            PrefixScope = native.PrefixScope ?? AdditionalSettings.Text(properties, PropertyNames.PrefixScope),
             Sampling = Sampling(native.Sampling, options, defaults),
             LogitsProcessors = LogitsProcessors(native.LogitsProcessors, options),
         };

@@ -26,6 +26,7 @@ internal sealed class AnswerUpdates(string modelId)
             InputTokenCount = statistics.PromptTokens,
             OutputTokenCount = tokens,
             TotalTokenCount = statistics.PromptTokens + tokens,
+            CachedInputTokenCount = statistics.CachedTokens,
             AdditionalCounts = new()
             {
                 ["OutputTokenDetails.AcceptedPredictionTokenCount"] = statistics.Accepted,

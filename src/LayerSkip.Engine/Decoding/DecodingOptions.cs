@@ -45,4 +45,10 @@ public sealed record DecodingOptions
     /// anyway.
     /// </summary>
     public TokenConstraint? Constraint { get; init; }
+
+    /// <summary>
+    /// Whom the request shares prefixes of prompts with: an engine reuses what it has computed for requests of the same scope alone (null is
+    /// one, too). The output is the same whatever is reused; its time and <see cref="GenerationStatistics.CachedTokens"/> tell that a prefix was there.
+    /// </summary>
+    public string? PrefixScope { get; init; }
 }

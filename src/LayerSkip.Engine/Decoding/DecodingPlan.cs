@@ -40,6 +40,8 @@ internal sealed class DecodingPlan
 
     public required TokenConstraint? Constraint { get; init; }
 
+    public required string? PrefixScope { get; init; }
+
     /// <summary>Completes and checks a request.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
@@ -108,6 +110,7 @@ internal sealed class DecodingPlan
             StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
             LogitsProcessors = [.. options.LogitsProcessors],
             Constraint = options.Constraint,
+            PrefixScope = options.PrefixScope,
         };
     }
 }

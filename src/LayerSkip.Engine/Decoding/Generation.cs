@@ -18,8 +18,8 @@ public sealed class Generation : IDisposable
     private readonly DraftHead? _draftHead;
     private readonly TokenSelector _selector;
     private readonly ConstraintTrace? _constraint;
-    private readonly KvCache _cache;
-    private readonly RowBuffer _rows;
+    private KvCache _cache;
+    private RowBuffer _rows;
     private readonly StatisticsRecorder _statistics;
 
     // Prompt, output and, beyond _count, the tokens drafted in the current round.
@@ -51,7 +51,7 @@ public sealed class Generation : IDisposable
         _count = _roundStart = prompt.Length;
         PromptTokens = prompt.Length;
         _statistics = new StatisticsRecorder(prompt.Length);
-        _cache = model.CreateCache();
+        _cache = CreateCache();
         _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
     }
 
@@ -87,6 +87,20 @@ public sealed class Generation : IDisposable
 
     internal KvCache Cache => _cache;
 
+    /// <summary>Layers that decide a token, and that the cache is of.</summary>
+    internal int Depth => _plan.Depth;
+
+    /// <summary>Which generations may share what they have computed.</summary>
+    internal string? PrefixScope => _plan.PrefixScope;
+
+    /// <summary>Prompt and output.</summary>
+    internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _count);
+
+    /// <summary>Positions that the cache needs for the next round.</summary>
+    internal int NextPositions => _count - _cache.Length > PrefillRows
+        ? _cache.Length + PrefillRows
+        : _count + DraftRoom(_plan.NumSpeculations);
+
     /// <summary>Output tokens that are final; may be read while another thread runs the next round.</summary>
     internal ReadOnlySpan<int> Final(int start, int count) => _tokens.AsSpan(PromptTokens + start, count);
 
@@ -118,6 +132,25 @@ public sealed class Generation : IDisposable
         return true;
     }
 
+    /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>
+    internal void Continue(KvCache cache)
+    {
+        _cache.Dispose();
+        _cache = cache;
+        if (_statistics.Rounds == 0)
+        {
+            _statistics.CachedTokens = cache.Length;
+        }
+    }
+
+    /// <summary>Gives its cache away. Going on, it computes all entries anew.</summary>
+    internal KvCache TakeCache()
+    {
+        var taken = _cache;
+        _cache = CreateCache();
+        return taken;
+    }
+
     /// <summary>Releases the memory that the sequence holds on the device.</summary>
     public void Dispose()
     {
@@ -132,6 +165,7 @@ public sealed class Generation : IDisposable
     {
         var start = _cache.Length;
         _statistics.BeginStep();
+        EnsureRows(PrefillRows);
         _rows.Place(0, PrefillRows, _cache, start);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
         _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
@@ -146,13 +180,14 @@ public sealed class Generation : IDisposable
         var inputs = _count - start;
         var draft = _nextDraft ??= _controller.Next(_lastDraft);
         var exit = Math.Min(draft.ExitLayer, _plan.Depth);
-        var room = Math.Min(Room() - 1, _constraint is null ? draft.Length : DecodingPlan.MaxSpeculations);
+        var room = DraftRoom(draft.Length);
         EnsureTokens(_count + room + 1);
         _statistics.BeginStep();
         _selector.BeginRound();
         _constraint?.BeginRound(Room());
 
         // Draft up to d tokens with layers 0..E-1. The slots keep the exit states. What a constraint forces rides along with the token before it.
+        EnsureRows(inputs + room);
         _rows.Place(0, inputs + room, _cache, start);
         var drafted = AddForced(0, room);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs + drafted));
@@ -248,6 +283,9 @@ public sealed class Generation : IDisposable
     /// <summary>Tokens that may still be generated: at least 1 until the generation ends.</summary>
     private int Room() => Math.Min(_plan.MaxNewTokens - (_count - PromptTokens), _model.Config.MaxPositions - _count);
 
+    /// <summary>Most tokens of a round's draft, of which the model guesses so many. What a constraint forces is no guess.</summary>
+    private int DraftRoom(int guesses) => Math.Min(Room() - 1, _constraint is null ? guesses : DecodingPlan.MaxSpeculations);
+
     private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
 
     private void EnsureTokens(int length)
@@ -256,6 +294,24 @@ public sealed class Generation : IDisposable
         {
             Array.Resize(ref _tokens, Math.Max(length, 2 * _tokens.Length));
         }
+    }
+
+    /// <summary>A generation that goes on without its cache has more to compute at once than its prompt.</summary>
+    private void EnsureRows(int count)
+    {
+        if (count > _rows.Capacity)
+        {
+            var rows = _model.CreateRows(PrefillRows + DecodingPlan.MaxSpeculations);
+            _rows.Dispose();
+            _rows = rows;
+        }
+    }
+
+    private KvCache CreateCache()
+    {
+        var cache = _model.CreateCache();
+        cache.Continue(_plan.Depth, 0);
+        return cache;
     }
 
     private static ulong DrawSeed()

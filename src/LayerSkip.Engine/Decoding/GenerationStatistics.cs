@@ -6,6 +6,9 @@ public readonly record struct GenerationStatistics
     /// <summary>Tokens of the prompt.</summary>
     public int PromptTokens { get; init; }
 
+    /// <summary>Tokens of the prompt whose KV entries another request had computed, so that they were not computed again.</summary>
+    public int CachedTokens { get; init; }
+
     /// <summary>Tokens generated, an end-of-sequence token included.</summary>
     public int Tokens { get; init; }
 

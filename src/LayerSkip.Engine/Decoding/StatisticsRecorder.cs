@@ -20,6 +20,12 @@ internal sealed class StatisticsRecorder(int promptTokens)
     private int _forced;
     private int _firstRoundTokens;
 
+    /// <summary>Tokens of the prompt that an earlier request had computed.</summary>
+    public int CachedTokens { get; set; }
+
+    /// <summary>Rounds so far.</summary>
+    public int Rounds => _rounds;
+
     /// <summary>A round or a piece of the prompt begins.</summary>
     public void BeginStep() => _stepStart = Stopwatch.GetTimestamp();
 
@@ -66,6 +72,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public GenerationStatistics Snapshot(int tokens, long kvBytes) => new()
     {
         PromptTokens = promptTokens,
+        CachedTokens = CachedTokens,
         Tokens = tokens,
         Rounds = _rounds,
         Drafted = _drafted,

@@ -30,6 +30,9 @@ internal interface IDeviceModel : IDisposable
     /// <summary>Bytes of all caches alive.</summary>
     long KvBytes { get; }
 
+    /// <summary>Bytes of a cache that has room for some positions.</summary>
+    long KvBytesOf(int positions);
+
     /// <summary>An empty cache for one sequence.</summary>
     KvCache CreateCache();
 

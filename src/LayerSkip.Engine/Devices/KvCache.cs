@@ -7,6 +7,9 @@ namespace LayerSkip.Engine.Devices;
 /// </remarks>
 internal abstract class KvCache : IDisposable
 {
+    // What earlier sequences left in layers that the present one does not run: the first positions, up to some depth.
+    private readonly List<(int Depth, int Length)> _deeper = [];
+    private int _depth;
     private int _length;
 
     /// <summary>Positions that are valid in all layers a sequence runs: 0 .. Capacity.</summary>
@@ -28,10 +31,74 @@ internal abstract class KvCache : IDisposable
     /// <summary>Bytes of device memory held now.</summary>
     public abstract long Bytes { get; }
 
+    /// <summary>How many of the first positions are valid in the first <paramref name="depth"/> layers.</summary>
+    public int ValidLength(int depth)
+    {
+        if (depth <= _depth)
+        {
+            return _length;
+        }
+
+        var valid = 0;
+        foreach (var (reached, length) in _deeper)
+        {
+            valid = reached >= depth ? Math.Max(valid, length) : valid;
+        }
+
+        return valid;
+    }
+
+    /// <summary>A sequence goes on from the first positions; those behind them are its to write.</summary>
+    /// <param name="depth">Layers that it runs, at least 1.</param>
+    /// <param name="length">Positions, which are valid in all of them.</param>
+    public void Continue(int depth, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, ValidLength(depth));
+        _deeper.Add((_depth, _length));
+        _deeper.RemoveAll(left => left.Depth <= depth);
+        for (var i = 0; i < _deeper.Count; i++)
+        {
+            _deeper[i] = (_deeper[i].Depth, Math.Min(_deeper[i].Length, length));
+        }
+
+        (_depth, _length) = (depth, length);
+    }
+
+    /// <summary>Whether everything that is valid in another cache of the same tokens is valid here, too.</summary>
+    public bool Covers(KvCache other)
+    {
+        var covers = ValidLength(other._depth) >= other._length;
+        foreach (var (depth, length) in other._deeper)
+        {
+            covers &= ValidLength(depth) >= length;
+        }
+
+        return covers;
+    }
+
+    /// <summary>Begins this empty cache with a copy of another's first positions.</summary>
+    /// <param name="source">Of the same model.</param>
+    /// <param name="depth">Layers to copy, at least 1.</param>
+    /// <param name="length">Positions, which are valid in all of them.</param>
+    /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache is empty still.</exception>
+    public void CopyFrom(KvCache source, int depth, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, source.ValidLength(depth));
+        Reserve(length);
+        Copy(source, depth, length);
+        (_depth, _length) = (depth, length);
+    }
+
     /// <summary>Makes room for <paramref name="positions"/> positions in all.</summary>
     /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache is as it was.</exception>
     public abstract void Reserve(int positions);
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Copies entries; there is room for them.</summary>
+    protected abstract void Copy(KvCache source, int depth, int length);
 }

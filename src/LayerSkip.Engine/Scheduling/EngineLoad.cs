@@ -7,6 +7,7 @@ internal sealed class EngineLoad(long limit)
     private int _unfinished;
     private int _running;
     private long _kvBytesInUse;
+    private long _kvBytesIdle;
 
     /// <summary>Requests that run, each in its turn.</summary>
     public int Running => Volatile.Read(ref _running);
@@ -24,6 +25,9 @@ internal sealed class EngineLoad(long limit)
 
     /// <summary>Bytes of the running requests' KV caches.</summary>
     public long KvBytesInUse => Interlocked.Read(ref _kvBytesInUse);
+
+    /// <summary>Bytes of the KV caches that are kept for later requests.</summary>
+    public long KvBytesIdle => Interlocked.Read(ref _kvBytesIdle);
 
     /// <summary>Counts a request in, as one that waits.</summary>
     /// <returns>False where there are too many.</returns>
@@ -55,4 +59,7 @@ internal sealed class EngineLoad(long limit)
 
     /// <summary>The caches of running requests have grown, or become fewer.</summary>
     public void AddKvBytesInUse(long bytes) => Interlocked.Add(ref _kvBytesInUse, bytes);
+
+    /// <summary>Caches are kept for later requests, or are no more.</summary>
+    public void AddKvBytesIdle(long bytes) => Interlocked.Add(ref _kvBytesIdle, bytes);
 }

@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Scheduling;
 
-/// <summary>How many requests an engine takes on at once.</summary>
+/// <summary>How many requests an engine takes on at once, and what memory their KV caches may take.</summary>
 public sealed record EngineOptions
 {
     /// <summary>
@@ -11,6 +11,20 @@ public sealed record EngineOptions
 
     /// <summary>Most requests that wait beside those for their first turn, at least 0; further ones are refused with a <see cref="RequestQueueFullException"/>.</summary>
     public int MaxQueuedRequests { get; init; } = 256;
+
+    /// <summary>
+    /// Most bytes of all KV caches, those of running requests and idle ones, at least 1. Where it is reached, idle caches go first; then the
+    /// requests that came last wait, and later compute again what they had. A request that cannot fit alone ends with an
+    /// <see cref="InsufficientMemoryException"/>. Null: half of the memory that the weights leave. <see cref="LayerSkipModel.KvBytesOf"/> tells what a request takes.
+    /// </summary>
+    public long? KvCacheBudget { get; init; }
+
+    /// <summary>
+    /// Of these, most bytes of idle caches: those of requests that have ended, kept for later ones whose prompts begin alike, the least recently
+    /// used going first. 0: nothing is kept, and nothing is shared between running requests. Null: a quarter of <see cref="KvCacheBudget"/>, but
+    /// no more than <see cref="MaxConcurrentRequests"/> full contexts take.
+    /// </summary>
+    public long? IdleKvCacheBudget { get; init; }
 
     /// <summary>Checks every value's range.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
@@ -25,6 +39,17 @@ public sealed record EngineOptions
         if (MaxQueuedRequests < 0)
         {
             throw new ArgumentOutOfRangeException(nameof(MaxQueuedRequests), MaxQueuedRequests, "MaxQueuedRequests must be at least 0.");
+        }
+
+        if (KvCacheBudget < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(KvCacheBudget), KvCacheBudget, "KvCacheBudget must be null or at least 1 byte.");
+        }
+
+        if (IdleKvCacheBudget < 0)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(IdleKvCacheBudget), IdleKvCacheBudget, "IdleKvCacheBudget must be null, 0 (no reuse) or a number of bytes.");
         }
     }
 }

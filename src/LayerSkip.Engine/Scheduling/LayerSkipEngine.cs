@@ -6,8 +6,16 @@ namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>Serves many requests on one model: a thread of its own gives each running request one round in turn. Safe for concurrent use.</summary>
 /// <remarks>
-/// Requests share nothing but the weights: none sees another's tokens, and what fails in one ends that one alone. They begin in the order
-/// they came, and then take turns: a round of decoding each, or a piece of a long prompt. No lock is held while computing.
+/// <para>
+/// What fails in one request ends that one alone. They begin in the order they came, and then take turns: a round of decoding each, or a piece of
+/// a long prompt. No lock is held while computing.
+/// </para>
+/// <para>
+/// A request whose prompt begins as that of another did gets the other's KV entries for these tokens, which are bit for bit its own; so its
+/// output never depends on others. That it took less time, and <see cref="GenerationStatistics.CachedTokens"/>, tell that some request of the
+/// same <see cref="DecodingOptions.PrefixScope"/> began alike: scopes keep those apart who must not learn this of each other, and
+/// <see cref="EngineOptions.IdleKvCacheBudget"/> 0 ends all sharing.
+/// </para>
 /// </remarks>
 public sealed class LayerSkipEngine : IDisposable
 {
@@ -18,6 +26,7 @@ public sealed class LayerSkipEngine : IDisposable
     private readonly SemaphoreSlim _wake = new(0);
     private readonly EngineOptions _options;
     private readonly EngineLoad _load;
+    private readonly KvCacheBudgets _budgets;
     private readonly Thread _thread;
     private readonly bool _ownsModel;
     private int _sleeping;
@@ -35,6 +44,7 @@ public sealed class LayerSkipEngine : IDisposable
         _options = options ?? new();
         _options.Validate();
         _load = new EngineLoad(_options.MaxConcurrentRequests + (long)_options.MaxQueuedRequests);
+        _budgets = KvCacheBudgets.Of(model, _options);
         Model = model;
         _ownsModel = ownsModel;
         _thread = new Thread(Serve) { IsBackground = true, Name = "LayerSkip engine" };
@@ -53,6 +63,12 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>Bytes of the running requests' KV caches.</summary>
     public long KvBytesInUse => _load.KvBytesInUse;
 
+    /// <summary>Bytes of the KV caches that are kept for later requests.</summary>
+    public long KvBytesIdle => _load.KvBytesIdle;
+
+    /// <summary>Most bytes of all KV caches: what the options say, or their default for this model and machine.</summary>
+    public long KvCacheBudget => _budgets.Total;
+
     /// <summary>Starts a request.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
     /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
@@ -60,12 +76,19 @@ public sealed class LayerSkipEngine : IDisposable
     /// <returns>The request's tokens; to be disposed by the caller.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
+    /// <exception cref="InsufficientMemoryException">The prompt alone needs more memory than <see cref="KvCacheBudget"/>.</exception>
     /// <exception cref="RequestQueueFullException">As many requests are unfinished as the engine's options allow.</exception>
     /// <exception cref="ObjectDisposedException">The engine has been disposed.</exception>
     public TokenReader Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null, CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         var plan = Model.Plan(prompt, options);
+        if (Model.KvBytesOf(prompt.Length) is var bytes && bytes > _budgets.Total)
+        {
+            throw new InsufficientMemoryException(
+                $"The prompt's {prompt.Length} tokens need {bytes} bytes of KV cache, but KvCacheBudget is {_budgets.Total}.");
+        }
+
         if (!_load.TryEnter())
         {
             throw new RequestQueueFullException(_options);
@@ -111,7 +134,7 @@ public sealed class LayerSkipEngine : IDisposable
 
     private void Serve()
     {
-        var scheduler = new Scheduler(Model, _options);
+        using var scheduler = new Scheduler(Model, _options, _budgets, _load);
         while (!_stopped)
         {
             while (_arrivals.TryDequeue(out var arrival))

@@ -1,19 +1,40 @@
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Engine.Scheduling;
 
-/// <summary>Whose turn it is. Requests begin in the order they came, and those that run get one round each in turn. Used by the engine's thread alone.</summary>
-internal sealed class Scheduler(LayerSkipModel model, EngineOptions options)
+/// <summary>
+/// Whose turn it is, and whose memory. Requests begin in the order they came, and those that run get one round each in turn. Used by the
+/// engine's thread alone.
+/// </summary>
+internal sealed class Scheduler : IDisposable
 {
+    private readonly LayerSkipModel _model;
+    private readonly EngineOptions _options;
+    private readonly KvMemory _memory;
+    private readonly PrefixReuse _reuse;
+
+    // Oldest first.
     private readonly List<TokenReader> _running = [];
+
+    // Ran until memory was short; the oldest on top. Until they go on, nobody begins.
+    private readonly Stack<TokenReader> _suspended = new();
     private Queue<TokenReader> _waiting = new();
 
+    public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load)
+    {
+        (_model, _options) = (model, options);
+        _memory = new KvMemory(model, budgets, load);
+        _reuse = new PrefixReuse(model, _memory);
+    }
+
     /// <summary>Whether there is nothing to do.</summary>
-    public bool IsIdle => _running.Count == 0 && _waiting.Count == 0;
+    public bool IsIdle => _running.Count == 0 && _suspended.Count == 0 && _waiting.Count == 0;
 
     /// <summary>Takes a request on, to begin after those that came before.</summary>
     public void Add(TokenReader reader)
     {
         // Requests may end while they wait, but leave the queue only here and in their turn. It must not grow with them.
-        if (_waiting.Count >= options.MaxConcurrentRequests + (long)options.MaxQueuedRequests)
+        if (_waiting.Count >= _options.MaxConcurrentRequests + (long)_options.MaxQueuedRequests)
         {
             _waiting = new(_waiting.Where(static waiting => !waiting.HasEnded));
         }
@@ -24,24 +45,18 @@ internal sealed class Scheduler(LayerSkipModel model, EngineOptions options)
     /// <summary>One round for each running request; those that have ended leave.</summary>
     public void Turn()
     {
-        while (_running.Count < options.MaxConcurrentRequests && _waiting.TryDequeue(out var next))
-        {
-            if (next.Begin(model))
-            {
-                _running.Add(next);
-            }
-        }
-
+        Admit();
         var alone = _running.Count == 1;
         for (var i = 0; i < _running.Count;)
         {
-            if (_running[i].Step(alone))
+            var reader = _running[i];
+            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.Step(alone))
             {
                 i++;
             }
             else
             {
-                _running.RemoveAt(i);
+                _running.Remove(reader);
             }
         }
     }
@@ -49,12 +64,106 @@ internal sealed class Scheduler(LayerSkipModel model, EngineOptions options)
     /// <summary>Ends all requests.</summary>
     public void End(Exception error)
     {
-        foreach (var reader in _running.Concat(_waiting))
+        foreach (var reader in _running.Concat(_suspended).Concat(_waiting))
         {
             reader.End(error);
         }
-
-        _running.Clear();
-        _waiting.Clear();
     }
+
+    /// <summary>Frees the idle caches.</summary>
+    public void Dispose() => _memory.Dispose();
+
+    private void Admit()
+    {
+        foreach (var reader in _suspended)
+        {
+            reader.EndIfUnwanted();
+        }
+
+        while (_running.Count < _options.MaxConcurrentRequests)
+        {
+            if (_suspended.TryPeek(out var suspended))
+            {
+                if (!suspended.HasEnded && !Fits(suspended.Generation.Tokens.Length))
+                {
+                    return;
+                }
+
+                _suspended.Pop();
+                if (!suspended.HasEnded)
+                {
+                    suspended.Resume();
+                    _running.Add(suspended);
+                }
+            }
+            else if (_waiting.TryPeek(out var next) && (next.HasEnded || Fits(next.PromptTokens)))
+            {
+                _waiting.Dequeue();
+                if (next.Begin(_model, _memory.Idle))
+                {
+                    _running.Add(next);
+                }
+            }
+            else
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Whether a request may run without taking the memory that the others are about to need. Alone it may, and ends if that was wrong.</summary>
+    private bool Fits(int positions)
+    {
+        var needed = _model.KvBytesOf(positions);
+        foreach (var reader in _running)
+        {
+            needed += Math.Max(reader.Generation.Cache.Bytes, _model.KvBytesOf(reader.Generation.Tokens.Length));
+        }
+
+        return needed <= _memory.Budget || _running.Count == 0;
+    }
+
+    /// <summary>Makes room for a request's next round: at the cost of idle caches first, then of the requests that came last.</summary>
+    /// <returns>False where there is none: the request has been suspended, or has ended.</returns>
+    private bool MakeRoom(TokenReader reader)
+    {
+        try
+        {
+            if (reader.NeedsCache)
+            {
+                reader.NeedsCache = false;
+                _reuse.Begin(reader.Generation, _running);
+                reader.CountKvBytes();
+            }
+
+            while (!_memory.TryReserve(reader.Generation.Cache, reader.Generation.NextPositions))
+            {
+                var last = _running[^1];
+                if (_running.Count == 1)
+                {
+                    reader.End(NeverFits(reader.Generation.NextPositions));
+                    return false;
+                }
+
+                _running.RemoveAt(_running.Count - 1);
+                _suspended.Push(last);
+                last.Suspend();
+                if (last == reader)
+                {
+                    return false;
+                }
+            }
+
+            reader.CountKvBytes();
+            return true;
+        }
+        catch (OutOfMemoryException e)
+        {
+            reader.End(e);
+            return false;
+        }
+    }
+
+    private InsufficientMemoryException NeverFits(int positions) => new(
+        $"The request needs {_model.KvBytesOf(positions)} bytes of KV cache for {positions} tokens, but KvCacheBudget is {_memory.Budget}.");
 }

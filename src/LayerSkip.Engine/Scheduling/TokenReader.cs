@@ -30,7 +30,9 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     private ExceptionDispatchInfo? _error;
     private int[] _prompt;
     private Generation? _generation;
+    private IdleCaches? _idle;
     private int _state = Waiting;
+    private bool _runs;
     private long _kvBytes;
     private int _available;
     private int _read;
@@ -78,6 +80,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <returns>True if there are; false once all have been read and the generation has ended.</returns>
     /// <exception cref="OperationCanceledException">The request's token was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader or the engine was disposed meanwhile.</exception>
+    /// <exception cref="InsufficientMemoryException">The request needs more memory than the engine's <see cref="EngineOptions.KvCacheBudget"/>.</exception>
     /// <exception cref="InvalidOperationException">No token could be chosen: logits processors banned them all.</exception>
     public ValueTask<bool> WaitToReadAsync()
     {
@@ -132,9 +135,17 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>Whether the request has ended; it may have done so while it waited.</summary>
     internal bool HasEnded => Volatile.Read(ref _state) == Ended;
 
+    /// <summary>The request's decoding, once it has begun.</summary>
+    internal Generation Generation => _generation!;
+
+    /// <summary>Whether its cache is empty, and has not been looked for among those of others.</summary>
+    internal bool NeedsCache { get; set; }
+
     /// <summary>Begins the request on the engine's thread.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="idle">Takes its cache when it ends.</param>
     /// <returns>Whether it runs now; false where it has ended.</returns>
-    internal bool Begin(LayerSkipModel model)
+    internal bool Begin(LayerSkipModel model, IdleCaches idle)
     {
         if (Interlocked.CompareExchange(ref _state, Taken, Waiting) != Waiting)
         {
@@ -142,7 +153,8 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         }
 
         _registration.Unregister();
-        _load.Run();
+        _idle = idle;
+        Resume();
         try
         {
             _generation = model.Generate(_prompt, _plan);
@@ -163,18 +175,11 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <returns>Whether it goes on.</returns>
     internal bool Step(bool alone)
     {
-        var generation = _generation!;
-        if (_abandoned)
-        {
-            End(new ObjectDisposedException(nameof(TokenReader)));
-            return false;
-        }
-
+        var generation = Generation;
         try
         {
-            _cancellation.ThrowIfCancellationRequested();
             generation.NextRound(_cancellation);
-            CountKvBytes(generation.Cache.Bytes);
+            CountKvBytes();
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception e)
@@ -203,6 +208,43 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         return true;
     }
 
+    /// <summary>Ends the request on the engine's thread if its consumer has left or cancelled it.</summary>
+    /// <returns>Whether it has ended.</returns>
+    internal bool EndIfUnwanted()
+    {
+        if (_abandoned)
+        {
+            End(new ObjectDisposedException(nameof(TokenReader)));
+        }
+        else if (_cancellation.IsCancellationRequested)
+        {
+            End(new OperationCanceledException(_cancellation));
+        }
+
+        return HasEnded;
+    }
+
+    /// <summary>The request loses its cache to others, and waits.</summary>
+    internal void Suspend()
+    {
+        StopRunning();
+        GiveCacheAway();
+    }
+
+    /// <summary>The request runs, and needs a cache.</summary>
+    internal void Resume()
+    {
+        _runs = NeedsCache = true;
+        _load.Run();
+    }
+
+    /// <summary>Counts what its cache takes now.</summary>
+    internal void CountKvBytes()
+    {
+        _load.AddKvBytesInUse(Generation.Cache.Bytes - _kvBytes);
+        _kvBytes = Generation.Cache.Bytes;
+    }
+
     /// <summary>Ends the request on the engine's thread, whether or not it has begun.</summary>
     internal void End(Exception? error)
     {
@@ -213,7 +255,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
 
         if (Interlocked.Exchange(ref _state, Ended) == Taken)
         {
-            _load.Suspend();
+            StopRunning();
             Complete(error);
         }
     }
@@ -241,8 +283,8 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
             Volatile.Write(ref _available, generation.Output.Length);
             FinishReason = generation.FinishReason;
             Statistics = generation.Statistics;
+            GiveCacheAway();
             generation.Dispose();
-            CountKvBytes(0);
         }
 
         // Counted out first: who is told of the end may ask again at once.
@@ -252,10 +294,21 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         Signal();
     }
 
-    private void CountKvBytes(long bytes)
+    private void StopRunning()
     {
-        _load.AddKvBytesInUse(bytes - _kvBytes);
-        _kvBytes = bytes;
+        if (_runs)
+        {
+            _runs = false;
+            _load.Suspend();
+        }
+    }
+
+    private void GiveCacheAway()
+    {
+        // Out of one count before into the other, so that both together never exceed the budget.
+        var cache = Generation.TakeCache();
+        CountKvBytes();
+        _idle!.Add(Generation.Tokens, cache, Generation.PrefixScope);
     }
 
     private void Signal()

@@ -19,7 +19,7 @@ public class LayerSkipEngineTests
             return await reader.ReadAll();
         })));
         Assert.Equal(expected, actual);
-        Assert.Equal(0, model.KvBytes);
+        Assert.Equal((0, model.KvBytes), (engine.KvBytesInUse, engine.KvBytesIdle));
     }
 
     [Fact]
@@ -74,7 +74,7 @@ public class LayerSkipEngineTests
         await abandoned.DisposeAsync();
         await abandoned.DisposeAsync();
         Assert.Equal(Requests.Alone(model, [5], Models.Autoregressive(100)), await other.ReadAll());
-        Assert.Equal(0, model.KvBytes);
+        Assert.Equal((0, model.KvBytes), (engine.KvBytesInUse, engine.KvBytesIdle));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public class LayerSkipEngineTests
         Assert.True(await reader.WaitToReadAsync());
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await reader.ReadAll());
-        Assert.Equal(0, model.KvBytes);
+        Assert.Equal((0, model.KvBytes), (engine.KvBytesInUse, engine.KvBytesIdle));
 
         await using var late = engine.Generate([1], new DecodingOptions(), cancellation.Token);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await late.WaitToReadAsync());

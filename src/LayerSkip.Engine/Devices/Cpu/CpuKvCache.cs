@@ -27,8 +27,8 @@ internal sealed unsafe class CpuKvCache : KvCache
         _paddedDimension = Attention.PaddedDimension(config.HeadDimension);
         _headFloats = Attention.BlockPositions * (_headDimension + _paddedDimension);
         _layerFloats = _headFloats * config.KeyValueHeads;
-        _blockBytes = (long)_layerFloats * config.Layers * sizeof(float);
-        _maxBlocks = (config.MaxPositions + Attention.BlockPositions - 1) / Attention.BlockPositions;
+        _blockBytes = BlockBytes(config);
+        _maxBlocks = Blocks(config.MaxPositions);
         _blocks = new nint[Math.Min(_maxBlocks, InitialBlocks)];
     }
 
@@ -42,6 +42,9 @@ internal sealed unsafe class CpuKvCache : KvCache
 
     /// <summary>Floats of one value row: the head dimension rounded up to a multiple of 8.</summary>
     public int PaddedDimension => _paddedDimension;
+
+    /// <summary>Bytes of a cache that has room for some positions.</summary>
+    public static long BytesOf(ModelConfig config, int positions) => Blocks(positions) * BlockBytes(config);
 
     public override void Reserve(int positions)
     {
@@ -91,6 +94,25 @@ internal sealed unsafe class CpuKvCache : KvCache
         Free();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>A block's layers lie one behind the other. What of the last block is not valid is copied along.</summary>
+    protected override void Copy(KvCache source, int depth, int length)
+    {
+        var own = source is CpuKvCache cache && cache._model == _model
+            ? cache
+            : throw new ArgumentException("the cache belongs to another model", nameof(source));
+        var bytes = (long)_layerFloats * depth * sizeof(float);
+        for (var block = 0; block < Blocks(length); block++)
+        {
+            Buffer.MemoryCopy((void*)own._blocks[block], (void*)_blocks[block], bytes, bytes);
+        }
+    }
+
+    private static int Blocks(int positions) => (positions + Attention.BlockPositions - 1) / Attention.BlockPositions;
+
+    private static long BlockBytes(ModelConfig config) =>
+        (long)Attention.BlockPositions * (config.HeadDimension + Attention.PaddedDimension(config.HeadDimension))
+        * config.KeyValueHeads * config.Layers * sizeof(float);
 
     private void Free()
     {

@@ -123,6 +123,8 @@ internal sealed class CpuModel : IDeviceModel
         return bytes;
     }
 
+    public long KvBytesOf(int positions) => CpuKvCache.BytesOf(Config, positions);
+
     public KvCache CreateCache()
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));

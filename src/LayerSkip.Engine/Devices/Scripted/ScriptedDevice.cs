@@ -31,6 +31,8 @@ internal sealed class ScriptedDevice(ModelConfig config, ScriptedVocabulary voca
 
     public long BytesRead(int from, int to, bool head) => 0;
 
+    public long KvBytesOf(int positions) => ScriptedKvCache.BytesOf(positions);
+
     public KvCache CreateCache()
     {
         RequireAlive();

@@ -35,13 +35,16 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
         _depths[position] = depth;
     }
 
+    /// <summary>Bytes of a cache that has room for some positions.</summary>
+    public static long BytesOf(int positions) => (long)CapacityFor(positions) * BytesPerPosition;
+
     public override void Reserve(int positions)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (positions > Capacity)
         {
             var before = Bytes;
-            var capacity = (positions + BlockPositions - 1) / BlockPositions * BlockPositions;
+            var capacity = CapacityFor(positions);
             Array.Resize(ref _tokens, capacity);
             Array.Resize(ref _depths, capacity);
             device.AddKvBytes(Bytes - before);
@@ -57,4 +60,12 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
             _tokens = _depths = [];
         }
     }
+
+    protected override void Copy(KvCache source, int depth, int length)
+    {
+        ((ScriptedKvCache)source).Tokens(length).CopyTo(_tokens);
+        _depths.AsSpan(0, length).Fill(depth);
+    }
+
+    private static int CapacityFor(int positions) => (positions + BlockPositions - 1) / BlockPositions * BlockPositions;
 }
