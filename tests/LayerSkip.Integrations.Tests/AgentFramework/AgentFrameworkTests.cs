@@ -1,0 +1,91 @@
+using LayerSkip.Parsing.Tools;
+using Microsoft.Agents.AI;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.Integrations.Tests.AgentFramework;
+
+/// <summary>Microsoft Agent Framework above the client.</summary>
+public class AgentFrameworkTests(Parser parser)
+{
+    [Fact]
+    public async Task An_agent_answers_and_its_session_keeps_the_history()
+    {
+        var counting = new RecordingClient(parser.Counting());
+        AIAgent agent = counting.AsAIAgent(name: "parser");
+        var session = await agent.CreateSessionAsync();
+
+        var first = await agent.RunAsync(Parser.Utterance, session);
+        var second = await agent.RunAsync("start a timer for 20 minutes", session);
+
+        Assert.Equal(Parser.Frame, first.Text);
+        Assert.NotEmpty(second.Text);
+        Assert.True(first.Usage!.OutputTokenCount > 5);
+        Assert.Equal([1, 3], counting.MessageCounts); // the whole history comes along: no conversation id was ever returned
+    }
+
+    [Fact]
+    public async Task Instructions_reach_the_model()
+    {
+        AIAgent agent = parser.Client.AsAIAgent(instructions: "Parse what the user says.", name: "parser");
+
+        var with = await agent.RunAsync(Parser.Utterance);
+        var without = await parser.Client.AsAIAgent(name: "parser").RunAsync(Parser.Utterance);
+
+        Assert.True(with.Usage!.InputTokenCount > without.Usage!.InputTokenCount);
+    }
+
+    [Fact]
+    public async Task An_agent_streams()
+    {
+        AIAgent agent = parser.Client.AsAIAgent();
+
+        var updates = await agent.RunStreamingAsync(Parser.Utterance).ToListAsync();
+
+        Assert.Equal(Parser.Frame, string.Concat(updates.Select(update => update.Text)));
+        Assert.Single(updates.SelectMany(update => update.Contents).OfType<UsageContent>());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_agent_calls_tools_over_turns_of_one_session(bool streaming)
+    {
+        var reminders = new List<string>();
+        string CreateReminder(string todo, string? dateTime = null)
+        {
+            reminders.Add($"{todo} {dateTime}");
+            return $"I will remind you to {todo}.";
+        }
+
+        using var client = new FrameToolCallingChatClient(parser.Counting());
+        AIAgent agent = client.AsAIAgent(instructions: "You are kind.", tools: [AIFunctionFactory.Create(CreateReminder, "create_reminder")]);
+        var session = await agent.CreateSessionAsync();
+
+        Assert.Equal("I will remind you to call mom.", await RunAsync(Parser.Utterance));
+        Assert.Equal("I will remind you to water the plants.", await RunAsync("remind me to water the plants tomorrow"));
+        Assert.Equal("Sorry, I cannot do that (get weather).", await RunAsync("will it rain in boston this weekend"));
+
+        Assert.Equal(["call mom at 5 pm", "water the plants tomorrow"], reminders);
+
+        async Task<string> RunAsync(string text)
+        {
+            var response = streaming
+                ? await agent.RunStreamingAsync(text, session).ToAgentResponseAsync()
+                : await agent.RunAsync(text, session);
+            return response.Messages[^1].Text;
+        }
+    }
+
+    private sealed class RecordingClient(IChatClient client) : DelegatingChatClient(client)
+    {
+        public List<int> MessageCounts { get; } = [];
+
+        public override Task<ChatResponse> GetResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        {
+            List<ChatMessage> list = [.. messages];
+            MessageCounts.Add(list.Count);
+            return base.GetResponseAsync(list, options, cancellationToken);
+        }
+    }
+}
