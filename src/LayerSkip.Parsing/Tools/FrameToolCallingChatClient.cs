@@ -69,6 +69,11 @@ public sealed class FrameToolCallingChatClient(IChatClient parser) : DelegatingC
         var response = await AnswerAsync(turn, tools, options, cancellationToken).ConfigureAwait(false);
         foreach (var update in response.ToChatResponseUpdates())
         {
+            // The one with the usage comes without.
+            update.Role ??= ChatRole.Assistant;
+            update.ResponseId ??= response.ResponseId;
+            update.ModelId ??= response.ModelId;
+            update.CreatedAt ??= response.CreatedAt;
             yield return update;
         }
     }

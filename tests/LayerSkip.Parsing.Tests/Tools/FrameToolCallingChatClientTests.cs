@@ -38,6 +38,7 @@ public class FrameToolCallingChatClientTests
 
         Assert.Single(updates.SelectMany(update => update.Contents).OfType<UsageContent>());
         Assert.DoesNotContain(updates, update => update.Text.Length > 0);
+        Assert.All(updates, update => Assert.Equal(("r1", "scripted-model", ChatRole.Assistant), (update.ResponseId, update.ModelId, update.Role!.Value)));
         var response = updates.ToChatResponse();
         Assert.Equal(ChatFinishReason.ToolCalls, response.FinishReason);
         Assert.Equal("call mom", Assert.Single(response.Messages).Contents.OfType<FunctionCallContent>().Single().Arguments!["todo"]);

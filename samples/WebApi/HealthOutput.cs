@@ -1,0 +1,17 @@
+using System.Globalization;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace WebApi;
+
+/// <summary>What <c>/health</c> says.</summary>
+internal sealed record HealthOutput(string Status, string? Description, Dictionary<string, string?> Data)
+{
+    public static HealthOutput Of(HealthReport report)
+    {
+        var model = report.Entries["layerskip"];
+        return new HealthOutput(
+            report.Status.ToString(),
+            model.Description,
+            model.Data.ToDictionary(entry => entry.Key, entry => Convert.ToString(entry.Value, CultureInfo.InvariantCulture)));
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+
+namespace WebApi.OpenAI;
+
+/// <summary>Turns responses into answers of OpenAI's API.</summary>
+internal static class AnswerWriter
+{
+    public static Completion Whole(ChatResponse response)
+    {
+        var calls = Calls(response.Messages.SelectMany(static message => message.Contents), 0);
+        var text = response.Text;
+        return Empty(response.ResponseId, response.CreatedAt, response.ModelId, "chat.completion") with
+        {
+            Choices = [new Choice(0, new AnswerMessage("assistant", text.Length > 0 || calls is null ? text : null, calls), null, response.FinishReason?.Value ?? "stop")],
+            Usage = response.Usage is { } usage ? Usage(usage) : null,
+        };
+    }
+
+    /// <summary>A stream's pieces without what they hold: all have the first update's names.</summary>
+    public static Completion EmptyPiece(ChatResponseUpdate first) => Empty(first.ResponseId, first.CreatedAt, first.ModelId, "chat.completion.chunk");
+
+    /// <summary>What a piece of a stream holds.</summary>
+    /// <param name="update">What the client gave.</param>
+    /// <param name="isFirst">The first piece says who speaks.</param>
+    /// <param name="callsBefore">How many calls came before it.</param>
+    public static Choice Choice(ChatResponseUpdate update, bool isFirst, int callsBefore) => new(
+        0,
+        null,
+        new AnswerMessage(isFirst ? "assistant" : null, update.Text.Length > 0 || isFirst ? update.Text : null, Calls(update.Contents, callsBefore)),
+        update.FinishReason?.Value);
+
+    public static CompletionUsage Usage(UsageDetails usage)
+    {
+        var counts = usage.AdditionalCounts ?? [];
+        return new CompletionUsage(
+            usage.InputTokenCount ?? 0,
+            usage.OutputTokenCount ?? 0,
+            usage.TotalTokenCount ?? 0,
+            new PromptTokensDetails(usage.CachedInputTokenCount ?? 0),
+            new CompletionTokensDetails(
+                counts.GetValueOrDefault("OutputTokenDetails.AcceptedPredictionTokenCount"),
+                counts.GetValueOrDefault("OutputTokenDetails.RejectedPredictionTokenCount")));
+    }
+
+    private static Completion Empty(string? id, DateTimeOffset? createdAt, string? model, string kind) => new()
+    {
+        Id = "chatcmpl-" + id,
+        Object = kind,
+        Created = (createdAt ?? DateTimeOffset.UtcNow).ToUnixTimeSeconds(),
+        Model = model ?? string.Empty,
+        Choices = [],
+    };
+
+    private static List<WireToolCall>? Calls(IEnumerable<AIContent> contents, int callsBefore)
+    {
+        List<WireToolCall> calls = [.. contents.OfType<FunctionCallContent>().Select((call, i) => new WireToolCall(
+            call.CallId,
+            "function",
+            new WireFunctionCall(
+                call.Name,
+                call.Arguments is null ? "{}" : JsonSerializer.Serialize(call.Arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)))),
+            callsBefore + i))];
+        return calls.Count > 0 ? calls : null;
+    }
+}

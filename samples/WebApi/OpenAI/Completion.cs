@@ -1,0 +1,35 @@
+namespace WebApi.OpenAI;
+
+/// <summary>An answer, or a piece of one.</summary>
+internal sealed record Completion
+{
+    public required string Id { get; init; }
+
+    /// <summary><c>chat.completion</c>, or <c>chat.completion.chunk</c> for a piece.</summary>
+    public required string Object { get; init; }
+
+    /// <summary>Seconds since 1970.</summary>
+    public required long Created { get; init; }
+
+    public required string Model { get; init; }
+
+    public required IReadOnlyList<Choice> Choices { get; init; }
+
+    public CompletionUsage? Usage { get; init; }
+}
+
+/// <summary>The one choice; a whole answer has a message, a piece a delta.</summary>
+internal sealed record Choice(int Index, AnswerMessage? Message, AnswerMessage? Delta, string? FinishReason);
+
+internal sealed record AnswerMessage(string? Role, string? Content, IReadOnlyList<WireToolCall>? ToolCalls);
+
+internal sealed record CompletionUsage(
+    long PromptTokens, long CompletionTokens, long TotalTokens, PromptTokensDetails PromptTokensDetails, CompletionTokensDetails CompletionTokensDetails);
+
+internal sealed record PromptTokensDetails(long CachedTokens);
+
+internal sealed record CompletionTokensDetails(long AcceptedPredictionTokens, long RejectedPredictionTokens);
+
+internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
+
+internal sealed record ModelEntry(string Id, string Object, string OwnedBy);

@@ -1,0 +1,63 @@
+using System.Net.ServerSentEvents;
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+
+namespace WebApi.OpenAI;
+
+/// <summary>The routes that clients of OpenAI's API ask.</summary>
+internal static class CompletionEndpoints
+{
+    public static void MapCompletions(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [new ModelEntry(ModelId(client), "model", "layerskip")]));
+        routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, IChatClient client, CancellationToken cancellationToken) =>
+        {
+            if (request.Model is { Length: > 0 } asked && asked != ModelId(client))
+            {
+                throw new ModelNotFoundException(asked, ModelId(client));
+            }
+
+            var (messages, options) = (RequestReader.Messages(request), RequestReader.Options(request));
+            if (request.Stream != true)
+            {
+                return TypedResults.Ok(AnswerWriter.Whole(await client.GetResponseAsync(messages, options, cancellationToken)));
+            }
+
+            var updates = await client.GetStreamingResponseAsync(messages, options, cancellationToken).StartAsync(cancellationToken);
+            return TypedResults.ServerSentEvents(Events(updates, request.StreamOptions?.IncludeUsage == true));
+        });
+    }
+
+    private static string ModelId(IChatClient client) => client.GetService<ChatClientMetadata>()?.DefaultModelId ?? string.Empty;
+
+    private static async IAsyncEnumerable<SseItem<string>> Events(IAsyncEnumerable<ChatResponseUpdate> updates, bool includeUsage)
+    {
+        var calls = 0;
+        var usage = new UsageDetails();
+        Completion? empty = null;
+        await foreach (var update in updates)
+        {
+            foreach (var content in update.Contents.OfType<UsageContent>())
+            {
+                usage.Add(content.Details);
+            }
+
+            var choice = AnswerWriter.Choice(update, isFirst: empty is null, calls);
+            if (choice is { FinishReason: not null } or { Delta: { Content: not null } or { ToolCalls: not null } })
+            {
+                calls += choice.Delta!.ToolCalls?.Count ?? 0;
+                empty ??= AnswerWriter.EmptyPiece(update);
+                yield return Event(empty with { Choices = [choice] });
+            }
+        }
+
+        if (includeUsage && empty is not null)
+        {
+            yield return Event(empty with { Usage = AnswerWriter.Usage(usage) });
+        }
+
+        yield return new SseItem<string>("[DONE]");
+    }
+
+    private static SseItem<string> Event(Completion piece) => new(JsonSerializer.Serialize(piece, Wire.Default.Completion));
+}

@@ -1,0 +1,125 @@
+using System.Text.Json;
+using Microsoft.Extensions.AI;
+
+namespace WebApi.OpenAI;
+
+/// <summary>Turns a request of OpenAI's API into messages and options.</summary>
+internal static class RequestReader
+{
+    /// <exception cref="ArgumentException">A message cannot be read; the message names it.</exception>
+    public static List<ChatMessage> Messages(CompletionRequest request) => request.Messages.Count > 0
+        ? [.. request.Messages.Select(Message)]
+        : throw new ArgumentException("messages is empty, expected at least one.");
+
+    /// <exception cref="ArgumentException">An option cannot be read; the message names it.</exception>
+    public static ChatOptions Options(CompletionRequest request)
+    {
+        if (request.N is { } n and not 1)
+        {
+            throw new ArgumentException($"n is {n}, expected 1.");
+        }
+
+        return new ChatOptions
+        {
+            Temperature = request.Temperature,
+            TopP = request.TopP,
+            MaxOutputTokens = request.MaxCompletionTokens ?? request.MaxTokens,
+            FrequencyPenalty = request.FrequencyPenalty,
+            PresencePenalty = request.PresencePenalty,
+            Seed = request.Seed,
+            StopSequences = Stop(request.Stop),
+            Tools = request.Tools is { Count: > 0 } tools ? [.. tools.Select(Tool)] : null,
+            ToolMode = ToolMode(request.ToolChoice),
+            AllowMultipleToolCalls = request.ParallelToolCalls,
+            ResponseFormat = Format(request.ResponseFormat),
+
+            // Such as exit_layer and decoding_mode.
+            AdditionalProperties = request.Others is { Count: > 0 } others ? new(others.ToDictionary(entry => entry.Key, entry => (object?)entry.Value)) : null,
+        };
+    }
+
+    private static ChatMessage Message(RequestMessage message, int index)
+    {
+        var text = Text(message.Content, $"messages[{index}].content");
+        if (message.Role == "tool")
+        {
+            var callId = message.ToolCallId ?? throw new ArgumentException($"messages[{index}].tool_call_id is missing, expected the id of the call that it answers.");
+            return new ChatMessage(ChatRole.Tool, [new FunctionResultContent(callId, text)]);
+        }
+
+        var read = new ChatMessage(message.Role == "developer" ? ChatRole.System : new ChatRole(message.Role), text) { AuthorName = message.Name };
+        foreach (var (at, call) in (message.ToolCalls ?? []).Index())
+        {
+            var name = $"messages[{index}].tool_calls[{at}]";
+            read.Contents.Add(new FunctionCallContent(
+                call.Id ?? throw new ArgumentException($"{name}.id is missing, expected a text."),
+                call.Function.Name,
+                Arguments(call.Function.Arguments ?? "{}", $"{name}.function.arguments")));
+        }
+
+        return read;
+    }
+
+    private static Dictionary<string, object?> Arguments(string json, string name)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(json, Wire.Default.DictionaryStringJsonElement)!
+                .ToDictionary(static argument => argument.Key, static argument => (object?)argument.Value);
+        }
+        catch (Exception e) when (e is JsonException or ArgumentNullException)
+        {
+            throw new ArgumentException($"{name} is no JSON object.", e);
+        }
+    }
+
+    private static string? Text(JsonElement? content, string name) => content switch
+    {
+        null or { ValueKind: JsonValueKind.Null } => null,
+        { ValueKind: JsonValueKind.String } text => text.GetString(),
+        { ValueKind: JsonValueKind.Array } parts => string.Concat(parts.EnumerateArray().Select((part, i) =>
+            part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String
+                ? text.GetString()
+                : throw new ArgumentException($"{name}[{i}] is {Excerpt(part)}, expected a part of type text: the model reads nothing else."))),
+        { } other => throw new ArgumentException($"{name} is {Excerpt(other)}, expected a text or an array of parts."),
+    };
+
+    private static List<string>? Stop(JsonElement? stop) => stop switch
+    {
+        null or { ValueKind: JsonValueKind.Null } => null,
+        { ValueKind: JsonValueKind.String } one => [one.GetString()!],
+        { ValueKind: JsonValueKind.Array } several when several.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) =>
+            [.. several.EnumerateArray().Select(static item => item.GetString()!)],
+        { } other => throw new ArgumentException($"stop is {Excerpt(other)}, expected a text or an array of texts."),
+    };
+
+    private static AIFunctionDeclaration Tool(RequestTool tool, int index) => tool is { Type: "function", Function: { } function }
+        ? AIFunctionFactory.CreateDeclaration(function.Name, function.Description, function.Parameters ?? JsonElement.Parse("""{"type":"object","properties":{}}"""))
+        : throw new ArgumentException($"tools[{index}] is of type '{tool.Type}', expected 'function' with a function.");
+
+    private static ChatToolMode? ToolMode(JsonElement? choice) => choice switch
+    {
+        null or { ValueKind: JsonValueKind.Null } => null,
+        { ValueKind: JsonValueKind.String } word => word.GetString() switch
+        {
+            "none" => ChatToolMode.None,
+            "auto" => ChatToolMode.Auto,
+            "required" => ChatToolMode.RequireAny,
+            _ => throw new ArgumentException($"tool_choice is {Excerpt(word)}, expected none, auto, required or a function."),
+        },
+        { ValueKind: JsonValueKind.Object } named when named.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
+            && function.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String => ChatToolMode.RequireSpecific(name.GetString()!),
+        { } other => throw new ArgumentException($"tool_choice is {Excerpt(other)}, expected none, auto, required or a function."),
+    };
+
+    private static ChatResponseFormat? Format(RequestFormat? format) => format switch
+    {
+        null => null,
+        { Type: "text" } => ChatResponseFormat.Text,
+        { Type: "json_object" } => ChatResponseFormat.Json,
+        { Type: "json_schema", JsonSchema: { Schema: { } schema } named } => ChatResponseFormat.ForJsonSchema(schema, named.Name, named.Description),
+        _ => throw new ArgumentException($"response_format is of type '{format.Type}', expected text, json_object, or json_schema with a schema."),
+    };
+
+    private static string Excerpt(JsonElement element) => element.GetRawText() is { Length: > 60 } text ? text[..60] + "..." : element.GetRawText();
+}

@@ -1,0 +1,38 @@
+using LayerSkip.AI;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Engine.Scheduling;
+using Microsoft.AspNetCore.Diagnostics;
+
+namespace WebApi;
+
+/// <summary>Tells callers what was wrong with their request; of what went wrong here it tells no more than that.</summary>
+internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipModelLoader loader) : IExceptionHandler
+{
+    public ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        var status = exception switch
+        {
+            BadHttpRequestException bad => bad.StatusCode,
+            ModelNotFoundException => StatusCodes.Status404NotFound,
+            ArgumentException or NotSupportedException or ChatTemplateException => StatusCodes.Status400BadRequest,
+            RequestQueueFullException => StatusCodes.Status429TooManyRequests,
+            _ when loader.Error is not null => StatusCodes.Status503ServiceUnavailable,
+            _ => StatusCodes.Status500InternalServerError,
+        };
+        var message = status switch
+        {
+            StatusCodes.Status500InternalServerError => "The request failed.",
+            StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
+            _ => exception.InnerException is System.Text.Json.JsonException json ? $"{exception.Message} {json.Message}" : exception.Message,
+        };
+        httpContext.Response.StatusCode = status;
+        var problem = new ProblemDetailsContext { HttpContext = httpContext, ProblemDetails = { Status = status, Detail = message } };
+
+        // Clients of OpenAI's API look here.
+        problem.ProblemDetails.Extensions["error"] = new ErrorOutput(message, status < 500 ? "invalid_request_error" : "server_error");
+        return problems.TryWriteAsync(problem);
+    }
+}
+
+/// <summary>A request names a model that this host does not have.</summary>
+internal sealed class ModelNotFoundException(string asked, string served) : Exception($"The model '{asked}' is not here; this host has '{served}'.");

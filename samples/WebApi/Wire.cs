@@ -1,0 +1,20 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using WebApi.OpenAI;
+
+namespace WebApi;
+
+/// <summary>What is read from and written to callers.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ChatInput))]
+[JsonSerializable(typeof(ChatOutput))]
+[JsonSerializable(typeof(HealthOutput))]
+[JsonSerializable(typeof(ErrorOutput))]
+[JsonSerializable(typeof(CompletionRequest))]
+[JsonSerializable(typeof(Dictionary<string, JsonElement>))]
+[JsonSerializable(typeof(Completion))]
+[JsonSerializable(typeof(ModelList))]
+internal sealed partial class Wire : JsonSerializerContext;
+
+/// <summary>An error as OpenAI's API writes it.</summary>
+internal sealed record ErrorOutput(string Message, string Type);

@@ -1,0 +1,240 @@
+using System.ClientModel;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using LayerSkip.AI;
+using LayerSkip.Engine.Scheduling;
+using LayerSkip.Parsing.Tools;
+using LayerSkip.Tests;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.DependencyInjection;
+using OpenAI;
+using WebApi;
+
+namespace LayerSkip.Integrations.Tests.Samples;
+
+/// <summary>The sample over real HTTP on a free port, asked with plain requests and with OpenAI's own client.</summary>
+public sealed class WebApiTests : IAsyncLifetime
+{
+    private static readonly object s_question = new { messages = new[] { new { role = "user", content = Parser.Utterance } } };
+
+    private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HttpClient _http = new();
+    private WebApplication _app = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _app = await Start($"--LayerSkip:ModelPath={Parser.ModelPath}");
+        _http.BaseAddress = new Uri(_app.Urls.Single());
+        await _app.Services.GetRequiredService<LayerSkipModelLoader>().WaitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _app.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Health_is_told_in_json()
+    {
+        var health = await _http.GetFromJsonAsync<JsonElement>("/health");
+
+        Assert.Equal("Healthy", health.GetProperty("status").GetString());
+        Assert.Equal("topv2-parser", health.GetProperty("data").GetProperty("model").GetString());
+    }
+
+    [Fact]
+    public async Task A_model_that_could_not_be_loaded_makes_the_host_unhealthy_and_requests_fail_without_telling_paths()
+    {
+        using var broken = TinyCheckpoint.Write();
+        File.WriteAllText(broken.PathOf("model.safetensors"), "torn");
+        await using var app = await Start($"--LayerSkip:ModelPath={broken.Directory}");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        await Assert.ThrowsAnyAsync<Exception>(() => app.Services.GetRequiredService<LayerSkipModelLoader>().WaitAsync());
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync("/health")).StatusCode);
+        var response = await http.PostAsJsonAsync("/chat", s_question);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.DoesNotContain("safetensors", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Chat_answers_and_says_what_it_cost()
+    {
+        var response = await _http.PostAsJsonAsync("/chat", s_question);
+
+        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal(Parser.Frame, answer.GetProperty("text").GetString());
+        Assert.Equal(("topv2-parser", "stop"), (answer.GetProperty("model").GetString(), answer.GetProperty("finish_reason").GetString()));
+        Assert.True(answer.GetProperty("output_tokens").GetInt64() > 5);
+        Assert.InRange(answer.GetProperty("acceptance_rate").GetDouble(), 0.01, 1);
+    }
+
+    [Fact]
+    public async Task Chat_streams_pieces_and_ends_with_the_whole()
+    {
+        using var response = await Post("/chat/stream", JsonSerializer.Serialize(s_question));
+
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        var events = await SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().ToListAsync();
+        var pieces = events.Where(item => item.EventType == "text").Select(item => JsonElement.Parse(item.Data).GetProperty("text").GetString()).ToList();
+        Assert.Equal(Parser.Frame, string.Concat(pieces));
+        Assert.Equal("end", events[^1].EventType);
+        var end = JsonElement.Parse(events[^1].Data);
+        Assert.Equal((Parser.Frame, "stop"), (end.GetProperty("text").GetString(), end.GetProperty("finish_reason").GetString()));
+    }
+
+    [Theory]
+    [InlineData("/chat", "{}", "messages")]
+    [InlineData("/chat", "{", "")]
+    [InlineData("/chat", """{"messages":[]}""", "messages is empty")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":0}""", "MaxOutputTokens")]
+    [InlineData("/chat/stream", """{"messages":[{"role":"user","content":"x"}],"temperature":-1}""", "emperature")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "messages[0].content[0]")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"tool","content":"x"}]}""", "messages[0].tool_call_id")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"["}}]}]}""", "tool_calls[0].function.arguments")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":7}""", "stop is 7")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"n":2}""", "n is 2")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}}""", "response_format")]
+    public async Task Bad_requests_get_problem_details_that_name_what_is_wrong(string path, string body, string named)
+    {
+        using var response = await Post(path, body);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType!.MediaType);
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Contains(named, problem.GetProperty("detail").GetString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("invalid_request_error", problem.GetProperty("error").GetProperty("type").GetString());
+    }
+
+    [Fact]
+    public async Task Another_model_and_another_path_are_not_found()
+    {
+        using var response = await Post("/v1/chat/completions", """{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}""");
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        Assert.Contains("topv2-parser", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        Assert.Equal(HttpStatusCode.NotFound, (await _http.GetAsync("/nothing")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_caller_that_hangs_up_ends_the_generation()
+    {
+        // A model that never ends of itself: only the hang-up can end this.
+        using var endless = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 1_000_000 });
+        File.Copy(Path.Combine(Parser.ModelPath, "tokenizer.json"), endless.PathOf("tokenizer.json"));
+        await using var app = await Start($"--LayerSkip:ModelPath={endless.Directory}", "--LayerSkip:MaxOutputTokens=900000");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        using (var request = Request("/chat/stream", JsonSerializer.Serialize(s_question)))
+        using (var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead))
+        {
+            response.EnsureSuccessStatusCode();
+            await foreach (var _ in SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync())
+            {
+                break;
+            }
+        }
+
+        await _abandoned.Task;
+        Assert.Equal(HttpStatusCode.OK, (await http.PostAsJsonAsync("/chat", new { messages = new[] { new { role = "user", content = "x" } }, max_output_tokens = 3 })).StatusCode);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task OpenAIs_own_client_is_served(bool streaming)
+    {
+        using var client = OpenAIClient();
+        ChatMessage[] messages = [new(ChatRole.User, Parser.Utterance)];
+
+        var response = streaming
+            ? await client.GetStreamingResponseAsync(messages).ToChatResponseAsync()
+            : await client.GetResponseAsync(messages, new() { StopSequences = ["never"], Seed = 1, Temperature = 0 });
+
+        Assert.Equal(Parser.Frame, response.Text);
+        Assert.Equal((ChatFinishReason.Stop, "topv2-parser"), (response.FinishReason, response.ModelId));
+        Assert.True(response.Usage!.InputTokenCount > 5 && response.Usage.OutputTokenCount > 5);
+        Assert.True(response.Usage.AdditionalCounts!["OutputTokenDetails.AcceptedPredictionTokenCount"] > 0);
+        Assert.Equal(["topv2-parser"], (await OpenAI().GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Tools_are_called_over_the_wire(bool streaming)
+    {
+        // The same host, with the parser's frames as tool calls.
+        await using var app = await Start(
+            [$"--LayerSkip:ModelPath={Parser.ModelPath}"],
+            services => services.AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(parser => new FrameToolCallingChatClient(parser)));
+        var reminders = new List<string>();
+        var options = new ChatOptions
+        {
+            Tools = [AIFunctionFactory.Create((string todo, string dateTime) => { reminders.Add($"{todo} {dateTime}"); return "Done."; }, "create_reminder")],
+        };
+        using var client = OpenAI(app).GetChatClient("topv2-parser").AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
+
+        var response = streaming
+            ? await client.GetStreamingResponseAsync(Parser.Utterance, options).ToChatResponseAsync()
+            : await client.GetResponseAsync(Parser.Utterance, options);
+
+        Assert.Equal("\"Done.\"", response.Messages[^1].Text); // OpenAI's client sends results as JSON
+        Assert.Equal(["call mom at 5 pm"], reminders);
+    }
+
+    private async Task<WebApplication> Start(params string[] args) => await Start(args, services => services
+        .AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(client => new WatchingClient(client, _abandoned)));
+
+    private static async Task<WebApplication> Start(string[] args, Action<IServiceCollection> configure)
+    {
+        var app = ChatApp.Create([.. args, "--urls", "http://127.0.0.1:0", "--Logging:LogLevel:Default=None"], configure);
+        await app.StartAsync();
+        return app;
+    }
+
+    private Task<HttpResponseMessage> Post(string path, string body) => _http.SendAsync(Request(path, body));
+
+    private static HttpRequestMessage Request(string path, string body) => new(HttpMethod.Post, path)
+    {
+        Content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json")),
+    };
+
+    private OpenAIClient OpenAI(WebApplication? app = null) => new(
+        new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri((app ?? _app).Urls.Single() + "/v1") });
+
+    private IChatClient OpenAIClient() => OpenAI().GetChatClient("topv2-parser").AsIChatClient();
+
+    /// <summary>Tells when a stream is left before its end.</summary>
+    private sealed class WatchingClient(IChatClient client, TaskCompletionSource abandoned) : DelegatingChatClient(client)
+    {
+        public override async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            var ended = false;
+            try
+            {
+                await foreach (var update in base.GetStreamingResponseAsync(messages, options, cancellationToken))
+                {
+                    yield return update;
+                }
+
+                ended = true;
+            }
+            finally
+            {
+                if (!ended)
+                {
+                    abandoned.TrySetResult();
+                }
+            }
+        }
+    }
+}
