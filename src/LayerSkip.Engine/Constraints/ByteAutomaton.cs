@@ -1,35 +1,38 @@
 namespace LayerSkip.Engine.Constraints;
 
-/// <summary>A deterministic finite automaton over bytes, of which every state can still be completed.</summary>
+/// <summary>A deterministic finite automaton over bytes. A state from which no text is accepted is none.</summary>
 internal sealed class ByteAutomaton
 {
     /// <summary>No state: the text is refused.</summary>
     public const int Refused = -1;
 
-    private readonly int[] _next; // [state, 256]
+    private readonly ByteClasses _classes;
+    private readonly int[] _next; // [state, class]
     private readonly bool[] _accepts;
     private readonly int[] _minBytes;
     private readonly ByteSet[] _borders;
 
-    /// <param name="next">[state, 256]: the state after a byte, or <see cref="Refused"/>. Transitions to states that lead nowhere are removed.</param>
+    /// <param name="classes">Bytes that the automaton does not tell apart.</param>
+    /// <param name="next">[state, class]: the state after a byte of the class, or <see cref="Refused"/>. Transitions to states that lead nowhere are removed.</param>
     /// <param name="accepts">For each state, whether the text may end there.</param>
     /// <param name="allowsSpecialTokens">Whether special tokens, which have no text, may stand anywhere.</param>
-    public ByteAutomaton(int[] next, bool[] accepts, bool allowsSpecialTokens = false)
+    public ByteAutomaton(ByteClasses classes, int[] next, bool[] accepts, bool allowsSpecialTokens = false)
     {
+        _classes = classes;
         _next = next;
         _accepts = accepts;
         AllowsSpecialTokens = allowsSpecialTokens;
-        _minBytes = Distances(next, accepts);
+        _minBytes = Distances();
         _borders = new ByteSet[accepts.Length];
         for (var state = 0; state < accepts.Length; state++)
         {
-            for (var value = 0; value < 256; value++)
+            for (var index = 0; index < classes.Count; index++)
             {
-                ref var to = ref next[(state * 256) + value];
+                ref var to = ref next[(state * classes.Count) + index];
                 to = to == Refused || _minBytes[to] == int.MaxValue ? Refused : to;
-                if (value > 0 && to != next[(state * 256) + value - 1])
+                if (index > 0 && to != next[(state * classes.Count) + index - 1])
                 {
-                    _borders[state] |= ByteSet.Of((byte)value);
+                    _borders[state] |= ByteSet.Of(classes.First(index));
                 }
             }
         }
@@ -37,7 +40,10 @@ internal sealed class ByteAutomaton
 
     public bool AllowsSpecialTokens { get; }
 
-    public int Next(int state, byte value) => _next[(state * 256) + value];
+    /// <summary>How many states there are.</summary>
+    public int Count => _accepts.Length;
+
+    public int Next(int state, byte value) => _next[(state * _classes.Count) + _classes.Of(value)];
 
     public bool Accepts(int state) => _accepts[state];
 
@@ -46,20 +52,19 @@ internal sealed class ByteAutomaton
 
     public ByteSet Borders(int state) => _borders[state];
 
-    private static int[] Distances(int[] next, bool[] accepts)
+    private int[] Distances()
     {
-        var before = new List<int>[accepts.Length];
-        for (var state = 0; state < accepts.Length; state++)
+        var before = new List<int>[_accepts.Length];
+        for (var state = 0; state < before.Length; state++)
         {
             before[state] = [];
         }
 
-        for (var state = 0; state < accepts.Length; state++)
+        for (var state = 0; state < before.Length; state++)
         {
             var last = Refused;
-            for (var value = 0; value < 256; value++)
+            foreach (var to in _next.AsSpan(state * _classes.Count, _classes.Count))
             {
-                var to = next[(state * 256) + value];
                 if (to != Refused && to != last)
                 {
                     before[to].Add(state);
@@ -69,12 +74,12 @@ internal sealed class ByteAutomaton
             }
         }
 
-        var distances = new int[accepts.Length];
+        var distances = new int[before.Length];
         var queue = new Queue<int>();
-        for (var state = 0; state < accepts.Length; state++)
+        for (var state = 0; state < distances.Length; state++)
         {
-            distances[state] = accepts[state] ? 0 : int.MaxValue;
-            if (accepts[state])
+            distances[state] = _accepts[state] ? 0 : int.MaxValue;
+            if (_accepts[state])
             {
                 queue.Enqueue(state);
             }

@@ -6,6 +6,9 @@ internal sealed class ByteClasses
     private readonly byte[] _classes = new byte[256];
     private readonly byte[] _first = new byte[256];
 
+    /// <summary>Every byte by itself.</summary>
+    public static ByteClasses Single { get; } = new(ByteSet.All);
+
     /// <param name="borders">The bytes at which a range begins; 0 begins one in any case.</param>
     public ByteClasses(ByteSet borders)
     {

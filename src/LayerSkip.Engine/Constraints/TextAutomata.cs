@@ -66,7 +66,7 @@ internal static class TextAutomata
             }
         }
 
-        return new ByteAutomaton(next, accepts, allowsSpecialTokens: true);
+        return new ByteAutomaton(ByteClasses.Single, next, accepts, allowsSpecialTokens: true);
     }
 
     /// <summary>Any text that begins with none of the words.</summary>
@@ -84,7 +84,7 @@ internal static class TextAutomata
             next[i] = to < 0 ? free : trie.Word[to] >= 0 ? ByteAutomaton.Refused : to;
         }
 
-        return new ByteAutomaton(next, accepts, allowsSpecialTokens: true);
+        return new ByteAutomaton(ByteClasses.Single, next, accepts, allowsSpecialTokens: true);
     }
 
     /// <summary>The words as a tree: state 0 is its root.</summary>

@@ -1,0 +1,76 @@
+using System.Text.Json;
+
+namespace LayerSkip.Engine.Constraints.Json;
+
+/// <summary>Schemas that all hold at once, and choices between schemas that are still open.</summary>
+internal sealed class SchemaConjunction
+{
+    private readonly SortedSet<int> _ids = [];
+    private readonly SortedSet<int> _settled;
+
+    /// <param name="schemas">The schemas; references and <c>allOf</c> are followed.</param>
+    /// <param name="settled">Choices (<c>anyOf</c>, <c>oneOf</c>) that have been made: ids of the nodes that hold the alternatives.</param>
+    public SchemaConjunction(IEnumerable<SchemaNode> schemas, IEnumerable<int> settled)
+    {
+        _settled = [.. settled];
+        var open = new Queue<SchemaNode>(schemas);
+        while (open.TryDequeue(out var schema))
+        {
+            if (_ids.Add(schema.Id))
+            {
+                Add(schema, open);
+            }
+        }
+    }
+
+    /// <summary>The schemas that are objects, each with its own keywords.</summary>
+    public List<SchemaNode> Schemas { get; } = [];
+
+    /// <summary>A node that holds alternatives of which one must hold as well, or null where none is open.</summary>
+    public SchemaNode? Choice { get; private set; }
+
+    /// <summary>Whether one of the schemas is <c>false</c>.</summary>
+    public bool IsFalse { get; private set; }
+
+    /// <summary>Equal for equal conjunctions.</summary>
+    public string Key => $"{string.Join(',', _ids)}|{string.Join(',', _settled)}";
+
+    /// <summary>The same schemas and one alternative of <see cref="Choice"/>.</summary>
+    public SchemaConjunction With(SchemaNode? alternative) => new(alternative is null ? Schemas : [.. Schemas, alternative], [.. _settled, Choice!.Id]);
+
+    /// <summary>The values of a keyword.</summary>
+    public IEnumerable<SchemaNode> All(string keyword) => Schemas.Select(schema => schema[keyword]).OfType<SchemaNode>();
+
+    private void Add(SchemaNode schema, Queue<SchemaNode> open)
+    {
+        if (schema.Value.ValueKind == JsonValueKind.False)
+        {
+            IsFalse = true;
+        }
+
+        if (schema.Value.ValueKind != JsonValueKind.Object)
+        {
+            // True, and whatever is no schema, restricts nothing.
+            return;
+        }
+
+        Schemas.Add(schema);
+        if (schema["$ref"] is { Value.ValueKind: JsonValueKind.String } reference && schema.Resolve(reference.Value.GetString()!) is { } target)
+        {
+            open.Enqueue(target);
+        }
+
+        foreach (var part in schema["allOf"]?.Items ?? [])
+        {
+            open.Enqueue(part);
+        }
+
+        foreach (var choice in (ReadOnlySpan<SchemaNode?>)[schema["anyOf"], schema["oneOf"]])
+        {
+            if (choice is { Value.ValueKind: JsonValueKind.Array } && choice.Value.GetArrayLength() > 0 && !_settled.Contains(choice.Id))
+            {
+                Choice ??= choice;
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace LayerSkip.Engine.Constraints.Json;
+
+/// <summary>A value inside a schema document, and the way to the values around it. The same value is always the same object.</summary>
+internal sealed class SchemaNode
+{
+    private readonly Dictionary<string, SchemaNode?> _children = [];
+    private readonly SchemaNode? _parent;
+    private readonly Counter _counter;
+
+    public SchemaNode(JsonElement root)
+        : this(root, null, new Counter())
+    {
+    }
+
+    private SchemaNode(JsonElement value, SchemaNode? parent, Counter counter)
+    {
+        Value = value;
+        _parent = parent;
+        _counter = counter;
+        Id = counter.Next++;
+    }
+
+    /// <summary>A number of its own within the document.</summary>
+    public int Id { get; }
+
+    public JsonElement Value { get; }
+
+    /// <summary>A property's value (of several with its name the last) or an array's item; null where there is none.</summary>
+    public SchemaNode? this[string key]
+    {
+        get
+        {
+            if (_children.TryGetValue(key, out var child))
+            {
+                return child;
+            }
+
+            var found = Value.ValueKind switch
+            {
+                JsonValueKind.Object when Value.TryGetProperty(key, out var value) => value,
+                JsonValueKind.Array when int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+                    && index < Value.GetArrayLength() => Value[index],
+                _ => (JsonElement?)null,
+            };
+            return _children[key] = found is { } element ? new SchemaNode(element, this, _counter) : null;
+        }
+    }
+
+    /// <summary>An array's items; empty for other values.</summary>
+    public IEnumerable<SchemaNode> Items => Value.ValueKind == JsonValueKind.Array
+        ? Enumerable.Range(0, Value.GetArrayLength()).Select(index => this[index.ToString(CultureInfo.InvariantCulture)]!)
+        : [];
+
+    /// <summary>What a <c>$ref</c> here points to, or null where that is not in this document.</summary>
+    /// <remarks>
+    /// A document that was put into another keeps its own pointers. It is known by its <c>$schema</c> or <c>$id</c>, and pointers that lead nowhere
+    /// there are read from the outermost root.
+    /// </remarks>
+    public SchemaNode? Resolve(string reference)
+    {
+        if (!reference.StartsWith('#') || (reference.Length > 1 && reference[1] != '/'))
+        {
+            return null;
+        }
+
+        var keys = reference.Length == 1 ? [] : reference[2..].Split('/').Select(Unescape).ToArray();
+        var root = this;
+        while (root._parent is not null && (root["$schema"] ?? root["$id"]) is null)
+        {
+            root = root._parent;
+        }
+
+        var outermost = root;
+        while (outermost._parent is not null)
+        {
+            outermost = outermost._parent;
+        }
+
+        return Follow(root, keys) ?? Follow(outermost, keys);
+    }
+
+    private static SchemaNode? Follow(SchemaNode? node, string[] keys)
+    {
+        foreach (var key in keys)
+        {
+            node = node?[key];
+        }
+
+        return node;
+    }
+
+    private static string Unescape(string key) =>
+        Uri.UnescapeDataString(key).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+
+    private sealed class Counter
+    {
+        public int Next { get; set; }
+    }
+}

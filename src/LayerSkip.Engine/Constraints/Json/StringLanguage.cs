@@ -1,0 +1,86 @@
+using System.Text.Json;
+
+namespace LayerSkip.Engine.Constraints.Json;
+
+/// <summary>Strings of certain lengths, patterns and formats, of one schema document.</summary>
+internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
+{
+    private const int MaxStates = 4000;
+
+    // States of all of a document's automata together; beyond that its strings are free.
+    private int _statesLeft = 10 * MaxStates;
+
+    public GrammarNode Of(SchemaConjunction schema)
+    {
+        var (min, max) = SchemaLimits.Of(schema, "minLength", "maxLength");
+        if (max < min)
+        {
+            return grammar.Nothing;
+        }
+
+        string[] excluded = [.. SchemaCompiler.Excluded(schema)
+            .Where(value => value.ValueKind == JsonValueKind.String)
+            .Select(value => JsonSpelling.OfString(value.GetString()!)[1..^1])];
+        string[] patterns = [.. Texts(schema, "pattern")];
+        string[] formats = [.. Texts(schema, "format").Select(StringFormats.PatternOf).OfType<string>()];
+        if (patterns.Length + formats.Length + excluded.Length == 0)
+        {
+            return terminals.String(grammar.Repeat(terminals.Character, min, max));
+        }
+
+        // A format is a hint: it is left out where nothing has it and all the rest, and so is what would take too many states.
+        var language = Common([.. patterns, .. formats], excluded, min, max);
+        if (formats.Length > 0 && language?.IsNothing != false)
+        {
+            language = Common(patterns, excluded, min, max);
+        }
+
+        language ??= Common(patterns, excluded, 0, null);
+        return language is null ? terminals.String(grammar.Repeat(terminals.Character, min, max))
+            : language.IsNothing ? language
+            : terminals.String(language);
+    }
+
+    /// <summary>Strings that a pattern matches (null: all), but for some; null where that takes too many states.</summary>
+    public GrammarNode? Names(string? pattern, IReadOnlyList<string> without)
+    {
+        string[] excluded = [.. without.Select(name => JsonSpelling.OfString(name)[1..^1])];
+        return Common(pattern is null ? [] : [pattern], excluded, 0, null) is { } content ? terminals.String(content) : null;
+    }
+
+    /// <summary>The contents that match all patterns, or null where that takes too many states.</summary>
+    private GrammarNode? Common(string[] patterns, string[] excluded, int min, int? max)
+    {
+        // In a grammar of its own: of all that, only the automaton is needed.
+        var own = new Grammar();
+        var all = patterns.Select(pattern => Parse(own, pattern)).OfType<GrammarNode>().ToList();
+        if (all.Count == 0)
+        {
+            all.Add(own.Repeat(CodePointSet.All.Spelled(own)));
+        }
+
+        if (min > 0 || max is not null)
+        {
+            all.Add(own.Repeat(new JsonTerminals(own).Character, min, max));
+        }
+
+        var automaton = AutomatonBuilder.Intersect(all, excluded.Length > 0 ? [own.OneOf(excluded)] : [], Math.Min(MaxStates, _statesLeft));
+        _statesLeft -= automaton?.Count ?? Math.Min(MaxStates, _statesLeft);
+        return automaton is null ? null : grammar.Automaton(automaton, 0);
+    }
+
+    private static GrammarNode? Parse(Grammar grammar, string pattern)
+    {
+        try
+        {
+            return PatternParser.Parse(grammar, pattern);
+        }
+        catch (PatternException)
+        {
+            return null;
+        }
+    }
+
+    private static IEnumerable<string> Texts(SchemaConjunction schema, string keyword) =>
+        schema.All(keyword).Where(node => node.Value.ValueKind == JsonValueKind.String).Select(node => node.Value.GetString()!);
+}
