@@ -7,6 +7,8 @@ namespace LayerSkip.Engine.Devices.Cpu;
 internal sealed unsafe class WeightMatrix
 {
     private const int ChunkBytes = 128 * 1024;
+    private const int FewRows = 2;
+    private const int FewRowsPanels = 4;
 
     private readonly PanelKernel _kernel;
     private readonly byte* _panels;
@@ -39,8 +41,14 @@ internal sealed unsafe class WeightMatrix
     /// <summary>Panels to hand to a thread at a time: small enough to balance, large enough to be worth the hand-over.</summary>
     /// <param name="threads">Threads that share the work.</param>
     /// <param name="rows">Activation rows: with many, a chunk's panels share the rows' trip through the cache, so chunks are larger.</param>
-    public int PanelsPerChunk(int threads, int rows) =>
-        Math.Max(1, rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes));
+    public int PanelsPerChunk(int threads, int rows)
+    {
+        var chunk = rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes);
+
+        // A row or two are multiplied with several panels at a time; a matrix too small for many chunks is dealt evenly.
+        var least = rows > FewRows ? 1 : Math.Min(FewRowsPanels, (Panels + threads - 1) / threads);
+        return Math.Max(least, chunk);
+    }
 
     public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;
 

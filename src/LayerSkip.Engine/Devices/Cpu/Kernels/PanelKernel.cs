@@ -63,30 +63,38 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
 
     public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
-        var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         var pairs = count * Pairs;
-        if (Pairs > 1 && rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs)
-        {
-            for (var pair = 0; pair < pairs; pair += 2)
-            {
-                PrefetchStart(panels + ((pair + 2) * pairBytes));
-                PrefetchStart(panels + ((pair + 3) * pairBytes));
-                PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
-                    rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate, toNext: pairBytes);
-            }
-        }
-        else if (rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRows)
-        {
-            for (var pair = 0; pair < pairs; pair++)
-            {
-                PrefetchStart(panels + ((pair + 1) * pairBytes));
-                PanelTiles<TLanes, TVector, TFormat>.OnePair(
-                    rows, panels + (pair * pairBytes), inputs, x, xStride, y + Column(pair), yStride, accumulate);
-            }
-        }
-        else
+        if (rows > PanelTiles<TLanes, TVector, TFormat>.MaxRows)
         {
             MultiplySlices(panels, pairs, inputs, rows, x, xStride, y, yStride, accumulate);
+            return;
+        }
+
+        // The fewer the rows, the more pairs at a time: so many chains of additions must be in flight.
+        var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        for (int pair = 0, taken; pair < pairs; pair += taken)
+        {
+            taken = PairsOfTile(rows, pairs - pair);
+            var w = panels + (pair * pairBytes);
+            for (var next = 0; next < taken; next++)
+            {
+                PrefetchStart(w + ((taken + next) * pairBytes));
+            }
+
+            switch (taken)
+            {
+                case 4:
+                    PanelTiles<TLanes, TVector, TFormat>.FourPairs(
+                        w, inputs, x, y + Column(pair), y + Column(pair + 1), y + Column(pair + 2), y + Column(pair + 3), accumulate, pairBytes);
+                    break;
+                case 2:
+                    PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
+                        rows, w, inputs, x, xStride, y + Column(pair), y + Column(pair + 1), yStride, accumulate, pairBytes);
+                    break;
+                default:
+                    PanelTiles<TLanes, TVector, TFormat>.OnePair(rows, w, inputs, x, xStride, y + Column(pair), yStride, accumulate);
+                    break;
+            }
         }
     }
 
@@ -139,6 +147,12 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
             }
         }
     }
+
+    /// <summary>How many of the pairs that are left a tile of so many rows takes: 1, 2 or 4.</summary>
+    private static int PairsOfTile(int rows, int left) =>
+        rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfFourPairs && left >= 4 ? 4
+        : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs && left >= 2 ? 2
+        : 1;
 
     /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
     private static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);

@@ -28,6 +28,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     /// <summary>Most rows of a tile with two pairs; three would need more than 16 registers.</summary>
     public const int MaxRowsOfTwoPairs = 2;
 
+    /// <summary>Most rows of a tile with four pairs.</summary>
+    public const int MaxRowsOfFourPairs = 1;
+
     /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
     /// <param name="rows">1 .. <see cref="MaxRows"/>.</param>
     /// <param name="w">The pair's first weights; the next input's are <see cref="PairBytes"/> further.</param>
@@ -52,14 +55,15 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
 
     /// <summary>
     /// Two neighbouring pairs, for up to <see cref="MaxRowsOfTwoPairs"/> rows: twice as many chains in flight. The second pair's weights
-    /// are <c>toNext</c> bytes behind the first one's, its columns W further.
+    /// are <c>toNext</c> bytes behind the first one's, its columns begin at <c>yNext</c>.
     /// </summary>
-    public static void TwoPairs(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint toNext)
+    public static void TwoPairs(
+        int rows, byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
     {
         switch (rows)
         {
-            case 1: Tile1x2(w, inputs, x, y, accumulate, toNext); break;
-            default: Tile2x2(w, inputs, x, xStride, y, yStride, accumulate, toNext); break;
+            case 1: Tile1x2(w, inputs, x, y, yNext, accumulate, toNext); break;
+            default: Tile2x2(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
         }
     }
 
@@ -348,9 +352,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x2(byte* w, int inputs, float* x, float* y, bool accumulate, nint toNext)
+    private static void Tile1x2(byte* w, int inputs, float* x, float* y, float* yNext, bool accumulate, nint toNext)
     {
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(yNext, accumulate), r03 = Start(yNext + 16, accumulate);
         for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
@@ -364,16 +368,16 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
 
         TLanes.Store(r00, y);
         TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, y + TLanes.Count);
-        TLanes.Store(r03, y + 16 + TLanes.Count);
+        TLanes.Store(r02, yNext);
+        TLanes.Store(r03, yNext + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint toNext)
+    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
     {
-        float* x1 = x + xStride, y1 = y + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y + TLanes.Count, accumulate), r03 = Start(y + 16 + TLanes.Count, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1 + TLanes.Count, accumulate), r13 = Start(y1 + 16 + TLanes.Count, accumulate);
+        float* x1 = x + xStride, y1 = y + yStride, y1Next = yNext + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(yNext, accumulate), r03 = Start(yNext + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1Next, accumulate), r13 = Start(y1Next + 16, accumulate);
         for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
@@ -392,11 +396,53 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
 
         TLanes.Store(r00, y);
         TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, y + TLanes.Count);
-        TLanes.Store(r03, y + 16 + TLanes.Count);
+        TLanes.Store(r02, yNext);
+        TLanes.Store(r03, yNext + 16);
         TLanes.Store(r10, y1);
         TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r12, y1 + TLanes.Count);
-        TLanes.Store(r13, y1 + 16 + TLanes.Count);
+        TLanes.Store(r12, y1Next);
+        TLanes.Store(r13, y1Next + 16);
+    }
+
+    /// <summary>Four neighbouring pairs for one row: with fewer, weights that come from a cache would wait for the chains' latency.</summary>
+    /// <param name="w">The first pair's first weights; those of the next pairs are <paramref name="toNext"/> bytes behind one another.</param>
+    /// <param name="inputs">How many k to run over.</param>
+    /// <param name="x">Activations [inputs].</param>
+    /// <param name="y">Outputs of the first pair.</param>
+    /// <param name="y1">Outputs of the second pair.</param>
+    /// <param name="y2">Outputs of the third pair.</param>
+    /// <param name="y3">Outputs of the fourth pair.</param>
+    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    /// <param name="toNext">Bytes from a pair to the next.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void FourPairs(byte* w, int inputs, float* x, float* y, float* y1, float* y2, float* y3, bool accumulate, nint toNext)
+    {
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y1, accumulate), r03 = Start(y1 + 16, accumulate);
+        TVector r04 = Start(y2, accumulate), r05 = Start(y2 + 16, accumulate), r06 = Start(y3, accumulate), r07 = Start(y3 + 16, accumulate);
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
+        {
+            var a0 = TLanes.Broadcast(x[k]);
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w + toNext, out w0, out w1);
+            r02 = TLanes.MultiplyAdd(a0, w0, r02);
+            r03 = TLanes.MultiplyAdd(a0, w1, r03);
+            TFormat.LoadPair<TLanes, TVector>(w + (2 * toNext), out w0, out w1);
+            r04 = TLanes.MultiplyAdd(a0, w0, r04);
+            r05 = TLanes.MultiplyAdd(a0, w1, r05);
+            TFormat.LoadPair<TLanes, TVector>(w + (3 * toNext), out w0, out w1);
+            r06 = TLanes.MultiplyAdd(a0, w0, r06);
+            r07 = TLanes.MultiplyAdd(a0, w1, r07);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r02, y1);
+        TLanes.Store(r03, y1 + 16);
+        TLanes.Store(r04, y2);
+        TLanes.Store(r05, y2 + 16);
+        TLanes.Store(r06, y3);
+        TLanes.Store(r07, y3 + 16);
     }
 }
