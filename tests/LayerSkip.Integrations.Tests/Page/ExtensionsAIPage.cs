@@ -1,0 +1,78 @@
+using LayerSkip.AI;
+using LayerSkip.Integrations.Tests.ExtensionsAI;
+using LayerSkip.Parsing.Tools;
+using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace LayerSkip.Integrations.Tests.Page;
+
+public class ExtensionsAIPage
+{
+    private readonly List<(string Todo, string? When)> _reminders = [];
+
+    [Fact]
+    public async Task Registered_pipeline()
+    {
+        var modelPath = Parser.ModelPath;
+        var builder = Host.CreateApplicationBuilder();
+        builder.Services.AddLayerSkipChatClient(options => options.ModelPath = modelPath);
+        builder.Services.AddDistributedMemoryCache();
+        builder.Services.AddChatClient(services => services.GetRequiredService<LayerSkipChatClient>())
+            .UseLogging()
+            .UseOpenTelemetry(sourceName: "MyApplication")
+            .UseFunctionInvocation()
+            .UseDistributedCache();
+
+        using var host = builder.Build();
+        await host.StartAsync();
+        var client = host.Services.GetRequiredService<IChatClient>();
+        Assert.NotNull(client.GetService<FunctionInvokingChatClient>());
+        var first = await client.GetResponseAsync(Parser.Utterance);
+        var second = await client.GetResponseAsync(Parser.Utterance);
+        Assert.Equal((Parser.Frame, first.ResponseId), (second.Text, second.ResponseId));
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Built_pipeline()
+    {
+        var modelPath = Parser.ModelPath;
+        IDistributedCache cache = MiddlewareTests.MemoryCache();
+        using IChatClient client = LayerSkipChatClient.Load(modelPath)
+            .AsBuilder()
+            .UseDistributedCache(cache)
+            .Build();
+
+        var options = new ChatOptions().WithExitLayer(2); // another exit layer is another key
+        var response = await client.GetResponseAsync("remind me to call mom at 5 pm", options);
+
+        Assert.Equal(Parser.Frame, response.Text);
+    }
+
+    [Fact]
+    public async Task Tools()
+    {
+        var modelPath = Parser.ModelPath;
+
+        using IChatClient agent = LayerSkipChatClient.Load(modelPath)
+            .AsBuilder()
+            .UseFunctionInvocation()
+            .Use(parser => new FrameToolCallingChatClient(parser)) // for the parser only
+            .Build();
+
+        var options = new ChatOptions { Tools = [AIFunctionFactory.Create(CreateReminder)] };
+        var response = await agent.GetResponseAsync("remind me to call mom at 5 pm", options);
+        Console.WriteLine(response.Messages[^1].Text); // what the tool said
+
+        Assert.Equal("I will remind you to call mom.", response.Messages[^1].Text);
+        Assert.Equal([("call mom", "at 5 pm")], _reminders);
+    }
+
+    private string CreateReminder(string todo, string? dateTime = null)
+    {
+        _reminders.Add((todo, dateTime));
+        return $"I will remind you to {todo}.";
+    }
+}
