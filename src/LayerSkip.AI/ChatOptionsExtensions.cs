@@ -40,6 +40,16 @@ public static class ChatOptionsExtensions
     /// <returns><paramref name="options"/>.</returns>
     public static ChatOptions WithPrefixScope(this ChatOptions options, string scope) => options.With(PropertyNames.PrefixScope, scope);
 
+    /// <summary>
+    /// Sets <c>logprobs</c> and <c>top_logprobs</c>: the answer's <see cref="ChatMessage.AdditionalProperties"/> are to have <c>logprobs</c>, the
+    /// log-probabilities of its tokens. See <see cref="DecodingOptions.TopLogProbabilities"/>.
+    /// </summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="top">Likeliest tokens beside each of the answer's, 0 .. 20; the client checks it.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithLogProbabilities(this ChatOptions options, int top = 0) =>
+        options.With(PropertyNames.LogProbabilities, true).With(PropertyNames.TopLogProbabilities, top);
+
     private static ChatOptions With(this ChatOptions options, string name, object value)
     {
         ArgumentNullException.ThrowIfNull(options);

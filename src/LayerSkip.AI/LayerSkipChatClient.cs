@@ -27,7 +27,7 @@ namespace LayerSkip.AI;
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c>, <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both count prompt and output),
 /// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
-/// <c>decoding_mode</c> and <c>prefix_scope</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
+/// <c>decoding_mode</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>
@@ -46,6 +46,13 @@ namespace LayerSkip.AI;
 /// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>,
 /// <c>exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c>, <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
+/// </para>
+/// <para>
+/// <b>Log-probabilities.</b> Asked for with <c>logprobs</c> (true or false) and <c>top_logprobs</c> (0 .. 20 likeliest tokens beside each), they
+/// are <c>logprobs</c> of the message's <c>AdditionalProperties</c>, a <see cref="System.Text.Json.JsonElement"/> in OpenAI's shape:
+/// <c>{"content": [{"token", "logprob", "bytes", "top_logprobs": [{"token", "logprob", "bytes"}]}]}</c>, with an entry for each output token, the
+/// end-of-sequence token included (special tokens have null bytes, a probability of 0 is -9999). In a stream, each text update has those of its
+/// tokens, and the update with the finish reason has them all. See <see cref="DecodingOptions.TopLogProbabilities"/> for what they are of.
 /// </para>
 /// </remarks>
 public sealed class LayerSkipChatClient : IChatClient
@@ -217,6 +224,7 @@ public sealed class LayerSkipChatClient : IChatClient
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
         var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
+        var logProbabilities = request.Decoding.TopLogProbabilities is null ? null : new AnswerLogProbabilities(engine.Model.Tokenizer, tokens);
         await using (tokens.ConfigureAwait(false))
         {
             bool more;
@@ -228,7 +236,7 @@ public sealed class LayerSkipChatClient : IChatClient
                 cancellationToken.ThrowIfCancellationRequested();
                 if (answer.Read(tokens.Read()) is { Length: > 0 } text)
                 {
-                    yield return updates.Text(text);
+                    yield return updates.Text(text, logProbabilities?.Next(answer.Tokens));
                 }
             }
             while (more && !answer.IsStopped);
@@ -236,11 +244,11 @@ public sealed class LayerSkipChatClient : IChatClient
 
         if (answer.End() is { Length: > 0 } rest)
         {
-            yield return updates.Text(rest);
+            yield return updates.Text(rest, logProbabilities?.Next(answer.Tokens));
         }
 
         var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
-        yield return updates.End(reason, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers);
+        yield return updates.End(reason, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
     }
 }

@@ -8,7 +8,11 @@ internal static class PropertyNames
     public const string NumSpeculations = "num_speculations";
     public const string DecodingMode = "decoding_mode";
 
+    /// <summary>Asks for log-probabilities, and holds them.</summary>
+    public const string LogProbabilities = "logprobs";
+
     // Of requests.
+    public const string TopLogProbabilities = "top_logprobs";
     public const string PrefixScope = "prefix_scope";
 
     // Of responses.

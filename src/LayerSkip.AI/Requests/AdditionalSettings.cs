@@ -48,6 +48,26 @@ internal static class AdditionalSettings
         } ?? throw Wrong(name, value, DecodingModeNames.Expected);
     }
 
+    /// <exception cref="ArgumentException">The value is neither true nor false.</exception>
+    public static bool? Boolean(AdditionalPropertiesDictionary? properties, string name)
+    {
+        if (Value(properties, name) is not { } value)
+        {
+            return null;
+        }
+
+        return value switch
+        {
+            bool flag => flag,
+            string text => bool.TryParse(text, out var flag) ? flag : null,
+            JsonElement { ValueKind: JsonValueKind.True } => true,
+            JsonElement { ValueKind: JsonValueKind.False } => false,
+            JsonElement { ValueKind: JsonValueKind.String } json => bool.TryParse(json.GetString(), out var flag) ? flag : null,
+            int or long or float or double or decimal => Convert.ToDouble(value, CultureInfo.InvariantCulture) switch { 0 => false, 1 => true, _ => null },
+            _ => (bool?)null,
+        } ?? throw Wrong(name, value, "true or false");
+    }
+
     /// <exception cref="ArgumentException">The value is no text.</exception>
     public static string? Text(AdditionalPropertiesDictionary? properties, string name)
     {

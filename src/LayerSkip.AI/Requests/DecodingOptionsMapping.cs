@@ -26,10 +26,18 @@ internal static class DecodingOptionsMapping
             NumSpeculations = native.NumSpeculations
                 ?? AdditionalSettings.Integer(properties, PropertyNames.NumSpeculations) ?? defaults.NumSpeculations,
             MaxNewTokens = native.MaxNewTokens ?? options?.MaxOutputTokens ?? defaults.MaxOutputTokens,
+            TopLogProbabilities = native.TopLogProbabilities ?? TopLogProbabilities(properties),
             PrefixScope = native.PrefixScope ?? AdditionalSettings.Text(properties, PropertyNames.PrefixScope),
             Sampling = Sampling(native.Sampling, options, defaults),
             LogitsProcessors = LogitsProcessors(native.LogitsProcessors, options),
         };
+    }
+
+    /// <summary>As OpenAI has them, but asking for likeliest tokens is enough to ask for log-probabilities.</summary>
+    private static int? TopLogProbabilities(AdditionalPropertiesDictionary? properties)
+    {
+        var top = AdditionalSettings.Integer(properties, PropertyNames.TopLogProbabilities) ?? 0;
+        return AdditionalSettings.Boolean(properties, PropertyNames.LogProbabilities) ?? top != 0 ? top : null;
     }
 
     private static SamplingOptions Sampling(SamplingOptions native, ChatOptions? options, RequestDefaults defaults)

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine.Decoding;
 using Microsoft.Extensions.AI;
@@ -12,14 +13,19 @@ internal sealed class AnswerUpdates(string modelId)
     private readonly DateTimeOffset _createdAt = DateTimeOffset.UtcNow;
 
     /// <summary>A piece of the text.</summary>
-    public ChatResponseUpdate Text(string text) => Update(_messageId, new TextContent(text));
+    /// <param name="text">The piece.</param>
+    /// <param name="logProbabilities">Of the tokens that came with it, if they were asked for.</param>
+    public ChatResponseUpdate Text(string text, JsonElement? logProbabilities = null) =>
+        With(logProbabilities, Update(_messageId, new TextContent(text)));
 
     /// <summary>The last update of the message: why it ended, and what it took.</summary>
     /// <param name="reason">Why the generation ended; None where a stop sequence cut it.</param>
     /// <param name="tokens">Tokens of the answer.</param>
     /// <param name="statistics">The generation's counts and times.</param>
     /// <param name="layers">The model's depth L.</param>
-    public ChatResponseUpdate End(FinishReason reason, int tokens, in GenerationStatistics statistics, int layers)
+    /// <param name="logProbabilities">Of all tokens, if they were asked for: the last to come is what a whole message has of them.</param>
+    public ChatResponseUpdate End(
+        FinishReason reason, int tokens, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
     {
         var usage = new UsageDetails
         {
@@ -39,7 +45,7 @@ internal sealed class AnswerUpdates(string modelId)
         };
         var update = Update(_messageId, new UsageContent(usage) { RawRepresentation = statistics });
         update.FinishReason = reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length : ChatFinishReason.Stop;
-        return update;
+        return With(logProbabilities, update);
     }
 
     /// <summary>Rates, which unlike counts cannot be added up. Without a message id they become the whole response's properties.</summary>
@@ -58,6 +64,16 @@ internal sealed class AnswerUpdates(string modelId)
             [PropertyNames.TokensPerSecond] = statistics.TokensPerSecond,
             [PropertyNames.MillisecondsPerToken] = statistics.TimePerToken.TotalMilliseconds,
         };
+        return update;
+    }
+
+    private static ChatResponseUpdate With(JsonElement? logProbabilities, ChatResponseUpdate update)
+    {
+        if (logProbabilities is { } json)
+        {
+            update.AdditionalProperties = new() { [PropertyNames.LogProbabilities] = json };
+        }
+
         return update;
     }
 

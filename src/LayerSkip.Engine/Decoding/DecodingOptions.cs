@@ -47,6 +47,13 @@ public sealed record DecodingOptions
     public TokenConstraint? Constraint { get; init; }
 
     /// <summary>
+    /// Keep the log-probability of each output token, and of this many likeliest ones in its place, 0 .. 20, no more than the vocabulary has; null: none. They are the model's
+    /// own at temperature 1, of the layers that decide the token, before processors and constraints; whether tokens are drafted makes no difference.
+    /// They cost another pass of the head for each round.
+    /// </summary>
+    public int? TopLogProbabilities { get; init; }
+
+    /// <summary>
     /// Whom the request shares prefixes of prompts with: an engine reuses what it has computed for requests of the same scope alone (null is
     /// one, too). The output is the same whatever is reused; its time and <see cref="GenerationStatistics.CachedTokens"/> tell that a prefix was there.
     /// </summary>

@@ -10,6 +10,7 @@ internal sealed class DecodingPlan
     /// <summary>Longest speculation length: bounds the row slots and distributions of a round.</summary>
     public const int MaxSpeculations = 64;
 
+    private const int MaxTopLogProbabilities = 20;
     private const int DefaultSpeculations = 4;
 
     private DecodingPlan()
@@ -40,6 +41,8 @@ internal sealed class DecodingPlan
 
     public required TokenConstraint? Constraint { get; init; }
 
+    public required int? TopLogProbabilities { get; init; }
+
     public required string? PrefixScope { get; init; }
 
     /// <summary>Completes and checks a request.</summary>
@@ -69,6 +72,13 @@ internal sealed class DecodingPlan
         if (options.MaxNewTokens < 1)
         {
             throw new ArgumentOutOfRangeException(nameof(options), options.MaxNewTokens, "MaxNewTokens must be at least 1.");
+        }
+
+        var maxTop = Math.Min(MaxTopLogProbabilities, config.VocabularySize);
+        if (options.TopLogProbabilities < 0 || options.TopLogProbabilities > maxTop)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), options.TopLogProbabilities, $"TopLogProbabilities must lie in 0..{maxTop}.");
         }
 
         foreach (var id in options.StopTokenIds)
@@ -110,6 +120,7 @@ internal sealed class DecodingPlan
             StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
             LogitsProcessors = [.. options.LogitsProcessors],
             Constraint = options.Constraint,
+            TopLogProbabilities = options.TopLogProbabilities,
             PrefixScope = options.PrefixScope,
         };
     }

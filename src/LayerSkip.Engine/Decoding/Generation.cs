@@ -18,6 +18,7 @@ public sealed class Generation : IDisposable
     private readonly DraftHead? _draftHead;
     private readonly TokenSelector _selector;
     private readonly ConstraintTrace? _constraint;
+    private readonly LogProbabilityRecorder? _logProbabilities;
     private KvCache _cache;
     private RowBuffer _rows;
     private readonly StatisticsRecorder _statistics;
@@ -46,7 +47,9 @@ public sealed class Generation : IDisposable
             : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
-        _tokens = new int[prompt.Length + Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1];
+        var outputs = Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1;
+        _tokens = new int[prompt.Length + outputs];
+        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, outputs) : null;
         prompt.CopyTo(_tokens);
         _count = _roundStart = prompt.Length;
         PromptTokens = prompt.Length;
@@ -85,6 +88,17 @@ public sealed class Generation : IDisposable
     /// <summary>Counts and times so far.</summary>
     public GenerationStatistics Statistics => _statistics.Snapshot(_count - PromptTokens, _cache.Bytes);
 
+    /// <summary>How likely an output token was to the model.</summary>
+    /// <param name="index">Index in <see cref="Output"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="DecodingOptions.TopLogProbabilities"/> was null.</exception>
+    public OutputLogProbabilities LogProbabilities(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Output.Length);
+        return FinalLogProbabilities(index);
+    }
+
     internal KvCache Cache => _cache;
 
     /// <summary>Layers that decide a token, and that the cache is of.</summary>
@@ -103,6 +117,11 @@ public sealed class Generation : IDisposable
 
     /// <summary>Output tokens that are final; may be read while another thread runs the next round.</summary>
     internal ReadOnlySpan<int> Final(int start, int count) => _tokens.AsSpan(PromptTokens + start, count);
+
+    /// <summary>Log-probabilities of an output token that is final; may be read while another thread runs the next round.</summary>
+    internal OutputLogProbabilities FinalLogProbabilities(int index) => _logProbabilities is { } recorded
+        ? recorded[index]
+        : throw new InvalidOperationException("the request did not ask for log-probabilities: DecodingOptions.TopLogProbabilities was null");
 
     /// <summary>Runs one round, or one piece of a long prompt (which adds no tokens).</summary>
     /// <param name="cancellationToken">Looked at between layers.</param>
@@ -235,6 +254,7 @@ public sealed class Generation : IDisposable
             _tokens[count++] = bonus;
         }
 
+        _logProbabilities?.Record(_rows, first, _tokens.AsSpan(_count, count - _count), _count - PromptTokens);
         var forced = _constraint?.Accept(accepted, next) ?? default;
         Accept(count);
 

@@ -112,6 +112,17 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         return tokens;
     }
 
+    /// <summary>How likely an output token was to the model.</summary>
+    /// <param name="index">Index in the output, below the number of tokens that <see cref="Read"/> has returned.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The token has not been read.</exception>
+    /// <exception cref="InvalidOperationException"><see cref="DecodingOptions.TopLogProbabilities"/> was null.</exception>
+    public OutputLogProbabilities LogProbabilities(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _read);
+        return Generation.FinalLogProbabilities(index);
+    }
+
     /// <summary>Ends the request if it has not ended; completes when it holds no KV cache any more.</summary>
     public async ValueTask DisposeAsync()
     {

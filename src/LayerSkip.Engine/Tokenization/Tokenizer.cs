@@ -120,6 +120,15 @@ public sealed class Tokenizer
     /// <summary>Whether this is the id of a special (control) token.</summary>
     public bool IsSpecial(int id) => _tokens.IsSpecial(id);
 
+    /// <summary>The bytes that a token adds to a text, behind others: UTF-8, but not always whole characters. Special tokens have those of their spelling.</summary>
+    /// <param name="id">A token id. An id within the vocabulary that no token has adds none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The id is negative, or not below <see cref="VocabularySize"/>.</exception>
+    public byte[] GetBytes(int id)
+    {
+        RequireId(id, nameof(id));
+        return BytesOf(id, isFirst: false).ToArray();
+    }
+
     /// <summary>A decoder for tokens that come one by one.</summary>
     /// <param name="skipSpecialTokens">Whether special tokens are left out.</param>
     public StreamingDetokenizer CreateDetokenizer(bool skipSpecialTokens = true) => new(this, _definition.Decoder, skipSpecialTokens);
