@@ -21,11 +21,13 @@ namespace LayerSkip.AI;
 /// text can become control tokens, whatever users write; assistant messages can hold added tokens that are not special. A checkpoint
 /// without a template gets <see cref="ChatTemplate.Default"/>, and then the tokenizer's own special tokens (begin of sequence).
 /// <see cref="ChatOptions.Instructions"/> and system messages that the template would refuse or drop are put before the text of the user's
-/// turn that follows, and where it insists on alternating roles, neighbours of one role are joined.
+/// turn that follows, where it insists on alternating roles, neighbours of one role are joined, and where on one call a turn, calls are told
+/// one by one. Tools that it leaves out are described in the system message.
 /// </para>
 /// <para>
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
-/// <c>MaxOutputTokens</c>, <c>StopSequences</c>, <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both count prompt and output),
+/// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
+/// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
 /// <c>decoding_mode</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
@@ -37,7 +39,8 @@ namespace LayerSkip.AI;
 /// </para>
 /// <para>
 /// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out: a leading space stays. <c>Length</c> is the finish reason at the
-/// token limit and at the context's end. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
+/// token limit and at the context's end, <c>ToolCalls</c> where a tool is called. A call comes whole and its <c>CallId</c> is unique; its
+/// arguments are <see cref="System.Text.Json.JsonElement"/>s or null. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
 /// input tokens those whose KV entries another request had computed. Usage has in
 /// <c>AdditionalCounts</c> <c>OutputTokenDetails.AcceptedPredictionTokenCount</c>, <c>OutputTokenDetails.RejectedPredictionTokenCount</c>,
 /// <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
@@ -142,7 +145,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <exception cref="ChatTemplateException">The checkpoint's chat template refuses the conversation.</exception>
     /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>
     /// <exception cref="NotSupportedException">
-    /// The request continues a conversation by id, resumes an answer or requires a tool call, a message holds data other than text, or the
+    /// The request continues a conversation by id, resumes an answer, a message holds data other than text, or the
     /// client was told to refuse what it does not support.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The client has been disposed.</exception>
@@ -220,7 +223,7 @@ public sealed class LayerSkipChatClient : IChatClient
         cancellationToken.ThrowIfCancellationRequested();
         var engine = model.Engine;
         var updates = new AnswerUpdates(engine.Model.Name);
-        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences);
+        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls);
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
         var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
@@ -234,21 +237,22 @@ public sealed class LayerSkipChatClient : IChatClient
 
                 // The engine may have decoded everything before the cancellation; the answer must not end as if there were none.
                 cancellationToken.ThrowIfCancellationRequested();
-                if (answer.Read(tokens.Read()) is { Length: > 0 } text)
+                foreach (var content in answer.Read(tokens.Read()))
                 {
-                    yield return updates.Text(text, logProbabilities?.Next(answer.Tokens));
+                    yield return updates.Content(content, logProbabilities?.Next(answer.Tokens));
                 }
             }
             while (more && !answer.IsStopped);
         }
 
-        if (answer.End() is { Length: > 0 } rest)
+        var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
+        foreach (var content in answer.End(cut: reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd))
         {
-            yield return updates.Text(rest, logProbabilities?.Next(answer.Tokens));
+            yield return updates.Content(content, logProbabilities?.Next(answer.Tokens));
         }
 
-        var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
-        yield return updates.End(reason, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
+        yield return updates.End(
+            reason, answer.HasCalls, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
     }
 }

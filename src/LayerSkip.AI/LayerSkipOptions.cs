@@ -51,6 +51,9 @@ public sealed class LayerSkipOptions
     /// <summary>Sample from the most likely tokens that together reach this probability, in 0 .. 1; 1 is off. Null: the checkpoint's, else off.</summary>
     public float? TopP { get; set; }
 
+    /// <summary>How the model writes tool calls. Null: as its chat template has it, else <see cref="LayerSkip.AI.ToolCallFormat.Plain"/>.</summary>
+    public ToolCallFormat? ToolCallFormat { get; set; }
+
     /// <summary>What to do with what a request asks for and the client cannot do. Warn unless set.</summary>
     public UnsupportedOptionBehavior UnsupportedOptions { get; set; } = UnsupportedOptionBehavior.Warn;
 

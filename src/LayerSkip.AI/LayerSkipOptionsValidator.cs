@@ -34,6 +34,11 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         Require(options.MaxQueuedRequests >= 0, nameof(options.MaxQueuedRequests), options.MaxQueuedRequests, "at least 0");
         Require(options.KvCacheBudget is null or >= 1, nameof(options.KvCacheBudget), options.KvCacheBudget, "null or at least 1 byte");
         Require(options.IdleKvCacheBudget is null or >= 0, nameof(options.IdleKvCacheBudget), options.IdleKvCacheBudget, "null, 0 (no reuse) or a number of bytes");
+        if (options.ToolCallFormat is { } format)
+        {
+            RequireDefined(nameof(options.ToolCallFormat), format);
+        }
+
         RequireDefined(nameof(options.UnsupportedOptions), options.UnsupportedOptions);
         return errors.Count > 0 ? ValidateOptionsResult.Fail(errors) : ValidateOptionsResult.Success;
 

@@ -62,6 +62,7 @@ internal static class CommandLine
             GenerateCommand.Create(terminal),
             ChatCommand.Create(terminal),
             TokenizeCommand.Create(terminal),
+            TemplateCommand.Create(terminal),
             InspectCommand.Create(terminal),
             BenchCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),

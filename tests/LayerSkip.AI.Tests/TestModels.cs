@@ -39,5 +39,8 @@ internal static class TestModels
     public static async Task<string> Answer(this IChatClient client, string text, ChatOptions? options = null) =>
         (await client.GetResponseAsync(User(text), options)).Text;
 
+    /// <summary>The text of contents, calls left out.</summary>
+    public static string Text(this IEnumerable<AIContent> contents) => string.Concat(contents.OfType<TextContent>().Select(content => content.Text));
+
     public static LayerSkipEngine Engine(this IChatClient client) => (LayerSkipEngine)client.GetService(typeof(LayerSkipEngine))!;
 }

@@ -5,6 +5,10 @@ namespace LayerSkip.AI.ChatTemplates;
 /// <summary>What a chat template renders: the conversation and the variables beside it.</summary>
 public sealed class ChatTemplateContext
 {
+    private const string MessagesName = "messages";
+    private const string ToolsName = "tools";
+    private const string AddGenerationPromptName = "add_generation_prompt";
+
     /// <summary>The conversation, oldest message first (<c>messages</c>).</summary>
     public required IReadOnlyList<TemplateMessage> Messages { get; init; }
 
@@ -28,4 +32,37 @@ public sealed class ChatTemplateContext
 
     /// <summary>The clock behind <c>strftime_now</c>, read as local time.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>Reads a context as Hugging Face's <c>apply_chat_template</c> takes it: messages, tools, and whatever other variables the template knows.</summary>
+    /// <param name="context">
+    /// A JSON object: <c>{"messages": […], "tools": […], "add_generation_prompt": true, "enable_thinking": false}</c>. Without
+    /// <c>add_generation_prompt</c> none is added. All of it is from outside, special tokens such as <c>bos_token</c> included.
+    /// </param>
+    /// <exception cref="ArgumentException">It is no such object, or <see cref="TemplateMessage.FromJson"/> or <see cref="TemplateValue.FromJson"/> refuses a part.</exception>
+    public static ChatTemplateContext FromJson(JsonElement context)
+    {
+        if (context.ValueKind != JsonValueKind.Object)
+        {
+            throw new ArgumentException($"A context must be a JSON object, not {context.ValueKind}.", nameof(context));
+        }
+
+        var addGenerationPrompt = context.TryGetProperty(AddGenerationPromptName, out var add) ? add.ValueKind : JsonValueKind.False;
+        return addGenerationPrompt is not (JsonValueKind.True or JsonValueKind.False)
+            ? throw new ArgumentException($"A context's \"{AddGenerationPromptName}\" must be true or false, not {addGenerationPrompt}.", nameof(context))
+            : new ChatTemplateContext
+            {
+                Messages = [.. Items(context, MessagesName).Select(TemplateMessage.FromJson)],
+                Tools = [.. Items(context, ToolsName)],
+                AddGenerationPrompt = addGenerationPrompt == JsonValueKind.True,
+                Variables = context.EnumerateObject()
+                    .Where(variable => variable.Name is not (MessagesName or ToolsName or AddGenerationPromptName))
+                    .DistinctBy(variable => variable.Name)
+                    .ToDictionary(variable => variable.Name, variable => TemplateValue.FromJson(context.GetProperty(variable.Name))),
+            };
+    }
+
+    private static JsonElement.ArrayEnumerator Items(JsonElement context, string name) =>
+        !context.TryGetProperty(name, out var list) || list.ValueKind == JsonValueKind.Null ? default
+        : list.ValueKind == JsonValueKind.Array ? list.EnumerateArray()
+        : throw new ArgumentException($"A context's \"{name}\" must be a list, not {list.ValueKind}.", nameof(context));
 }

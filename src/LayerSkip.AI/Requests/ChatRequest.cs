@@ -1,3 +1,4 @@
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.AI.Requests;
@@ -6,4 +7,5 @@ namespace LayerSkip.AI.Requests;
 /// <param name="Prompt">Token ids, fewer than the model's context.</param>
 /// <param name="Decoding">How to decode.</param>
 /// <param name="StopSequences">Texts that end the answer; none of them empty.</param>
-internal sealed record ChatRequest(int[] Prompt, DecodingOptions Decoding, IReadOnlyList<string> StopSequences);
+/// <param name="Calls">Finds tool calls in the answer; null where none may come.</param>
+internal sealed record ChatRequest(int[] Prompt, DecodingOptions Decoding, IReadOnlyList<string> StopSequences, ToolCallReader? Calls = null);

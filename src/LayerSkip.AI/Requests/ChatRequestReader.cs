@@ -1,4 +1,5 @@
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Tokenization;
@@ -21,7 +22,7 @@ internal sealed class ChatRequestReader
     {
         _model = model;
         _tokenizer = model.Tokenizer;
-        _encoder = new PromptEncoder(template, _tokenizer);
+        _encoder = new PromptEncoder(template, _tokenizer, options.ToolCallFormat);
         _defaults = RequestDefaults.From(options, model.Defaults);
         _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);
         model.Validate(DecodingOptionsMapping.Map(new DecodingOptions(), options: null, _defaults));
@@ -35,20 +36,26 @@ internal sealed class ChatRequestReader
     {
         RequireHonoured(options);
         ReportUnsupported(options);
+        var tools = ToolChoice.Read(options, _unsupported);
+        if (tools.IsRequired)
+        {
+            throw new NotSupportedException("ChatOptions.ToolMode requires a tool call, which cannot be enforced yet.");
+        }
+
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
         var decoding = DecodingOptionsMapping.Map(native, options, _defaults);
         decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
         _model.Validate(decoding);
 
-        var prompt = _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported));
+        var prompt = _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported), tools.Declared);
         if (prompt.Length == 0)
         {
             throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
         }
 
         return prompt.Length < _model.Config.MaxPositions
-            ? new ChatRequest(prompt, decoding, stopSequences)
+            ? new ChatRequest(prompt, decoding, stopSequences, CallReader(tools))
             : throw new ArgumentException(
                 $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
     }
@@ -76,20 +83,10 @@ internal sealed class ChatRequestReader
         {
             throw new NotSupportedException("ChatOptions.ContinuationToken is set, but this client cannot resume an answer.");
         }
-
-        if (options.ToolMode is RequiredChatToolMode)
-        {
-            throw new NotSupportedException("ChatOptions.ToolMode requires a tool call, but this client cannot call tools.");
-        }
     }
 
     private void ReportUnsupported(ChatOptions? options)
     {
-        if (options?.Tools is { Count: > 0 } && options.ToolMode is not NoneChatToolMode)
-        {
-            _unsupported.Report("ChatOptions.Tools");
-        }
-
         if (options?.ResponseFormat is not (null or ChatResponseFormatText))
         {
             _unsupported.Report("ChatOptions.ResponseFormat other than Text");
@@ -100,6 +97,9 @@ internal sealed class ChatRequestReader
             _unsupported.Report("ChatOptions.Reasoning");
         }
     }
+
+    private ToolCallReader? CallReader(ToolChoice tools) => tools.Callable.Count == 0 ? null : new ToolCallReader(
+        ToolCallSyntax.Of(_encoder.ToolCallFormat), tools.Callable.Select(tool => tool.Name).ToHashSet(), tools.IsSingle);
 
     /// <summary>Special tokens have no text in an answer, so a stop sequence that spells one is meant as its id.</summary>
     private (List<string> Texts, List<int> Ids) StopSequences(ChatOptions? options)

@@ -1,18 +1,27 @@
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.AI.Requests;
 
 /// <summary>Turns a conversation into the model's prompt. Only the template's own text can become control tokens.</summary>
-internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer)
+/// <param name="template">The model's chat template.</param>
+/// <param name="tokenizer">The model's tokenizer.</param>
+/// <param name="toolCallFormat">How the model writes tool calls; null: as the template has it.</param>
+internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null)
 {
     private readonly SystemMessageSupport _support = SystemMessageSupport.Probe(template);
+    private readonly Lazy<ToolTemplateSupport> _toolSupport = new(() => ToolTemplateSupport.Probe(template));
 
     // A checkpoint's template writes its own begin-of-sequence token; the plain one for checkpoints without a template cannot know it.
     private readonly bool _addSpecialTokens = ReferenceEquals(template, ChatTemplate.Default);
 
+    /// <summary>How the model writes tool calls.</summary>
+    public ToolCallFormat ToolCallFormat => toolCallFormat ?? _toolSupport.Value.Format ?? ToolCallFormat.Plain;
+
     /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
-    public int[] Encode(IReadOnlyList<TemplateMessage> messages) => Encode(Render(messages));
+    public int[] Encode(IReadOnlyList<TemplateMessage> messages, IReadOnlyList<ToolDeclaration>? tools = null) =>
+        Encode(Render(messages, tools: tools));
 
     /// <summary>The ids of a rendered conversation, or of what of it stands from some character on.</summary>
     public int[] Encode(RenderedPrompt prompt, int start = 0) => tokenizer.Encode(
@@ -23,26 +32,64 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer)
             .Select(segment => new AddedTokenRange(segment.Start - start, segment.End - segment.Start, Matching(segment.Origin)))],
         _addSpecialTokens && start == 0);
 
-    /// <summary>Many templates insist on alternating turns; a conversation that does not alternate is retried with neighbours joined.</summary>
+    /// <summary>
+    /// Many templates insist on alternating turns, or on one call a turn; a conversation that they refuse is retried with neighbours joined, and
+    /// with its calls one by one. Tools that the template knows nothing of are described in the system message.
+    /// </summary>
     /// <param name="messages">The conversation.</param>
     /// <param name="addGenerationPrompt">Whether the assistant is to speak next.</param>
+    /// <param name="tools">The tools that the model may call.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
-    public RenderedPrompt Render(IReadOnlyList<TemplateMessage> messages, bool addGenerationPrompt = true)
+    public RenderedPrompt Render(
+        IReadOnlyList<TemplateMessage> messages, bool addGenerationPrompt = true, IReadOnlyList<ToolDeclaration>? tools = null)
     {
-        messages = _support.Adapt(messages);
-        try
+        tools ??= [];
+        if (!RendersTools(messages, tools))
         {
-            return template.Render(new ChatTemplateContext { Messages = messages, AddGenerationPrompt = addGenerationPrompt });
+            messages = ToolPrompt.Write(messages, tools, ToolCallSyntax.Of(ToolCallFormat));
+            tools = [];
         }
-        catch (ChatTemplateException refused) when (refused.Refusal is not null)
-        {
-            var joined = Turns.JoinNeighbours(messages);
-            if (joined.Count == messages.Count)
-            {
-                throw;
-            }
 
-            return template.Render(new ChatTemplateContext { Messages = joined, AddGenerationPrompt = addGenerationPrompt });
+        messages = _support.Adapt(messages);
+        ChatTemplateException? refusal = null;
+        foreach (var attempt in Forms(messages))
+        {
+            try
+            {
+                return template.Render(new ChatTemplateContext
+                {
+                    Messages = attempt,
+                    Tools = [.. tools.Select(tool => tool.Json)],
+                    AddGenerationPrompt = addGenerationPrompt,
+                });
+            }
+            catch (ChatTemplateException refused) when (refused.Refusal is not null)
+            {
+                refusal ??= refused;
+            }
+        }
+
+        throw refusal!;
+    }
+
+    private bool RendersTools(IReadOnlyList<TemplateMessage> messages, IReadOnlyList<ToolDeclaration> tools) =>
+        tools.Count > 0 ? ToolCallFormat == _toolSupport.Value.Format
+        : messages.All(message => message.ToolCalls.Count == 0 && message.Role != TemplateRoles.Tool) || _toolSupport.Value.RendersCalls;
+
+    /// <summary>The conversation as it is, and in other forms that say the same.</summary>
+    private static IEnumerable<IReadOnlyList<TemplateMessage>> Forms(IReadOnlyList<TemplateMessage> messages)
+    {
+        yield return messages;
+        var joined = Turns.JoinNeighbours(messages);
+        if (joined.Count < messages.Count)
+        {
+            yield return joined;
+        }
+
+        var single = Turns.SplitCalls(joined);
+        if (single.Count > joined.Count)
+        {
+            yield return single;
         }
     }
 

@@ -26,6 +26,49 @@ internal static class Turns
         return turns;
     }
 
+    /// <summary>Divides turns of several tool calls into turns of one call, each followed by its result.</summary>
+    public static List<TemplateMessage> SplitCalls(IReadOnlyList<TemplateMessage> messages)
+    {
+        var turns = new List<TemplateMessage>();
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var message = messages[i];
+            if (message.ToolCalls.Count < 2)
+            {
+                turns.Add(message);
+                continue;
+            }
+
+            var results = new List<TemplateMessage>();
+            while (i + 1 < messages.Count && messages[i + 1].Role == TemplateRoles.Tool)
+            {
+                results.Add(messages[++i]);
+            }
+
+            for (var number = 0; number < message.ToolCalls.Count; number++)
+            {
+                var call = message.ToolCalls[number];
+                turns.Add(new TemplateMessage
+                {
+                    Role = message.Role,
+                    Content = number == 0 ? message.Content : null,
+                    Reasoning = number == 0 ? message.Reasoning : null,
+                    ToolCalls = [call],
+                    Name = message.Name,
+                });
+                if (results.Find(result => result.ToolCallId == call.Id) is { } own)
+                {
+                    turns.Add(own);
+                    results.Remove(own);
+                }
+            }
+
+            turns.AddRange(results);
+        }
+
+        return turns;
+    }
+
     /// <summary>Two turns as one of the second's role.</summary>
     public static TemplateMessage Join(TemplateMessage first, TemplateMessage second) => new()
     {

@@ -1,32 +1,43 @@
 using System.Text;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine.Tokenization;
+using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.Responses;
 
-/// <summary>An answer's text as its tokens come, up to the first stop sequence. Text that may turn out to be one is held back.</summary>
+/// <summary>An answer's text and tool calls as its tokens come, up to the first stop sequence. Text that may turn out to be one is held back.</summary>
 internal sealed class AnswerText
 {
     private readonly Tokenizer _tokenizer;
     private readonly StreamingDetokenizer _detokenizer;
+    private readonly ToolCallReader? _calls;
     private readonly StopSequence[] _stops;
     private readonly StringBuilder _ready = new();
     private readonly StringBuilder _held = new();
+    private readonly List<AIContent> _contents = [];
 
-    public AnswerText(Tokenizer tokenizer, IReadOnlyList<string> stopSequences)
+    /// <param name="tokenizer">The model's.</param>
+    /// <param name="stopSequences">Texts that end the answer. They are looked for in its text alone: a call's layout is not the caller's.</param>
+    /// <param name="calls">Finds tool calls; null where there are none to find.</param>
+    public AnswerText(Tokenizer tokenizer, IReadOnlyList<string> stopSequences, ToolCallReader? calls = null)
     {
         _tokenizer = tokenizer;
         _detokenizer = tokenizer.CreateDetokenizer();
+        _calls = calls;
         _stops = [.. stopSequences.Select(text => new StopSequence(text))];
     }
 
-    /// <summary>Tokens read so far, up to the one that completed a stop sequence.</summary>
+    /// <summary>Tokens read so far, up to the one that stopped the answer.</summary>
     public int Tokens { get; private set; }
 
-    /// <summary>Whether a stop sequence has been found: there is no further text.</summary>
+    /// <summary>Whether a stop sequence has been found, or the only call that is wanted: there is nothing further.</summary>
     public bool IsStopped { get; private set; }
 
-    /// <summary>Reads tokens, and returns the text that is certain now.</summary>
-    public string Read(ReadOnlySpan<int> tokens)
+    /// <summary>Whether a tool has been called.</summary>
+    public bool HasCalls { get; private set; }
+
+    /// <summary>Reads tokens, and returns what is certain now: pieces of text, and whole calls.</summary>
+    public IReadOnlyList<AIContent> Read(ReadOnlySpan<int> tokens)
     {
         foreach (var token in tokens)
         {
@@ -44,27 +55,68 @@ internal sealed class AnswerText
             }
         }
 
-        return TakeReady();
+        return TakeContents();
     }
 
-    /// <summary>The rest of the text, once all tokens have been read.</summary>
-    public string End()
+    /// <summary>The rest of the answer, once all tokens have been read.</summary>
+    /// <param name="cut">Whether the answer was cut short.</param>
+    public IReadOnlyList<AIContent> End(bool cut = false)
     {
         if (!IsStopped)
         {
             Read(_detokenizer.Flush());
         }
 
-        if (!IsStopped)
+        if (!IsStopped && _calls is not null)
         {
-            _ready.Append(_held);
-            _held.Clear();
+            Read(_calls.End(cut));
         }
 
-        return TakeReady();
+        if (!IsStopped)
+        {
+            ReleaseHeld();
+        }
+
+        return TakeContents();
     }
 
     private void Read(string text)
+    {
+        if (_calls is null)
+        {
+            ReadText(text);
+        }
+        else
+        {
+            Read(_calls.Read(text));
+        }
+    }
+
+    private void Read(IReadOnlyList<AnswerPiece> pieces)
+    {
+        foreach (var piece in pieces)
+        {
+            if (IsStopped)
+            {
+                return;
+            }
+
+            if (piece.Call is null)
+            {
+                ReadText(piece.Text);
+                continue;
+            }
+
+            // No stop sequence reaches from before a call to behind it.
+            ReleaseHeld();
+            TakeText();
+            _contents.Add(piece.Call);
+            HasCalls = true;
+            IsStopped = _calls!.IsEnded;
+        }
+    }
+
+    private void ReadText(string text)
     {
         if (_stops.Length == 0)
         {
@@ -98,10 +150,30 @@ internal sealed class AnswerText
         }
     }
 
-    private string TakeReady()
+    private void ReleaseHeld()
     {
-        var text = _ready.ToString();
-        _ready.Clear();
-        return text;
+        _ready.Append(_held);
+        _held.Clear();
+        foreach (var stop in _stops)
+        {
+            stop.Reset();
+        }
+    }
+
+    private void TakeText()
+    {
+        if (_ready.Length > 0)
+        {
+            _contents.Add(new TextContent(_ready.ToString()));
+            _ready.Clear();
+        }
+    }
+
+    private AIContent[] TakeContents()
+    {
+        TakeText();
+        AIContent[] contents = [.. _contents];
+        _contents.Clear();
+        return contents;
     }
 }

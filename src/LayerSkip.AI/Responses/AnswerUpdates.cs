@@ -12,20 +12,21 @@ internal sealed class AnswerUpdates(string modelId)
     private readonly string _messageId = Guid.NewGuid().ToString("N");
     private readonly DateTimeOffset _createdAt = DateTimeOffset.UtcNow;
 
-    /// <summary>A piece of the text.</summary>
-    /// <param name="text">The piece.</param>
+    /// <summary>A piece of the text, or a call.</summary>
+    /// <param name="content">The piece.</param>
     /// <param name="logProbabilities">Of the tokens that came with it, if they were asked for.</param>
-    public ChatResponseUpdate Text(string text, JsonElement? logProbabilities = null) =>
-        With(logProbabilities, Update(_messageId, new TextContent(text)));
+    public ChatResponseUpdate Content(AIContent content, JsonElement? logProbabilities = null) =>
+        With(logProbabilities, Update(_messageId, content));
 
     /// <summary>The last update of the message: why it ended, and what it took.</summary>
     /// <param name="reason">Why the generation ended; None where a stop sequence cut it.</param>
+    /// <param name="hasCalls">Whether the answer calls tools.</param>
     /// <param name="tokens">Tokens of the answer.</param>
     /// <param name="statistics">The generation's counts and times.</param>
     /// <param name="layers">The model's depth L.</param>
     /// <param name="logProbabilities">Of all tokens, if they were asked for: the last to come is what a whole message has of them.</param>
     public ChatResponseUpdate End(
-        FinishReason reason, int tokens, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
+        FinishReason reason, bool hasCalls, int tokens, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
     {
         var usage = new UsageDetails
         {
@@ -44,7 +45,9 @@ internal sealed class AnswerUpdates(string modelId)
             },
         };
         var update = Update(_messageId, new UsageContent(usage) { RawRepresentation = statistics });
-        update.FinishReason = reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length : ChatFinishReason.Stop;
+        update.FinishReason = hasCalls ? ChatFinishReason.ToolCalls
+            : reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length
+            : ChatFinishReason.Stop;
         return With(logProbabilities, update);
     }
 

@@ -28,6 +28,9 @@ internal sealed class StopSequence
     /// <summary>Reads a character.</summary>
     public void Read(char character) => Matched = Advance(Matched, character);
 
+    /// <summary>Forgets what has been read.</summary>
+    public void Reset() => Matched = 0;
+
     private int Advance(int matched, char character)
     {
         while (matched > 0 && _text[matched] != character)

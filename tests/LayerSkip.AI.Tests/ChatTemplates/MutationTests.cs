@@ -20,7 +20,7 @@ public class MutationTests
     {
         var corpus = SharedData.RequireJson("chat-templates/rendered.json");
         var templates = corpus.EnumerateArray().Select(entry => entry.GetProperty("template").GetString()!).Distinct().ToArray();
-        var context = Rendering.Context(corpus[19].GetProperty("context"));
+        var context = ChatTemplateContext.FromJson(corpus[19].GetProperty("context"));
         var limits = new JinjaLimits { Steps = 50_000 };
         var random = new Random(20240726);
         var (rendered, refused) = (0, 0);

@@ -14,7 +14,7 @@ public class RenderedCorpusTests
     {
         var entry = SharedData.RequireJson("chat-templates/rendered.json")[index];
 
-        var prompt = ChatTemplate.Parse(entry.GetProperty("template").GetString()!).Render(Rendering.Context(entry.GetProperty("context")));
+        var prompt = ChatTemplate.Parse(entry.GetProperty("template").GetString()!).Render(ChatTemplateContext.FromJson(entry.GetProperty("context")));
 
         Assert.Equal(entry.GetProperty("rendered").GetString(), prompt.Text);
         Assert.Equal(prompt.Text.Length, prompt.Segments.Sum(segment => segment.Length));

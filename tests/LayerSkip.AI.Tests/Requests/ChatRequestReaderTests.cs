@@ -30,8 +30,6 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         Assert.Contains("gpt-9", Assert.Throws<InvalidOperationException>(() => Read(new ChatOptions { ModelId = "gpt-9" })).Message);
         Assert.Contains("c-1", Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ConversationId = "c-1" })).Message);
         Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) }));
-        Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ToolMode = ChatToolMode.RequireAny }));
-        Assert.Throws<NotSupportedException>(() => Read(new ChatOptions { ToolMode = ChatToolMode.RequireSpecific("f") }));
     }
 
     public static TheoryData<string, ChatOptions> Unsupported => new()
@@ -63,7 +61,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         new ChatOptions
         {
             ResponseFormat = ChatResponseFormat.Text,
-            Tools = [new Tool()],
+            Tools = [AIFunctionFactory.Create(() => 1, "one")],
             ToolMode = ChatToolMode.None,
             AllowMultipleToolCalls = false,
             AllowBackgroundResponses = true,
@@ -81,6 +79,20 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         Assert.Contains("HostedFileContent", Assert.Single(_log.Entries).Text);
         Assert.Throws<NotSupportedException>(() => Reader(UnsupportedOptionBehavior.Throw).Read(NoClient(), messages, null));
     }
+
+    public static TheoryData<ChatOptions, string> WrongTools => new()
+    {
+        { new ChatOptions { ToolMode = ChatToolMode.RequireAny }, "holds no function" },
+        { new ChatOptions { ToolMode = ChatToolMode.RequireAny, Tools = [new Tool()] }, "holds no function" },
+        { new ChatOptions { ToolMode = ChatToolMode.RequireSpecific("f"), Tools = [Function("g")] }, "'f', expected one of ChatOptions.Tools: 'g'" },
+        { new ChatOptions { Tools = [Function("f"), Function("f")] }, "two tools named 'f'" },
+        { new ChatOptions { Tools = [null!] }, "holds a null" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongTools))]
+    public void Tools_that_cannot_be_called_as_asked_are_refused(ChatOptions options, string expected) =>
+        Assert.Contains(expected, Assert.Throws<ArgumentException>(() => Read(options)).Message);
 
     public static TheoryData<ChatOptions, string> OutOfRange => new()
     {
@@ -136,6 +148,8 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         new(parser.Model, ChatTemplate.LoadFrom(TestModels.ParserPath)!, new LayerSkipOptions { UnsupportedOptions = behavior }, _log);
 
     private static Unasked NoClient() => new();
+
+    private static AIFunction Function(string name) => AIFunctionFactory.Create(() => 1, name);
 
     private sealed class Tool : AITool;
 

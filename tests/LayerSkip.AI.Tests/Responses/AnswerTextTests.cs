@@ -35,10 +35,10 @@ public class AnswerTextTests
     public void Text_is_held_back_only_while_it_may_be_a_stop_sequence()
     {
         var answer = new AnswerText(s_tokenizer, ["bbc"]);
-        string[] pieces = [.. "abbbxbb".Select(letter => answer.Read([letter]))];
+        string[] pieces = [.. "abbbxbb".Select(letter => answer.Read([letter]).Text())];
 
         Assert.Equal(["a", "", "", "b", "bbx", "", ""], pieces);
-        Assert.Equal("bb", answer.End());
+        Assert.Equal("bb", answer.End().Text());
         Assert.False(answer.IsStopped);
     }
 
@@ -47,9 +47,9 @@ public class AnswerTextTests
     {
         var answer = new AnswerText(s_tokenizer, ["bc"]);
 
-        Assert.Equal("a", answer.Read(Bytes("abcdef")));
+        Assert.Equal("a", answer.Read(Bytes("abcdef")).Text());
         Assert.Equal((true, 3), (answer.IsStopped, answer.Tokens));
-        Assert.Equal(("", "", 3), (answer.Read(Bytes("x")), answer.End(), answer.Tokens));
+        Assert.Equal(("", "", 3), (answer.Read(Bytes("x")).Text(), answer.End().Text(), answer.Tokens));
     }
 
     [Fact]
@@ -57,8 +57,8 @@ public class AnswerTextTests
     {
         var answer = new AnswerText(s_tokenizer, []);
 
-        Assert.Equal("a", answer.Read(['a', 0xF0, 0x9F]));
-        Assert.Equal("\uFFFD", answer.End());
+        Assert.Equal("a", answer.Read(['a', 0xF0, 0x9F]).Text());
+        Assert.Equal("\uFFFD", answer.End().Text());
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public class AnswerTextTests
     {
         var answer = new AnswerText(s_tokenizer, []);
 
-        Assert.Equal("ab", answer.Read(['a', 2303, s_tokenizer.VocabularySize + 5, 'b']));
+        Assert.Equal("ab", answer.Read(['a', 2303, s_tokenizer.VocabularySize + 5, 'b']).Text());
         Assert.Equal(4, answer.Tokens);
     }
 
@@ -94,8 +94,8 @@ public class AnswerTextTests
     private static (string Text, AnswerText Answer) Stream(string text, int size, params string[] stops)
     {
         var answer = new AnswerText(s_tokenizer, stops);
-        var streamed = string.Concat(Bytes(text).Chunk(size).Select(chunk => answer.Read(chunk)));
-        return (streamed + answer.End(), answer);
+        var streamed = string.Concat(Bytes(text).Chunk(size).Select(chunk => answer.Read(chunk).Text()));
+        return (streamed + answer.End().Text(), answer);
     }
 
     /// <summary>The parser's byte tokens have their byte as their id.</summary>

@@ -108,7 +108,7 @@ public class RowEncoderTests
     public void Row_that_the_template_refuses_is_named()
     {
         var encoder = Encoder("{% if messages[0].role != 'user' %}{{ raise_exception('no user') }}{% endif %}{{ messages[0].content }}");
-        var error = Assert.Throws<UsageException>(() => encoder.Encode(Row(("tool", "hi"), ("assistant", "yes")), LossRange.Response));
+        var error = Assert.Throws<UsageException>(() => encoder.Encode(Row(("narrator", "hi"), ("assistant", "yes")), LossRange.Response));
 
         Assert.Contains("rows, line 1", error.Message, StringComparison.Ordinal);
         Assert.Contains("no user", error.Message, StringComparison.Ordinal);

@@ -1,0 +1,6 @@
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Tools;
+
+/// <summary>A stretch of an answer: text, or a call.</summary>
+internal readonly record struct AnswerPiece(string Text, FunctionCallContent? Call = null);

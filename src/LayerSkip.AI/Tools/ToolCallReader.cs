@@ -1,0 +1,251 @@
+using System.Text;
+
+namespace LayerSkip.AI.Tools;
+
+/// <summary>Finds tool calls in an answer as it comes. Text that may turn out to begin a call is held back, and a call is given whole.</summary>
+/// <param name="syntax">How the model writes calls.</param>
+/// <param name="names">The tools' names: a JSON object without marks around it is a call only if it names one of them.</param>
+/// <param name="single">Whether the answer ends with its first call.</param>
+internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string> names, bool single)
+{
+    private readonly StringBuilder _held = new();
+    private readonly StringBuilder _text = new();
+    private readonly List<AnswerPiece> _pieces = [];
+    private State _state = syntax.Opening is null ? State.Start : State.Text;
+    private JsonObjectEnd _json;
+    private int _jsonStart;
+    private int _calls;
+
+    private enum State
+    {
+        /// <summary>Nothing but white space so far, where a call needs no mark.</summary>
+        Start,
+
+        /// <summary>In text. White space and a beginning of the opening mark are held.</summary>
+        Text,
+
+        /// <summary>Behind the opening mark.</summary>
+        Opened,
+
+        /// <summary>In a call's JSON.</summary>
+        Json,
+
+        /// <summary>Behind a call's JSON. White space and a beginning of what may stand there are held.</summary>
+        Called,
+
+        /// <summary>In text that no call can follow.</summary>
+        Rest,
+    }
+
+    /// <summary>Whether the answer ends here, whatever the model goes on to write.</summary>
+    public bool IsEnded => single && _calls > 0;
+
+    /// <summary>Reads a piece of the answer, and returns what is certain now; valid until the next call.</summary>
+    public IReadOnlyList<AnswerPiece> Read(string text)
+    {
+        _pieces.Clear();
+        foreach (var character in text)
+        {
+            Read(character);
+        }
+
+        TakeText();
+        return _pieces;
+    }
+
+    /// <summary>Ends the answer: what is held back is text now, or a call with damaged arguments.</summary>
+    /// <param name="cut">Whether the answer was cut short: then an unfinished call is no call.</param>
+    public IReadOnlyList<AnswerPiece> End(bool cut)
+    {
+        _pieces.Clear();
+        if (_state == State.Json && !cut)
+        {
+            EndJson();
+        }
+
+        // White space behind a call is the model's layout, and nobody's text.
+        if (_calls == 0 || !string.IsNullOrWhiteSpace(_held.ToString()))
+        {
+            Release(_held.Length);
+        }
+
+        TakeText();
+        return _pieces;
+    }
+
+    private void Read(char character)
+    {
+        if (IsEnded)
+        {
+            return;
+        }
+
+        switch (_state)
+        {
+            case State.Start or State.Opened:
+                ReadBeforeJson(character);
+                break;
+            case State.Text:
+                ReadText(character);
+                break;
+            case State.Json:
+                ReadJson(character);
+                break;
+            case State.Called:
+                ReadBehindCall(character);
+                break;
+            case State.Rest:
+                _text.Append(character);
+                break;
+        }
+    }
+
+    private void ReadText(char character)
+    {
+        _held.Append(character);
+        var mark = 0;
+        while (!IsPrefix(mark, syntax.Opening!))
+        {
+            mark++;
+        }
+
+        // White space before a mark goes with it.
+        var blank = mark;
+        while (blank > 0 && char.IsWhiteSpace(_held[blank - 1]))
+        {
+            blank--;
+        }
+
+        _state = _held.Length - mark == syntax.Opening!.Length ? State.Opened : State.Text;
+        Release(blank);
+    }
+
+    private void ReadBeforeJson(char character)
+    {
+        if (char.IsWhiteSpace(character))
+        {
+            _held.Append(character);
+        }
+        else if (character == '{')
+        {
+            BeginJson();
+        }
+        else
+        {
+            LeaveAsText();
+            Read(character);
+        }
+    }
+
+    private void ReadJson(char character)
+    {
+        if (!_json.Read(character))
+        {
+            EndJson();
+            Read(character);
+            return;
+        }
+
+        _held.Append(character);
+        if (_json.IsReached)
+        {
+            EndJson();
+        }
+    }
+
+    private void ReadBehindCall(char character)
+    {
+        _held.Append(character);
+        var mark = 0;
+        while (mark < _held.Length && char.IsWhiteSpace(_held[mark]))
+        {
+            mark++;
+        }
+
+        if (syntax.Opening is null && character == '{')
+        {
+            _held.Clear();
+            BeginJson();
+        }
+        else if (_held.Length - mark == syntax.Closing?.Length && IsPrefix(mark, syntax.Closing))
+        {
+            _held.Clear();
+            _state = State.Text;
+        }
+        else if (!IsPrefix(mark, syntax.Closing ?? syntax.Separator!) && !char.IsWhiteSpace(character))
+        {
+            // Text, or the next call's mark: what has been held is read again as such.
+            var held = _held.ToString();
+            _held.Clear();
+            _state = syntax.Opening is null ? State.Rest : State.Text;
+            foreach (var again in held)
+            {
+                Read(again);
+            }
+        }
+    }
+
+    private void BeginJson()
+    {
+        _jsonStart = _held.Length;
+        _json = default;
+        _state = State.Json;
+        ReadJson('{');
+    }
+
+    private void EndJson()
+    {
+        var call = ToolCallParser.Parse(_held.ToString(_jsonStart, _held.Length - _jsonStart));
+        if (call is null || (syntax.Opening is null && !names.Contains(call.Name)))
+        {
+            LeaveAsText();
+            return;
+        }
+
+        TakeText();
+        _pieces.Add(new(string.Empty, call));
+        _calls++;
+        _held.Clear();
+        _state = State.Called;
+    }
+
+    private void LeaveAsText()
+    {
+        Release(_held.Length);
+        _state = syntax.Opening is null ? State.Rest : State.Text;
+    }
+
+    /// <summary>Whether what is held from some place on, perhaps nothing, begins a mark.</summary>
+    private bool IsPrefix(int start, string mark)
+    {
+        if (_held.Length - start > mark.Length)
+        {
+            return false;
+        }
+
+        for (var i = start; i < _held.Length; i++)
+        {
+            if (_held[i] != mark[i - start])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private void Release(int length)
+    {
+        _text.Append(_held, 0, length);
+        _held.Remove(0, length);
+    }
+
+    private void TakeText()
+    {
+        if (_text.Length > 0)
+        {
+            _pieces.Add(new(_text.ToString()));
+            _text.Clear();
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using LayerSkip.AI.ChatTemplates;
+
+namespace LayerSkip.AI.Tools;
+
+/// <summary>The marks around a call, and the name of its arguments.</summary>
+internal sealed class ToolCallSyntax
+{
+    private static readonly ToolCallSyntax s_tagged = new() { Opening = "<tool_call>", Closing = "</tool_call>", ArgumentsName = "arguments" };
+
+    private static readonly ToolCallSyntax s_bare = new() { Separator = ";", ArgumentsName = "parameters" };
+
+    private ToolCallSyntax()
+    {
+    }
+
+    /// <summary>What begins a call anywhere in an answer. Null: a call is a JSON object at the answer's start.</summary>
+    public string? Opening { get; private init; }
+
+    /// <summary>What ends a call, or null.</summary>
+    public string? Closing { get; private init; }
+
+    /// <summary>What stands between two calls beside white space, or null.</summary>
+    public string? Separator { get; private init; }
+
+    /// <summary>The member with the arguments.</summary>
+    public required string ArgumentsName { get; init; }
+
+    public static ToolCallSyntax Of(ToolCallFormat format) => format == ToolCallFormat.Llama3Json ? s_bare : s_tagged;
+
+    /// <summary>All that stands before a call's JSON.</summary>
+    public string Open => Opening is null ? string.Empty : Opening + "\n";
+
+    /// <summary>All that stands after a call's JSON.</summary>
+    public string Close => Closing is null ? string.Empty : "\n" + Closing;
+
+    /// <summary>All that stands between two calls.</summary>
+    public string Between => Separator is null ? "\n" : Separator + " ";
+
+    /// <summary>The beginning of a call's JSON, up to the arguments.</summary>
+    public string Head(string name) => $$"""{"name": {{JsonText.Quote(name)}}, "{{ArgumentsName}}": """;
+
+    /// <summary>A call as the model writes it.</summary>
+    public string Write(string name, string arguments) => Open + Head(name) + arguments + "}" + Close;
+
+    /// <summary>Several calls as the model writes them.</summary>
+    public string Write(IEnumerable<TemplateToolCall> calls) =>
+        string.Join(Between, calls.Select(call => Write(call.Name, JsonText.Write(call.Arguments.WriteTo))));
+}

@@ -1,0 +1,52 @@
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Tests;
+
+namespace LayerSkip.AI.Tests.Tools;
+
+/// <summary>Chat templates with and without tools.</summary>
+internal static class ToolTemplates
+{
+    /// <summary>ChatML without tools, as SmolLM2 has it.</summary>
+    public static ChatTemplate ChatMl { get; } = ChatTemplate.Parse(
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+
+    /// <summary>ChatML with tools, as Hermes and Qwen have it.</summary>
+    public static ChatTemplate Hermes { get; } = ChatTemplate.Parse("""
+        {%- if tools %}<|im_start|>system
+        Tools:{% for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}<|im_end|>
+        {% endif %}
+        {%- for m in messages %}<|im_start|>{{ m.role }}
+        {{ m.content or '' }}
+        {%- for call in m.tool_calls or [] %}{{ '\n<tool_call>' }}
+        {"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+        </tool_call>{% endfor %}<|im_end|>
+        {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+        {% endif %}
+        """);
+
+    /// <summary>One call a turn, as Llama 3.x has it.</summary>
+    public static ChatTemplate Llama { get; } = ChatTemplate.Parse("""
+        {{- '<|begin_of_text|>' }}
+        {%- if tools %}<|start_header_id|>system<|end_header_id|>
+
+        {{ tools | tojson }}<|eot_id|>{% endif %}
+        {%- for m in messages %}<|start_header_id|>{{ 'ipython' if m.role == 'tool' else m.role }}<|end_header_id|>
+
+        {% if 'tool_calls' in m %}
+        {%- if m.tool_calls | length != 1 %}{{ raise_exception('This model only supports single tool-calls at once!') }}{% endif %}
+        {{- '{"name": "' + m.tool_calls[0].function.name + '", "parameters": ' + (m.tool_calls[0].function.arguments | tojson) + '}' }}
+        {%- else %}{{ m.content }}{% endif %}<|eot_id|>{% endfor %}
+        {%- if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>
+
+        {% endif %}
+        """);
+
+    /// <summary>A template of the reference data by its model's name; skips the test where it is absent.</summary>
+    public static ChatTemplate Shared(string name)
+    {
+        var item = SharedData.RequireJson("chat-templates/rendered.json").EnumerateArray().First(item => item.GetProperty("name").GetString() == name);
+        var context = item.GetProperty("context");
+        var tokens = string.Concat(((string[])["bos_token", "eos_token"]).Select(token => $"{{%- set {token} = '{context.GetProperty(token)}' -%}}"));
+        return ChatTemplate.Parse(tokens + item.GetProperty("template").GetString());
+    }
+}
