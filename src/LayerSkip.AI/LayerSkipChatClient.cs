@@ -195,6 +195,10 @@ public sealed class LayerSkipChatClient : IChatClient
 
     private static ChatClientMetadata Metadata(string model) => new(Spans.Provider, providerUri: null, model);
 
+    /// <summary>The model, waited for while it is loading.</summary>
+    internal Task<ServedModel> WaitForModelAsync(CancellationToken cancellationToken) =>
+        _model is { } model ? Task.FromResult(model) : _loader!.WaitForModelAsync(cancellationToken);
+
     /// <summary>The model, null while it is loading.</summary>
     private ServedModel? Model => _model ?? _loader!.Model;
 
@@ -210,7 +214,7 @@ public sealed class LayerSkipChatClient : IChatClient
     private async IAsyncEnumerable<ChatResponseUpdate> StreamWhenLoadedAsync(
         ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var model = await _loader!.WaitForModelAsync(cancellationToken).ConfigureAwait(false);
+        var model = await WaitForModelAsync(cancellationToken).ConfigureAwait(false);
         await foreach (var update in Answer(model, messages, options, cancellationToken).ConfigureAwait(false))
         {
             yield return update;

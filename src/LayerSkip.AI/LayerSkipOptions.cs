@@ -54,6 +54,12 @@ public sealed class LayerSkipOptions
     /// <summary>How the model writes tool calls. Null: as its chat template has it, else <see cref="LayerSkip.AI.ToolCallFormat.Plain"/>.</summary>
     public ToolCallFormat? ToolCallFormat { get; set; }
 
+    /// <summary>
+    /// Layer whose hidden states embeddings are made of, in 1 .. L for a model of L layers; a lower one is sooner done. Null: the middle one,
+    /// L / 2 rounded up.
+    /// </summary>
+    public int? EmbeddingLayer { get; set; }
+
     /// <summary>What to do with what a request asks for and the client cannot do. Warn unless set.</summary>
     public UnsupportedOptionBehavior UnsupportedOptions { get; set; } = UnsupportedOptionBehavior.Warn;
 

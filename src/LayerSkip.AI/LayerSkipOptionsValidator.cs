@@ -38,7 +38,7 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         {
             RequireDefined(nameof(options.ToolCallFormat), format);
         }
-
+        Require(options.EmbeddingLayer is null or >= 1, nameof(options.EmbeddingLayer), options.EmbeddingLayer, "null or at least 1");
         RequireDefined(nameof(options.UnsupportedOptions), options.UnsupportedOptions);
         return errors.Count > 0 ? ValidateOptionsResult.Fail(errors) : ValidateOptionsResult.Success;
 

@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace LayerSkip.AI;
 
-/// <summary>Registers LayerSkip models as chat clients.</summary>
+/// <summary>Registers LayerSkip models as chat clients and embedding generators.</summary>
 public static class LayerSkipServiceCollectionExtensions
 {
     /// <summary>
@@ -70,17 +70,61 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(section);
-        AddClient(services, serviceId).Configure(_ => OptionsSection.Check<LayerSkipOptions>(serviceId, section)).Bind(section);
+        BindChecked(AddClient(services, serviceId), section);
+        return services;
+    }
+
+    /// <summary>
+    /// Registers a model as singletons of <see cref="LayerSkipEmbeddingGenerator"/>, <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> and
+    /// <see cref="IEmbeddingGenerator"/>, all one instance. A chat client of the same service id runs on the same model.
+    /// </summary>
+    /// <remarks>As with <see cref="AddLayerSkipChatClient(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, the model is loaded in the background.</remarks>
+    /// <param name="services">The services to add to.</param>
+    /// <param name="configure">Sets the options.</param>
+    /// <param name="serviceId">The services' key, and the options' name; null registers them without a key.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    /// <exception cref="ArgumentException"><paramref name="serviceId"/> is empty.</exception>
+    public static IServiceCollection AddLayerSkipEmbeddingGenerator(
+        this IServiceCollection services, Action<LayerSkipOptions> configure, string? serviceId = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(configure);
+        AddGenerator(services, serviceId).Configure(configure);
+        return services;
+    }
+
+    /// <summary>As <see cref="AddLayerSkipEmbeddingGenerator(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, with options from a configuration.</summary>
+    /// <param name="services">The services to add to.</param>
+    /// <param name="section">Holds the options by their names, such as <c>"ModelPath"</c>; a section with any other key is refused at the start.</param>
+    /// <param name="serviceId">The services' key, and the options' name; null registers them without a key.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    /// <exception cref="ArgumentException"><paramref name="serviceId"/> is empty.</exception>
+    public static IServiceCollection AddLayerSkipEmbeddingGenerator(
+        this IServiceCollection services, IConfiguration section, string? serviceId = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(section);
+        BindChecked(AddGenerator(services, serviceId), section);
+        return services;
+    }
+
+    /// <summary>
+    /// As <see cref="AddLayerSkipEmbeddingGenerator(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, with the options of the chat client
+    /// that is registered under the same service id.
+    /// </summary>
+    /// <param name="services">The services to add to.</param>
+    /// <param name="serviceId">The services' key, and the options' name; null registers them without a key.</param>
+    /// <returns><paramref name="services"/>.</returns>
+    /// <exception cref="ArgumentException"><paramref name="serviceId"/> is empty.</exception>
+    public static IServiceCollection AddLayerSkipEmbeddingGenerator(this IServiceCollection services, string? serviceId = null)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        AddGenerator(services, serviceId);
         return services;
     }
 
     private static OptionsBuilder<LayerSkipOptions> AddClient(IServiceCollection services, string? serviceId)
     {
-        if (serviceId is not null)
-        {
-            ArgumentException.ThrowIfNullOrEmpty(serviceId);
-        }
-
         var options = AddModel(services, serviceId);
         services.TryAddKeyedSingleton(
             serviceId, static (provider, key) => new LayerSkipChatClient(Start(provider.GetRequiredKeyedService<LayerSkipModelLoader>(key))));
@@ -88,9 +132,29 @@ public static class LayerSkipServiceCollectionExtensions
         return options;
     }
 
+    private static OptionsBuilder<LayerSkipOptions> AddGenerator(IServiceCollection services, string? serviceId)
+    {
+        var options = AddModel(services, serviceId);
+        services.TryAddKeyedSingleton(
+            serviceId, static (provider, key) => new LayerSkipEmbeddingGenerator(Start(provider.GetRequiredKeyedService<LayerSkipModelLoader>(key))));
+        services.AddKeyedSingleton<IEmbeddingGenerator<string, Embedding<float>>>(
+            serviceId, static (provider, key) => provider.GetRequiredKeyedService<LayerSkipEmbeddingGenerator>(key));
+        services.AddKeyedSingleton<IEmbeddingGenerator>(
+            serviceId, static (provider, key) => provider.GetRequiredKeyedService<LayerSkipEmbeddingGenerator>(key));
+        return options;
+    }
+
+    private static void BindChecked(OptionsBuilder<LayerSkipOptions> options, IConfiguration section) =>
+        options.Configure(_ => OptionsSection.Check<LayerSkipOptions>(options.Name, section)).Bind(section);
+
     /// <summary>Registers what all services of one model share. A null key is no key.</summary>
     private static OptionsBuilder<LayerSkipOptions> AddModel(IServiceCollection services, string? serviceId)
     {
+        if (serviceId is not null)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(serviceId);
+        }
+
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<LayerSkipOptions>, LayerSkipOptionsValidator>());
         services.TryAddSingleton(static provider =>
             provider.GetService<IMeterFactory>() is { } meters ? new Instruments(meters.Create(LayerSkipTelemetry.SourceName)) : Instruments.Shared);

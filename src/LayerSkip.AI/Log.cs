@@ -46,4 +46,20 @@ internal static partial class Log
 
     [LoggerMessage(EventId = 24, Level = LogLevel.Debug, Message = "A request to {Model} was left by its consumer after {Milliseconds:F1} ms.")]
     public static partial void Abandoned(ILogger logger, string model, double milliseconds);
+
+    [LoggerMessage(EventId = 30, Level = LogLevel.Debug, Message = "Embedded {Count} texts of {Tokens} tokens with {Model}.")]
+    public static partial void Embedded(ILogger logger, int count, string model, long tokens);
+
+    /// <summary>A request failed, or was cancelled.</summary>
+    public static void EndedBy(ILogger logger, Exception error, string model, TimeSpan elapsed)
+    {
+        if (error is OperationCanceledException)
+        {
+            Cancelled(logger, model, elapsed.TotalMilliseconds);
+        }
+        else
+        {
+            Failed(logger, error, model, elapsed.TotalMilliseconds, error.Message);
+        }
+    }
 }

@@ -143,6 +143,71 @@ public sealed class LayerSkipModel : IDisposable
         DecodingPlan.Create(options, Config, Defaults);
     }
 
+    /// <summary>
+    /// The mean of each input's hidden states after a layer and the final norm, as the head of an exit there would see them: what embeddings are
+    /// made of. Computed on the caller's thread; <see cref="Scheduling.LayerSkipEngine.MeanHiddenStatesAsync"/> does it beside other requests.
+    /// </summary>
+    /// <remarks>An input's mean is the same, bit for bit, in every batch and with every number of threads.</remarks>
+    /// <param name="tokens">Token ids of the inputs, one input after the other.</param>
+    /// <param name="lengths">Tokens of each input: at least 1, at most the model's context.</param>
+    /// <param name="layer">Layers to run, 1 .. L for a model of L layers.</param>
+    /// <param name="means">[inputs, hidden], row after row.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <exception cref="ArgumentException">The lengths do not fit the tokens, or <paramref name="means"/> has another size.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token, a length or the layer is outside its range; the message names it.</exception>
+    /// <exception cref="NotSupportedException">The model is a <see cref="ScriptedModel"/>, which has no hidden states.</exception>
+    public void MeanHiddenStates(
+        ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer, Span<float> means, CancellationToken cancellationToken = default)
+    {
+        CheckPooling(tokens, lengths, layer);
+        if (means.Length != lengths.Length * Config.HiddenSize)
+        {
+            throw new ArgumentException(
+                $"There is room for {means.Length} values, expected {lengths.Length} inputs times the hidden size of {Config.HiddenSize}.", nameof(means));
+        }
+
+        using var pooling = StartPooling(tokens.ToArray(), lengths.ToArray(), layer);
+        while (pooling.NextPass(cancellationToken))
+        {
+        }
+
+        pooling.Means.CopyTo(means);
+    }
+
+    internal MeanPooling StartPooling(int[] tokens, int[] lengths, int layer) => new(_device, tokens, lengths, layer);
+
+    internal void CheckPooling(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer)
+    {
+        if (!_device.HasHiddenStates)
+        {
+            throw new NotSupportedException($"The model '{Name}' is a scripted one, which has no hidden states.");
+        }
+
+        if (layer < 1 || layer > Config.Layers)
+        {
+            throw new ArgumentOutOfRangeException(nameof(layer), layer, $"The layer must lie in 1..{Config.Layers}: the model has {Config.Layers} layers.");
+        }
+
+        var total = 0L;
+        for (var i = 0; i < lengths.Length; i++)
+        {
+            if (lengths[i] < 1 || lengths[i] > Config.MaxPositions)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(lengths), lengths[i], $"The length of input {i} must lie in 1..{Config.MaxPositions}, the model's context.");
+            }
+
+            total += lengths[i];
+        }
+
+        if (total != tokens.Length)
+        {
+            throw new ArgumentException($"The lengths add up to {total}, but there are {tokens.Length} tokens.", nameof(lengths));
+        }
+
+        Generation.CheckTokens(Config, tokens, nameof(tokens));
+    }
+
     /// <summary>Weight bytes that one pass over the layers [<paramref name="from"/>, <paramref name="to"/>) reads, whatever its number of rows.</summary>
     /// <param name="from">First layer.</param>
     /// <param name="to">End of the layers, exclusive.</param>

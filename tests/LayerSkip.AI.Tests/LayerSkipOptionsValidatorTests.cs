@@ -26,6 +26,7 @@ public class LayerSkipOptionsValidatorTests
         { options => options.MaxQueuedRequests = -1, "LayerSkipOptions.MaxQueuedRequests is -1, expected at least 0." },
         { options => options.KvCacheBudget = 0, "LayerSkipOptions.KvCacheBudget is 0, expected null or at least 1 byte." },
         { options => options.IdleKvCacheBudget = -1, "LayerSkipOptions.IdleKvCacheBudget is -1, expected null, 0 (no reuse) or a number of bytes." },
+        { options => options.EmbeddingLayer = 0, "LayerSkipOptions.EmbeddingLayer is 0, expected null or at least 1." },
         { options => options.UnsupportedOptions = (UnsupportedOptionBehavior)3, "LayerSkipOptions.UnsupportedOptions is 3, expected one of Ignore, Warn, Throw." },
     };
 

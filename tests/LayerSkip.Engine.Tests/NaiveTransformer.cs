@@ -8,6 +8,13 @@ internal static class NaiveTransformer
     /// <summary>Logits after the last token, from the exit after <paramref name="layers"/> layers.</summary>
     public static double[] Logits(ModelConfig config, WeightSource weights, int[] tokens, int layers)
     {
+        var head = Matrix(weights, config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize);
+        return Multiply(head, States(config, weights, tokens, layers)[^1]);
+    }
+
+    /// <summary>Hidden states of all tokens after <paramref name="layers"/> layers and the final norm.</summary>
+    public static double[][] States(ModelConfig config, WeightSource weights, int[] tokens, int layers)
+    {
         var embedding = Matrix(weights, "model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
         var stream = tokens.Select(token => embedding[token]).ToArray();
         for (var layer = 0; layer < layers; layer++)
@@ -15,8 +22,7 @@ internal static class NaiveTransformer
             stream = Layer(config, weights, $"model.layers.{layer}.", stream);
         }
 
-        var head = config.TiedEmbeddings ? embedding : Matrix(weights, "lm_head.weight", config.VocabularySize, config.HiddenSize);
-        return Multiply(head, Norm(stream[^1], Vector(weights, "model.norm.weight", config.HiddenSize), config.RmsNormEpsilon));
+        return NormAll(config, weights, "model.norm.weight", stream);
     }
 
     private static double[][] Layer(ModelConfig config, WeightSource weights, string prefix, double[][] stream)

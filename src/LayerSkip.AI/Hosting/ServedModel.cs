@@ -13,19 +13,23 @@ namespace LayerSkip.AI.Hosting;
 /// <param name="Template">The model's chat template.</param>
 /// <param name="Reader">Reads requests to the model.</param>
 /// <param name="Telemetry">Observes them.</param>
-internal sealed record ServedModel(LayerSkipEngine Engine, ChatTemplate Template, ChatRequestReader Reader, RequestTelemetry Telemetry)
+/// <param name="EmbeddingLayer">Layer that embeddings are made of.</param>
+internal sealed record ServedModel(
+    LayerSkipEngine Engine, ChatTemplate Template, ChatRequestReader Reader, RequestTelemetry Telemetry, int EmbeddingLayer)
 {
     /// <exception cref="ArgumentException">An option does not fit the model; the message names it.</exception>
     public static ServedModel Create(
         LayerSkipEngine engine, ChatTemplate? template, LayerSkipOptions? options, ILogger? logger, Instruments? instruments = null)
     {
         template ??= ChatTemplate.Default;
+        options ??= new();
         logger ??= NullLogger.Instance;
         return new(
             engine,
             template,
-            new ChatRequestReader(engine.Model, template, options ?? new(), logger),
-            new RequestTelemetry(engine.Model.Name, instruments ?? Instruments.Shared, logger));
+            new ChatRequestReader(engine.Model, template, options, logger),
+            new RequestTelemetry(engine.Model.Name, instruments ?? Instruments.Shared, logger),
+            EmbeddingLayerOf(options, engine.Model.Config.Layers));
     }
 
     /// <summary>Loads a checkpoint. Whoever gets the result owns its engine.</summary>
@@ -48,5 +52,14 @@ internal sealed record ServedModel(LayerSkipEngine Engine, ChatTemplate Template
             engine.Dispose();
             throw;
         }
+    }
+
+    private static int EmbeddingLayerOf(LayerSkipOptions options, int layers)
+    {
+        var layer = options.EmbeddingLayer ?? (layers + 1) / 2;
+        return layer >= 1 && layer <= layers
+            ? layer
+            : throw new ArgumentOutOfRangeException(
+                nameof(options), layer, $"EmbeddingLayer must lie in 1..{layers}: the model has {layers} layers.");
     }
 }

@@ -60,6 +60,10 @@ internal sealed class ChatRequestReader
                 $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
     }
 
+    /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
+    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) =>
+        _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported), ToolChoice.Read(options, _unsupported).Declared).Length;
+
     /// <summary>Refuses what cannot be ignored without giving a wrong answer.</summary>
     private void RequireHonoured(ChatOptions? options)
     {

@@ -20,6 +20,8 @@ internal static class AttributeNames
     public const string ResponseModel = "gen_ai.response.model";
     public const string ResponseFinishReasons = "gen_ai.response.finish_reasons";
 
+    public const string DimensionCount = "gen_ai.embeddings.dimension.count";
+
     public const string UsageInputTokens = "gen_ai.usage.input_tokens";
     public const string UsageOutputTokens = "gen_ai.usage.output_tokens";
     public const string UsageCachedTokens = "gen_ai.usage.cache_read.input_tokens";

@@ -70,20 +70,10 @@ internal sealed class RequestObservation : IDisposable
 
     private void EndFailed(Exception error, TimeSpan elapsed)
     {
-        if (error is OperationCanceledException)
-        {
-            Log.Cancelled(_logger, _model, elapsed.TotalMilliseconds);
-        }
-        else
-        {
-            Log.Failed(_logger, error, _model, elapsed.TotalMilliseconds, error.Message);
-        }
-
-        var type = error.GetType().FullName;
         var tags = Tags();
-        tags.Add(AttributeNames.ErrorType, type);
+        Spans.AddError(_activity, ref tags, error);
         _instruments.OperationDuration.Record(elapsed.TotalSeconds, tags);
-        _activity?.SetTag(AttributeNames.ErrorType, type).SetStatus(ActivityStatusCode.Error, error.Message);
+        Log.EndedBy(_logger, error, _model, elapsed);
     }
 
     private void EndAnswered(ChatResponseUpdate end, UsageDetails usage, GenerationStatistics statistics, TimeSpan elapsed)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using LayerSkip.AI.Requests;
 using Microsoft.Extensions.AI;
@@ -13,6 +14,34 @@ internal sealed class RequestTelemetry(string model, Instruments instruments, IL
         instruments.Enabled || Instruments.ActivitySource.HasListeners() || logger.IsEnabled(LogLevel.Warning)
             ? ObserveAsync(request, answer)
             : answer;
+
+    /// <summary>A request for embeddings.</summary>
+    public async Task<GeneratedEmbeddings<Embedding<float>>> ObserveAsync(Func<Task<GeneratedEmbeddings<Embedding<float>>>> generate)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var activity = Spans.StartEmbeddings(model);
+        var tags = Spans.Tags(Spans.EmbeddingsOperation, model);
+        try
+        {
+            var embeddings = await generate().ConfigureAwait(false);
+            tags.Add(AttributeNames.ResponseModel, model);
+            instruments.RecordTokens(embeddings.Usage!, tags);
+            activity?.SetTag(AttributeNames.UsageInputTokens, embeddings.Usage!.InputTokenCount);
+            activity?.SetTag(AttributeNames.DimensionCount, embeddings.FirstOrDefault()?.Dimensions);
+            Log.Embedded(logger, embeddings.Count, model, embeddings.Usage!.InputTokenCount!.Value);
+            return embeddings;
+        }
+        catch (Exception e)
+        {
+            Spans.AddError(activity, ref tags, e);
+            Log.EndedBy(logger, e, model, Stopwatch.GetElapsedTime(start));
+            throw;
+        }
+        finally
+        {
+            instruments.OperationDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds, tags);
+        }
+    }
 
     private async IAsyncEnumerable<ChatResponseUpdate> ObserveAsync(
         ChatRequest request, IAsyncEnumerable<ChatResponseUpdate> answer, [EnumeratorCancellation] CancellationToken cancellationToken = default)

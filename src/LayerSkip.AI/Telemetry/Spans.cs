@@ -9,6 +9,7 @@ namespace LayerSkip.AI.Telemetry;
 internal static class Spans
 {
     public const string ChatOperation = "chat";
+    public const string EmbeddingsOperation = "embeddings";
     public const string Provider = "layerskip";
 
     private const string GenerateSpan = "layerskip.generate";
@@ -21,15 +22,26 @@ internal static class Spans
             return null;
         }
 
-        var isInner = IsWithinChat(Activity.Current);
-        var activity = Instruments.ActivitySource.StartActivity(isInner ? GenerateSpan : $"{ChatOperation} {model}");
-        if (activity is { IsAllDataRequested: true } && !isInner)
-        {
-            activity.SetTag(AttributeNames.OperationName, ChatOperation);
-            activity.SetTag(AttributeNames.ProviderName, Provider);
-        }
+        return IsWithin(ChatOperation, Activity.Current)
+            ? Instruments.ActivitySource.StartActivity(GenerateSpan)?.SetTag(AttributeNames.RequestModel, model)
+            : Start(ChatOperation, model);
+    }
 
-        return activity?.SetTag(AttributeNames.RequestModel, model);
+    /// <summary>The span <c>embeddings {model}</c>, null where nobody listens or a middleware has begun one already: there is nothing to add to that.</summary>
+    public static Activity? StartEmbeddings(string model) =>
+        Instruments.ActivitySource.HasListeners() && !IsWithin(EmbeddingsOperation, Activity.Current) ? Start(EmbeddingsOperation, model) : null;
+
+    private static Activity? Start(string operation, string model) => Instruments.ActivitySource.StartActivity($"{operation} {model}")
+        ?.SetTag(AttributeNames.OperationName, operation)
+        .SetTag(AttributeNames.ProviderName, Provider)
+        .SetTag(AttributeNames.RequestModel, model);
+
+    /// <summary>Says what an operation ended by.</summary>
+    public static void AddError(Activity? activity, ref TagList tags, Exception error)
+    {
+        var type = error.GetType().FullName;
+        tags.Add(AttributeNames.ErrorType, type);
+        activity?.SetTag(AttributeNames.ErrorType, type).SetStatus(ActivityStatusCode.Error, error.Message);
     }
 
     /// <summary>The attributes that all measurements of an operation have.</summary>
@@ -83,13 +95,13 @@ internal static class Spans
     /// Whether a caller's span tells of this request already. A tool or an agent in between means a request of its own, spans of other kinds
     /// (orchestration, an application's) do not.
     /// </summary>
-    private static bool IsWithinChat(Activity? activity)
+    private static bool IsWithin(string asked, Activity? activity)
     {
         for (; activity is not null; activity = activity.Parent)
         {
             if (activity.GetTagItem(AttributeNames.OperationName) is string operation)
             {
-                return operation == ChatOperation;
+                return operation == asked;
             }
         }
 

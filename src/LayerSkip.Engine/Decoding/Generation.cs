@@ -354,12 +354,16 @@ public sealed class Generation : IDisposable
                 $"The prompt has {prompt.Length} tokens: expected fewer than the model's context of {config.MaxPositions}.", nameof(prompt));
         }
 
-        foreach (var token in prompt)
+        CheckTokens(config, prompt, nameof(prompt));
+    }
+
+    internal static void CheckTokens(ModelConfig config, ReadOnlySpan<int> tokens, string parameter)
+    {
+        foreach (var token in tokens)
         {
             if (token < 0 || token >= config.VocabularySize)
             {
-                throw new ArgumentOutOfRangeException(
-                    nameof(prompt), token, $"Token ids must lie in 0..{config.VocabularySize - 1}.");
+                throw new ArgumentOutOfRangeException(parameter, token, $"Token ids must lie in 0..{config.VocabularySize - 1}.");
             }
         }
     }

@@ -70,6 +70,16 @@ internal interface IDeviceModel : IDisposable
     /// <param name="head">Of this model.</param>
     int ArgMax(RowBuffer rows, int slot, DraftHead head);
 
+    /// <summary>Whether slots hold hidden states that <see cref="Normalize"/> can give.</summary>
+    bool HasHiddenStates { get; }
+
+    /// <summary>Final norm over slots: the hidden states as the head of an exit there sees them. The slots stay as they are.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="states">[count, hidden], row after row.</param>
+    void Normalize(RowBuffer rows, int start, int count, Span<float> states);
+
     /// <summary>Final norm and head over slots. The slots stay as they are.</summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="start">First slot.</param>

@@ -23,6 +23,7 @@ public sealed class LayerSkipEngine : IDisposable
     private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
 
     private readonly ConcurrentQueue<TokenReader> _arrivals = new();
+    private readonly ConcurrentQueue<PoolingRequest> _poolings = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly EngineOptions _options;
     private readonly EngineLoad _load;
@@ -83,12 +84,7 @@ public sealed class LayerSkipEngine : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         var plan = Model.Plan(prompt, options);
-        if (Model.KvBytesOf(prompt.Length) is var bytes && bytes > _budgets.Total)
-        {
-            throw new InsufficientMemoryException(
-                $"The prompt's {prompt.Length} tokens need {bytes} bytes of KV cache, but KvCacheBudget is {_budgets.Total}.");
-        }
-
+        RequireMemory("The prompt's", prompt.Length);
         if (!_load.TryEnter())
         {
             throw new RequestQueueFullException(_options);
@@ -104,6 +100,48 @@ public sealed class LayerSkipEngine : IDisposable
         }
 
         return reader;
+    }
+
+    /// <summary>
+    /// Means of hidden states, for embeddings, as <see cref="LayerSkipModel.MeanHiddenStates"/> gives them. Such requests run one after the other,
+    /// and beside those that decode: a pass of up to 256 tokens in turn with one round of each.
+    /// </summary>
+    /// <param name="tokens">Token ids of the inputs, one input after the other.</param>
+    /// <param name="lengths">Tokens of each input: at least 1, at most the model's context.</param>
+    /// <param name="layer">Layers to run, 1 .. L for a model of L layers.</param>
+    /// <param name="cancellationToken">Ends the waiting at once, and the request between layers.</param>
+    /// <returns>[inputs, hidden], row after row.</returns>
+    /// <exception cref="ArgumentException">The lengths do not fit the tokens.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A token, a length or the layer is outside its range; the message names it.</exception>
+    /// <exception cref="NotSupportedException">The model is a <see cref="ScriptedModel"/>, which has no hidden states.</exception>
+    /// <exception cref="InsufficientMemoryException">One input alone needs more memory than <see cref="KvCacheBudget"/>.</exception>
+    /// <exception cref="RequestQueueFullException">As many requests are unfinished as the engine's options allow.</exception>
+    /// <exception cref="ObjectDisposedException">The engine has been disposed.</exception>
+    public Task<float[]> MeanHiddenStatesAsync(
+        ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer, CancellationToken cancellationToken = default)
+    {
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        Model.CheckPooling(tokens, lengths, layer);
+        foreach (var length in lengths)
+        {
+            RequireMemory("An input's", length);
+        }
+
+        if (!_load.TryEnter())
+        {
+            throw new RequestQueueFullException(_options);
+        }
+
+        var (ownTokens, ownLengths) = (tokens.ToArray(), lengths.ToArray());
+        var request = new PoolingRequest(_load, () => Model.StartPooling(ownTokens, ownLengths, layer), cancellationToken);
+        _poolings.Enqueue(request);
+        Wake();
+        if (_stopped)
+        {
+            EndArrivals();
+        }
+
+        return request.Completion.WaitAsync(cancellationToken);
     }
 
     /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>) and the thread.</summary>
@@ -124,6 +162,15 @@ public sealed class LayerSkipEngine : IDisposable
         }
     }
 
+    private void RequireMemory(string what, int tokens)
+    {
+        if (Model.KvBytesOf(tokens) is var bytes && bytes > _budgets.Total)
+        {
+            throw new InsufficientMemoryException(
+                $"{what} {tokens} tokens need {bytes} bytes of KV cache, but KvCacheBudget is {_budgets.Total}.");
+        }
+    }
+
     private void Wake()
     {
         if (Interlocked.Exchange(ref _sleeping, 0) == 1)
@@ -135,6 +182,7 @@ public sealed class LayerSkipEngine : IDisposable
     private void Serve()
     {
         using var scheduler = new Scheduler(Model, _options, _budgets, _load);
+        PoolingRequest? pooling = null;
         while (!_stopped)
         {
             while (_arrivals.TryDequeue(out var arrival))
@@ -142,15 +190,20 @@ public sealed class LayerSkipEngine : IDisposable
                 scheduler.Add(arrival);
             }
 
-            if (scheduler.IsIdle)
+            if (pooling is null && !_poolings.TryDequeue(out pooling) && scheduler.IsIdle)
             {
                 WaitForArrival();
                 continue;
             }
 
             scheduler.Turn();
+            if (pooling is not null && !pooling.Step())
+            {
+                pooling = null;
+            }
         }
 
+        pooling?.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         scheduler.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         EndArrivals();
     }
@@ -161,12 +214,17 @@ public sealed class LayerSkipEngine : IDisposable
         {
             arrival.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         }
+
+        while (_poolings.TryDequeue(out var pooling))
+        {
+            pooling.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
+        }
     }
 
     private void WaitForArrival()
     {
         var since = Stopwatch.GetTimestamp();
-        while (_arrivals.IsEmpty && !_stopped)
+        while (NothingCame() && !_stopped)
         {
             if (Stopwatch.GetTimestamp() - since < s_spinTicks)
             {
@@ -178,10 +236,12 @@ public sealed class LayerSkipEngine : IDisposable
 
             // An arrival that came before the flag stood must not be slept through; if Wake has taken the flag, its release is due.
             Interlocked.Exchange(ref _sleeping, 1);
-            if ((_arrivals.IsEmpty && !_stopped) || Interlocked.Exchange(ref _sleeping, 0) == 0)
+            if ((NothingCame() && !_stopped) || Interlocked.Exchange(ref _sleeping, 0) == 0)
             {
                 _wake.Wait();
             }
         }
     }
+
+    private bool NothingCame() => _arrivals.IsEmpty && _poolings.IsEmpty;
 }

@@ -161,6 +161,22 @@ public class TelemetryTests
     }
 
     [Fact]
+    public async Task Embeddings_are_one_span_with_a_middleware_and_without()
+    {
+        await using var services = Services(configure: services => services.AddLayerSkipEmbeddingGenerator());
+        using var spans = new TracedSpans();
+        var generator = services.GetRequiredService<LayerSkipEmbeddingGenerator>();
+
+        var usage = (await generator.GenerateAsync([Utterance])).Usage!;
+        var span = Assert.Single(spans.All);
+        Assert.Equal(("embeddings topv2-parser", "LayerSkip.AI"), (span.DisplayName, span.Source.Name));
+        Assert.Equal(("embeddings", usage.InputTokenCount), (span.GetTagItem("gen_ai.operation.name"), span.GetTagItem("gen_ai.usage.input_tokens")));
+
+        await generator.AsBuilder().UseOpenTelemetry(sourceName: "outer").Build().GenerateAsync([Utterance]);
+        Assert.Equal("outer", Assert.Single(spans.All.Skip(1)).Source.Name);
+    }
+
+    [Fact]
     public async Task Request_that_a_tool_makes_is_a_chat_of_its_own()
     {
         await using var services = Services();

@@ -229,6 +229,20 @@ internal sealed class CpuModel : IDeviceModel
         return best.Token;
     }
 
+    public bool HasHiddenStates => true;
+
+    public void Normalize(RowBuffer rows, int start, int count, Span<float> states)
+    {
+        using var step = Enter();
+        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, count * Config.HiddenSize, nameof(states));
+        var normed = _normed.Rows(count);
+        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(start, count), normed);
+        for (var row = 0; row < count; row++)
+        {
+            normed.Row(row, Config.HiddenSize).CopyTo(states[(row * Config.HiddenSize)..]);
+        }
+    }
+
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();

@@ -98,6 +98,11 @@ internal sealed class ScriptedDevice(ModelConfig config, ScriptedVocabulary voca
     public int ArgMax(RowBuffer rows, int slot, DraftHead head) =>
         throw new ArgumentException("the draft head is of another model", nameof(head));
 
+    public bool HasHiddenStates => false;
+
+    public void Normalize(RowBuffer rows, int start, int count, Span<float> states) =>
+        throw new NotSupportedException("a scripted model has no hidden states");
+
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         RequireAlive();
