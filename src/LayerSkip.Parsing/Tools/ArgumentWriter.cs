@@ -15,9 +15,9 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
     {
         if (values is [not FrameNode])
         {
-            // A tool's result goes on as it is, but for a text that is to become something else and the other way round.
-            var result = values[0];
-            return ResultText.IsText(result) || parameter.Takes("string") ? Scalar(parameter, ResultText.Of(result)) : result;
+            // A tool's result goes on as it is where the parameter takes that, else as what its text can become.
+            var result = ResultText.ToJson(values[0]);
+            return result.ValueKind is not JsonValueKind.String && TakesKind(parameter, result) ? result : Scalar(parameter, ResultText.Of(result));
         }
 
         return ToNode(parameter, values) switch
@@ -100,6 +100,15 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
             : parameter.Takes("boolean") && bool.TryParse(text, out var truth) ? truth
             : null;
     }
+
+    private static bool TakesKind(ToolParameter parameter, JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.Number => parameter.Takes("number") || (parameter.Takes("integer") && json.TryGetInt64(out _)),
+        JsonValueKind.True or JsonValueKind.False => parameter.Takes("boolean"),
+        JsonValueKind.Array => parameter.Takes("array"),
+        JsonValueKind.Object => parameter.Takes("object"),
+        _ => false,
+    };
 
     private static JsonValue? Node(object? scalar) => scalar switch
     {

@@ -8,7 +8,8 @@ internal static class ResultText
 {
     private static readonly JsonSerializerOptions s_compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
 
-    public static bool IsText(object? result) => result is string or JsonElement { ValueKind: JsonValueKind.String };
+    public static JsonElement ToJson(object? result) =>
+        result is JsonElement json ? json : JsonSerializer.SerializeToElement(result, s_compact.GetTypeInfo(typeof(object)));
 
     /// <summary>A text as it is, nothing as an empty text, anything else as JSON.</summary>
     public static string Of(object? result) => result switch
