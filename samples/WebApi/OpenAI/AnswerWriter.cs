@@ -12,7 +12,15 @@ internal static class AnswerWriter
         var text = response.Text;
         return Empty(response.ResponseId, response.CreatedAt, response.ModelId, "chat.completion") with
         {
-            Choices = [new Choice(0, new AnswerMessage("assistant", text.Length > 0 || calls is null ? text : null, calls), null, response.FinishReason?.Value ?? "stop")],
+            Choices =
+            [
+                new Choice(
+                    0,
+                    new AnswerMessage("assistant", text.Length > 0 || calls is null ? text : null, calls),
+                    null,
+                    response.FinishReason?.Value ?? "stop",
+                    LogProbabilities(response.Messages.LastOrDefault()?.AdditionalProperties)),
+            ],
             Usage = response.Usage is { } usage ? Usage(usage) : null,
         };
     }
@@ -28,7 +36,8 @@ internal static class AnswerWriter
         0,
         null,
         new AnswerMessage(isFirst ? "assistant" : null, update.Text.Length > 0 || isFirst ? update.Text : null, Calls(update.Contents, callsBefore)),
-        update.FinishReason?.Value);
+        update.FinishReason?.Value,
+        update.FinishReason is null ? LogProbabilities(update.AdditionalProperties) : null); // the last update has those of all again
 
     public static CompletionUsage Usage(UsageDetails usage)
     {
@@ -51,6 +60,9 @@ internal static class AnswerWriter
         Model = model ?? string.Empty,
         Choices = [],
     };
+
+    /// <summary>The client gives them in OpenAI's shape, where a request asks by <c>logprobs</c> and <c>top_logprobs</c>.</summary>
+    private static JsonElement? LogProbabilities(AdditionalPropertiesDictionary? properties) => properties?.GetValueOrDefault("logprobs") as JsonElement?;
 
     private static List<WireToolCall>? Calls(IEnumerable<AIContent> contents, int callsBefore)
     {

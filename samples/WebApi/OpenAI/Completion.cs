@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace WebApi.OpenAI;
 
 /// <summary>An answer, or a piece of one.</summary>
@@ -19,7 +21,7 @@ internal sealed record Completion
 }
 
 /// <summary>The one choice; a whole answer has a message, a piece a delta.</summary>
-internal sealed record Choice(int Index, AnswerMessage? Message, AnswerMessage? Delta, string? FinishReason);
+internal sealed record Choice(int Index, AnswerMessage? Message, AnswerMessage? Delta, string? FinishReason, JsonElement? Logprobs);
 
 internal sealed record AnswerMessage(string? Role, string? Content, IReadOnlyList<WireToolCall>? ToolCalls);
 

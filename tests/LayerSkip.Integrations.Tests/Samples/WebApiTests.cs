@@ -166,6 +166,21 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.Equal(["topv2-parser"], (await OpenAI().GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id));
     }
 
+    [Fact]
+    public async Task Log_probabilities_are_given_on_request()
+    {
+        var client = OpenAI().GetChatClient("topv2-parser");
+        var options = new OpenAI.Chat.ChatCompletionOptions { IncludeLogProbabilities = true, TopLogProbabilityCount = 2 };
+
+        var whole = (await client.CompleteChatAsync([new OpenAI.Chat.UserChatMessage(Parser.Utterance)], options)).Value;
+        Assert.Equal(whole.Usage.OutputTokenCount, whole.ContentTokenLogProbabilities.Count);
+        Assert.All(whole.ContentTokenLogProbabilities, token => Assert.Equal(2, token.TopLogProbabilities.Count));
+
+        var streamed = await client.CompleteChatStreamingAsync([new OpenAI.Chat.UserChatMessage(Parser.Utterance)], options)
+            .SelectMany(update => update.ContentTokenLogProbabilities.ToAsyncEnumerable()).Select(token => token.Token).ToListAsync();
+        Assert.Equal(Parser.Frame, string.Concat(streamed.Where(token => token != "<|end|>")));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
