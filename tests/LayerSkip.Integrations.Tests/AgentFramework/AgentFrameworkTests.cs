@@ -76,6 +76,34 @@ public class AgentFrameworkTests(Parser parser)
         }
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_agent_of_a_model_that_calls_tools_itself_remembers_calls_and_results(bool streaming)
+    {
+        var prompts = new List<string>();
+        using var client = Scripted.Client(prompt =>
+        {
+            prompts.Add(prompt);
+            return prompts.Count % 2 == 1 ? Scripted.Call("get_weather", """{"city": "Rome"}""") : "Sunny.";
+        });
+        AIAgent agent = client.AsAIAgent(
+            instructions: "You are a weatherman.", tools: [AIFunctionFactory.Create((string city) => $"sun in {city}", "get_weather")]);
+        var session = await agent.CreateSessionAsync();
+
+        for (var turn = 0; turn < 2; turn++)
+        {
+            var response = streaming
+                ? await agent.RunStreamingAsync("Rome?", session).ToAgentResponseAsync()
+                : await agent.RunAsync("Rome?", session);
+            Assert.Equal("Sunny.", response.Messages[^1].Text);
+        }
+
+        Assert.All(prompts, prompt => Assert.Contains("You are a weatherman.", prompt, StringComparison.Ordinal));
+        Assert.Equal([0, 1, 1, 2], prompts.Select(prompt => prompt.Split("sun in Rome").Length - 1));
+        Assert.Contains("Sunny.", prompts[^1], StringComparison.Ordinal);
+    }
+
     private sealed class RecordingClient(IChatClient client) : DelegatingChatClient(client)
     {
         public List<int> MessageCounts { get; } = [];

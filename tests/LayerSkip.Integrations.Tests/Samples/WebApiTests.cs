@@ -205,6 +205,24 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.Equal(["call mom at 5 pm"], reminders);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Parallel_calls_of_a_model_that_calls_tools_itself_go_over_the_wire(bool streaming)
+    {
+        var scripted = Scripted.Caller(Scripted.Call("get_weather", """{"city": "Rome"}"""), Scripted.Call("get_weather", """{"city": "Oslo"}"""));
+        await using var app = await Start([$"--LayerSkip:ModelPath={Parser.ModelPath}"], services => services.AddSingleton<IChatClient>(scripted));
+        var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string city) => $"RESULT:sun in {city};", "get_weather")] };
+        using var client = OpenAI(app).GetChatClient("scripted").AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
+
+        var response = streaming
+            ? await client.GetStreamingResponseAsync("USER: Both?", options).ToChatResponseAsync()
+            : await client.GetResponseAsync("USER: Both?", options);
+
+        Assert.Equal("Done: sun in Rome, sun in Oslo", response.Messages[^1].Text);
+        Assert.Equal(2, response.Messages.SelectMany(message => message.Contents).OfType<FunctionCallContent>().Select(call => call.CallId).Distinct().Count());
+    }
+
     private async Task<WebApplication> Start(params string[] args) => await Start(args, services => services
         .AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(client => new WatchingClient(client, _abandoned)));
 

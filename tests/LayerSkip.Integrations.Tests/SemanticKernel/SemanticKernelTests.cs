@@ -137,6 +137,39 @@ public class SemanticKernelTests(Parser parser)
         Assert.Equal(["home", "Elm Street"], trips.Calls);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Kernel_functions_are_called_by_a_model_that_calls_tools_itself(bool asChatCompletionService)
+    {
+        var weather = new Weather();
+        using var client = Scripted.Caller(Scripted.Call("Weather_GetWeather", """{"city": "Rome"}""")).AsBuilder().UseKernelFunctionInvocation().Build();
+        var builder = Kernel.CreateBuilder();
+        builder.Services.AddSingleton(client);
+        builder.Plugins.AddFromObject(weather, "Weather");
+        var kernel = builder.Build();
+        var settings = new PromptExecutionSettings { FunctionChoiceBehavior = FunctionChoiceBehavior.Auto() };
+
+        var answer = asChatCompletionService
+            ? (await client.AsChatCompletionService().GetChatMessageContentAsync("USER: Rome?", settings, kernel)).Content
+            : (await kernel.InvokePromptAsync("USER: Rome?", new(settings))).GetValue<ChatResponse>()!.Messages[^1].Text;
+
+        Assert.Equal("Done: sun in Rome", answer);
+        Assert.Equal(["Rome"], weather.Cities);
+    }
+
+    private sealed class Weather
+    {
+        public List<string> Cities { get; } = [];
+
+        [KernelFunction, Description("Tells the weather.")]
+        public string GetWeather(string city)
+        {
+            Cities.Add(city);
+            return $"RESULT:sun in {city};";
+        }
+    }
+
     private sealed class Trips
     {
         public List<string> Calls { get; } = [];
