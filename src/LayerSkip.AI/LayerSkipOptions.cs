@@ -60,6 +60,12 @@ public sealed class LayerSkipOptions
     /// </summary>
     public int? EmbeddingLayer { get; set; }
 
+    /// <summary>
+    /// Whether a request for JSON (<see cref="ChatOptions.ResponseFormat"/>) is also described to the model, schema included, at the end of the instructions. The
+    /// answer has that form in any case; a model that knows it writes better values. True unless set.
+    /// </summary>
+    public bool DescribeResponseFormat { get; set; } = true;
+
     /// <summary>What to do with what a request asks for and the client cannot do. Warn unless set.</summary>
     public UnsupportedOptionBehavior UnsupportedOptions { get; set; } = UnsupportedOptionBehavior.Warn;
 

@@ -15,7 +15,7 @@ namespace LayerSkip.Engine;
 /// answer waits meanwhile: what a mask forces in between does not use the answer up, and white space that a mask bans is passed over.
 /// </para>
 /// <para>
-/// A request's prompt is what has been run when its first token is chosen. The model also checks the engine's protocol: rows that skip
+/// The model also checks the engine's protocol: rows that skip
 /// a layer, or a cache with a hole, end in an <see cref="InvalidOperationException"/>.
 /// </para>
 /// </remarks>

@@ -1,4 +1,5 @@
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.StructuredOutput;
 using LayerSkip.AI.Tools;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
@@ -16,6 +17,8 @@ internal sealed class ChatRequestReader
     private readonly PromptEncoder _encoder;
     private readonly RequestDefaults _defaults;
     private readonly UnsupportedOptions _unsupported;
+    private readonly ConstraintCache _constraints;
+    private readonly bool _describesResponseFormat;
 
     /// <exception cref="ArgumentException">The client's options do not fit the model; the message names the option.</exception>
     public ChatRequestReader(LayerSkipModel model, ChatTemplate template, LayerSkipOptions options, ILogger logger)
@@ -25,6 +28,8 @@ internal sealed class ChatRequestReader
         _encoder = new PromptEncoder(template, _tokenizer, options.ToolCallFormat);
         _defaults = RequestDefaults.From(options, model.Defaults);
         _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);
+        _constraints = new ConstraintCache(_tokenizer);
+        _describesResponseFormat = options.DescribeResponseFormat;
         model.Validate(DecodingOptionsMapping.Map(new DecodingOptions(), options: null, _defaults));
     }
 
@@ -45,10 +50,17 @@ internal sealed class ChatRequestReader
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
         var decoding = DecodingOptionsMapping.Map(native, options, _defaults);
-        decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
+        var format = AnswerFormat.Read(options?.ResponseFormat, _unsupported);
+        decoding = decoding with
+        {
+            StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds],
+
+            // Where tools may be called, the answer may be a call.
+            Constraint = decoding.Constraint ?? (format is null || tools.Callable.Count > 0 ? null : _constraints.Get(format.Key, format.Language)),
+        };
         _model.Validate(decoding);
 
-        var prompt = _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported), tools.Declared);
+        var prompt = _encoder.Encode(Conversation.Read(messages, Instructions(options, format), _unsupported), tools.Declared);
         if (prompt.Length == 0)
         {
             throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
@@ -91,11 +103,6 @@ internal sealed class ChatRequestReader
 
     private void ReportUnsupported(ChatOptions? options)
     {
-        if (options?.ResponseFormat is not (null or ChatResponseFormatText))
-        {
-            _unsupported.Report("ChatOptions.ResponseFormat other than Text");
-        }
-
         if (options?.Reasoning is not null)
         {
             _unsupported.Report("ChatOptions.Reasoning");
@@ -104,6 +111,12 @@ internal sealed class ChatRequestReader
 
     private ToolCallReader? CallReader(ToolChoice tools) => tools.Callable.Count == 0 ? null : new ToolCallReader(
         ToolCallSyntax.Of(_encoder.ToolCallFormat), tools.Callable.Select(tool => tool.Name).ToHashSet(), tools.IsSingle);
+
+    /// <summary>What the model is told before the conversation: the caller's instructions, and the form of the answer.</summary>
+    private string? Instructions(ChatOptions? options, AnswerFormat? format) =>
+        format is null || !_describesResponseFormat ? options?.Instructions
+        : string.IsNullOrEmpty(options?.Instructions) ? format.Hint
+        : $"{options.Instructions}\n\n{format.Hint}";
 
     /// <summary>Special tokens have no text in an answer, so a stop sequence that spells one is meant as its id.</summary>
     private (List<string> Texts, List<int> Ids) StopSequences(ChatOptions? options)

@@ -39,6 +39,7 @@ internal sealed class AnswerUpdates(string modelId)
                 ["OutputTokenDetails.AcceptedPredictionTokenCount"] = statistics.Accepted,
                 ["OutputTokenDetails.RejectedPredictionTokenCount"] = statistics.Drafted - statistics.Accepted,
                 ["LayerSkip.DraftTokenCount"] = statistics.Drafted,
+                ["LayerSkip.ForcedTokenCount"] = statistics.Forced,
                 ["LayerSkip.VerificationCount"] = statistics.DraftRounds,
                 ["LayerSkip.LayersExecuted"] = statistics.LayerPasses,
                 ["LayerSkip.LayersSkipped"] = ((long)statistics.Tokens * layers) - statistics.LayerPasses,

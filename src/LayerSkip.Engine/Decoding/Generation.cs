@@ -56,6 +56,7 @@ public sealed class Generation : IDisposable
         _statistics = new StatisticsRecorder(prompt.Length);
         _cache = CreateCache();
         _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
+        _rows.PromptTokens = prompt.Length;
     }
 
     /// <summary>Tokens of the prompt.</summary>

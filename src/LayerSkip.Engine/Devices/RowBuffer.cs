@@ -10,6 +10,9 @@ internal abstract class RowBuffer : IDisposable
     /// <summary>Number of slots.</summary>
     public abstract int Capacity { get; }
 
+    /// <summary>Tokens of the prompt, where the rows are one generation's; 0 where nobody says. What a row computes does not depend on it.</summary>
+    public int PromptTokens { get; set; }
+
     /// <summary>Assigns consecutive slots to consecutive positions of a sequence, and makes room there in its cache.</summary>
     /// <param name="start">First slot.</param>
     /// <param name="count">Number of slots.</param>

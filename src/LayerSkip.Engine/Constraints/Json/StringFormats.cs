@@ -11,6 +11,12 @@ internal static class StringFormats
     private const string Label = "[A-Za-z0-9](?:-?[A-Za-z0-9]){0,30}";
     private const string Byte = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 
+    // How .NET's schemas describe a TimeSpan; it has matches with more than 23 hours or 59 minutes, which .NET does not read.
+    private const string TimeSpanPattern = @"^-?(\d+\.)?\d{2}:\d{2}:\d{2}(\.\d{1,7})?$";
+
+    /// <summary>A pattern in the stead of another: one of which .NET can read every match, or the same.</summary>
+    public static string Readable(string pattern) => pattern == TimeSpanPattern ? $"^-?(?:\\d{{1,7}}\\.)?{Time}$" : pattern;
+
     /// <summary>The pattern of a format, or null where it has none here: unknown ones restrict nothing.</summary>
     public static string? PatternOf(string format) => format switch
     {

@@ -21,7 +21,7 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
         string[] excluded = [.. SchemaCompiler.Excluded(schema)
             .Where(value => value.ValueKind == JsonValueKind.String)
             .Select(value => JsonSpelling.OfString(value.GetString()!)[1..^1])];
-        string[] patterns = [.. Texts(schema, "pattern")];
+        string[] patterns = [.. Texts(schema, "pattern").Select(StringFormats.Readable)];
         string[] formats = [.. Texts(schema, "format").Select(StringFormats.PatternOf).OfType<string>()];
         if (patterns.Length + formats.Length + excluded.Length == 0)
         {

@@ -132,9 +132,9 @@ internal sealed class ScriptedDevice(ModelConfig config, ScriptedVocabulary voca
         var context = rows.Cache.Tokens(length);
         if (rows.Answer is null)
         {
-            // The first token that is ever chosen follows the prompt.
-            rows.Answer = new ScriptedAnswer(vocabulary, answer(vocabulary.Decode(context), rows.Request));
-            rows.PromptLength = length;
+            // The first token that is ever chosen follows the prompt, unless a constraint forced some before it.
+            rows.PromptLength = rows.PromptTokens > 0 ? Math.Min(rows.PromptTokens, length) : length;
+            rows.Answer = new ScriptedAnswer(vocabulary, answer(vocabulary.Decode(context[..rows.PromptLength]), rows.Request));
         }
 
         var (scripted, afterSpace) = rows.Answer.Next(context[Math.Min(rows.PromptLength, length)..]);

@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json;
+using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Constraints.Json;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.StructuredOutput;
+
+/// <summary>The form that a request's <see cref="ChatOptions.ResponseFormat"/> asks of the answer: JSON, of a schema or any.</summary>
+internal sealed class AnswerFormat
+{
+    private readonly JsonElement? _schema;
+
+    private AnswerFormat(ChatResponseFormatJson format)
+    {
+        _schema = format.Schema;
+        Key = _schema is { } schema ? $"json:{schema.GetRawText()}" : "json";
+        Hint = Describe(format);
+    }
+
+    /// <summary>Equal for equal languages.</summary>
+    public string Key { get; }
+
+    /// <summary>Tells the model in words what it will be held to.</summary>
+    public string Hint { get; }
+
+    /// <summary>Reads the format; null where the answer is free text.</summary>
+    public static AnswerFormat? Read(ChatResponseFormat? format, UnsupportedOptions unsupported)
+    {
+        switch (format)
+        {
+            case ChatResponseFormatJson json:
+                return new AnswerFormat(json);
+            case null or ChatResponseFormatText:
+                return null;
+            default:
+                unsupported.Report($"ChatOptions.ResponseFormat of type {format.GetType().Name}");
+                return null;
+        }
+    }
+
+    /// <summary>The answers of this form.</summary>
+    /// <exception cref="ArgumentException">No JSON value satisfies the schema.</exception>
+    public GrammarNode Language(Grammar grammar)
+    {
+        var json = new JsonGrammar(grammar);
+        try
+        {
+            return _schema is { } schema ? json.Schema(schema) : json.AnyValue();
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"ChatOptions.ResponseFormat: {e.Message}", e);
+        }
+    }
+
+    private static string Describe(ChatResponseFormatJson format)
+    {
+        if (format.Schema is not { } schema)
+        {
+            return "Answer with JSON only, without any other text.";
+        }
+
+        var text = new StringBuilder("Answer with JSON that satisfies this JSON schema, without any other text:\n").Append(Compact(schema));
+        return string.IsNullOrWhiteSpace(format.SchemaDescription) ? text.ToString() : text.Append('\n').Append(format.SchemaDescription).ToString();
+    }
+
+    /// <summary>The schema without white space, and without what says nothing to a model.</summary>
+    private static string Compact(JsonElement schema)
+    {
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            Write(schema, writer);
+        }
+
+        return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
+    }
+
+    private static void Write(JsonElement value, Utf8JsonWriter writer)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                writer.WriteStartObject();
+                foreach (var property in value.EnumerateObject())
+                {
+                    if (property.Name is not ("$schema" or "$comment"))
+                    {
+                        writer.WritePropertyName(property.Name);
+                        Write(property.Value, writer);
+                    }
+                }
+
+                writer.WriteEndObject();
+                break;
+            case JsonValueKind.Array:
+                writer.WriteStartArray();
+                foreach (var item in value.EnumerateArray())
+                {
+                    Write(item, writer);
+                }
+
+                writer.WriteEndArray();
+                break;
+            default:
+                value.WriteTo(writer);
+                break;
+        }
+    }
+}
