@@ -6,6 +6,7 @@ using LayerSkip.AI.Responses;
 using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
@@ -28,7 +29,7 @@ namespace LayerSkip.AI;
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
 /// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
-/// <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
+/// <c>ResponseFormat</c> (JSON, of a schema or any: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
 /// <c>decoding_mode</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
@@ -43,7 +44,7 @@ namespace LayerSkip.AI;
 /// arguments are <see cref="System.Text.Json.JsonElement"/>s or null. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
 /// input tokens those whose KV entries another request had computed. Usage has in
 /// <c>AdditionalCounts</c> <c>OutputTokenDetails.AcceptedPredictionTokenCount</c>, <c>OutputTokenDetails.RejectedPredictionTokenCount</c>,
-/// <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
+/// <c>LayerSkip.ForcedTokenCount</c> (tokens that the response format left no choice about), <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
 /// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what
 /// the engine did, which may be some tokens more than a stop sequence let through; its <c>RawRepresentation</c> is the
 /// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>,

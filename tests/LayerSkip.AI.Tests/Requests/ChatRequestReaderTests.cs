@@ -35,7 +35,6 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     public static TheoryData<string, ChatOptions> Unsupported => new()
     {
         { "Tools", new ChatOptions { Tools = [new Tool()] } },
-        { "ResponseFormat", new ChatOptions { ResponseFormat = ChatResponseFormat.Json } },
         { "Reasoning", new ChatOptions { Reasoning = new ReasoningOptions { Effort = ReasoningEffort.High } } },
     };
 
