@@ -16,6 +16,7 @@ internal static class ChatApp
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Services.AddLayerSkipChatClient(builder.Configuration.GetSection("LayerSkip"));
+        builder.Services.AddLayerSkipEmbeddingGenerator();
         builder.Services.PostConfigure<LayerSkipOptions>(static options =>
         {
             if (options.ModelPath.Length == 0)
@@ -45,6 +46,7 @@ internal static class ChatApp
         });
         app.MapChat();
         app.MapCompletions();
+        app.MapEmbeddings();
         return app;
     }
 }

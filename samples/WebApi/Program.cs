@@ -1,4 +1,4 @@
-// A model behind HTTP: a plain endpoint, a streaming one, an OpenAI-compatible one, and health.
+// A model behind HTTP: a plain endpoint, a streaming one, OpenAI-compatible ones (chat, embeddings), and health.
 //
 //   dotnet run -c Release --project samples/WebApi
 //   curl localhost:5080/chat -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"wake me at 7"}]}'

@@ -14,6 +14,9 @@ namespace WebApi;
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(Completion))]
 [JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(EmbeddingRequest))]
+[JsonSerializable(typeof(EmbeddingList))]
+[JsonSerializable(typeof(float[]))]
 internal sealed partial class Wire : JsonSerializerContext;
 
 /// <summary>An error as OpenAI's API writes it.</summary>

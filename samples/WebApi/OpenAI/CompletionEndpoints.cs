@@ -12,10 +12,7 @@ internal static class CompletionEndpoints
         routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [new ModelEntry(ModelId(client), "model", "layerskip")]));
         routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, IChatClient client, CancellationToken cancellationToken) =>
         {
-            if (request.Model is { Length: > 0 } asked && asked != ModelId(client))
-            {
-                throw new ModelNotFoundException(asked, ModelId(client));
-            }
+            ModelNotFoundException.ThrowIfNot(ModelId(client), request.Model);
 
             var (messages, options) = (RequestReader.Messages(request), RequestReader.Options(request));
             if (request.Stream != true)

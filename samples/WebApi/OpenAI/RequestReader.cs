@@ -121,5 +121,5 @@ internal static class RequestReader
         _ => throw new ArgumentException($"response_format is of type '{format.Type}', expected text, json_object, or json_schema with a schema."),
     };
 
-    private static string Excerpt(JsonElement element) => element.GetRawText() is { Length: > 60 } text ? text[..60] + "..." : element.GetRawText();
+    public static string Excerpt(JsonElement element) => element.GetRawText() is { Length: > 60 } text ? text[..60] + "..." : element.GetRawText();
 }

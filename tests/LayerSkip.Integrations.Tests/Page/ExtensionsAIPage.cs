@@ -70,6 +70,42 @@ public class ExtensionsAIPage
         Assert.Equal([("call mom", "at 5 pm")], _reminders);
     }
 
+    [Fact]
+    public async Task Long_conversations()
+    {
+        var modelPath = Parser.ModelPath;
+        var model = LayerSkipChatClient.Load(modelPath);
+        using IChatClient client = model.AsBuilder()
+            .UseChatReducer(new TokenBudgetChatReducer(model, maxTokens: 100))
+            .Build();
+
+        var messages = Enumerable.Range(0, 100).SelectMany(turn => new[] { new ChatMessage(ChatRole.User, "hello " + turn), new ChatMessage(ChatRole.Assistant, "hello") });
+        var response = await client.GetResponseAsync([.. messages, new(ChatRole.User, Parser.Utterance)]);
+        Assert.InRange(response.Usage!.InputTokenCount!.Value, 20, 100);
+    }
+
+    [Fact]
+    public async Task Embeddings()
+    {
+        var modelPath = Parser.ModelPath;
+        IDistributedCache cache = MiddlewareTests.MemoryCache();
+        var builder = Host.CreateApplicationBuilder();
+        builder.Services.AddLayerSkipChatClient(options => options.ModelPath = modelPath);
+        builder.Services.AddLayerSkipEmbeddingGenerator();
+        using var host = builder.Build();
+
+        using var generator = host.Services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>()
+            .AsBuilder()
+            .UseDistributedCache(cache)
+            .UseOpenTelemetry()
+            .Build();
+        var embeddings = await generator.GenerateAsync(["wake me up at 7", "any concerts this weekend"]);
+
+        var again = await generator.GenerateAsync(["wake me up at 7"]);
+        Assert.Equal(embeddings[0].Vector, again[0].Vector);
+        Assert.Equal("topv2-parser", generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId);
+    }
+
     private string CreateReminder(string todo, string? dateTime = null)
     {
         _reminders.Add((todo, dateTime));

@@ -100,6 +100,8 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"["}}]}]}""", "tool_calls[0].function.arguments")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":7}""", "stop is 7")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"n":2}""", "n is 2")]
+    [InlineData("/v1/embeddings", """{"input":7}""", "input is 7")]
+    [InlineData("/v1/embeddings", """{"input":"x","encoding_format":"hex"}""", "encoding_format")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}}""", "response_format")]
@@ -164,6 +166,21 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.True(response.Usage!.InputTokenCount > 5 && response.Usage.OutputTokenCount > 5);
         Assert.True(response.Usage.AdditionalCounts!["OutputTokenDetails.AcceptedPredictionTokenCount"] > 0);
         Assert.Equal(["topv2-parser"], (await OpenAI().GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id));
+    }
+
+    [Fact]
+    public async Task Embeddings_are_given_in_both_encodings()
+    {
+        using var generator = OpenAI().GetEmbeddingClient("topv2-parser").AsIEmbeddingGenerator();
+        var embeddings = await generator.GenerateAsync(["wake me up at 7", "any concerts this weekend"]);
+        Assert.Equal([192, 192], embeddings.Select(embedding => embedding.Vector.Length));
+        Assert.True(embeddings.Usage!.InputTokenCount > 5);
+
+        using var response = await Post("/v1/embeddings", """{"input":"wake me up at 7","dimensions":8}""");
+        var plain = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("data")[0].GetProperty("embedding");
+        Assert.Equal(8, plain.GetArrayLength());
+        var ratio = plain[1].GetSingle() / plain[0].GetSingle();
+        Assert.Equal(embeddings[0].Vector.Span[1] / embeddings[0].Vector.Span[0], ratio, 1e-4);
     }
 
     [Fact]
