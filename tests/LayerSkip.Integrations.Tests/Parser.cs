@@ -1,4 +1,6 @@
 using LayerSkip.AI;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Engine.Scheduling;
 using LayerSkip.Integrations.Tests;
 using LayerSkip.Tests;
 using Microsoft.Extensions.AI;
@@ -15,12 +17,29 @@ public sealed class Parser : IDisposable
 
     public static string ModelPath { get; } = System.IO.Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser");
 
-    public LayerSkipChatClient Client { get; } = LayerSkipChatClient.Load(ModelPath);
+    public Parser()
+    {
+        Client = LayerSkipChatClient.Load(ModelPath);
+        Undescribing = new LayerSkipChatClient(
+            Client.GetService<LayerSkipEngine>()!, Client.GetService<ChatTemplate>(), new LayerSkipOptions { DescribeResponseFormat = false });
+    }
+
+    public LayerSkipChatClient Client { get; }
+
+    /// <summary>
+    /// A client of the same model that does not describe schemas: the parser's context of 256 tokens is too short for most descriptions, and
+    /// it could make nothing of them.
+    /// </summary>
+    public LayerSkipChatClient Undescribing { get; }
 
     /// <summary>The client behind one that counts requests; pipelines may dispose it.</summary>
     public CountingClient Counting() => new(Client);
 
-    public void Dispose() => Client.Dispose();
+    public void Dispose()
+    {
+        Undescribing.Dispose();
+        Client.Dispose();
+    }
 }
 
 /// <summary>Counts requests, keeps their options and the client's life to itself.</summary>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using LayerSkip.Parsing.Tools;
 using Microsoft.Agents.AI;
 using Microsoft.Extensions.AI;
@@ -103,6 +104,18 @@ public class AgentFrameworkTests(Parser parser)
         Assert.Equal([0, 1, 1, 2], prompts.Select(prompt => prompt.Split("sun in Rome").Length - 1));
         Assert.Contains("Sunny.", prompts[^1], StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task An_agent_answers_with_a_type()
+    {
+        AIAgent agent = parser.Client.AsAIAgent();
+
+        var response = await agent.RunAsync<Timer>("start a timer for 20 minutes", options: new ChatClientAgentRunOptions(new() { MaxOutputTokens = 60 }));
+
+        Assert.NotNull(response.Result.Name);
+    }
+
+    private sealed record Timer(string Name, [property: Range(1, 600)] int Minutes);
 
     private sealed class RecordingClient(IChatClient client) : DelegatingChatClient(client)
     {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace LayerSkip.Integrations.Tests.Page;
 
-public class ExtensionsAIPage
+public class ExtensionsAIPage(Parser parser)
 {
     private readonly List<(string Todo, string? When)> _reminders = [];
 
@@ -105,6 +105,18 @@ public class ExtensionsAIPage
         Assert.Equal(embeddings[0].Vector, again[0].Vector);
         Assert.Equal("topv2-parser", generator.GetService<EmbeddingGeneratorMetadata>()!.DefaultModelId);
     }
+
+    [Fact]
+    public async Task Structured_output()
+    {
+        IChatClient client = parser.Client;
+        var response = await client.GetResponseAsync<Reminder>("remind me to call mom at 5 pm", new ChatOptions { MaxOutputTokens = 100 });
+        Console.WriteLine(response.Result.Todo);
+
+        Assert.NotNull(response.Result.Todo);
+    }
+
+    private sealed record Reminder(string Todo, string? When);
 
     private string CreateReminder(string todo, string? dateTime = null)
     {

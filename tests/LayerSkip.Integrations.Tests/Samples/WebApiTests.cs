@@ -1,4 +1,5 @@
 using System.ClientModel;
+using System.ComponentModel.DataAnnotations;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -182,6 +183,19 @@ public sealed class WebApiTests : IAsyncLifetime
         var ratio = plain[1].GetSingle() / plain[0].GetSingle();
         Assert.Equal(embeddings[0].Vector.Span[1] / embeddings[0].Vector.Span[0], ratio, 1e-4);
     }
+
+    [Fact]
+    public async Task Structured_output_goes_over_the_wire()
+    {
+        using var client = OpenAIClient();
+
+        var response = await client.GetResponseAsync<Timer>("start a timer for 20 minutes", new ChatOptions { MaxOutputTokens = 60 });
+
+        Assert.True(response.TryGetResult(out var timer), response.Text);
+        Assert.NotNull(timer.Name);
+    }
+
+    private sealed record Timer(string Name, [property: Range(1, 600)] int Minutes);
 
     [Fact]
     public async Task Log_probabilities_are_given_on_request()
