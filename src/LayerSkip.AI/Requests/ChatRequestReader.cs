@@ -2,6 +2,7 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.StructuredOutput;
 using LayerSkip.AI.Tools;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Tokenization;
 using Microsoft.Extensions.AI;
@@ -42,11 +43,6 @@ internal sealed class ChatRequestReader
         RequireHonoured(options);
         ReportUnsupported(options);
         var tools = ToolChoice.Read(options, _unsupported);
-        if (tools.IsRequired)
-        {
-            throw new NotSupportedException("ChatOptions.ToolMode requires a tool call, which cannot be enforced yet.");
-        }
-
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
         var decoding = DecodingOptionsMapping.Map(native, options, _defaults);
@@ -54,9 +50,7 @@ internal sealed class ChatRequestReader
         decoding = decoding with
         {
             StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds],
-
-            // Where tools may be called, the answer may be a call.
-            Constraint = decoding.Constraint ?? (format is null || tools.Callable.Count > 0 ? null : _constraints.Get(format.Key, format.Language)),
+            Constraint = decoding.Constraint ?? Constraint(tools, format),
         };
         _model.Validate(decoding);
 
@@ -107,6 +101,17 @@ internal sealed class ChatRequestReader
         {
             _unsupported.Report("ChatOptions.Reasoning");
         }
+    }
+
+    private TokenConstraint? Constraint(ToolChoice tools, AnswerFormat? format)
+    {
+        if (tools.Declared.Count > 0)
+        {
+            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format);
+            return _constraints.Get(language.Key, language.Language);
+        }
+
+        return format is null ? null : _constraints.Get(format.Key, format.Language);
     }
 
     private ToolCallReader? CallReader(ToolChoice tools) => tools.Callable.Count == 0 ? null : new ToolCallReader(

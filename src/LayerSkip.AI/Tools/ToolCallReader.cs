@@ -4,7 +4,7 @@ namespace LayerSkip.AI.Tools;
 
 /// <summary>Finds tool calls in an answer as it comes. Text that may turn out to begin a call is held back, and a call is given whole.</summary>
 /// <param name="syntax">How the model writes calls.</param>
-/// <param name="names">The tools' names: a JSON object without marks around it is a call only if it names one of them.</param>
+/// <param name="names">The tools' names: JSON without marks around it is a call only if it names one of them, in a known way.</param>
 /// <param name="single">Whether the answer ends with its first call.</param>
 internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string> names, bool single)
 {
@@ -18,7 +18,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
 
     private enum State
     {
-        /// <summary>Nothing but white space so far, where a call needs no mark.</summary>
+        /// <summary>Before the answer's first character, where a call needs no mark.</summary>
         Start,
 
         /// <summary>In text. White space and a beginning of the opening mark are held.</summary>
@@ -82,8 +82,15 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
 
         switch (_state)
         {
+            case State.Start or State.Opened when character == '{':
+                BeginJson();
+                break;
+            case State.Opened when char.IsWhiteSpace(character):
+                _held.Append(character);
+                break;
             case State.Start or State.Opened:
-                ReadBeforeJson(character);
+                LeaveAsText();
+                Read(character);
                 break;
             case State.Text:
                 ReadText(character);
@@ -118,23 +125,6 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
 
         _state = _held.Length - mark == syntax.Opening!.Length ? State.Opened : State.Text;
         Release(blank);
-    }
-
-    private void ReadBeforeJson(char character)
-    {
-        if (char.IsWhiteSpace(character))
-        {
-            _held.Append(character);
-        }
-        else if (character == '{')
-        {
-            BeginJson();
-        }
-        else
-        {
-            LeaveAsText();
-            Read(character);
-        }
     }
 
     private void ReadJson(char character)
@@ -195,8 +185,9 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
 
     private void EndJson()
     {
-        var call = ToolCallParser.Parse(_held.ToString(_jsonStart, _held.Length - _jsonStart));
-        if (call is null || (syntax.Opening is null && !names.Contains(call.Name)))
+        var json = _held.ToString(_jsonStart, _held.Length - _jsonStart);
+        var call = ToolCallParser.Parse(json);
+        if (call is null || (syntax.Opening is null && !IsBareCall(json, call.Name)))
         {
             LeaveAsText();
             return;
@@ -208,6 +199,10 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
         _held.Clear();
         _state = State.Called;
     }
+
+    /// <summary>Whether JSON is what a constrained model writes: all else is text, and so may be anything.</summary>
+    private bool IsBareCall(string json, string name) =>
+        names.Contains(name) && syntax.Heads(name).Any(head => json.StartsWith(head, StringComparison.Ordinal));
 
     private void LeaveAsText()
     {

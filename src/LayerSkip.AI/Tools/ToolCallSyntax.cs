@@ -2,12 +2,22 @@ using LayerSkip.AI.ChatTemplates;
 
 namespace LayerSkip.AI.Tools;
 
-/// <summary>The marks around a call, and the name of its arguments.</summary>
+/// <summary>The marks around a call, and how its JSON begins.</summary>
 internal sealed class ToolCallSyntax
 {
-    private static readonly ToolCallSyntax s_tagged = new() { Opening = "<tool_call>", Closing = "</tool_call>", ArgumentsName = "arguments" };
+    private const string NameMember = """{"name": """;
 
-    private static readonly ToolCallSyntax s_bare = new() { Separator = ";", ArgumentsName = "parameters" };
+    private static readonly ToolCallSyntax s_tagged = new()
+    {
+        Opening = "<tool_call>", Closing = "</tool_call>", HeadsBeforeName = [NameMember], ArgumentsName = "arguments",
+    };
+
+    private static readonly ToolCallSyntax s_bare = new()
+    {
+        Separator = ";",
+        HeadsBeforeName = [NameMember, """{"name":""", """{"type": "function", "name": """, """{"type":"function","name":"""],
+        ArgumentsName = "parameters",
+    };
 
     private ToolCallSyntax()
     {
@@ -25,7 +35,8 @@ internal sealed class ToolCallSyntax
     /// <summary>The member with the arguments.</summary>
     public required string ArgumentsName { get; init; }
 
-    public static ToolCallSyntax Of(ToolCallFormat format) => format == ToolCallFormat.Llama3Json ? s_bare : s_tagged;
+    /// <summary>How a call's JSON may begin, up to the tool's name: as a rule the first way, and in others that models have.</summary>
+    public required IReadOnlyList<string> HeadsBeforeName { get; init; }
 
     /// <summary>All that stands before a call's JSON.</summary>
     public string Open => Opening is null ? string.Empty : Opening + "\n";
@@ -36,8 +47,13 @@ internal sealed class ToolCallSyntax
     /// <summary>All that stands between two calls.</summary>
     public string Between => Separator is null ? "\n" : Separator + " ";
 
-    /// <summary>The beginning of a call's JSON, up to the arguments.</summary>
-    public string Head(string name) => $$"""{"name": {{JsonText.Quote(name)}}, "{{ArgumentsName}}": """;
+    public static ToolCallSyntax Of(ToolCallFormat format) => format == ToolCallFormat.Llama3Json ? s_bare : s_tagged;
+
+    /// <summary>How a call's JSON begins as a rule, up to the arguments.</summary>
+    public string Head(string name) => Head(NameMember, name);
+
+    /// <summary>How a call's JSON may begin, up to the arguments.</summary>
+    public IEnumerable<string> Heads(string name) => HeadsBeforeName.Select(head => Head(head, name));
 
     /// <summary>A call as the model writes it.</summary>
     public string Write(string name, string arguments) => Open + Head(name) + arguments + "}" + Close;
@@ -45,4 +61,10 @@ internal sealed class ToolCallSyntax
     /// <summary>Several calls as the model writes them.</summary>
     public string Write(IEnumerable<TemplateToolCall> calls) =>
         string.Join(Between, calls.Select(call => Write(call.Name, JsonText.Write(call.Arguments.WriteTo))));
+
+    private string Head(string beforeName, string name)
+    {
+        var space = beforeName.EndsWith(' ') ? " " : string.Empty;
+        return $"{beforeName}{JsonText.Quote(name)},{space}\"{ArgumentsName}\":{space}";
+    }
 }

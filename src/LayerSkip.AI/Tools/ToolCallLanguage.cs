@@ -1,0 +1,100 @@
+using System.Text.Json;
+using LayerSkip.AI.StructuredOutput;
+using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Constraints.Json;
+
+namespace LayerSkip.AI.Tools;
+
+/// <summary>The answers to a request with tools: once the model begins a call, it can only write a call of some tool, with arguments of its schema.</summary>
+internal sealed class ToolCallLanguage
+{
+    // Characters: an automaton of text that begins no call has a state for each, of a kilobyte.
+    private const int MaxBeginnings = 4000;
+
+    private readonly ToolChoice _tools;
+    private readonly ToolCallSyntax _syntax;
+    private readonly AnswerFormat? _format;
+
+    /// <param name="tools">The tools, at least one.</param>
+    /// <param name="syntax">How calls are written.</param>
+    /// <param name="format">The form of an answer without a call; null: text.</param>
+    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format)
+    {
+        (_tools, _syntax, _format) = (tools, syntax, format);
+        var names = string.Join(',', tools.Callable.Select(tool => JsonText.Quote(tool.Name)));
+        var declarations = string.Join('\n', tools.Declared.Select(tool => tool.Json.GetRawText()));
+        Key = $"tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
+    }
+
+    /// <summary>Equal for equal languages.</summary>
+    public string Key { get; }
+
+    /// <summary>The answers.</summary>
+    /// <exception cref="ArgumentException">No JSON object satisfies a tool's schema, or no value that of the answer.</exception>
+    public GrammarNode Language(Grammar grammar)
+    {
+        if (_tools.Callable.Count == 0)
+        {
+            return Answer(grammar);
+        }
+
+        var calls = Calls(grammar);
+        return _tools.IsRequired ? grammar.Sequence(grammar.Literal(_syntax.Opening ?? string.Empty), calls)
+            : _syntax.Opening is null ? grammar.Choice(Answer(grammar), calls)
+            : grammar.Choice(Answer(grammar), grammar.Sequence(_format is null ? grammar.TextUntil(_syntax.Opening) : grammar.Literal(_syntax.Opening), calls));
+    }
+
+    /// <summary>An answer that calls nothing.</summary>
+    private GrammarNode Answer(Grammar grammar) =>
+        _format is not null ? _format.Language(grammar)
+        : _syntax.Opening is { } opening ? grammar.TextWithout(opening)
+        : grammar.TextNotBeginningWith(Beginnings());
+
+    /// <summary>One or more calls; the first one's opening mark has been written.</summary>
+    private GrammarNode Calls(Grammar grammar)
+    {
+        var json = new JsonGrammar(grammar, JsonLayout.Spaced);
+        var call = grammar.Choice([.. _tools.Callable.Select(tool => Call(json, tool))]);
+        var first = grammar.Sequence(grammar.Literal(_syntax.Open[(_syntax.Opening?.Length ?? 0)..]), call, grammar.Literal(_syntax.Close));
+        return _tools.IsSingle
+            ? first
+            : grammar.Sequence(first, grammar.Repeat(grammar.Sequence(grammar.Literal(_syntax.Between + _syntax.Opening), first)));
+    }
+
+    private GrammarNode Call(JsonGrammar json, ToolDeclaration tool)
+    {
+        // A model that calls of its own accord has habits that had better be followed.
+        var heads = _tools.IsRequired ? [_syntax.Head(tool.Name)] : _syntax.Heads(tool.Name);
+        try
+        {
+            return json.Grammar.Sequence(json.Grammar.OneOf(heads), json.Schema(OfObjects(tool.Parameters)), json.Grammar.Literal("}"));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new ArgumentException($"ChatOptions.Tools: the parameters of '{tool.Name}': {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>How a call begins that no mark announces. Text that begins so is a call from there on.</summary>
+    private string[] Beginnings()
+    {
+        string[] beginnings = [.. _tools.Declared.SelectMany(tool => _syntax.Heads(tool.Name))];
+        return beginnings.Sum(text => text.Length) <= MaxBeginnings ? beginnings : [.. _syntax.HeadsBeforeName];
+    }
+
+    /// <summary>The schema for objects alone: arguments are nothing else, even where a schema does not say so.</summary>
+    private static JsonElement OfObjects(JsonElement schema) => JsonElement.Parse(JsonText.Write(writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "object");
+        foreach (var keyword in schema.EnumerateObject())
+        {
+            if (keyword.Name != "type")
+            {
+                keyword.WriteTo(writer);
+            }
+        }
+
+        writer.WriteEndObject();
+    }));
+}
