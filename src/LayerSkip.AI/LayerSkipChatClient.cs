@@ -72,7 +72,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <param name="engine">The engine.</param>
     /// <param name="template">The model's chat template; null for <see cref="ChatTemplate.Default"/>.</param>
     /// <param name="options">What holds where requests are silent; path, device, threads and weight format are not used. Null: the checkpoint's defaults.</param>
-    /// <param name="logger">Told of what requests ask for in vain.</param>
+    /// <param name="logger">Told of requests, and of what they ask for in vain.</param>
     /// <param name="ownsEngine">Whether disposing the client disposes the engine.</param>
     /// <exception cref="ArgumentException">An option is outside its range or does not fit the model, such as an exit layer beyond its depth; the message names it.</exception>
     /// <exception cref="InvalidOperationException">The model is synthetic and has no tokenizer.</exception>
@@ -112,7 +112,7 @@ public sealed class LayerSkipChatClient : IChatClient
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
     /// <param name="options">Which checkpoint, where to run it, and how to decode.</param>
-    /// <param name="logger">Told of what requests ask for in vain.</param>
+    /// <param name="logger">Told of requests, and of what they ask for in vain.</param>
     /// <param name="progress">Told the share of the weights loaded, 0 .. 1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
@@ -126,6 +126,25 @@ public sealed class LayerSkipChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(options);
         return new LayerSkipChatClient(ServedModel.Load(options, logger, progress, cancellationToken));
+    }
+
+    /// <summary>As <see cref="Load(LayerSkipOptions, ILogger{LayerSkipChatClient}?, IProgress{double}?, CancellationToken)"/>, on a thread of its own.</summary>
+    /// <param name="options">Which checkpoint, where to run it, and how to decode.</param>
+    /// <param name="logger">Told of requests, and of what they ask for in vain.</param>
+    /// <param name="progress">Told the share of the weights loaded, 0 .. 1, on that thread.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model; the message names it.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    public static Task<LayerSkipChatClient> LoadAsync(
+        LayerSkipOptions options,
+        ILogger<LayerSkipChatClient>? logger = null,
+        IProgress<double>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return Task.Factory.StartNew(
+            () => Load(options, logger, progress, cancellationToken), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <inheritdoc />

@@ -9,8 +9,8 @@ public static class LayerSkipHealthChecksBuilderExtensions
 {
     /// <summary>Reports whether a registered model can answer.</summary>
     /// <remarks>
-    /// Healthy with <c>model</c>, <c>device</c>, <c>weight_format</c>, <c>weight_bytes</c>, <c>running_requests</c>, <c>queued_requests</c> and
-    /// <c>kv_bytes</c> as data; degraded with the <c>progress</c> (0 .. 1) until the model is loaded; <paramref name="failureStatus"/> with the
+    /// Healthy with <c>model</c>, <c>device</c>, <c>weight_format</c>, <c>weight_bytes</c>, <c>running_requests</c>, <c>queued_requests</c>,
+    /// <c>kv_bytes</c> and <c>kv_cache_budget</c> as data; degraded with the <c>progress</c> (0 .. 1) until the model is loaded; <paramref name="failureStatus"/> with the
     /// reason where it could not be. A check neither loads the model nor asks it anything.
     /// </remarks>
     /// <param name="builder">The health checks to add to.</param>

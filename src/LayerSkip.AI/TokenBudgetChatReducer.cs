@@ -28,7 +28,7 @@ public sealed class TokenBudgetChatReducer : IChatReducer
     /// <param name="maxTokens">
     /// Most tokens of the prompt, at least 1. With the tokens of the longest answer it should stay below the model's context.
     /// </param>
-    /// <param name="options">What the requests bring beside the messages: instructions and tools take their share of the tokens. Read anew each time.</param>
+    /// <param name="options">What the requests bring beside the messages: instructions, tools and a response format take their share of the tokens. Read anew each time.</param>
     /// <exception cref="ArgumentException">No <see cref="LayerSkipChatClient"/> stands behind <paramref name="client"/>.</exception>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="maxTokens"/> is less than 1.</exception>
     public TokenBudgetChatReducer(IChatClient client, int maxTokens, ChatOptions? options = null)

@@ -155,7 +155,7 @@ public class LayerSkipServiceCollectionExtensionsTests
         };
 
         // Nothing here asks a loader to start.
-        SpinWait.SpinUntil(() => loaders.All(loader => loader.State == LayerSkipLoadState.Ready));
+        Assert.True(SpinWait.SpinUntil(() => loaders.All(loader => loader.State == LayerSkipLoadState.Ready), TimeSpan.FromMinutes(5)));
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
@@ -179,7 +179,7 @@ public class LayerSkipServiceCollectionExtensionsTests
             Assert.Contains("tokenizer.json", error.Message);
             if (stop)
             {
-                stopping.WaitHandle.WaitOne();
+                Assert.True(stopping.WaitHandle.WaitOne(TimeSpan.FromMinutes(5)));
             }
 
             Assert.Equal(stop, stopping.IsCancellationRequested);

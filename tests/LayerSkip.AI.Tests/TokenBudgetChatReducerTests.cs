@@ -102,16 +102,35 @@ public sealed class TokenBudgetChatReducerTests(TokenBudgetChatReducerTests.Pars
     }
 
     [Fact]
-    public async Task Instructions_take_their_share()
+    public async Task Instructions_and_tools_take_their_share()
     {
         var messages = Conversation(new Random(3), turns: 5);
-        var options = new ChatOptions { Instructions = "Answer in one sentence, please." };
         var budget = await Count(messages);
+        foreach (var options in new ChatOptions[]
+        {
+            new() { Instructions = "Answer in one sentence, please." },
+            new() { Tools = [AIFunctionFactory.Create((string place) => "warm", "weather", "Says how warm it is.")] },
+        })
+        {
+            var kept = (await new TokenBudgetChatReducer(parser.Client, budget, options).ReduceAsync(messages, default)).ToArray();
 
-        var kept = (await new TokenBudgetChatReducer(parser.Client, budget, options).ReduceAsync(messages, default)).ToArray();
+            Assert.True(kept.Length < messages.Length);
+            Assert.InRange((await parser.Client.WaitForModelAsync(default)).Reader.CountTokens(kept, options), 1, budget);
+        }
+    }
 
-        Assert.True(kept.Length < messages.Length);
-        Assert.InRange(await Count([new(ChatRole.System, options.Instructions), .. kept]), 1, budget);
+    [Fact]
+    public async Task Pipeline_with_the_reducer_answers_what_would_not_fit()
+    {
+#pragma warning disable MEAI001 // UseChatReducer is still experimental there.
+        using var client = parser.Client.AsBuilder().UseChatReducer(new TokenBudgetChatReducer(parser.Client, 150)).Build();
+#pragma warning restore MEAI001
+        ChatMessage[] messages = [.. Enumerable.Repeat(new ChatMessage(ChatRole.User, Words(new Random(5))), 60)];
+        Assert.Throws<ArgumentException>("messages", () => { _ = parser.Client.GetResponseAsync(messages); });
+
+        var response = await client.GetResponseAsync(messages, new ChatOptions { MaxOutputTokens = 5 });
+
+        Assert.InRange(response.Usage!.InputTokenCount!.Value, 100, 150);
     }
 
     [Fact]

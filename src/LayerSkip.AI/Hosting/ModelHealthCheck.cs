@@ -28,6 +28,7 @@ internal sealed class ModelHealthCheck(IServiceProvider services, string? servic
             ["running_requests"] = running,
             ["queued_requests"] = queued,
             ["kv_bytes"] = model.KvBytes,
+            ["kv_cache_budget"] = engine.KvCacheBudget,
         };
         return HealthCheckResult.Healthy($"{model.Name} on {model.Device}: {running} requests running, {queued} waiting.", data);
     }

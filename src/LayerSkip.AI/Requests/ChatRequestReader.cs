@@ -54,7 +54,7 @@ internal sealed class ChatRequestReader
         };
         _model.Validate(decoding);
 
-        var prompt = _encoder.Encode(Conversation.Read(messages, Instructions(options, format), _unsupported), tools.Declared);
+        var prompt = Prompt(messages, options, format, tools);
         if (prompt.Length == 0)
         {
             throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
@@ -67,8 +67,11 @@ internal sealed class ChatRequestReader
     }
 
     /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
-    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) =>
-        _encoder.Encode(Conversation.Read(messages, options?.Instructions, _unsupported), ToolChoice.Read(options, _unsupported).Declared).Length;
+    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) => Prompt(
+        messages, options, AnswerFormat.Read(options?.ResponseFormat, _unsupported), ToolChoice.Read(options, _unsupported)).Length;
+
+    private int[] Prompt(IEnumerable<ChatMessage> messages, ChatOptions? options, AnswerFormat? format, ToolChoice tools) =>
+        _encoder.Encode(Conversation.Read(messages, Instructions(options, format), _unsupported), tools.Declared);
 
     /// <summary>Refuses what cannot be ignored without giving a wrong answer.</summary>
     private void RequireHonoured(ChatOptions? options)

@@ -143,4 +143,23 @@ public class LayerSkipModelLoaderTests
             Assert.Throws<ObjectDisposedException>(() => client.GetStreamingResponseAsync(TestModels.User("x")));
         }
     }
+
+    [Fact]
+    public async Task Client_loads_without_a_container_and_stops_where_it_is_told_to()
+    {
+        using var cancellation = new CancellationTokenSource();
+        var options = new LayerSkipOptions { ModelPath = TestModels.ParserPath };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => LayerSkipChatClient.LoadAsync(options, progress: new CancelAtOnce(cancellation), cancellationToken: cancellation.Token));
+        Assert.Throws<ArgumentNullException>("options", () => { _ = LayerSkipChatClient.LoadAsync(null!); });
+
+        using var client = await LayerSkipChatClient.LoadAsync(options);
+        Assert.Equal(Answer, await client.Answer("Turn off alarms"));
+    }
+
+    private sealed class CancelAtOnce(CancellationTokenSource cancellation) : IProgress<double>
+    {
+        public void Report(double value) => cancellation.Cancel();
+    }
 }

@@ -28,6 +28,7 @@ public class ModelHealthCheckTests
         Assert.Equal($"topv2-parser on {engine.Model.Device}: 0 requests running, 0 waiting.", healthy.Description);
         Assert.Equal(("topv2-parser", engine.Model.Device, "BF16"), (healthy.Data["model"], healthy.Data["device"], healthy.Data["weight_format"]));
         Assert.Equal((engine.Model.WeightBytes, 0L), (healthy.Data["weight_bytes"], healthy.Data["kv_bytes"]));
+        Assert.Equal(engine.KvCacheBudget, healthy.Data["kv_cache_budget"]);
         Assert.Equal((0, 0), (healthy.Data["running_requests"], healthy.Data["queued_requests"]));
     }
 
