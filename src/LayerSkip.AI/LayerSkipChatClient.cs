@@ -52,6 +52,11 @@ namespace LayerSkip.AI;
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
 /// </para>
 /// <para>
+/// <b>Reasoning.</b> <c>Reasoning.Effort</c> sets the template's <c>enable_thinking</c> (false for <c>None</c>) and <c>reasoning_effort</c>, whichever
+/// it reads. Where the template knows <c>&lt;/think&gt;</c>, what an answer has up to it comes as <see cref="TextReasoningContent"/>, or not at all under
+/// <c>Reasoning.Output</c> <c>None</c>; usage counts its tokens either way. An answer that must be JSON or a call has none.
+/// </para>
+/// <para>
 /// <b>Log-probabilities.</b> Asked for with <c>logprobs</c> (true or false) and <c>top_logprobs</c> (0 .. 20 likeliest tokens beside each), they
 /// are <c>logprobs</c> of the message's <c>AdditionalProperties</c>, a <see cref="System.Text.Json.JsonElement"/> in OpenAI's shape:
 /// <c>{"content": [{"token", "logprob", "bytes", "top_logprobs": [{"token", "logprob", "bytes"}]}]}</c>, with an entry for each output token, the
@@ -247,7 +252,7 @@ public sealed class LayerSkipChatClient : IChatClient
         cancellationToken.ThrowIfCancellationRequested();
         var engine = model.Engine;
         var updates = new AnswerUpdates(engine.Model.Name);
-        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls);
+        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls, request.Reasoning);
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
         var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
@@ -275,8 +280,7 @@ public sealed class LayerSkipChatClient : IChatClient
             yield return updates.Content(content, logProbabilities?.Next(answer.Tokens));
         }
 
-        yield return updates.End(
-            reason, answer.HasCalls, answer.Tokens, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
+        yield return updates.End(reason, answer, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
     }
 }

@@ -8,4 +8,10 @@ namespace LayerSkip.AI.Requests;
 /// <param name="Decoding">How to decode.</param>
 /// <param name="StopSequences">Texts that end the answer; none of them empty.</param>
 /// <param name="Calls">Finds tool calls in the answer; null where none may come.</param>
-internal sealed record ChatRequest(int[] Prompt, DecodingOptions Decoding, IReadOnlyList<string> StopSequences, ToolCallReader? Calls = null);
+/// <param name="Reasoning">What of the answer is reasoning; null: nothing.</param>
+internal sealed record ChatRequest(
+    int[] Prompt,
+    DecodingOptions Decoding,
+    IReadOnlyList<string> StopSequences,
+    ToolCallReader? Calls = null,
+    AnswerReasoning? Reasoning = null);

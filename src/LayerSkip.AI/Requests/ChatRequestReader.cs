@@ -16,6 +16,7 @@ internal sealed class ChatRequestReader
     private readonly LayerSkipModel _model;
     private readonly Tokenizer _tokenizer;
     private readonly PromptEncoder _encoder;
+    private readonly ReasoningSupport _reasoning;
     private readonly RequestDefaults _defaults;
     private readonly UnsupportedOptions _unsupported;
     private readonly ConstraintCache _constraints;
@@ -27,6 +28,7 @@ internal sealed class ChatRequestReader
         _model = model;
         _tokenizer = model.Tokenizer;
         _encoder = new PromptEncoder(template, _tokenizer, options.ToolCallFormat);
+        _reasoning = new ReasoningSupport(template);
         _defaults = RequestDefaults.From(options, model.Defaults);
         _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);
         _constraints = new ConstraintCache(_tokenizer);
@@ -41,7 +43,6 @@ internal sealed class ChatRequestReader
     public ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         RequireHonoured(options);
-        ReportUnsupported(options);
         var tools = ToolChoice.Read(options, _unsupported);
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
@@ -54,24 +55,33 @@ internal sealed class ChatRequestReader
         };
         _model.Validate(decoding);
 
-        var prompt = Prompt(messages, options, format, tools);
+        var rendered = Render(messages, options, format, tools);
+        var prompt = _encoder.Encode(rendered);
         if (prompt.Length == 0)
         {
             throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
         }
 
         return prompt.Length < _model.Config.MaxPositions
-            ? new ChatRequest(prompt, decoding, stopSequences, CallReader(tools))
+            ? new ChatRequest(prompt, decoding, stopSequences, CallReader(tools), Reasoning())
             : throw new ArgumentException(
                 $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
+
+        // What must be JSON or a call is so from its first token.
+        AnswerReasoning? Reasoning() => native.Constraint is null && format is null && !tools.IsRequired
+            ? _reasoning.Answer(rendered, options?.Reasoning)
+            : null;
     }
 
     /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
-    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) => Prompt(
-        messages, options, AnswerFormat.Read(options?.ResponseFormat, _unsupported), ToolChoice.Read(options, _unsupported)).Length;
+    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) => _encoder.Encode(Render(
+        messages, options, AnswerFormat.Read(options?.ResponseFormat, _unsupported), ToolChoice.Read(options, _unsupported))).Length;
 
-    private int[] Prompt(IEnumerable<ChatMessage> messages, ChatOptions? options, AnswerFormat? format, ToolChoice tools) =>
-        _encoder.Encode(Conversation.Read(messages, Instructions(options, format), _unsupported), tools.Declared);
+    private RenderedPrompt Render(IEnumerable<ChatMessage> messages, ChatOptions? options, AnswerFormat? format, ToolChoice tools) =>
+        _encoder.Render(
+            Conversation.Read(messages, Instructions(options, format), _unsupported),
+            tools: tools.Declared,
+            variables: _reasoning.Variables(options?.Reasoning, _unsupported));
 
     /// <summary>Refuses what cannot be ignored without giving a wrong answer.</summary>
     private void RequireHonoured(ChatOptions? options)
@@ -95,14 +105,6 @@ internal sealed class ChatRequestReader
         if (options.ContinuationToken is not null)
         {
             throw new NotSupportedException("ChatOptions.ContinuationToken is set, but this client cannot resume an answer.");
-        }
-    }
-
-    private void ReportUnsupported(ChatOptions? options)
-    {
-        if (options?.Reasoning is not null)
-        {
-            _unsupported.Report("ChatOptions.Reasoning");
         }
     }
 

@@ -10,6 +10,8 @@ namespace LayerSkip.AI.Requests;
 /// <param name="toolCallFormat">How the model writes tool calls; null: as the template has it.</param>
 internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null)
 {
+    private static readonly IReadOnlyDictionary<string, TemplateValue> s_noVariables = new Dictionary<string, TemplateValue>();
+
     private readonly SystemMessageSupport _support = SystemMessageSupport.Probe(template);
     private readonly Lazy<ToolTemplateSupport> _toolSupport = new(() => ToolTemplateSupport.Probe(template));
 
@@ -39,9 +41,13 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
     /// <param name="messages">The conversation.</param>
     /// <param name="addGenerationPrompt">Whether the assistant is to speak next.</param>
     /// <param name="tools">The tools that the model may call.</param>
+    /// <param name="variables">The template's further variables.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation, or fails.</exception>
     public RenderedPrompt Render(
-        IReadOnlyList<TemplateMessage> messages, bool addGenerationPrompt = true, IReadOnlyList<ToolDeclaration>? tools = null)
+        IReadOnlyList<TemplateMessage> messages,
+        bool addGenerationPrompt = true,
+        IReadOnlyList<ToolDeclaration>? tools = null,
+        IReadOnlyDictionary<string, TemplateValue>? variables = null)
     {
         tools ??= [];
         if (!RendersTools(messages, tools))
@@ -61,6 +67,7 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
                     Messages = attempt,
                     Tools = [.. tools.Select(tool => tool.Json)],
                     AddGenerationPrompt = addGenerationPrompt,
+                    Variables = variables ?? s_noVariables,
                 });
             }
             catch (ChatTemplateException refused) when (refused.Refusal is not null)

@@ -20,20 +20,20 @@ internal sealed class AnswerUpdates(string modelId)
 
     /// <summary>The last update of the message: why it ended, and what it took.</summary>
     /// <param name="reason">Why the generation ended; None where a stop sequence cut it.</param>
-    /// <param name="hasCalls">Whether the answer calls tools.</param>
-    /// <param name="tokens">Tokens of the answer.</param>
+    /// <param name="answer">The answer.</param>
     /// <param name="statistics">The generation's counts and times.</param>
     /// <param name="layers">The model's depth L.</param>
     /// <param name="logProbabilities">Of all tokens, if they were asked for: the last to come is what a whole message has of them.</param>
     public ChatResponseUpdate End(
-        FinishReason reason, bool hasCalls, int tokens, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
+        FinishReason reason, AnswerText answer, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
     {
         var usage = new UsageDetails
         {
             InputTokenCount = statistics.PromptTokens,
-            OutputTokenCount = tokens,
-            TotalTokenCount = statistics.PromptTokens + tokens,
+            OutputTokenCount = answer.Tokens,
+            TotalTokenCount = statistics.PromptTokens + answer.Tokens,
             CachedInputTokenCount = statistics.CachedTokens,
+            ReasoningTokenCount = answer.ReasoningTokens,
             AdditionalCounts = new()
             {
                 ["OutputTokenDetails.AcceptedPredictionTokenCount"] = statistics.Accepted,
@@ -46,7 +46,7 @@ internal sealed class AnswerUpdates(string modelId)
             },
         };
         var update = Update(_messageId, new UsageContent(usage) { RawRepresentation = statistics });
-        update.FinishReason = hasCalls ? ChatFinishReason.ToolCalls
+        update.FinishReason = answer.HasCalls ? ChatFinishReason.ToolCalls
             : reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length
             : ChatFinishReason.Stop;
         return With(logProbabilities, update);

@@ -1,0 +1,69 @@
+using LayerSkip.AI.ChatTemplates;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.AI.Requests;
+
+/// <summary>How a model takes <see cref="ReasoningOptions"/>: its template tells by the variables it reads and the marks it writes.</summary>
+internal sealed class ReasoningSupport(ChatTemplate template)
+{
+    private const string Switch = "enable_thinking";
+    private const string Effort = "reasoning_effort";
+
+    private static readonly IReadOnlyDictionary<string, TemplateValue> s_none = new Dictionary<string, TemplateValue>();
+
+    private readonly bool _hasSwitch = template.Source.Contains(Switch, StringComparison.Ordinal);
+    private readonly bool _hasEffort = template.Source.Contains(Effort, StringComparison.Ordinal);
+    private readonly bool _hasMarks = template.Source.Contains(AnswerReasoning.End, StringComparison.Ordinal);
+
+    /// <summary>The template's variables for what a request asks; none where it leaves that to the model.</summary>
+    /// <param name="options">What it asks.</param>
+    /// <param name="unsupported">Told where the template does not know it.</param>
+    public IReadOnlyDictionary<string, TemplateValue> Variables(ReasoningOptions? options, UnsupportedOptions unsupported)
+    {
+        if (options?.Effort is not { } effort)
+        {
+            return s_none;
+        }
+
+        var variables = new Dictionary<string, TemplateValue>();
+        if (_hasSwitch)
+        {
+            variables[Switch] = TemplateValue.FromBoolean(effort != ReasoningEffort.None);
+        }
+
+        if (_hasEffort && Name(effort) is { } name)
+        {
+            variables[Effort] = TemplateValue.FromText(name, PromptOrigin.Template);
+        }
+
+        if (variables.Count == 0)
+        {
+            unsupported.Report($"ChatOptions.Reasoning.Effort {effort}");
+        }
+
+        return variables;
+    }
+
+    /// <summary>What of the answer to a prompt is reasoning; null where the model marks none.</summary>
+    public AnswerReasoning? Answer(RenderedPrompt prompt, ReasoningOptions? options)
+    {
+        if (!_hasMarks)
+        {
+            return null;
+        }
+
+        // The template's own mark, that is: whatever a user ends with is no mark.
+        var hasBegun = prompt.Segments is [.., { Origin: PromptOrigin.Template } last]
+            && prompt.Text.AsSpan(last.Start).TrimEnd().EndsWith(AnswerReasoning.Begin, StringComparison.Ordinal);
+        return new(hasBegun, options?.Output != ReasoningOutput.None);
+    }
+
+    /// <summary>Templates know three efforts.</summary>
+    private static string? Name(ReasoningEffort effort) => effort switch
+    {
+        ReasoningEffort.Low => "low",
+        ReasoningEffort.Medium => "medium",
+        ReasoningEffort.High or ReasoningEffort.ExtraHigh => "high",
+        _ => null,
+    };
+}
