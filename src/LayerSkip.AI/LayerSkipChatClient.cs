@@ -239,7 +239,7 @@ public sealed class LayerSkipChatClient : IChatClient
     private async IAsyncEnumerable<ChatResponseUpdate> StreamWhenLoadedAsync(
         ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var model = await WaitForModelAsync(cancellationToken).ConfigureAwait(false);
+        var model = await _loader!.WaitForRequestAsync(Spans.ChatOperation, cancellationToken).ConfigureAwait(false);
         await foreach (var update in Answer(model, messages, options, cancellationToken).ConfigureAwait(false))
         {
             yield return update;

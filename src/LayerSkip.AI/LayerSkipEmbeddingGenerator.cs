@@ -141,7 +141,7 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
 
     private async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(string[] texts, int? dimensions, CancellationToken cancellationToken)
     {
-        var model = Model ?? await _loader!.WaitForModelAsync(cancellationToken).ConfigureAwait(false);
+        var model = Model ?? await _loader!.WaitForRequestAsync(Spans.EmbeddingsOperation, cancellationToken).ConfigureAwait(false);
         var hidden = model.Engine.Model.Config.HiddenSize;
         if (dimensions > hidden)
         {

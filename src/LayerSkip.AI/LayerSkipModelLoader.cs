@@ -102,6 +102,26 @@ public sealed class LayerSkipModelLoader : IDisposable
         _disposal.Dispose();
     }
 
+    /// <summary>As <see cref="WaitForModelAsync"/>, for a request, which is measured should it end here.</summary>
+    /// <param name="operation">What the request is.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the loading.</param>
+    internal async Task<ServedModel> WaitForRequestAsync(string operation, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        try
+        {
+            return await WaitForModelAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // Nobody logs it again: the loading's own error is logged, and says more.
+            var tags = Spans.Tags(operation, ModelId);
+            Spans.AddError(activity: null, ref tags, e);
+            _instruments.OperationDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds, tags);
+            throw;
+        }
+    }
+
     /// <summary>As <see cref="WaitAsync"/>, with all that stands around the engine.</summary>
     internal async Task<ServedModel> WaitForModelAsync(CancellationToken cancellationToken)
     {

@@ -112,6 +112,25 @@ public class TelemetryTests
     }
 
     [Fact]
+    public async Task Requests_to_a_model_that_could_not_be_loaded_are_measured()
+    {
+        using var damaged = TestModels.WriteEndless();
+        File.WriteAllText(damaged.PathOf("tokenizer.json"), "{");
+        var log = new LogRecords();
+        await using var services = Services(damaged.Directory, log, services => services.AddLayerSkipEmbeddingGenerator());
+        using var measurements = new Measurements(services.GetRequiredService<IMeterFactory>());
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => services.GetRequiredService<IChatClient>().Answer("x"));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => services.GetRequiredService<LayerSkipEmbeddingGenerator>().GenerateAsync(["x"]));
+
+        Assert.Equal(
+            ["chat", "embeddings"],
+            measurements.Of("gen_ai.client.operation.duration", ("error.type", "System.InvalidOperationException"))
+                .Select(entry => entry.Tags["gen_ai.operation.name"]));
+        Assert.Single(log.All, entry => entry.Level >= LogLevel.Warning);
+    }
+
+    [Fact]
     public async Task Span_says_what_was_asked_and_what_came_of_it()
     {
         await using var services = Services();

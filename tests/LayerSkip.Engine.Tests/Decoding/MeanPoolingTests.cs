@@ -78,6 +78,28 @@ public class MeanPoolingTests
     }
 
     [Fact]
+    public async Task Request_that_decodes_has_a_round_for_each_pass_of_a_pooling()
+    {
+        const int Passes = 12;
+        using var model = Requests.Model();
+        using var engine = new LayerSkipEngine(model);
+        using var gate = new Gate();
+        var turns = new List<int>();
+        using var cancellation = new CancellationTokenSource();
+        await using var decoding = engine.Generate([1], new DecodingOptions { LogitsProcessors = [gate, new Turns(turns, 0)] }, cancellation.Token);
+        gate.WaitUntilEntered();
+
+        // The engine stands in the decoding's first round while the pooling comes.
+        var pooling = engine.MeanHiddenStatesAsync(new int[Passes * Generation.PrefillRows], [Passes * Generation.PrefillRows], 1);
+        gate.Open();
+        await pooling;
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => decoding.ReadAll());
+
+        Assert.True(turns.Count >= Passes);
+    }
+
+    [Fact]
     public async Task Pooling_waits_for_its_turn_and_may_give_up()
     {
         using var model = Requests.Model();
