@@ -50,6 +50,9 @@ internal sealed class ByteAutomaton
     /// <summary>Bytes of the shortest text that is accepted from a state on; <see cref="int.MaxValue"/> where there is none.</summary>
     public int MinBytes(int state) => _minBytes[state];
 
+    /// <summary>Whether the text must end here.</summary>
+    public bool IsLast(int state) => _accepts[state] && !_next.AsSpan(state * _classes.Count, _classes.Count).ContainsAnyExcept(Refused);
+
     public ByteSet Borders(int state) => _borders[state];
 
     private int[] Distances()

@@ -147,7 +147,9 @@ public sealed class Grammar
     internal GrammarNode Bytes(ByteSet set) => set.IsEmpty ? Nothing : Intern(new BytesNode(this, set));
 
     internal GrammarNode Automaton(ByteAutomaton automaton, int state) =>
-        state == ByteAutomaton.Refused || automaton.MinBytes(state) == int.MaxValue ? Nothing : Intern(new AutomatonNode(this, automaton, state));
+        state == ByteAutomaton.Refused || automaton.MinBytes(state) == int.MaxValue ? Nothing
+        : automaton.IsLast(state) ? Empty
+        : Intern(new AutomatonNode(this, automaton, state));
 
     internal GrammarNode Join(GrammarNode first, GrammarNode second)
     {

@@ -1,9 +1,13 @@
 namespace LayerSkip.Engine.Constraints.Json;
 
 /// <summary>A set of Unicode scalar values, and what a JSON string spells them with.</summary>
+/// <remarks>
+/// Sets that a pattern describes by what they lack end at U+FFFF: of characters beyond, readers disagree whether they are one or two.
+/// </remarks>
 internal sealed class CodePointSet
 {
     private const int Max = 0x10FFFF;
+    private const int MaxBasic = 0xFFFF;
 
     // Ascending, apart, without surrogates.
     private readonly List<(int First, int Last)> _ranges;
@@ -13,7 +17,7 @@ internal sealed class CodePointSet
     public static CodePointSet All { get; } = Of((0, Max));
 
     /// <summary>What <c>.</c> matches: all but the line ends.</summary>
-    public static CodePointSet Dot { get; } = Of((0, 9), (11, 12), (14, 0x2027), (0x202A, Max));
+    public static CodePointSet Dot { get; } = Of((0, 9), (11, 12), (14, 0x2027), (0x202A, MaxBasic));
 
     public static CodePointSet Digits { get; } = Of(('0', '9'));
 
@@ -44,23 +48,24 @@ internal sealed class CodePointSet
 
     public CodePointSet Or(CodePointSet other) => Of([.. _ranges, .. other._ranges]);
 
+    /// <summary>The other characters up to U+FFFF.</summary>
     public CodePointSet Complement()
     {
         var ranges = new List<(int First, int Last)>();
         var next = 0;
         foreach (var (first, last) in _ranges)
         {
-            if (first > next)
+            if (first > next && next <= MaxBasic)
             {
-                ranges.Add((next, first - 1));
+                ranges.Add((next, Math.Min(first - 1, MaxBasic)));
             }
 
             next = last + 1;
         }
 
-        if (next <= Max)
+        if (next <= MaxBasic)
         {
-            ranges.Add((next, Max));
+            ranges.Add((next, MaxBasic));
         }
 
         return Of([.. ranges]);

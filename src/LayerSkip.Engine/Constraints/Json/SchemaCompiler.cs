@@ -8,8 +8,8 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <param name="maxDepth">Arrays and objects within one another at most.</param>
 internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
 {
-    private const int MaxSteps = 20_000;
-    private const int MaxNodes = 150_000;
+    private const int MaxSteps = 6_000;
+    private const int MaxNodes = 120_000;
     private const int MaxNesting = 200;
     private const int MaxEnum = 10_000;
 

@@ -1,0 +1,142 @@
+using System.Text;
+using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Constraints.Json;
+using LayerSkip.Engine.Tests.Tokenization;
+using LayerSkip.Engine.Tokenization;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Constraints;
+
+/// <summary>Masks hold exactly the tokens whose text the language allows, in every family of tokenizers.</summary>
+public class ConstraintTests
+{
+    public static TheoryData<string> Tokenizers => ["parser", "gpt2", "llama2", "sentencepiece", "byte-level"];
+
+    [Theory]
+    [MemberData(nameof(Tokenizers))]
+    public void Masks_hold_the_tokens_that_keep_the_text_in_the_language(string name)
+    {
+        var tokenizer = Load(name);
+        var random = new Random(3);
+        var grammar = new Grammar();
+        var json = new JsonGrammar(grammar, depth: 3);
+        GrammarNode[] languages =
+        [
+            json.AnyValue(),
+            grammar.Sequence(grammar.Literal("the é"), grammar.Repeat(grammar.OneOf([" a", "b", "ab "]), 1, 4)),
+            grammar.Sequence(grammar.TextUntil("ing"), grammar.Literal("!")),
+            grammar.Repeat(json.AnyString(), 0, 3),
+        ];
+        foreach (var language in languages)
+        {
+            var constraint = new TokenConstraint(language, tokenizer);
+            for (var walk = 0; walk < 3; walk++)
+            {
+                var state = constraint.Start;
+                var tokens = new List<int>();
+                for (var step = 0; step < 12 && !state.IsComplete; step++)
+                {
+                    var mask = state.Mask;
+                    var allowed = Enumerable.Range(0, tokenizer.VocabularySize).Where(mask.Contains).ToArray();
+                    AssertExact(tokenizer, language, tokens, allowed, random);
+                    if (mask.Forced >= 0)
+                    {
+                        Assert.Contains(mask.Forced, allowed);
+                    }
+
+                    var token = mask.Forced >= 0 ? mask.Forced : allowed[random.Next(allowed.Length)];
+                    tokens.Add(token);
+                    state = state.Next(token);
+                    Assert.Equal(After(language, tokenizer, tokens).IsNullable, state.CanEnd);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Special_tokens_stand_in_free_text_and_where_they_are_named_alone()
+    {
+        var tokenizer = TestTokenizers.Parser;
+        Assert.True(tokenizer.TryGetId("<|user|>", out var user));
+        Assert.True(tokenizer.TryGetId("<|assistant|>", out var assistant));
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Sequence(grammar.TextUntil("."), grammar.SpecialToken(user), grammar.Literal("x")), tokenizer);
+        Assert.True(constraint.Start.Mask.Contains(user) && constraint.Start.Mask.Contains(assistant));
+
+        var dot = tokenizer.Encode(".", addSpecialTokens: false)[0];
+        var after = constraint.Start.Next(assistant).Next(dot);
+        Assert.Equal((1, user), (after.Mask.Count, after.Mask.Forced));
+        Assert.False(after.Next(user).Mask.Contains(assistant));
+    }
+
+    [Fact]
+    public void Counted_strings_share_their_masks()
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(
+            grammar.Sequence(grammar.Literal("<"), grammar.Repeat(grammar.OneOf(["a", "b", "c"]), 0, 5000), grammar.Literal(">")), TestTokenizers.Parser);
+        var a = TestTokenizers.Parser.Encode("a", addSpecialTokens: false)[0];
+        var state = constraint.Start.Next(TestTokenizers.Parser.Encode("<", addSpecialTokens: false)[0]);
+        for (var i = 0; i < 3000; i++)
+        {
+            Assert.True(state.Mask.Contains(a));
+            state = state.Next(a);
+        }
+
+        Assert.InRange(constraint.MaskCount, 1, 5);
+    }
+
+    /// <summary>By brute force: the bytes of the tokens, one after another, for some tokens that are allowed and some that are not.</summary>
+    private static void AssertExact(Tokenizer tokenizer, GrammarNode language, List<int> tokens, int[] allowed, Random random)
+    {
+        var set = allowed.ToHashSet();
+        for (var i = 0; i < 300; i++)
+        {
+            var token = i < allowed.Length && i < 100 ? allowed[random.Next(allowed.Length)] : random.Next(tokenizer.VocabularySize);
+            if (tokenizer.IsSpecial(token))
+            {
+                continue;
+            }
+
+            var text = Text(tokenizer, tokens, token);
+            var expected = text.Length > 0 && !After(language, tokenizer, [.. tokens, token]).IsNothing;
+            Assert.True(expected == set.Contains(token), $"'{tokenizer.GetToken(token)}' after '{tokenizer.Decode([.. tokens])}'");
+        }
+    }
+
+    private static GrammarNode After(GrammarNode language, Tokenizer tokenizer, List<int> tokens)
+    {
+        for (var i = 0; i < tokens.Count; i++)
+        {
+            if (tokenizer.IsSpecial(tokens[i]))
+            {
+                continue;
+            }
+
+            foreach (var value in Text(tokenizer, tokens[..i], tokens[i]))
+            {
+                language = language.Next(value);
+            }
+        }
+
+        return language;
+    }
+
+    /// <summary>What a token adds to the text of those before it.</summary>
+    private static byte[] Text(Tokenizer tokenizer, List<int> before, int token)
+    {
+        var isFirst = before.All(tokenizer.IsSpecial);
+        var bytes = tokenizer.BytesOf(token, isFirst).ToArray();
+
+        // What Llama's decoder strips from the start of a text.
+        return isFirst && bytes is [(byte)' ', .. var rest] && tokenizer.Decode([token]) == Encoding.UTF8.GetString(rest) ? rest : bytes;
+    }
+
+    private static Tokenizer Load(string name) => name switch
+    {
+        "parser" => TestTokenizers.Parser,
+        "sentencepiece" => TestTokenizers.Load(TestTokenizers.SentencePiece(["▁", "▁the", "▁é", "{\"", "\":", "ing", "▁a", "ab", "▁\"", "true", "}}"])),
+        "byte-level" => TestTokenizers.Load(TestTokenizers.ByteLevel("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""")),
+        _ => Tokenizer.Load(SharedData.Require($"tokenizers/{name}")),
+    };
+}
