@@ -9,12 +9,14 @@ using LayerSkip.Parsing.Tools;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using TopV2Agent;
 
 Console.OutputEncoding = System.Text.Encoding.UTF8;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 var builder = Host.CreateApplicationBuilder();
+builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton<Household>();
 

@@ -11,11 +11,13 @@ using LayerSkip.Parsing.Frames;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 Console.OutputEncoding = System.Text.Encoding.UTF8;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 var builder = Host.CreateApplicationBuilder();
+builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
 using var host = builder.Build();
 var client = host.Services.GetRequiredService<IChatClient>();

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using LayerSkip.AI;
 using LayerSkip.Parsing.Tools;
 using Microsoft.Agents.AI;
 using Microsoft.Extensions.AI;
@@ -103,6 +104,25 @@ public class AgentFrameworkTests(Parser parser)
         Assert.All(prompts, prompt => Assert.Contains("You are a weatherman.", prompt, StringComparison.Ordinal));
         Assert.Equal([0, 1, 1, 2], prompts.Select(prompt => prompt.Split("sun in Rome").Length - 1));
         Assert.Contains("Sunny.", prompts[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_of_any_length_fits_the_model_when_its_history_is_reduced()
+    {
+        var counting = new RecordingClient(parser.Counting());
+        AIAgent agent = counting.AsAIAgent(new ChatClientAgentOptions
+        {
+            ChatHistoryProvider = new InMemoryChatHistoryProvider(new() { ChatReducer = new TokenBudgetChatReducer(parser.Client, maxTokens: 120) }),
+        });
+        var session = await agent.CreateSessionAsync();
+
+        for (var turn = 0; turn < 12; turn++)
+        {
+            // The history's share, and the new message's.
+            Assert.InRange((await agent.RunAsync(Parser.Utterance, session)).Usage!.InputTokenCount!.Value, 1, 120 + 30);
+        }
+
+        Assert.True(counting.MessageCounts[^1] < 23);
     }
 
     [Fact]

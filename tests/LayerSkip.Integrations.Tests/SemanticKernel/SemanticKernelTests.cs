@@ -60,6 +60,36 @@ public class SemanticKernelTests(Parser parser)
     }
 
     [Fact]
+    public async Task Of_two_models_the_one_that_the_settings_name_answers()
+    {
+        using var small = Scripted.Client(_ => "small", "small-model");
+        using var large = Scripted.Client(_ => "large", "large-model");
+        var builder = Kernel.CreateBuilder();
+        builder.Services.AddSingleton<IChatClient>(small).AddSingleton<IChatClient>(large);
+        var kernel = builder.Build();
+
+        Assert.Equal("small", (await kernel.InvokePromptAsync("?", new(new PromptExecutionSettings { ModelId = "small-model" }))).ToString());
+        Assert.Equal("large", (await kernel.InvokePromptAsync("?", new(new PromptExecutionSettings { ModelId = "large-model" }))).ToString());
+    }
+
+    [Fact]
+    public async Task A_kernels_system_prompt_and_messages_reach_the_model()
+    {
+        string? seen = null;
+        using var client = Scripted.Client(prompt => (seen = prompt)[..0]);
+        var builder = Kernel.CreateBuilder();
+        builder.Services.AddSingleton<IChatClient>(client);
+        var kernel = builder.Build();
+
+        await kernel.InvokePromptAsync("""<message role="system">Be brief.</message><message role="user">Hi.</message><message role="assistant">Hello.</message><message role="user">Bye.</message>""");
+
+        Assert.All(["Be brief.", "Hi.", "Hello.", "Bye."], text => Assert.Contains(text, seen, StringComparison.Ordinal));
+        var settings = new PromptExecutionSettings { ExtensionData = new Dictionary<string, object> { ["chat_system_prompt"] = "Be kind." } };
+        await kernel.InvokePromptAsync("Hi.", new(settings));
+        Assert.Contains("Be kind.", seen, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Settings_reach_the_client_whatever_number_type_they_have()
     {
         var counting = parser.Counting();
