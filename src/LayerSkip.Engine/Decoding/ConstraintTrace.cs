@@ -26,7 +26,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     }
 
     /// <summary>Whether the output must end after so many tokens of the draft.</summary>
-    public bool IsComplete(int index) => _states[index].IsComplete;
+    public bool IsComplete(int index) => _states[index].IsComplete || MustEnd(index);
 
     /// <summary>The token that follows so many tokens of the draft without being asked for, or null.</summary>
     public int? Forced(int index) =>
@@ -88,7 +88,8 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
         }
 
         _states[0] = _states[accepted];
-        IsCurtailed |= _curtailed.AsSpan(0, accepted).Contains(true);
+        _room -= accepted;
+        IsCurtailed |= _curtailed.AsSpan(0, accepted).Contains(true) || MustEnd(0);
         return (forced, all);
     }
 
@@ -112,6 +113,24 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
 
         _curtailed[index] = state.Mask.Best(logits) is >= 0 and var best && !_completable.Contains(best);
         return _completable;
+    }
+
+    /// <summary>
+    /// Whether the output may end here and nothing more can be completed, while the model has no token to end it by: a choice would find every
+    /// token banned.
+    /// </summary>
+    private bool MustEnd(int index)
+    {
+        var state = _states[index];
+        var left = _room - index - 1;
+        if (stopIds.Length > 0 || !state.CanEnd || left >= state.Mask.MaxRemainder)
+        {
+            return false;
+        }
+
+        _completable.Clear();
+        state.FindCompletable(left, _completable);
+        return _completable.Count == 0;
     }
 
     private bool IsStop(int token) => stopIds.AsSpan().Contains(token);

@@ -130,6 +130,29 @@ public sealed class ConstrainedDecodingTests : IDisposable
     }
 
     [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void A_model_without_a_token_to_end_by_ends_where_nothing_more_can_be_completed(float temperature)
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Repeat(grammar.OneOf(["a long one;", "another one;"]), 1), s_tokenizer);
+        for (var limit = 13; limit < 50; limit++)
+        {
+            var options = Models.Autoregressive(limit) with { Constraint = constraint, Sampling = new() { Temperature = temperature, Seed = 4 } };
+            using var plain = _model.Decode([1, 2], options, []);
+            Assert.Matches("^(a long one;|another one;)+$", s_tokenizer.Decode(plain.Output));
+            Assert.Equal(FinishReason.MaxNewTokens, plain.FinishReason);
+
+            using var speculative = _model.Decode([1, 2], options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3 }, []);
+            Assert.Matches("^(a long one;|another one;)+$", s_tokenizer.Decode(speculative.Output));
+            if (temperature == 0)
+            {
+                Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(DecodingMode.Autoregressive, 0f)]
     [InlineData(DecodingMode.SelfSpeculative, 0f)]
     [InlineData(DecodingMode.SelfSpeculative, 0.8f)]
