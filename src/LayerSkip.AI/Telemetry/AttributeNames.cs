@@ -25,6 +25,7 @@ internal static class AttributeNames
     public const string UsageInputTokens = "gen_ai.usage.input_tokens";
     public const string UsageOutputTokens = "gen_ai.usage.output_tokens";
     public const string UsageCachedTokens = "gen_ai.usage.cache_read.input_tokens";
+    public const string UsageReasoningTokens = "gen_ai.usage.reasoning.output_tokens";
 
     public const string DecodingMode = "layerskip.decoding_mode";
     public const string ExitLayer = "layerskip.exit_layer";

@@ -79,6 +79,7 @@ internal static class Spans
         activity.SetTag(AttributeNames.UsageInputTokens, usage.InputTokenCount);
         activity.SetTag(AttributeNames.UsageOutputTokens, usage.OutputTokenCount);
         SetIf(activity, usage.CachedInputTokenCount is not null, AttributeNames.UsageCachedTokens, usage.CachedInputTokenCount);
+        SetIf(activity, usage.ReasoningTokenCount is not null, AttributeNames.UsageReasoningTokens, usage.ReasoningTokenCount);
         activity.SetTag(AttributeNames.TimeToFirstToken, timeToFirstToken.TotalSeconds);
         activity.SetTag(AttributeNames.DecodingMode, properties?.GetValueOrDefault(PropertyNames.DecodingMode));
         activity.SetTag(AttributeNames.ExitLayer, properties?.GetValueOrDefault(PropertyNames.ExitLayer));
