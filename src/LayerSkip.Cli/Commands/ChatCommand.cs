@@ -40,6 +40,7 @@ internal sealed class ChatCommand
             model.Config.MaxPositions,
             arguments.GetValue(_system));
         var totals = new ChatTotals();
+        Generation? last = null;
         var outcome = CommandLine.Success;
         try
         {
@@ -49,7 +50,7 @@ internal sealed class ChatCommand
                 {
                     try
                     {
-                        Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals);
+                        Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals, ref last);
                     }
                     catch (UsageException e)
                     {
@@ -62,6 +63,8 @@ internal sealed class ChatCommand
         }
         finally
         {
+            last?.Dispose();
+
             // A prompt may stand on the line.
             _terminal.Error.WriteLine((_terminal.IsInputInteractive ? Environment.NewLine : "") + totals.Describe());
         }
@@ -69,7 +72,14 @@ internal sealed class ChatCommand
         return outcome;
     }
 
-    private void Answer(LayerSkipModel model, DecodingOptions options, Conversation conversation, string message, bool showDraft, ChatTotals totals)
+    private void Answer(
+        LayerSkipModel model,
+        DecodingOptions options,
+        Conversation conversation,
+        string message,
+        bool showDraft,
+        ChatTotals totals,
+        ref Generation? last)
     {
         var prompt = conversation.Ask(message, out var forgotten);
         if (forgotten > 0)
@@ -77,7 +87,15 @@ internal sealed class ChatCommand
             _terminal.Error.WriteLine($"layerskip: note: the oldest {forgotten} messages no longer fit into the model's context and are forgotten");
         }
 
-        using var generation = model.Generate(prompt, options);
+        // What the last answer has computed of the conversation need not be computed again.
+        var generation = model.Generate(prompt, options);
+        if (last is not null)
+        {
+            generation.Continue(last);
+            last.Dispose();
+        }
+
+        last = generation;
         var text = model.Tokenizer.CreateDetokenizer();
         var display = showDraft && _terminal.IsOutputInteractive ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
         var answer = new StringBuilder();

@@ -8,6 +8,8 @@ internal sealed class ChatTotals
 {
     private int _answers;
     private int _tokens;
+    private int _promptTokens;
+    private int _cachedTokens;
     private int _rounds;
     private int _drafted;
     private int _accepted;
@@ -18,6 +20,8 @@ internal sealed class ChatTotals
         var statistics = generation.Statistics;
         _answers++;
         _tokens += statistics.Tokens;
+        _promptTokens += statistics.PromptTokens;
+        _cachedTokens += statistics.CachedTokens;
         _rounds += statistics.Rounds;
         _drafted += statistics.Drafted;
         _accepted += statistics.Accepted;
@@ -30,7 +34,10 @@ internal sealed class ChatTotals
         var drafts = _drafted == 0
             ? ""
             : FormattableString.Invariant($", {_accepted} of {_drafted} drafted tokens accepted: {(double)_accepted / _drafted:P0}");
+        var cached = _cachedTokens == 0
+            ? ""
+            : FormattableString.Invariant($", {_cachedTokens} of {_promptTokens} prompt tokens known from earlier turns");
         var rate = _time > TimeSpan.Zero ? _tokens / _time.TotalSeconds : 0;
-        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
+        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}{cached}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
     }
 }

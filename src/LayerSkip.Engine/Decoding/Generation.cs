@@ -163,6 +163,15 @@ public sealed class Generation : IDisposable
         }
     }
 
+    /// <summary>Takes over the cache of another generation of the model, as far as their tokens are the same.</summary>
+    internal void Continue(Generation other)
+    {
+        var length = Tokens[..^1].CommonPrefixLength(other.Tokens[..other._cache.ValidLength(Depth)]);
+        var cache = other.TakeCache();
+        cache.Continue(Depth, length);
+        Continue(cache);
+    }
+
     /// <summary>Gives its cache away. Going on, it computes all entries anew.</summary>
     internal KvCache TakeCache()
     {

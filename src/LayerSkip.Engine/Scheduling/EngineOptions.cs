@@ -15,7 +15,7 @@ public sealed record EngineOptions
     /// <summary>
     /// Most bytes of all KV caches, those of running requests and idle ones, at least 1. Where it is reached, idle caches go first; then the
     /// requests that came last wait, and later compute again what they had. A request that cannot fit alone ends with an
-    /// <see cref="InsufficientMemoryException"/>. Null: half of the memory that the weights leave. <see cref="LayerSkipModel.KvBytesOf"/> tells what a request takes.
+    /// <see cref="InsufficientMemoryException"/>. Null: half of the memory that the weights leave, but at least an eighth of all memory. <see cref="LayerSkipModel.KvBytesOf"/> tells what a request takes.
     /// </summary>
     public long? KvCacheBudget { get; init; }
 

@@ -7,10 +7,10 @@ internal readonly record struct KvCacheBudgets(long Total, long Idle)
 {
     public static KvCacheBudgets Of(LayerSkipModel model, EngineOptions options)
     {
-        var total = options.KvCacheBudget ?? Math.Max(AvailableBytes() - model.WeightBytes, 0) / 2;
+        var memory = AvailableBytes();
 
-        // Where there is hardly any memory, one request still must be able to run.
-        total = options.KvCacheBudget is null ? Math.Max(total, model.KvBytesOf(model.Config.MaxPositions)) : total;
+        // A garbage collector that may use a part of the memory alone does not know of the rest, where the weights may well lie.
+        var total = options.KvCacheBudget ?? Math.Max(memory - model.WeightBytes, memory / 4) / 2;
         var contexts = model.KvBytesOf(model.Config.MaxPositions) * (double)options.MaxConcurrentRequests;
         var idle = options.IdleKvCacheBudget ?? (long)Math.Min(total / 4, contexts);
         return new(total, Math.Min(idle, total));

@@ -22,6 +22,19 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public void Later_turns_go_on_from_what_earlier_ones_have_computed()
+    {
+        var one = Tool.RunWithInput("Turn off alarms\n", "chat", "--model", Tool.Parser);
+        Assert.DoesNotContain("known from earlier turns", one.Error, StringComparison.Ordinal);
+
+        // Drafted or not, the answers are the same.
+        var many = Tool.RunWithInput("Turn off alarms\nPlease snooze\nwake me up at 7\n", "chat", "--model", Tool.Parser);
+        Assert.Matches(@", \d+ of \d+ prompt tokens known from earlier turns; ", many.Error);
+        var full = Tool.RunWithInput("Turn off alarms\nPlease snooze\nwake me up at 7\n", "chat", "--model", Tool.Parser, "--mode", "autoregressive");
+        Assert.Equal(full.Output, many.Output);
+    }
+
+    [Fact]
     public void Terminal_gets_prompts()
     {
         using var interrupt = new Interrupt();

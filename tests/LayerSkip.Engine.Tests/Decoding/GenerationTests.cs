@@ -179,6 +179,37 @@ public class GenerationTests
         Assert.Equal(0, model.KvBytes);
     }
 
+    [Fact]
+    public void A_generation_goes_on_from_another_as_far_as_tokens_and_layers_are_the_same()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, threads: 2);
+        using var full = model.Decode([1, 2, 3, 4], Models.Speculative(2, 3, 20));
+        int[] prompt = [1, 2, 3, 4, .. full.Output[..9], 5, 6];
+        var early = new DecodingOptions { Mode = DecodingMode.EarlyExit, ExitLayer = 2, MaxNewTokens = 20 };
+        foreach (var (options, before, expected) in (ReadOnlySpan<(DecodingOptions, Generation, int)>)[(early, full, 13), (early, full, 0)])
+        {
+            using var generation = new Generation(model, prompt, DecodingPlan.Create(options, config, new()));
+            generation.Continue(before);
+            while (generation.NextRound())
+            {
+            }
+
+            Assert.Equal(expected, generation.Statistics.CachedTokens);
+            Assert.Equal(model.Tokens(prompt, options), generation.Output.ToArray());
+
+            // Full depth finds the layers that the early exit left as they were.
+            using var deeper = new Generation(model, prompt, DecodingPlan.Create(Models.Autoregressive(20), config, new()));
+            deeper.Continue(generation);
+            while (deeper.NextRound())
+            {
+            }
+
+            Assert.Equal(expected, deeper.Statistics.CachedTokens);
+            Assert.Equal(model.Tokens(prompt, Models.Autoregressive(20)), deeper.Output.ToArray());
+        }
+    }
+
     private sealed class Fragile : ILogitsProcessor
     {
         private int _calls;
