@@ -79,6 +79,27 @@ public sealed class LogProbabilitiesTests(LogProbabilitiesTests.Parser parser) :
         Assert.Equal(all.Count, Content(read.Messages[0].AdditionalProperties).Count);
     }
 
+    [Fact]
+    public async Task Tokens_that_a_schema_forces_have_theirs_too()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        using var client = LayerSkipChatClient.Load(checkpoint.Directory);
+        var schema = JsonElement.Parse("""{"type":"object","properties":{"kind":{"enum":["reminder","alarm"]}},"required":["kind"],"additionalProperties":false}""");
+        var jsons = new List<string>();
+        foreach (var mode in new[] { DecodingMode.Autoregressive, DecodingMode.SelfSpeculative })
+        {
+            var options = new ChatOptions { ResponseFormat = ChatResponseFormat.ForJsonSchema(schema), MaxOutputTokens = 60 };
+            var response = await client.GetResponseAsync(
+                TestModels.User("x"), options.WithDecodingMode(mode).WithExitLayer(2).WithLogProbabilities(2));
+
+            Assert.Equal(response.Usage!.OutputTokenCount, Content(response.Messages[0].AdditionalProperties).Count);
+            Assert.StartsWith("{", response.Text.TrimStart());
+            jsons.Add(((JsonElement)response.Messages[0].AdditionalProperties!["logprobs"]!).GetRawText());
+        }
+
+        Assert.Equal(jsons[0], jsons[1]);
+    }
+
     public static TheoryData<object?, object?, int?> Asked => new()
     {
         { null, null, null },
