@@ -16,7 +16,8 @@ internal sealed class TokenMask(int vocabularySize)
     /// <summary>Most bytes that the shortest completion has after any of the tokens.</summary>
     public int MaxRemainder { get; set; }
 
-    public bool Contains(int token) => (_words[token >> 6] >> (token & 63) & 1) != 0;
+    /// <summary>Whether a token is among them; one beyond the mask is not.</summary>
+    public bool Contains(int token) => token >> 6 < _words.Length && (_words[token >> 6] >> (token & 63) & 1) != 0;
 
     /// <summary>The lowest id of them; there is one.</summary>
     public int First()

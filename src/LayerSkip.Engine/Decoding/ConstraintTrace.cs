@@ -55,16 +55,39 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
         }
     }
 
+    /// <summary>How many of the first tokens of the draft were forced.</summary>
+    public int CountForced(int drafted)
+    {
+        var count = 0;
+        while (count < drafted && Forced(count) is not null)
+        {
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>Whether a token may follow so many tokens of the draft.</summary>
+    public bool Allows(int index, int token)
+    {
+        var state = _states[index];
+        var allows = IsStop(token) ? state.CanEnd : Allowed(index, state).Contains(token);
+        _curtailed[index] &= !allows;
+        return allows;
+    }
+
     /// <summary>Bans what may not follow so many tokens of the draft. Tokens that end the output are allowed exactly where it may end.</summary>
     public void Mask(int index, Span<float> logits)
     {
         var state = _states[index];
+        var allowed = Allowed(index, state);
+        _curtailed[index] = !ReferenceEquals(allowed, state.Mask) && state.Mask.Best(logits) is >= 0 and var best && !allowed.Contains(best);
         for (var i = 0; i < stopIds.Length; i++)
         {
             _stopLogits[i] = state.CanEnd ? logits[stopIds[i]] : float.NegativeInfinity;
         }
 
-        Allowed(index, state, logits).Apply(logits);
+        allowed.Apply(logits);
         for (var i = 0; i < stopIds.Length; i++)
         {
             logits[stopIds[i]] = _stopLogits[i];
@@ -94,7 +117,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     }
 
     /// <summary>The tokens that may come next; where room grows short, those after which the output can still be completed.</summary>
-    private TokenMask Allowed(int index, ConstraintState state, ReadOnlySpan<float> logits)
+    private TokenMask Allowed(int index, ConstraintState state)
     {
         // Each byte takes a token at most: a token of its own.
         var left = _room - index - 1;
@@ -105,14 +128,9 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
 
         _completable.Clear();
         state.FindCompletable(left, _completable);
-        if (_completable.Count == 0 && !state.CanEnd)
-        {
-            // It cannot be completed: the limit cuts it.
-            return state.Mask;
-        }
 
-        _curtailed[index] = state.Mask.Best(logits) is >= 0 and var best && !_completable.Contains(best);
-        return _completable;
+        // If it cannot be completed, the limit cuts it.
+        return _completable.Count == 0 && !state.CanEnd ? state.Mask : _completable;
     }
 
     /// <summary>

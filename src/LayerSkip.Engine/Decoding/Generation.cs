@@ -39,11 +39,11 @@ public sealed class Generation : IDisposable
         _model = model;
         _plan = plan;
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
-        var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0 && plan.Constraint is null;
+        var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0;
         _draftHead = choosesBest && plan.UseDraftVocabulary ? model.CreateDraftHead(prompt) : null;
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
         _selector = choosesBest
-            ? new GreedySelector(model, _draftHead)
+            ? new GreedySelector(model, _draftHead, _constraint)
             : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.

@@ -1,35 +1,71 @@
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Arg-max of the raw logits on both sides, the draft's perhaps over fewer tokens; only token ids leave the device.</summary>
-internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead) : TokenSelector
+/// <remarks>Where a constraint bans the arg-max, and there alone, the row's logits are looked at: what it allows of them decides.</remarks>
+internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, ConstraintTrace? constraint) : TokenSelector
 {
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
+    private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
     public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
         if (draftHead is not null)
         {
-            var best = model.ArgMax(rows, slot, draftHead);
-            return best < 0 ? null : best;
+            _choices[0] = model.ArgMax(rows, slot, draftHead);
+        }
+        else
+        {
+            model.ArgMax(rows, slot, _choices.AsSpan(0, 1));
         }
 
-        model.ArgMax(rows, slot, _choices.AsSpan(0, 1));
-        return _choices[0] < 0 ? null : _choices[0];
+        var choice = constraint is null ? _choices[0] : Constrained(_choices[0], rows, slot, index);
+        return choice < 0 ? null : choice;
     }
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
     {
+        var draft = tokens[(tokens.Length - drafted)..];
+        var first = constraint?.CountForced(drafted) ?? 0;
         var choices = _choices.AsSpan(0, count);
-        model.ArgMax(rows, slot, choices);
-        var accepted = choices.CommonPrefixLength(tokens[(tokens.Length - drafted)..]);
-        if (accepted < count && choices[accepted] < 0)
+        draft[..first].CopyTo(choices);
+        if (first < count && !(first == drafted && constraint?.IsComplete(drafted) == true))
         {
-            throw Distribution.NoTokenLeft();
+            model.ArgMax(rows, slot + first, choices[first..]);
         }
 
-        return (accepted, accepted < count ? choices[accepted] : null);
+        var accepted = first;
+        while (accepted < drafted && Choice(accepted) == draft[accepted])
+        {
+            accepted++;
+        }
+
+        if (accepted == count || constraint?.IsComplete(accepted) == true)
+        {
+            return (accepted, null);
+        }
+
+        var next = Choice(accepted);
+        return next < 0 ? throw Distribution.NoTokenLeft() : (accepted, next);
+
+        int Choice(int index) => constraint is null ? _choices[index]
+            : constraint.Forced(index) ?? Constrained(_choices[index], rows, slot + index, index);
+    }
+
+    /// <summary>The arg-max of a slot, or, where it may not follow so many tokens of the draft, that of what may; -1 where nothing has a logit.</summary>
+    private int Constrained(int choice, RowBuffer rows, int slot, int index)
+    {
+        if (choice >= 0 && constraint!.Allows(index, choice))
+        {
+            return choice;
+        }
+
+        model.Logits(rows, slot, 1, _logits);
+        constraint!.Mask(index, _logits);
+        var best = ArgMax.Of(_logits);
+        return _logits[best] > float.NegativeInfinity ? best : -1;
     }
 }

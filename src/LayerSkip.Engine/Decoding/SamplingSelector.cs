@@ -61,12 +61,7 @@ internal sealed class SamplingSelector : TokenSelector
     private (int Accepted, int? Next) Judge(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
     {
         // What a constraint forces needs no verdict; the head runs from the first row on that has one to give.
-        var undecided = 0;
-        while (undecided < drafted && IsForced(undecided))
-        {
-            undecided++;
-        }
-
+        var undecided = _constraint?.CountForced(drafted) ?? 0;
         if (undecided == drafted && (count == drafted || _constraint?.IsComplete(drafted) == true))
         {
             return (drafted, null);
