@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -66,6 +67,11 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
 
         return count;
     }
+
+    /// <summary>The error of a context that no token may follow.</summary>
+    public InvalidOperationException NoTokenLeft(int index) => _states[index].Mask.Count == 0 && !_states[index].CanEnd
+        ? new($"the constraint asks for text that no token of the vocabulary begins, {_states[index].Node.MinBytes} bytes or more before its end")
+        : Distribution.NoTokenLeft();
 
     /// <summary>Whether a token may follow so many tokens of the draft.</summary>
     public bool Allows(int index, int token)

@@ -49,7 +49,7 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
         }
 
         var next = Choice(accepted);
-        return next < 0 ? throw Distribution.NoTokenLeft() : (accepted, next);
+        return next < 0 ? throw constraint?.NoTokenLeft(accepted) ?? Distribution.NoTokenLeft() : (accepted, next);
 
         int Choice(int index) => constraint is null ? _choices[index]
             : constraint.Forced(index) ?? Constrained(_choices[index], rows, slot + index, index);

@@ -135,7 +135,7 @@ internal sealed class SamplingSelector : TokenSelector
     {
         if (!TryProcess(context, logits, index))
         {
-            throw Distribution.NoTokenLeft();
+            throw _constraint?.NoTokenLeft(index) ?? Distribution.NoTokenLeft();
         }
     }
 

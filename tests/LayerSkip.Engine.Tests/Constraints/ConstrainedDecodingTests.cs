@@ -4,6 +4,7 @@ using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Tests.Tokenization;
 using LayerSkip.Engine.Tokenization;
 using LayerSkip.Tests;
 
@@ -56,6 +57,48 @@ public sealed class ConstrainedDecodingTests : IDisposable
                 using var sampled = Decode(options with { Sampling = new() { Temperature = 1.5f, Seed = (ulong)prompt } }, constraint, prompt);
                 AssertMatch(pattern, sampled);
             }
+        }
+    }
+
+    [Fact]
+    public void Constrained_samples_have_the_same_distribution_with_and_without_drafts()
+    {
+        const int Samples = 4000;
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(
+            grammar.Sequence(grammar.OneOf(["a", "b", "c"]), grammar.Literal(" = "), grammar.OneOf(["1", "2", "3"]), grammar.Optional(grammar.Literal("!"))), s_tokenizer);
+        var counts = new Dictionary<string, (int Plain, int Speculative)>();
+        for (var i = 0; i < Samples; i++)
+        {
+            var sampling = new SamplingOptions { Temperature = 0.7f, Seed = (ulong)i };
+            using var plain = Decode(Models.Autoregressive(20) with { Sampling = sampling }, constraint, 17);
+            using var speculative = Decode(Models.Speculative(1, 4, 20) with { Sampling = sampling with { Seed = (ulong)(i + Samples) } }, constraint, 17);
+            var (first, second) = (s_tokenizer.Decode(plain.Output), s_tokenizer.Decode(speculative.Output));
+            counts[first] = (counts.GetValueOrDefault(first).Plain + 1, counts.GetValueOrDefault(first).Speculative);
+            counts[second] = (counts.GetValueOrDefault(second).Plain, counts.GetValueOrDefault(second).Speculative + 1);
+        }
+
+        // Two samples of equal size: chi-square against the 99.99 % quantile (Wilson-Hilferty).
+        var statistic = counts.Values.Sum(count => Math.Pow(count.Plain - count.Speculative, 2) / (count.Plain + count.Speculative));
+        var freedom = counts.Count - 1.0;
+        var limit = freedom * Math.Pow(1 - (2 / (9 * freedom)) + (3.719 * Math.Sqrt(2 / (9 * freedom))), 3);
+        Assert.InRange(counts.Count, 10, 18);
+        Assert.True(statistic < limit, $"chi-square {statistic:F1} with {freedom} degrees of freedom, limit {limit:F1}");
+    }
+
+    [Fact]
+    public void Text_that_no_token_spells_is_an_error_that_says_so()
+    {
+        // A vocabulary of whole words, without tokens for single bytes.
+        var tokenizer = TestTokenizers.Load(TestTokenizers.Words("yes", "no"));
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 8 });
+        var grammar = new Grammar();
+        foreach (var options in new[] { Models.Autoregressive(5), Models.Speculative(1, 2, 5), Models.Autoregressive(5) with { Sampling = new() { Temperature = 1 } } })
+        {
+            using var fine = model.Decode([0], options with { Constraint = new TokenConstraint(grammar.Literal("yesno"), tokenizer) });
+            Assert.Equal(FinishReason.Complete, fine.FinishReason);
+            var error = Assert.Throws<InvalidOperationException>(() => model.Decode([0], options with { Constraint = new TokenConstraint(grammar.Literal("yes!"), tokenizer) }));
+            Assert.Contains("vocabulary", error.Message, StringComparison.Ordinal);
         }
     }
 

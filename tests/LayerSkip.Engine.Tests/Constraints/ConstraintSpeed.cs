@@ -3,6 +3,7 @@ using System.Text.Json;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Constraints;
@@ -78,6 +79,38 @@ public class ConstraintSpeed(ITestOutputHelper output)
         output.WriteLine($"first answer, masks unknown: {cold!.Value.TotalMilliseconds:F1} ms for {first.Tokens} tokens, {constraint.MaskCount} masks known in the end");
         output.WriteLine($"decode step {step:F1} us; masking {mask:F2} us a token, {100 * mask / step:F1} %, at most {masking.Max():F1} us (medians of {Runs} runs)");
         output.WriteLine($"a constrained round {Median(constrained):F1} us; {first.Forced} of {first.Tokens} tokens forced, {first.Rounds} rounds");
+    }
+
+    [Fact(Explicit = true)]
+    public void Of_masks_that_are_not_known_yet_over_32000_tokens()
+    {
+        var tokenizer = Tokenizer.Load(SharedData.Require("tokenizers/llama2"));
+        var clock = Stopwatch.StartNew();
+        tokenizer.Trie(atStart: false);
+        var tree = clock.Elapsed;
+        var random = new Random(1);
+        var times = new List<double>();
+        for (var run = 0; run < 20; run++)
+        {
+            // The same states each time, as if they were new.
+            var constraint = new TokenConstraint(new JsonGrammar(new Grammar()).Schema(s_schema), tokenizer);
+            var state = constraint.Start;
+            for (var token = 0; token < Tokens && !state.IsComplete; token++)
+            {
+                var known = constraint.MaskCount;
+                clock.Restart();
+                var mask = state.Mask;
+                if (constraint.MaskCount > known && run > 0)
+                {
+                    times.Add(clock.Elapsed.TotalMilliseconds);
+                }
+
+                var allowed = Enumerable.Range(0, tokenizer.VocabularySize).Where(mask.Contains).ToArray();
+                state = state.Next(mask.Forced >= 0 ? mask.Forced : allowed[random.Next(allowed.Length)]);
+            }
+        }
+
+        output.WriteLine($"{tokenizer.VocabularySize} tokens: tree {tree.TotalMilliseconds:F0} ms; a new mask {Median(times):F3} ms, at most {times.Max():F2} ms, {times.Count / 19.0:F1} of them in {Tokens} tokens");
     }
 
     private static List<double> Steps(LayerSkipModel model, int[] prompt, DecodingOptions options)

@@ -93,6 +93,19 @@ internal static class TestTokenizers
         };
     }
 
+    /// <summary>A file of these tokens and nothing else: most texts cannot be written.</summary>
+    public static JsonObject Words(params string[] words) => new()
+    {
+        ["added_tokens"] = new JsonArray(),
+        ["decoder"] = JsonNode.Parse("""{"type":"Fuse"}"""),
+        ["model"] = new JsonObject
+        {
+            ["type"] = "BPE",
+            ["vocab"] = new JsonObject(words.Select((word, id) => KeyValuePair.Create(word, (JsonNode?)id))),
+            ["merges"] = new JsonArray(),
+        },
+    };
+
     /// <summary>An entry of <c>added_tokens</c>.</summary>
     public static JsonObject Added(
         int id, string content, bool special = false, bool normalized = false, bool lstrip = false, bool rstrip = false, bool singleWord = false) =>
