@@ -15,6 +15,7 @@ internal static class ChatApp
     public static WebApplication Create(string[] args, Action<IServiceCollection>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Limits.MaxRequestBodySize = RequestLimits.BodyBytes);
         builder.Services.AddLayerSkipChatClient(builder.Configuration.GetSection("LayerSkip"));
         builder.Services.AddLayerSkipEmbeddingGenerator();
         builder.Services.PostConfigure<LayerSkipOptions>(static options =>

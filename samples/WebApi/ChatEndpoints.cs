@@ -9,12 +9,12 @@ internal static class ChatEndpoints
     public static void MapChat(this IEndpointRouteBuilder routes)
     {
         // The token is cancelled when the caller hangs up: the engine stops, and the request's memory is free.
-        routes.MapPost("/chat", static async (ChatInput input, IChatClient client, CancellationToken cancellationToken) =>
-            ChatOutput.Of(await client.GetResponseAsync(input.ToMessages(), input.ToOptions(), cancellationToken)));
+        routes.MapPost("/chat", static async (ChatInput input, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
+            ChatOutput.Of(await client.GetResponseAsync(input.ToMessages(), input.ToOptions().For(caller), cancellationToken)));
 
-        routes.MapPost("/chat/stream", static async (ChatInput input, IChatClient client, CancellationToken cancellationToken) =>
+        routes.MapPost("/chat/stream", static async (ChatInput input, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
         {
-            var updates = client.GetStreamingResponseAsync(input.ToMessages(), input.ToOptions(), cancellationToken);
+            var updates = client.GetStreamingResponseAsync(input.ToMessages(), input.ToOptions().For(caller), cancellationToken);
             return TypedResults.ServerSentEvents(Events(await updates.StartAsync(cancellationToken)));
         });
     }
@@ -33,47 +33,4 @@ internal static class ChatEndpoints
 
         yield return new SseItem<ChatOutput>(ChatOutput.Of(all.ToChatResponse()), "end");
     }
-}
-
-internal sealed record ChatTurn(string Role, string? Content);
-
-internal sealed record ChatInput
-{
-    public required IReadOnlyList<ChatTurn> Messages { get; init; }
-
-    public float? Temperature { get; init; }
-
-    public int? MaxOutputTokens { get; init; }
-
-    public IEnumerable<ChatMessage> ToMessages() => Messages.Count > 0
-        ? Messages.Select(turn => new ChatMessage(new ChatRole(turn.Role), turn.Content))
-        : throw new ArgumentException("messages is empty, expected at least one.");
-
-    public ChatOptions ToOptions() => new() { Temperature = Temperature, MaxOutputTokens = MaxOutputTokens };
-}
-
-internal sealed record ChatOutput
-{
-    public required string Text { get; init; }
-
-    public string? Model { get; init; }
-
-    public string? FinishReason { get; init; }
-
-    public long? InputTokens { get; init; }
-
-    public long? OutputTokens { get; init; }
-
-    /// <summary>The share of drafted tokens that were right.</summary>
-    public double? AcceptanceRate { get; init; }
-
-    public static ChatOutput Of(ChatResponse response) => new()
-    {
-        Text = response.Text,
-        Model = response.ModelId,
-        FinishReason = response.FinishReason?.Value,
-        InputTokens = response.Usage?.InputTokenCount,
-        OutputTokens = response.Usage?.OutputTokenCount,
-        AcceptanceRate = response.AdditionalProperties?.GetValueOrDefault("acceptance_rate") as double?,
-    };
 }

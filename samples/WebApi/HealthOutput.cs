@@ -11,7 +11,7 @@ internal sealed record HealthOutput(string Status, string? Description, Dictiona
         var model = report.Entries["layerskip"];
         return new HealthOutput(
             report.Status.ToString(),
-            model.Description,
+            model.Exception is null ? model.Description : "The model could not be loaded.", // why, and from where, is in the log
             model.Data.ToDictionary(entry => entry.Key, entry => Convert.ToString(entry.Value, CultureInfo.InvariantCulture)));
     }
 }

@@ -18,6 +18,3 @@ namespace WebApi;
 [JsonSerializable(typeof(EmbeddingList))]
 [JsonSerializable(typeof(float[]))]
 internal sealed partial class Wire : JsonSerializerContext;
-
-/// <summary>An error as OpenAI's API writes it.</summary>
-internal sealed record ErrorOutput(string Message, string Type);

@@ -10,11 +10,11 @@ internal static class CompletionEndpoints
     public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [new ModelEntry(ModelId(client), "model", "layerskip")]));
-        routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, IChatClient client, CancellationToken cancellationToken) =>
+        routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
         {
             ModelNotFoundException.ThrowIfNot(ModelId(client), request.Model);
 
-            var (messages, options) = (RequestReader.Messages(request), RequestReader.Options(request));
+            var (messages, options) = (RequestReader.Messages(request), RequestReader.Options(request).For(caller));
             if (request.Stream != true)
             {
                 return TypedResults.Ok(AnswerWriter.Whole(await client.GetResponseAsync(messages, options, cancellationToken)));

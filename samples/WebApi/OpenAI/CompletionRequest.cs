@@ -3,12 +3,12 @@ using System.Text.Json.Serialization;
 
 namespace WebApi.OpenAI;
 
-/// <summary>The body of <c>POST /v1/chat/completions</c>, as far as it is honoured; further fields reach the client as additional properties.</summary>
+/// <summary>The body of <c>POST /v1/chat/completions</c>, as far as it is honoured; of further fields, those that <see cref="RequestReader"/> lists reach the client.</summary>
 internal sealed record CompletionRequest
 {
     public string? Model { get; init; }
 
-    public required IReadOnlyList<RequestMessage> Messages { get; init; }
+    public required IReadOnlyList<RequestMessage?>? Messages { get; init; }
 
     public bool? Stream { get; init; }
 
@@ -32,7 +32,7 @@ internal sealed record CompletionRequest
 
     public bool? ParallelToolCalls { get; init; }
 
-    public IReadOnlyList<RequestTool>? Tools { get; init; }
+    public IReadOnlyList<RequestTool?>? Tools { get; init; }
 
     /// <summary>A text or an array of texts.</summary>
     public JsonElement? Stop { get; init; }
@@ -54,17 +54,17 @@ internal sealed record StreamOptions(bool? IncludeUsage);
 /// <param name="Name">The speaker's name.</param>
 /// <param name="ToolCallId">Which call a tool's message answers.</param>
 /// <param name="ToolCalls">What the assistant called.</param>
-internal sealed record RequestMessage(string Role, JsonElement? Content, string? Name, string? ToolCallId, IReadOnlyList<WireToolCall>? ToolCalls);
+internal sealed record RequestMessage(string? Role, JsonElement? Content, string? Name, string? ToolCallId, IReadOnlyList<WireToolCall?>? ToolCalls);
 
-internal sealed record RequestTool(string Type, RequestFunction? Function);
+internal sealed record RequestTool(string? Type, RequestFunction? Function);
 
-internal sealed record RequestFunction(string Name, string? Description, JsonElement? Parameters);
+internal sealed record RequestFunction(string? Name, string? Description, JsonElement? Parameters);
 
-internal sealed record RequestFormat(string Type, RequestSchema? JsonSchema);
+internal sealed record RequestFormat(string? Type, RequestSchema? JsonSchema);
 
 internal sealed record RequestSchema(string? Name, string? Description, JsonElement? Schema);
 
 /// <summary>A call, in requests and answers; arguments are a JSON text.</summary>
-internal sealed record WireToolCall(string? Id, string? Type, WireFunctionCall Function, int? Index = null);
+internal sealed record WireToolCall(string? Id, string? Type, WireFunctionCall? Function, int? Index = null);
 
-internal sealed record WireFunctionCall(string Name, string? Arguments);
+internal sealed record WireFunctionCall(string? Name, string? Arguments);

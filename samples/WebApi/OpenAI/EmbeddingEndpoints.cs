@@ -30,24 +30,3 @@ internal static class EmbeddingEndpoints
         ? JsonElement.Parse($"\"{Convert.ToBase64String(MemoryMarshal.AsBytes(vector.Span))}\"")
         : JsonSerializer.SerializeToElement(vector.ToArray(), Wire.Default.SingleArray);
 }
-
-/// <param name="Input">A text or an array of texts.</param>
-/// <param name="Model">The host's model, or nothing.</param>
-/// <param name="Dimensions">How many of the vector's to give.</param>
-/// <param name="EncodingFormat"><c>float</c> or <c>base64</c>.</param>
-internal sealed record EmbeddingRequest(JsonElement Input, string? Model, int? Dimensions, string? EncodingFormat)
-{
-    public IEnumerable<string> Texts() => Input.ValueKind switch
-    {
-        JsonValueKind.String => [Input.GetString()!],
-        JsonValueKind.Array when Input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) => Input.EnumerateArray().Select(static item => item.GetString()!),
-        JsonValueKind.Undefined => throw new ArgumentException("input is missing, expected a text or an array of texts."),
-        _ => throw new ArgumentException($"input is {RequestReader.Excerpt(Input)}, expected a text or an array of texts."),
-    };
-}
-
-internal sealed record EmbeddingList(string Object, IReadOnlyList<EmbeddingEntry> Data, string Model, EmbeddingUsage Usage);
-
-internal sealed record EmbeddingEntry(string Object, int Index, JsonElement Embedding);
-
-internal sealed record EmbeddingUsage(long PromptTokens, long TotalTokens);

@@ -6,8 +6,11 @@ namespace WebApi.OpenAI;
 /// <summary>Turns a request of OpenAI's API into messages and options.</summary>
 internal static class RequestReader
 {
+    /// <summary>The client's own settings that callers may set. Not <c>prefix_scope</c>: it keeps callers apart.</summary>
+    private static readonly string[] s_settings = ["exit_layer", "num_speculations", "decoding_mode", "logprobs", "top_logprobs"];
+
     /// <exception cref="ArgumentException">A message cannot be read; the message names it.</exception>
-    public static List<ChatMessage> Messages(CompletionRequest request) => request.Messages.Count > 0
+    public static List<ChatMessage> Messages(CompletionRequest request) => request.Messages is { Count: > 0 }
         ? [.. request.Messages.Select(Message)]
         : throw new ArgumentException("messages is empty, expected at least one.");
 
@@ -28,18 +31,23 @@ internal static class RequestReader
             PresencePenalty = request.PresencePenalty,
             Seed = request.Seed,
             StopSequences = Stop(request.Stop),
-            Tools = request.Tools is { Count: > 0 } tools ? [.. tools.Select(Tool)] : null,
+            Tools = Tools(request.Tools),
             ToolMode = ToolMode(request.ToolChoice),
             AllowMultipleToolCalls = request.ParallelToolCalls,
             ResponseFormat = Format(request.ResponseFormat),
-
-            // Such as exit_layer and decoding_mode.
-            AdditionalProperties = request.Others is { Count: > 0 } others ? new(others.ToDictionary(entry => entry.Key, entry => (object?)entry.Value)) : null,
+            AdditionalProperties = request.Others is { } others
+                ? new(s_settings.Where(others.ContainsKey).ToDictionary(static name => name, name => (object?)JsonInput.Readable(others[name], name)))
+                : null,
         };
     }
 
-    private static ChatMessage Message(RequestMessage message, int index)
+    private static ChatMessage Message(RequestMessage? message, int index)
     {
+        if (string.IsNullOrWhiteSpace(message?.Role))
+        {
+            throw new ArgumentException($"messages[{index}].role is missing, expected system, user, assistant or tool.");
+        }
+
         var text = Text(message.Content, $"messages[{index}].content");
         if (message.Role == "tool")
         {
@@ -52,8 +60,8 @@ internal static class RequestReader
         {
             var name = $"messages[{index}].tool_calls[{at}]";
             read.Contents.Add(new FunctionCallContent(
-                call.Id ?? throw new ArgumentException($"{name}.id is missing, expected a text."),
-                call.Function.Name,
+                call?.Id ?? throw new ArgumentException($"{name}.id is missing, expected a text."),
+                call.Function?.Name ?? throw new ArgumentException($"{name}.function.name is missing, expected a text."),
                 Arguments(call.Function.Arguments ?? "{}", $"{name}.function.arguments")));
         }
 
@@ -65,7 +73,7 @@ internal static class RequestReader
         try
         {
             return JsonSerializer.Deserialize(json, Wire.Default.DictionaryStringJsonElement)!
-                .ToDictionary(static argument => argument.Key, static argument => (object?)argument.Value);
+                .ToDictionary(static argument => argument.Key, argument => (object?)JsonInput.Readable(argument.Value, name));
         }
         catch (Exception e) when (e is JsonException or ArgumentNullException)
         {
@@ -73,31 +81,49 @@ internal static class RequestReader
         }
     }
 
-    private static string? Text(JsonElement? content, string name) => content switch
+    private static string? Text(JsonElement? content, string name) => JsonInput.Readable(content, name) switch
     {
         null or { ValueKind: JsonValueKind.Null } => null,
         { ValueKind: JsonValueKind.String } text => text.GetString(),
         { ValueKind: JsonValueKind.Array } parts => string.Concat(parts.EnumerateArray().Select((part, i) =>
             part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String
                 ? text.GetString()
-                : throw new ArgumentException($"{name}[{i}] is {Excerpt(part)}, expected a part of type text: the model reads nothing else."))),
-        { } other => throw new ArgumentException($"{name} is {Excerpt(other)}, expected a text or an array of parts."),
+                : throw new ArgumentException($"{name}[{i}] is {JsonInput.Excerpt(part)}, expected a part of type text: the model reads nothing else."))),
+        { } other => throw new ArgumentException($"{name} is {JsonInput.Excerpt(other)}, expected a text or an array of parts."),
     };
 
-    private static List<string>? Stop(JsonElement? stop) => stop switch
+    private static List<string>? Stop(JsonElement? stop) => JsonInput.Readable(stop, "stop") switch
     {
         null or { ValueKind: JsonValueKind.Null } => null,
         { ValueKind: JsonValueKind.String } one => [one.GetString()!],
+        { ValueKind: JsonValueKind.Array } several when several.GetArrayLength() > RequestLimits.StopSequences =>
+            throw new ArgumentException($"stop has {several.GetArrayLength()} texts, expected at most {RequestLimits.StopSequences}."),
         { ValueKind: JsonValueKind.Array } several when several.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String) =>
             [.. several.EnumerateArray().Select(static item => item.GetString()!)],
-        { } other => throw new ArgumentException($"stop is {Excerpt(other)}, expected a text or an array of texts."),
+        { } other => throw new ArgumentException($"stop is {JsonInput.Excerpt(other)}, expected a text or an array of texts."),
     };
 
-    private static AIFunctionDeclaration Tool(RequestTool tool, int index) => tool is { Type: "function", Function: { } function }
-        ? AIFunctionFactory.CreateDeclaration(function.Name, function.Description, function.Parameters ?? JsonElement.Parse("""{"type":"object","properties":{}}"""))
-        : throw new ArgumentException($"tools[{index}] is of type '{tool.Type}', expected 'function' with a function.");
+    private static List<AITool>? Tools(IReadOnlyList<RequestTool?>? tools)
+    {
+        RequestLimits.Require(tools?.Count ?? 0, RequestLimits.Tools, "The number of tools");
+        return tools is { Count: > 0 } ? [.. tools.Select(Tool)] : null;
+    }
 
-    private static ChatToolMode? ToolMode(JsonElement? choice) => choice switch
+    private static AIFunctionDeclaration Tool(RequestTool? tool, int index)
+    {
+        if (tool is not { Type: "function", Function: { Name: { Length: > 0 } name } function })
+        {
+            throw new ArgumentException($"tools[{index}] is of type '{tool?.Type}', expected 'function' with a function that has a name.");
+        }
+
+        RequestLimits.Require(name.Length, RequestLimits.NameLength, $"The length of tools[{index}].function.name");
+        var parameters = function.Parameters is { ValueKind: not JsonValueKind.Null } schema
+            ? JsonInput.Schema(schema, $"tools[{index}].function.parameters")
+            : JsonElement.Parse("""{"type":"object","properties":{}}""");
+        return AIFunctionFactory.CreateDeclaration(name, function.Description, parameters);
+    }
+
+    private static ChatToolMode? ToolMode(JsonElement? choice) => JsonInput.Readable(choice, "tool_choice") switch
     {
         null or { ValueKind: JsonValueKind.Null } => null,
         { ValueKind: JsonValueKind.String } word => word.GetString() switch
@@ -105,11 +131,11 @@ internal static class RequestReader
             "none" => ChatToolMode.None,
             "auto" => ChatToolMode.Auto,
             "required" => ChatToolMode.RequireAny,
-            _ => throw new ArgumentException($"tool_choice is {Excerpt(word)}, expected none, auto, required or a function."),
+            _ => throw new ArgumentException($"tool_choice is {JsonInput.Excerpt(word)}, expected none, auto, required or a function."),
         },
         { ValueKind: JsonValueKind.Object } named when named.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
             && function.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String => ChatToolMode.RequireSpecific(name.GetString()!),
-        { } other => throw new ArgumentException($"tool_choice is {Excerpt(other)}, expected none, auto, required or a function."),
+        { } other => throw new ArgumentException($"tool_choice is {JsonInput.Excerpt(other)}, expected none, auto, required or a function."),
     };
 
     private static ChatResponseFormat? Format(RequestFormat? format) => format switch
@@ -117,9 +143,8 @@ internal static class RequestReader
         null => null,
         { Type: "text" } => ChatResponseFormat.Text,
         { Type: "json_object" } => ChatResponseFormat.Json,
-        { Type: "json_schema", JsonSchema: { Schema: { } schema } named } => ChatResponseFormat.ForJsonSchema(schema, named.Name, named.Description),
+        { Type: "json_schema", JsonSchema: { Schema: { } schema } named } => ChatResponseFormat.ForJsonSchema(
+            JsonInput.Schema(schema, "response_format.json_schema.schema"), named.Name, named.Description),
         _ => throw new ArgumentException($"response_format is of type '{format.Type}', expected text, json_object, or json_schema with a schema."),
     };
-
-    public static string Excerpt(JsonElement element) => element.GetRawText() is { Length: > 60 } text ? text[..60] + "..." : element.GetRawText();
 }

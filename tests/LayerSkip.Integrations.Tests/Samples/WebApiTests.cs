@@ -5,12 +5,14 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
+using System.Security.Claims;
 using System.Text.Json;
 using LayerSkip.AI;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Parsing.Tools;
 using LayerSkip.Tests;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using OpenAI;
@@ -25,6 +27,7 @@ public sealed class WebApiTests : IAsyncLifetime
 
     private readonly TaskCompletionSource _abandoned = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HttpClient _http = new();
+    private WatchingClient? _watching;
     private WebApplication _app = null!;
 
     public async ValueTask InitializeAsync()
@@ -58,7 +61,12 @@ public sealed class WebApiTests : IAsyncLifetime
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
         await Assert.ThrowsAnyAsync<Exception>(() => app.Services.GetRequiredService<LayerSkipModelLoader>().WaitAsync());
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync("/health")).StatusCode);
+        var health = await http.GetAsync("/health");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
+        var said = await health.Content.ReadAsStringAsync();
+        Assert.Contains("could not be loaded", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("safetensors", said, StringComparison.Ordinal);
+        Assert.DoesNotContain(Path.GetDirectoryName(broken.Directory)!, said, StringComparison.Ordinal);
         var response = await http.PostAsJsonAsync("/chat", s_question);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         Assert.DoesNotContain("safetensors", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
@@ -106,6 +114,27 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}}""", "response_format")]
+    [InlineData("/chat", """{"messages":null}""", "messages is empty")]
+    [InlineData("/chat", """{"messages":[null]}""", "messages[0].role")]
+    [InlineData("/chat", """{"messages":[{"content":"x"}]}""", "messages[0].role")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":4097}""", "at most 4096")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"\ud800"}]}""", "")]
+    [InlineData("/v1/chat/completions", """{"messages":null}""", "messages is empty")]
+    [InlineData("/v1/chat/completions", """{"messages":[null]}""", "messages[0].role")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_tokens":4097}""", "at most 4096")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tools":[null]}""", "tools[0]")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{}}]}""", "tools[0]")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":7}}]}""", "tools[0].function.parameters is 7")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"title":"\ud800"}}}]}""", "tools[0].function.parameters")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[null]}]}""", "tool_calls[0].id")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]}]}""", "tool_calls[0].function.name")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"assistant","tool_calls":[{"id":"1","function":{"name":"f","arguments":"{\"a\":\"\\ud800\"}"}}]}]}""", "tool_calls[0].function.arguments")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"\ud800"}]}""", "messages[0].content")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":"\udc00"}""", "stop")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}""", "at most 16")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"decoding_mode":"\ud800"}""", "decoding_mode")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":7}}}""", "schema is 7")]
+    [InlineData("/v1/embeddings", """{"input":"\ud800"}""", "input")]
     public async Task Bad_requests_get_problem_details_that_name_what_is_wrong(string path, string body, string named)
     {
         using var response = await Post(path, body);
@@ -115,6 +144,44 @@ public sealed class WebApiTests : IAsyncLifetime
         var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Contains(named, problem.GetProperty("detail").GetString(), StringComparison.OrdinalIgnoreCase);
         Assert.Equal("invalid_request_error", problem.GetProperty("error").GetProperty("type").GetString());
+    }
+
+    [Fact]
+    public async Task What_one_request_may_ask_for_is_bounded()
+    {
+        var message = new[] { new { role = "user", content = "x" } };
+        var tool = new { type = "function", function = new { name = new string('f', 65) } };
+        var schema = new { type = "string", description = new string('x', RequestLimits.SchemaLength) };
+
+        foreach (var (path, body, named) in new (string, object, string)[]
+        {
+            ("/v1/embeddings", new { input = Enumerable.Repeat("x", RequestLimits.EmbeddingInputs + 1) }, "at most 2048"),
+            ("/v1/chat/completions", new { messages = message, tools = Enumerable.Repeat(tool, RequestLimits.Tools + 1) }, "at most 128"),
+            ("/v1/chat/completions", new { messages = message, tools = new[] { tool } }, "at most 64"),
+            ("/v1/chat/completions", new { messages = message, response_format = new { type = "json_schema", json_schema = new { name = "x", schema } } }, "at most 65536"),
+        })
+        {
+            using var response = await Post(path, JsonSerializer.Serialize(body));
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Contains(named, (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString(), StringComparison.Ordinal);
+        }
+
+        using var large = await Post("/chat", JsonSerializer.Serialize(new { messages = new[] { new { role = "user", content = new string('x', 1 << 20) } } }));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
+    }
+
+    [Fact]
+    public async Task Callers_cannot_choose_whose_prompts_they_share()
+    {
+        using var response = await Post("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_tokens":3,"prefix_scope":"another","exit_layer":3,"user":"u"}""");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var options = _watching!.Options!;
+        Assert.Equal(["exit_layer"], options.AdditionalProperties!.Keys);
+
+        var caller = new DefaultHttpContext { User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, "ada")], "test")) };
+        Assert.Equal("ada", new ChatOptions().For(caller).AdditionalProperties!["prefix_scope"]);
+        Assert.Null(new ChatOptions().For(new DefaultHttpContext()).AdditionalProperties);
     }
 
     [Fact]
@@ -255,7 +322,7 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     private async Task<WebApplication> Start(params string[] args) => await Start(args, services => services
-        .AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(client => new WatchingClient(client, _abandoned)));
+        .AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(client => _watching = new WatchingClient(client, _abandoned)));
 
     private static async Task<WebApplication> Start(string[] args, Action<IServiceCollection> configure)
     {
@@ -276,9 +343,18 @@ public sealed class WebApiTests : IAsyncLifetime
 
     private IChatClient OpenAIClient() => OpenAI().GetChatClient("topv2-parser").AsIChatClient();
 
-    /// <summary>Tells when a stream is left before its end.</summary>
+    /// <summary>Tells when a stream is left before its end, and what was asked last.</summary>
     private sealed class WatchingClient(IChatClient client, TaskCompletionSource abandoned) : DelegatingChatClient(client)
     {
+        public ChatOptions? Options { get; private set; }
+
+        public override Task<ChatResponse> GetResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        {
+            Options = options;
+            return base.GetResponseAsync(messages, options, cancellationToken);
+        }
+
         public override async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
             IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
         {

@@ -1,0 +1,4 @@
+namespace WebApi;
+
+/// <summary>What one speaker said.</summary>
+internal sealed record ChatTurn(string? Role, string? Content);
