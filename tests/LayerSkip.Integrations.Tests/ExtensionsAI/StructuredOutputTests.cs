@@ -70,4 +70,21 @@ public class StructuredOutputTests(Parser parser)
             return (await client.GetResponseAsync<T>("?")).Result;
         }
     }
+
+    [Fact]
+    public async Task A_type_is_given_after_tools_were_called()
+    {
+        using var client = Scripted.Client(prompt => prompt.Contains("18 degrees", StringComparison.Ordinal)
+                ? """{"city":"Rome","degrees":18}"""
+                : Scripted.Call("get_weather", """{"city": "Rome"}"""))
+            .AsBuilder().UseFunctionInvocation().Build();
+        var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string city) => "18 degrees", "get_weather")] };
+
+        var response = await client.GetResponseAsync<Weather>("Rome?", options);
+
+        Assert.Equal(new Weather("Rome", 18), response.Result);
+        Assert.Equal(3, response.Messages.Count);
+    }
+
+    private sealed record Weather(string City, int Degrees);
 }
