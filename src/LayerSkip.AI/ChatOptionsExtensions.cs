@@ -31,6 +31,12 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithDecodingMode(this ChatOptions options, DecodingMode mode) =>
         options.With(PropertyNames.DecodingMode, DecodingModeNames.Of(mode));
 
+    /// <summary>Sets <c>min_p</c>: sample from tokens at least this share as likely as the likeliest.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="minP">0 .. 1, 0 is off; the client checks it.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithMinP(this ChatOptions options, float minP) => options.With(PropertyNames.MinP, minP);
+
     /// <summary>
     /// Sets <c>prefix_scope</c>: whom the request shares prefixes of prompts with, such as a user's or tenant's id. See
     /// <see cref="DecodingOptions.PrefixScope"/>.

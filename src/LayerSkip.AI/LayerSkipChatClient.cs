@@ -30,7 +30,7 @@ namespace LayerSkip.AI;
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
 /// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON, of a schema or any: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
-/// <c>decoding_mode</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
+/// <c>decoding_mode</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>

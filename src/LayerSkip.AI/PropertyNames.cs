@@ -12,6 +12,7 @@ internal static class PropertyNames
     public const string LogProbabilities = "logprobs";
 
     // Of requests.
+    public const string MinP = "min_p";
     public const string TopLogProbabilities = "top_logprobs";
     public const string PrefixScope = "prefix_scope";
 

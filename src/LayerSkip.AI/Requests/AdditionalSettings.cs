@@ -31,6 +31,24 @@ internal static class AdditionalSettings
         } ?? throw Wrong(name, value, "an integer");
     }
 
+    /// <exception cref="ArgumentException">The value is no number.</exception>
+    public static float? Number(AdditionalPropertiesDictionary? properties, string name)
+    {
+        if (Value(properties, name) is not { } value)
+        {
+            return null;
+        }
+
+        return value switch
+        {
+            int or long or float or double or decimal => Convert.ToSingle(value, CultureInfo.InvariantCulture),
+            string text => ParseNumber(text),
+            JsonElement { ValueKind: JsonValueKind.Number } json => json.GetSingle(),
+            JsonElement { ValueKind: JsonValueKind.String } json => ParseNumber(json.GetString()!),
+            _ => (float?)null,
+        } ?? throw Wrong(name, value, "a number");
+    }
+
     /// <exception cref="ArgumentException">The value names no mode.</exception>
     public static DecodingMode? Mode(AdditionalPropertiesDictionary? properties, string name)
     {
@@ -95,6 +113,9 @@ internal static class AdditionalSettings
 
     private static int? Parse(string text) =>
         int.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private static float? ParseNumber(string text) =>
+        float.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static ArgumentException Wrong(string name, object value, string expected) => new(
         FormattableString.Invariant($"ChatOptions.AdditionalProperties[\"{name}\"] is {value} ({value.GetType().Name}), expected {expected}."));

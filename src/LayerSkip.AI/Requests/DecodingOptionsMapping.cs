@@ -50,6 +50,7 @@ internal static class DecodingOptionsMapping
             // An empty nucleus still keeps the most likely token.
             TopK = topP == 0 ? 1 : native.TopK != 0 ? native.TopK : options?.TopK ?? defaults.TopK,
             TopP = topP == 0 ? 1 : topP,
+            MinP = native.MinP != 0 ? native.MinP : AdditionalSettings.Number(options?.AdditionalProperties, PropertyNames.MinP) ?? 0,
             Seed = native.Seed ?? (options?.Seed is { } seed ? unchecked((ulong)seed) : null),
         };
     }

@@ -4,13 +4,13 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 namespace LayerSkip.Engine.Sampling;
 
 /// <summary>Turns logits into the distribution that a token is drawn from, and draws from it.</summary>
-/// <param name="options">Temperature, top-k and top-p, valid.</param>
+/// <param name="options">Temperature, top-k, top-p and min-p, valid.</param>
 /// <param name="vocabularySize">Length of every distribution.</param>
 internal sealed class Distribution(SamplingOptions options, int vocabularySize)
 {
     private readonly ulong[] _candidates = new ulong[vocabularySize];
 
-    /// <summary>Replaces logits by probabilities: temperature, top-k, top-p, softmax. Greedy gives the arg-max probability 1.</summary>
+    /// <summary>Replaces logits by probabilities: temperature, top-k, top-p, min-p, softmax. Greedy gives the arg-max probability 1.</summary>
     /// <returns>False if every token is banned (all logits negative infinity or NaN).</returns>
     public bool TryFromLogits(Span<float> logits)
     {
@@ -32,6 +32,11 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
         if (options.TopK > 0 || options.TopP < 1)
         {
             KeepLikeliest(logits);
+        }
+
+        if (options.MinP > 0)
+        {
+            DropUnlikely(logits, options.MinP * logits[best]);
         }
 
         return true;
@@ -91,6 +96,21 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
         foreach (ref var weight in logits)
         {
             weight /= sum;
+        }
+    }
+
+    private static void DropUnlikely(Span<float> probabilities, float least)
+    {
+        var kept = 0.0;
+        foreach (ref var probability in probabilities)
+        {
+            probability = probability < least ? 0 : probability;
+            kept += probability;
+        }
+
+        foreach (ref var probability in probabilities)
+        {
+            probability = (float)(probability / kept);
         }
     }
 

@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Sampling;
 
-/// <summary>How a token is chosen from the logits: temperature, then top-k, then top-p.</summary>
+/// <summary>How a token is chosen from the logits: temperature, then top-k, then top-p, then min-p.</summary>
 public sealed record SamplingOptions
 {
     /// <summary>Greedy decoding: the most likely token, always; no random number is drawn.</summary>
@@ -14,6 +14,9 @@ public sealed record SamplingOptions
 
     /// <summary>Keep only the most likely tokens that together reach this probability (nucleus); in (0, 1], 1 keeps all.</summary>
     public float TopP { get; init; } = 1;
+
+    /// <summary>Keep only tokens at least this share as likely as the likeliest; in 0 .. 1, 0 keeps all.</summary>
+    public float MinP { get; init; }
 
     /// <summary>Seed of the random numbers, all 64 bits of it; null draws one. The same seed, prompt and options give the same output.</summary>
     public ulong? Seed { get; init; }
@@ -38,6 +41,11 @@ public sealed record SamplingOptions
         if (!(TopP > 0 && TopP <= 1))
         {
             throw new ArgumentOutOfRangeException(nameof(TopP), TopP, "TopP must lie in (0, 1]; 1 is off.");
+        }
+
+        if (!(MinP >= 0 && MinP <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(MinP), MinP, "MinP must lie in 0..1; 0 is off.");
         }
     }
 }

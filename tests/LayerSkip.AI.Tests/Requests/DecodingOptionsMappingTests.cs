@@ -45,6 +45,21 @@ public class DecodingOptionsMappingTests
     }
 
     [Theory]
+    [InlineData(0.25)]
+    [InlineData(0.25f)]
+    [InlineData("0.25")]
+    public void Min_p_comes_in_any_type_of_number(object minP)
+    {
+        var options = new ChatOptions { AdditionalProperties = new() { ["min_p"] = minP } };
+        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), options, s_none).Sampling.MinP);
+        Assert.Equal(0.5f, DecodingOptionsMapping.Map(new() { Sampling = new() { MinP = 0.5f } }, options, s_none).Sampling.MinP);
+        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), new ChatOptions().WithMinP(0.25f), s_none).Sampling.MinP);
+        options.AdditionalProperties["min_p"] = "little";
+        Assert.Contains("\"min_p\"] is little (String), expected a number", Assert.Throws<ArgumentException>(
+            () => DecodingOptionsMapping.Map(new(), options, s_none)).Message);
+    }
+
+    [Theory]
     [InlineData(null, null, 0)]
     [InlineData(false, null, 0)]
     [InlineData(false, 0.8f, 0)]

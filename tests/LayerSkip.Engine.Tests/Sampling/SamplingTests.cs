@@ -17,12 +17,13 @@ public class SamplingTests
     [InlineData(DecodingMode.SelfSpeculative, 2, 3, 0.7f, 4, 1f)]
     [InlineData(DecodingMode.SelfSpeculative, 3, 3, 1.3f, 0, 0.8f)]
     [InlineData(DecodingMode.SelfSpeculative, 2, 3, 1.1f, 5, 0.9f)]
+    [InlineData(DecodingMode.SelfSpeculative, 2, 3, 1f, 0, 1f, 0.1f)]
     [InlineData(DecodingMode.SelfSpeculative, 2, 1, 1f, 0, 1f)] // the second token is the bonus wherever the first was accepted
-    public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, int length, float temperature, int topK, float topP)
+    public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, int length, float temperature, int topK, float topP, float minP = 0)
     {
         const int Samples = 20_000;
         using var model = Models.Random(s_config, seed: 8);
-        var expected = ExactPairs(model, [1, 2, 3], new() { Temperature = temperature, TopK = topK, TopP = topP });
+        var expected = ExactPairs(model, [1, 2, 3], new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP });
 
         var counts = new int[36];
         for (var i = 0; i < Samples; i++)
@@ -33,7 +34,7 @@ public class SamplingTests
                 ExitLayer = exitLayer,
                 NumSpeculations = length,
                 MaxNewTokens = 3,
-                Sampling = new() { Temperature = temperature, TopK = topK, TopP = topP, Seed = (ulong)i },
+                Sampling = new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = (ulong)i },
             };
             var output = model.Tokens([1, 2, 3], options);
             counts[(output[0] * 6) + output[1]]++;
@@ -112,6 +113,28 @@ public class SamplingTests
     }
 
     [Fact]
+    public void Min_p_keeps_what_is_likely_beside_the_likeliest()
+    {
+        var random = new Random(3);
+        for (var round = 0; round < 100; round++)
+        {
+            var size = random.Next(1, 40);
+            var logits = Enumerable.Range(0, size).Select(_ => (float)(random.NextDouble() * 6)).ToArray();
+            var minP = (float)random.NextDouble();
+            var all = logits.ToArray();
+            var kept = logits.ToArray();
+            new Distribution(new() { Temperature = 1, TopP = 0.95f }, size).TryFromLogits(all);
+            new Distribution(new() { Temperature = 1, TopP = 0.95f, MinP = minP }, size).TryFromLogits(kept);
+            var least = minP * all.Max();
+            var mass = all.Where(p => p >= least).Sum();
+            Assert.Equal(all.Select(p => p >= least ? p / mass : 0), kept, (x, y) => Math.Abs(x - y) < 1e-5);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>(nameof(SamplingOptions.MinP), () => new SamplingOptions { MinP = 1.1f }.Validate());
+        Assert.Throws<ArgumentOutOfRangeException>(nameof(SamplingOptions.MinP), () => new SamplingOptions { MinP = float.NaN }.Validate());
+    }
+
+    [Fact]
     public void The_smallest_temperatures_are_greedy()
     {
         float[] logits = [1, 3, 2];
@@ -166,10 +189,10 @@ public class SamplingTests
         model.RunLayers(rows, 0, tokens.Length, 0, model.Config.Layers);
         var logits = new float[6];
         model.Logits(rows, tokens.Length - 1, 1, logits);
-        return Reference(logits, sampling.Temperature, sampling.TopK, sampling.TopP);
+        return Reference(logits, sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP);
     }
 
-    private static double[] Reference(float[] logits, float temperature, int topK, float topP)
+    private static double[] Reference(float[] logits, float temperature, int topK, float topP, float minP = 0)
     {
         var order = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(static i => i).ToArray();
         var kept = order.Take(topK == 0 ? logits.Length : topK).ToArray();
@@ -180,6 +203,8 @@ public class SamplingTests
             sum += weights[count++];
         }
 
+        count = weights.Take(count).Count(weight => weight >= minP);
+        sum = weights.Take(count).Sum();
         var result = new double[logits.Length];
         for (var i = 0; i < count; i++)
         {
