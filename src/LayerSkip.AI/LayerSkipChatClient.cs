@@ -19,7 +19,7 @@ namespace LayerSkip.AI;
 /// <remarks>
 /// <para>
 /// <b>Prompt.</b> Every request brings the whole conversation; the checkpoint's chat template turns it into the prompt. Only the template's own
-/// text can become control tokens, whatever users write; assistant messages can hold added tokens that are not special. A checkpoint
+/// text can become control tokens, whatever users write, unless <see cref="LayerSkipOptions.AllowControlTokensInMessages"/> says so; assistant messages can hold added tokens that are not special. A checkpoint
 /// without a template gets <see cref="ChatTemplate.Default"/>, and then the tokenizer's own special tokens (begin of sequence).
 /// <see cref="ChatOptions.Instructions"/> and system messages that the template would refuse or drop are put before the text of the user's
 /// turn that follows, where it insists on alternating roles, neighbours of one role are joined, and where on one call a turn, calls are told

@@ -51,6 +51,12 @@ public sealed class LayerSkipOptions
     /// <summary>Sample from the most likely tokens that together reach this probability, in 0 .. 1; 1 is off. Null: the checkpoint's, else off.</summary>
     public float? TopP { get; set; }
 
+    /// <summary>
+    /// Whether control tokens that messages, tools and tool results spell (<c>&lt;|im_end|&gt;</c>) become control tokens, for callers who write
+    /// them on purpose and let no text of others in. False unless set: such text stays text.
+    /// </summary>
+    public bool AllowControlTokensInMessages { get; set; }
+
     /// <summary>How the model writes tool calls. Null: as its chat template has it, else <see cref="LayerSkip.AI.ToolCallFormat.Plain"/>.</summary>
     public ToolCallFormat? ToolCallFormat { get; set; }
 

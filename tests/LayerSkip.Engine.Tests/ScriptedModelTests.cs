@@ -86,6 +86,29 @@ public class ScriptedModelTests
     }
 
     [Fact]
+    public async Task Requests_that_lose_their_caches_meanwhile_go_on_with_their_answers()
+    {
+        string[] answers = [.. Enumerable.Range(0, 6).Select(number => string.Concat(Enumerable.Repeat($"{number}.", 150)))];
+        using var model = ScriptedModel.Create(answers, new() { DraftAccuracy = 0.7 });
+        using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(500), IdleKvCacheBudget = 0 });
+        var readers = answers.Select(_ => engine.Generate(model.Tokenizer.Encode("?"))).ToList();
+        var texts = await Task.WhenAll(readers.Select(async reader =>
+        {
+            var text = new StringBuilder();
+            await using (reader)
+            {
+                while (await reader.WaitToReadAsync())
+                {
+                    text.Append(model.Tokenizer.Decode(reader.Read()));
+                }
+            }
+
+            return text.ToString();
+        }));
+        Assert.Equal(answers, texts);
+    }
+
+    [Fact]
     public void What_a_mask_forces_does_not_use_the_answer_up()
     {
         // The text before the answer is forced, and holds the answer's first letters.
@@ -131,6 +154,7 @@ public class ScriptedModelTests
         using var model = ScriptedModel.Create("?");
         using var cache = model.Steps.CreateCache();
         using var rows = model.Steps.CreateRows(4);
+        rows.Begin(2);
         rows.Place(0, 2, cache, 0);
         model.Steps.Embed(rows, 0, [1, 2]);
         Assert.Throws<InvalidOperationException>(() => model.Steps.RunLayers(rows, 0, 2, 1, 4));

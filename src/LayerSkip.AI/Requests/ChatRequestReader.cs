@@ -27,7 +27,7 @@ internal sealed class ChatRequestReader
     {
         _model = model;
         _tokenizer = model.Tokenizer;
-        _encoder = new PromptEncoder(template, _tokenizer, options.ToolCallFormat);
+        _encoder = new PromptEncoder(template, _tokenizer, options.ToolCallFormat, options.AllowControlTokensInMessages);
         _reasoning = new ReasoningSupport(template);
         _defaults = RequestDefaults.From(options, model.Defaults);
         _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);

@@ -4,11 +4,12 @@ using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.AI.Requests;
 
-/// <summary>Turns a conversation into the model's prompt. Only the template's own text can become control tokens.</summary>
+/// <summary>Turns a conversation into the model's prompt. Only the template's own text can become control tokens, unless asked otherwise.</summary>
 /// <param name="template">The model's chat template.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="toolCallFormat">How the model writes tool calls; null: as the template has it.</param>
-internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null)
+/// <param name="trusted">Whether all text may become control tokens, whoever wrote it.</param>
+internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null, bool trusted = false)
 {
     private static readonly IReadOnlyDictionary<string, TemplateValue> s_noVariables = new Dictionary<string, TemplateValue>();
 
@@ -100,6 +101,7 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
         }
     }
 
-    private static AddedTokenMatching Matching(PromptOrigin origin) =>
-        origin == PromptOrigin.Assistant ? AddedTokenMatching.NonSpecial : AddedTokenMatching.None;
+    private AddedTokenMatching Matching(PromptOrigin origin) =>
+        trusted ? AddedTokenMatching.All
+        : origin == PromptOrigin.Assistant ? AddedTokenMatching.NonSpecial : AddedTokenMatching.None;
 }

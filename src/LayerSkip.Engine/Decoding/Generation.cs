@@ -56,7 +56,7 @@ public sealed class Generation : IDisposable
         _statistics = new StatisticsRecorder(prompt.Length);
         _cache = CreateCache();
         _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
-        _rows.PromptTokens = prompt.Length;
+        _rows.Begin(prompt.Length);
     }
 
     /// <summary>Tokens of the prompt.</summary>
@@ -332,6 +332,7 @@ public sealed class Generation : IDisposable
         if (count > _rows.Capacity)
         {
             var rows = _model.CreateRows(PrefillRows + DecodingPlan.MaxSpeculations);
+            rows.Replace(_rows);
             _rows.Dispose();
             _rows = rows;
         }

@@ -11,7 +11,14 @@ internal abstract class RowBuffer : IDisposable
     public abstract int Capacity { get; }
 
     /// <summary>Tokens of the prompt, where the rows are one generation's; 0 where nobody says. What a row computes does not depend on it.</summary>
-    public int PromptTokens { get; set; }
+    public int PromptTokens { get; private set; }
+
+    /// <summary>The rows are of a generation that begins.</summary>
+    /// <param name="promptTokens">Tokens of its prompt.</param>
+    public virtual void Begin(int promptTokens) => PromptTokens = promptTokens;
+
+    /// <summary>The rows take the place of others of the same generation.</summary>
+    public virtual void Replace(RowBuffer others) => PromptTokens = others.PromptTokens;
 
     /// <summary>Assigns consecutive slots to consecutive positions of a sequence, and makes room there in its cache.</summary>
     /// <param name="start">First slot.</param>

@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Json.Schema;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Engine;
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Tests;
@@ -19,8 +18,7 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
 
     public sealed class Untrained : IDisposable
     {
-        private readonly TinyCheckpoint _checkpoint = TestModels.WriteEndless(
-            maxPositions: 20_000, generation: new GenerationDefaults { EndOfSequenceIds = [2303] });
+        private readonly TinyCheckpoint _checkpoint = TestModels.WriteEndless(maxPositions: 20_000);
 
         public Untrained() => Client = LayerSkipChatClient.Load(_checkpoint.Directory);
 

@@ -130,15 +130,10 @@ internal sealed class ScriptedDevice(ModelConfig config, ScriptedVocabulary voca
     {
         var length = rows.Position(slot) + 1;
         var context = rows.Cache.Tokens(length);
-        if (rows.Answer is null)
-        {
-            // The first token that is ever chosen follows the prompt, unless a constraint forced some before it.
-            rows.PromptLength = rows.PromptTokens > 0 ? Math.Min(rows.PromptTokens, length) : length;
-            rows.Answer = new ScriptedAnswer(vocabulary, answer(vocabulary.Decode(context[..rows.PromptLength]), rows.Request));
-        }
-
-        var (scripted, afterSpace) = rows.Answer.Next(context[Math.Min(rows.PromptLength, length)..]);
-        var guesses = rows.Depth(slot) < config.Layers && !DraftIsRight(length - rows.PromptLength);
+        var prompt = Math.Min(rows.PromptTokens, length);
+        var script = rows.Answer ??= new ScriptedAnswer(vocabulary, answer(vocabulary.Decode(context[..prompt]), rows.Request));
+        var (scripted, afterSpace) = script.Next(context[prompt..]);
+        var guesses = rows.Depth(slot) < config.Layers && !DraftIsRight(length - prompt);
         return (guesses ? vocabulary.OtherThan(scripted) : scripted, scripted, afterSpace);
     }
 

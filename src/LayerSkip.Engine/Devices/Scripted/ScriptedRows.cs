@@ -12,10 +12,7 @@ internal sealed class ScriptedRows(ScriptedDevice device, int capacity) : RowBuf
     public ScriptedDevice Device => device;
 
     /// <summary>The request's number among all of the model, from 0.</summary>
-    public int Request { get; private set; } = device.NextRequest();
-
-    /// <summary>Tokens of the prompt; valid where there is an <see cref="Answer"/>.</summary>
-    public int PromptLength { get; set; }
+    public int Request { get; private set; }
 
     public ScriptedAnswer? Answer { get; set; }
 
@@ -26,6 +23,18 @@ internal sealed class ScriptedRows(ScriptedDevice device, int capacity) : RowBuf
     /// <summary>Layers that have run over a slot.</summary>
     public ref int Depth(int slot) => ref _depths[slot];
 
+    public override void Begin(int promptTokens)
+    {
+        base.Begin(promptTokens);
+        Request = device.NextRequest();
+    }
+
+    public override void Replace(RowBuffer others)
+    {
+        base.Replace(others);
+        (Request, Answer) = (((ScriptedRows)others).Request, ((ScriptedRows)others).Answer);
+    }
+
     public override void Place(int start, int count, KvCache cache, int position)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
@@ -34,12 +43,6 @@ internal sealed class ScriptedRows(ScriptedDevice device, int capacity) : RowBuf
         if (cache is not ScriptedKvCache own || own.Device != device)
         {
             throw new ArgumentException("the cache belongs to another model", nameof(cache));
-        }
-
-        if (_cache is not null && _cache != own)
-        {
-            Answer = null;
-            Request = device.NextRequest();
         }
 
         _cache = own;
