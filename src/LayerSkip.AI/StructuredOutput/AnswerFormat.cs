@@ -10,20 +10,24 @@ namespace LayerSkip.AI.StructuredOutput;
 /// <summary>The form that a request's <see cref="ChatOptions.ResponseFormat"/> asks of the answer: JSON, of a schema or any.</summary>
 internal sealed class AnswerFormat
 {
+    private const int MaxDepth = 256;
+
     private readonly JsonElement? _schema;
+    private readonly Lazy<string> _hint;
 
     private AnswerFormat(ChatResponseFormatJson format)
     {
         _schema = format.Schema;
         Key = _schema is { } schema ? $"json:{schema.GetRawText()}" : "json";
-        Hint = Describe(format);
+        _hint = new(() => Describe(format));
     }
 
     /// <summary>Equal for equal languages.</summary>
     public string Key { get; }
 
     /// <summary>Tells the model in words what it will be held to.</summary>
-    public string Hint { get; }
+    /// <exception cref="ArgumentException">The schema nests too deep to be written.</exception>
+    public string Hint => _hint.Value;
 
     /// <summary>Reads the format; null where the answer is free text.</summary>
     public static AnswerFormat? Read(ChatResponseFormat? format, UnsupportedOptions unsupported)
@@ -72,14 +76,19 @@ internal sealed class AnswerFormat
         using var text = new MemoryStream();
         using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
-            Write(schema, writer);
+            Write(schema, writer, 0);
         }
 
         return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
     }
 
-    private static void Write(JsonElement value, Utf8JsonWriter writer)
+    private static void Write(JsonElement value, Utf8JsonWriter writer, int depth)
     {
+        if (depth > MaxDepth)
+        {
+            throw new ArgumentException($"ChatOptions.ResponseFormat: the JSON schema nests more than the {MaxDepth} levels expected at most.");
+        }
+
         switch (value.ValueKind)
         {
             case JsonValueKind.Object:
@@ -89,7 +98,7 @@ internal sealed class AnswerFormat
                     if (property.Name is not ("$schema" or "$comment"))
                     {
                         writer.WritePropertyName(property.Name);
-                        Write(property.Value, writer);
+                        Write(property.Value, writer, depth + 1);
                     }
                 }
 
@@ -99,7 +108,7 @@ internal sealed class AnswerFormat
                 writer.WriteStartArray();
                 foreach (var item in value.EnumerateArray())
                 {
-                    Write(item, writer);
+                    Write(item, writer, depth + 1);
                 }
 
                 writer.WriteEndArray();

@@ -6,7 +6,7 @@ namespace LayerSkip.AI.StructuredOutput;
 /// <summary>The constraints of recent requests: what they have learned of their masks serves the next request of the same form. Safe for concurrent use.</summary>
 internal sealed class ConstraintCache(Tokenizer tokenizer)
 {
-    private const int Capacity = 64;
+    private const int Capacity = 32;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Lazy<TokenConstraint>> _constraints = [];

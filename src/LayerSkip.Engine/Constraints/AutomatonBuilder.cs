@@ -1,19 +1,29 @@
+using LayerSkip.Engine.Constraints.Nodes;
+
 namespace LayerSkip.Engine.Constraints;
 
 /// <summary>Makes an automaton of what several languages have in common, less what others hold.</summary>
 internal static class AutomatonBuilder
 {
+    // Derivatives taken, each as many times as it has alternatives.
+    private const int MaxWork = 1_000_000;
+
     /// <param name="all">Languages of one grammar, of all of which a text must be.</param>
     /// <param name="none">Languages of the same grammar, of none of which it may be.</param>
     /// <param name="maxStates">Most states.</param>
-    /// <returns>The automaton, whose start is state 0, or null where it would have more states.</returns>
+    /// <returns>The automaton, whose start is state 0, or null where it would have more states or takes too much to make.</returns>
     public static ByteAutomaton? Intersect(IReadOnlyList<GrammarNode> all, IReadOnlyList<GrammarNode> none, int maxStates)
     {
         var states = new Dictionary<Point, int>();
         var points = new List<Point>();
         var steps = new List<(int From, int First, int Size, int To)>();
         var borders = default(ByteSet);
-        Add(new Point([.. all, .. none]));
+        var work = 0;
+        if (Add(new Point([.. all, .. none])) is null)
+        {
+            return null;
+        }
+
         for (var from = 0; from < points.Count; from++)
         {
             var parts = points[from].Parts;
@@ -25,6 +35,12 @@ internal static class AutomatonBuilder
 
             borders |= own;
             var classes = parts[0].Grammar.ClassesOf(own);
+            work += classes.Count * parts.Sum(part => part is ChoiceNode choice ? choice.Alternatives.Length : 1);
+            if (work > MaxWork)
+            {
+                return null;
+            }
+
             for (var index = 0; index < classes.Count; index++)
             {
                 var first = classes.First(index);

@@ -8,8 +8,8 @@ namespace LayerSkip.Engine.Constraints;
 public sealed class Grammar
 {
     // Beyond these, what has been derived is not remembered any longer: hostile grammars may take time, but not all memory.
-    private const int MaxNodes = 1 << 19;
-    private const int MaxInterned = 1 << 18;
+    private const int MaxNodes = 1 << 18;
+    private const int MaxInterned = 1 << 17;
 
     private readonly Lock _gate = new();
     private readonly HashSet<GrammarNode> _nodes = new(SameParts.Instance);

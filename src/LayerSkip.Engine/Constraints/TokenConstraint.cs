@@ -20,8 +20,8 @@ namespace LayerSkip.Engine.Constraints;
 public sealed class TokenConstraint
 {
     // Bytes of masks, and number of states, beyond which they are forgotten and found anew.
-    private const long MaxMaskBytes = 64 << 20;
-    private const int MaxStates = 1 << 17;
+    private const long MaxMaskBytes = 16 << 20;
+    private const int MaxStates = 1 << 15;
     private const int MaxCertainBytes = 256;
 
     private readonly Tokenizer _tokenizer;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Sampling;
@@ -230,6 +231,23 @@ public sealed class ConstrainedDecodingTests : IDisposable
         }
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Generations_on_several_threads_share_a_constraint()
+    {
+        var json = new JsonGrammar(new Grammar(), depth: 4);
+        var expected = Enumerable.Range(0, 8).Select(i => Tokens(new TokenConstraint(new JsonGrammar(new Grammar(), depth: 4).AnyObject(), s_tokenizer), i)).ToArray();
+        var shared = new TokenConstraint(json.AnyObject(), s_tokenizer);
+        var actual = new int[8][];
+        Parallel.For(0, 8, i => actual[i] = Tokens(shared, i));
+        Assert.Equal(expected, actual);
+
+        int[] Tokens(TokenConstraint constraint, int i)
+        {
+            using var model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 }, seed: 3);
+            return model.Tokens([i + 40, i], Models.Speculative(1 + (i % 3), 3, 150) with { Constraint = constraint, Sampling = new() { Temperature = 1, Seed = (ulong)i } });
+        }
     }
 
     [Fact]

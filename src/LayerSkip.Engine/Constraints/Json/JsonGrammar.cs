@@ -21,6 +21,8 @@ public sealed class JsonGrammar
     /// <summary>The greatest depth that there is: JSON readers refuse more as a rule.</summary>
     public const int MaxDepth = 64;
 
+    private const int MaxSchemaDepth = 256;
+
     private readonly Dictionary<int, GrammarNode> _values = [];
     private readonly Lock _gate = new();
     private readonly int _depth;
@@ -60,9 +62,10 @@ public sealed class JsonGrammar
 
     /// <summary>The JSON values that satisfy a schema, or more where the schema says what cannot be expressed.</summary>
     /// <param name="schema">The schema.</param>
-    /// <exception cref="ArgumentException">No value satisfies the schema, or none of the depth does.</exception>
+    /// <exception cref="ArgumentException">No value satisfies the schema, or none of the depth does, or the schema itself nests more than 256 levels.</exception>
     public GrammarNode Schema(JsonElement schema)
     {
+        RequireDepth(schema, 0);
         var root = new SchemaNode(schema);
         for (var depth = _depth; depth > 0; depth /= 2)
         {
@@ -107,6 +110,32 @@ public sealed class JsonGrammar
 
     /// <summary>Strings that a pattern matches, but for some; null where that takes too much.</summary>
     internal GrammarNode? Names(string? pattern, IReadOnlyList<string> without) => new StringLanguage(Grammar, Terminals).Names(pattern, without);
+
+    private static void RequireDepth(JsonElement schema, int depth)
+    {
+        if (depth > MaxSchemaDepth)
+        {
+            throw new ArgumentException($"The JSON schema nests more than the {MaxSchemaDepth} levels expected at most.", nameof(schema));
+        }
+
+        switch (schema.ValueKind)
+        {
+            case JsonValueKind.Object:
+                foreach (var property in schema.EnumerateObject())
+                {
+                    RequireDepth(property.Value, depth + 1);
+                }
+
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in schema.EnumerateArray())
+                {
+                    RequireDepth(item, depth + 1);
+                }
+
+                break;
+        }
+    }
 
     private GrammarNode Array(int depth) => depth == 0 ? Grammar.Nothing : List("[", Value(depth - 1), "]");
 

@@ -118,6 +118,7 @@ public class JsonGrammarTests
                 mutual, alternatives,
                 """{"type":"string","pattern":"(a|b)*a(a|b){900}$","maxLength":100000}""",
                 """{"type":"array","items":{"type":"string","pattern":"^(x+x+)+y{1,999}$"},"minItems":2000000000}""",
+                "{\"anyOf\":[" + string.Join(',', Enumerable.Range(0, 50).Select(i => $"{{\"type\":\"string\",\"pattern\":\"^((x{i}{{0,1000}}){{0,1000}}){{0,1000}}$\"}}")) + "]}",
                 """{"type":"object","minProperties":1000000000,"maxProperties":2000000000}""",
                 """{"minimum":1e399,"type":"integer"}""",
                 "{\"enum\":[" + string.Join(',', Enumerable.Range(0, 30_000).Select(i => $"\"value {i}\"")) + "]}",
@@ -127,6 +128,17 @@ public class JsonGrammarTests
             var before = GC.GetAllocatedBytesForCurrentThread();
             Assert.False(Language(schema).IsNothing);
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1L << 30);
+        }
+    }
+
+    [Fact]
+    public void A_schema_that_nests_without_end_is_refused()
+    {
+        foreach (var (open, close) in new[] { ("{\"items\":", "}"), ("{\"const\":[", "]}"), ("{\"anyOf\":[", "]}"), ("{\"not\":", "}") })
+        {
+            var text = string.Concat(Enumerable.Repeat(open, 20_000)) + "true" + string.Concat(Enumerable.Repeat(close, 20_000));
+            using var document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 100_000 });
+            Assert.Throws<ArgumentException>(() => new JsonGrammar(new Grammar()).Schema(document.RootElement));
         }
     }
 
