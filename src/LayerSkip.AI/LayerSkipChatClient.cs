@@ -252,7 +252,7 @@ public sealed class LayerSkipChatClient : IChatClient
         cancellationToken.ThrowIfCancellationRequested();
         var engine = model.Engine;
         var updates = new AnswerUpdates(engine.Model.Name);
-        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls, request.Reasoning);
+        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls?.CreateReader(), request.Reasoning);
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
         var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
@@ -266,7 +266,7 @@ public sealed class LayerSkipChatClient : IChatClient
 
                 // The engine may have decoded everything before the cancellation; the answer must not end as if there were none.
                 cancellationToken.ThrowIfCancellationRequested();
-                foreach (var content in answer.Read(tokens.Read()))
+                foreach (var content in answer.Read(tokens.Read(), tokens.CurtailedAt))
                 {
                     yield return updates.Content(content, logProbabilities?.Next(answer.Tokens));
                 }
@@ -274,12 +274,13 @@ public sealed class LayerSkipChatClient : IChatClient
             while (more && !answer.IsStopped);
         }
 
-        var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
-        foreach (var content in answer.End(cut: reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd))
+        foreach (var content in answer.End(cut: tokens.FinishReason is FinishReason.MaxNewTokens or FinishReason.ContextEnd))
         {
             yield return updates.Content(content, logProbabilities?.Next(answer.Tokens));
         }
 
+        // The end may have brought a stop sequence to light.
+        var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
         yield return updates.End(reason, answer, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
     }

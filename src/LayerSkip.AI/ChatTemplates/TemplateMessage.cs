@@ -33,7 +33,8 @@ public sealed class TemplateMessage
     /// <summary>Further fields of the message, as the template names them. They replace the fields above of the same name.</summary>
     public IReadOnlyDictionary<string, TemplateValue> Fields { get; init; } = new Dictionary<string, TemplateValue>();
 
-    private PromptOrigin TextOrigin => ContentOrigin ?? (Role == "assistant" ? PromptOrigin.Assistant : PromptOrigin.Outside);
+    /// <summary>The origin of <see cref="Content"/> and <see cref="Reasoning"/>, the role's own included.</summary>
+    internal PromptOrigin TextOrigin => ContentOrigin ?? (Role == "assistant" ? PromptOrigin.Assistant : PromptOrigin.Outside);
 
     /// <summary>Reads a message from JSON: <c>{"role": "user", "content": "Hi"}</c>, with whatever other fields the template knows.</summary>
     /// <param name="message">A JSON object with a string "role". Its content may be a text or a list of parts.</param>

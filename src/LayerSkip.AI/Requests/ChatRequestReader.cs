@@ -63,7 +63,7 @@ internal sealed class ChatRequestReader
         }
 
         return prompt.Length < _model.Config.MaxPositions
-            ? new ChatRequest(prompt, decoding, stopSequences, CallReader(tools), Reasoning())
+            ? new ChatRequest(prompt, decoding, stopSequences, Calls(tools), Reasoning())
             : throw new ArgumentException(
                 $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
 
@@ -119,7 +119,7 @@ internal sealed class ChatRequestReader
         return format is null ? null : _constraints.Get(format.Key, format.Language);
     }
 
-    private ToolCallReader? CallReader(ToolChoice tools) => tools.Callable.Count == 0 ? null : new ToolCallReader(
+    private AnswerCalls? Calls(ToolChoice tools) => tools.Callable.Count == 0 ? null : new AnswerCalls(
         ToolCallSyntax.Of(_encoder.ToolCallFormat), tools.Callable.Select(tool => tool.Name).ToHashSet(), tools.IsSingle);
 
     /// <summary>What the model is told before the conversation: the caller's instructions, and the form of the answer.</summary>

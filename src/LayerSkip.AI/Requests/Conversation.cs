@@ -17,7 +17,7 @@ internal static class Conversation
     /// <param name="instructions">A system message before all others, or null.</param>
     /// <param name="unsupported">Told of contents that are left out.</param>
     /// <exception cref="ArgumentException">A message is null.</exception>
-    /// <exception cref="NotSupportedException">A message holds an image or other data.</exception>
+    /// <exception cref="NotSupportedException">A message or a tool's result holds an image or other data.</exception>
     public static List<TemplateMessage> Read(IEnumerable<ChatMessage> messages, string? instructions, UnsupportedOptions unsupported)
     {
         var turns = new List<TemplateMessage>();
@@ -66,18 +66,15 @@ internal static class Conversation
                     results.Add(new TemplateMessage
                     {
                         Role = TemplateRoles.Tool,
-                        Content = Text(result.Result),
+                        Content = Text(result.Result, unsupported),
                         ToolCallId = result.CallId,
                         Name = toolNames.GetValueOrDefault(result.CallId),
                     });
                     break;
                 case null or UsageContent or ErrorContent:
                     break;
-                case DataContent data:
-                    throw Unreadable(data.MediaType);
-                case UriContent uri:
-                    throw Unreadable(uri.MediaType);
                 default:
+                    RefuseData(content);
                     unsupported.Report(content.GetType().Name);
                     break;
             }
@@ -103,12 +100,40 @@ internal static class Conversation
         ? s_noArguments
         : JsonSerializer.SerializeToElement(call.Arguments, s_compact.GetTypeInfo(typeof(IDictionary<string, object?>)));
 
-    private static string Text(object? result) => result switch
+    private static string Text(object? result, UnsupportedOptions unsupported) => result switch
     {
         null => string.Empty,
         string text => text,
+        AIContent content => Text(content, unsupported),
+        IEnumerable<AIContent> contents => string.Join('\n', contents.Select(content => Text(content, unsupported))),
         _ => JsonSerializer.Serialize(result, s_compact.GetTypeInfo(typeof(object))),
     };
+
+    private static string Text(AIContent content, UnsupportedOptions unsupported)
+    {
+        switch (content)
+        {
+            case TextContent text:
+                return text.Text;
+            case ErrorContent error:
+                return error.Message;
+            default:
+                RefuseData(content);
+                unsupported.Report($"{nameof(FunctionResultContent)} with a {content?.GetType().Name ?? "null"}");
+                return string.Empty;
+        }
+    }
+
+    private static void RefuseData(AIContent? content)
+    {
+        switch (content)
+        {
+            case DataContent data:
+                throw Unreadable(data.MediaType);
+            case UriContent uri:
+                throw Unreadable(uri.MediaType);
+        }
+    }
 
     private static NotSupportedException Unreadable(string mediaType) =>
         new($"A message holds content of the media type '{mediaType}', but the model reads text only.");

@@ -55,6 +55,7 @@ internal static class Turns
                     Reasoning = number == 0 ? message.Reasoning : null,
                     ToolCalls = [call],
                     Name = message.Name,
+                    ContentOrigin = message.ContentOrigin,
                 });
                 if (results.Find(result => result.ToolCallId == call.Id) is { } own)
                 {
@@ -69,13 +70,14 @@ internal static class Turns
         return turns;
     }
 
-    /// <summary>Two turns as one of the second's role.</summary>
+    /// <summary>Two turns as one of the second's role, of the less trusted one's origin.</summary>
     public static TemplateMessage Join(TemplateMessage first, TemplateMessage second) => new()
     {
         Role = second.Role,
         Content = Join(first.Content, second.Content),
         Reasoning = second.Reasoning ?? first.Reasoning,
         Name = second.Name,
+        ContentOrigin = first.TextOrigin < second.TextOrigin ? first.TextOrigin : second.TextOrigin,
     };
 
     private static string? Join(string? first, string? second) =>

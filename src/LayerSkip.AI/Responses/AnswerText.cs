@@ -18,6 +18,7 @@ internal sealed class AnswerText
     private readonly StringBuilder _ready = new();
     private readonly StringBuilder _held = new();
     private readonly List<AIContent> _contents = [];
+    private int _curtailedAt = int.MaxValue;
 
     /// <param name="tokenizer">The model's.</param>
     /// <param name="stopSequences">Texts that end the answer. They are looked for in its text alone: a call's layout is not the caller's.</param>
@@ -46,9 +47,15 @@ internal sealed class AnswerText
     /// <summary>Whether a tool has been called.</summary>
     public bool HasCalls { get; private set; }
 
+    /// <summary>Whether a call was cut short, or completed for want of room rather than by the model's will: such a call is text, and nobody's to make.</summary>
+    public bool LosesCall { get; private set; }
+
     /// <summary>Reads tokens, and returns what is certain now: pieces of text, and whole calls.</summary>
-    public IReadOnlyList<AIContent> Read(ReadOnlySpan<int> tokens)
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="curtailedAt">From which token of the answer on room was too short for what the model meant to write, or null.</param>
+    public IReadOnlyList<AIContent> Read(ReadOnlySpan<int> tokens, int? curtailedAt = null)
     {
+        _curtailedAt = curtailedAt ?? int.MaxValue;
         foreach (var token in tokens)
         {
             if (IsStopped)
@@ -69,7 +76,7 @@ internal sealed class AnswerText
             ReasoningTokens += wasReasoning == true || _reasoning?.IsReasoning == true ? 1 : 0;
         }
 
-        return TakeContents();
+        return TakeContents(mayGoOn: true);
     }
 
     /// <summary>The rest of the answer, once all tokens have been read.</summary>
@@ -89,6 +96,7 @@ internal sealed class AnswerText
 
         if (!IsStopped && _calls is not null)
         {
+            LosesCall |= cut && _calls.IsInCall;
             Read(_calls.End(cut));
         }
 
@@ -97,7 +105,7 @@ internal sealed class AnswerText
             ReleaseHeld();
         }
 
-        return TakeContents();
+        return TakeContents(mayGoOn: false);
     }
 
     private void Read(string text)
@@ -147,10 +155,19 @@ internal sealed class AnswerText
 
             // No stop sequence reaches from before a call to behind it.
             ReleaseHeld();
-            TakeText();
+            IsStopped = _calls!.IsEnded;
+            if (Tokens > _curtailedAt)
+            {
+                LosesCall = true;
+                _ready.Append(piece.Text);
+                continue;
+            }
+
+            // White space before a call goes with it.
+            _ready.Length = WithoutTrailingSpace();
+            TakeText(_ready.Length);
             _contents.Add(piece.Call);
             HasCalls = true;
-            IsStopped = _calls!.IsEnded;
         }
     }
 
@@ -198,7 +215,19 @@ internal sealed class AnswerText
         }
     }
 
-    private void TakeText()
+    /// <summary>Characters of the text that is ready up to its last that is no white space.</summary>
+    private int WithoutTrailingSpace()
+    {
+        var length = _ready.Length;
+        while (length > 0 && char.IsWhiteSpace(_ready[length - 1]))
+        {
+            length--;
+        }
+
+        return length;
+    }
+
+    private void TakeText(int length)
     {
         // Reasoning comes before all text.
         if (_thought.Length > 0)
@@ -207,16 +236,16 @@ internal sealed class AnswerText
             _thought.Clear();
         }
 
-        if (_ready.Length > 0)
+        if (length > 0)
         {
-            _contents.Add(new TextContent(_ready.ToString()));
-            _ready.Clear();
+            _contents.Add(new TextContent(_ready.ToString(0, length)));
+            _ready.Remove(0, length);
         }
     }
 
-    private AIContent[] TakeContents()
+    private AIContent[] TakeContents(bool mayGoOn)
     {
-        TakeText();
+        TakeText(mayGoOn && !IsStopped && _calls?.MayFollowText == true ? WithoutTrailingSpace() : _ready.Length);
         AIContent[] contents = [.. _contents];
         _contents.Clear();
         return contents;

@@ -46,7 +46,8 @@ internal sealed class AnswerUpdates(string modelId)
             },
         };
         var update = Update(_messageId, new UsageContent(usage) { RawRepresentation = statistics });
-        update.FinishReason = answer.HasCalls ? ChatFinishReason.ToolCalls
+        update.FinishReason = answer.LosesCall ? ChatFinishReason.Length
+            : answer.HasCalls ? ChatFinishReason.ToolCalls
             : reason is FinishReason.MaxNewTokens or FinishReason.ContextEnd ? ChatFinishReason.Length
             : ChatFinishReason.Stop;
         return With(logProbabilities, update);

@@ -15,13 +15,14 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
     private JsonObjectEnd _json;
     private int _jsonStart;
     private int _calls;
+    private bool _isBehindCall;
 
     private enum State
     {
         /// <summary>Before the answer's first character, where a call needs no mark.</summary>
         Start,
 
-        /// <summary>In text. White space and a beginning of the opening mark are held.</summary>
+        /// <summary>In text. A beginning of the opening mark is held, and white space between calls, which is the model's layout.</summary>
         Text,
 
         /// <summary>Behind the opening mark.</summary>
@@ -39,6 +40,12 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
 
     /// <summary>Whether the answer ends here, whatever the model goes on to write.</summary>
     public bool IsEnded => single && _calls > 0;
+
+    /// <summary>Whether a call may come behind text.</summary>
+    public bool MayFollowText => syntax.Opening is not null;
+
+    /// <summary>Whether a call has begun and not ended.</summary>
+    public bool IsInCall => _state is State.Opened or State.Json;
 
     /// <summary>Reads a piece of the answer, and returns what is certain now; valid until the next call.</summary>
     public IReadOnlyList<AnswerPiece> Read(string text)
@@ -116,15 +123,9 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
             mark++;
         }
 
-        // White space before a mark goes with it.
-        var blank = mark;
-        while (blank > 0 && char.IsWhiteSpace(_held[blank - 1]))
-        {
-            blank--;
-        }
-
         _state = _held.Length - mark == syntax.Opening!.Length ? State.Opened : State.Text;
-        Release(blank);
+        _isBehindCall &= string.IsNullOrWhiteSpace(_held.ToString(0, mark));
+        Release(_isBehindCall ? 0 : mark);
     }
 
     private void ReadJson(char character)
@@ -194,8 +195,9 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
         }
 
         TakeText();
-        _pieces.Add(new(string.Empty, call));
+        _pieces.Add(new(_held.ToString(), call));
         _calls++;
+        _isBehindCall = true;
         _held.Clear();
         _state = State.Called;
     }
@@ -207,6 +209,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
     private void LeaveAsText()
     {
         Release(_held.Length);
+        _isBehindCall = false;
         _state = syntax.Opening is null ? State.Rest : State.Text;
     }
 

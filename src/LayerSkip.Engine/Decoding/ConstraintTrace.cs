@@ -14,9 +14,14 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     private readonly float[] _stopLogits = new float[stopIds.Length];
     private readonly TokenMask _completable = new(constraint.VocabularySize);
     private int _room;
+    private int _count;
+    private int _curtailedAt = int.MaxValue;
 
     /// <summary>Whether the output would have become longer, had there been room to complete it then.</summary>
-    public bool IsCurtailed { get; private set; }
+    public bool IsCurtailed => _curtailedAt != int.MaxValue;
+
+    /// <summary>Index in the output of the first token that was taken for want of room for a likelier one, or null. May be read on any thread.</summary>
+    public int? CurtailedAt => Volatile.Read(ref _curtailedAt) is var index and not int.MaxValue ? index : null;
 
     /// <summary>A round begins, perhaps again after it has failed.</summary>
     /// <param name="room">Tokens that may still be generated.</param>
@@ -118,7 +123,13 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
 
         _states[0] = _states[accepted];
         _room -= accepted;
-        IsCurtailed |= _curtailed.AsSpan(0, accepted).Contains(true) || MustEnd(0);
+        if (!IsCurtailed)
+        {
+            var first = _curtailed.AsSpan(0, accepted).IndexOf(true);
+            Volatile.Write(ref _curtailedAt, first >= 0 ? _count + first : MustEnd(0) ? _count + accepted : int.MaxValue);
+        }
+
+        _count += accepted;
         return (forced, all);
     }
 

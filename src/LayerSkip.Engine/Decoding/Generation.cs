@@ -100,6 +100,9 @@ public sealed class Generation : IDisposable
         return FinalLogProbabilities(index);
     }
 
+    /// <summary>Where a constraint began to shorten the output for want of room, as an index in <see cref="Output"/>; may be read while another thread runs the next round.</summary>
+    internal int? CurtailedAt => _constraint?.CurtailedAt;
+
     internal KvCache Cache => _cache;
 
     /// <summary>Layers that decide a token, and that the cache is of.</summary>

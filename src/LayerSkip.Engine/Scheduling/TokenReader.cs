@@ -76,6 +76,12 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>Counts and times; valid once <see cref="WaitToReadAsync"/> has returned false or <see cref="DisposeAsync"/> has completed.</summary>
     public GenerationStatistics Statistics { get; private set; }
 
+    /// <summary>
+    /// Index in the output of the first token that <see cref="DecodingOptions.Constraint"/> took because there is no room left to complete what
+    /// the model would rather have written: from there on the output is of the language, but not what the model meant. Null: it has not come to that.
+    /// </summary>
+    public int? CurtailedAt => _generation?.CurtailedAt;
+
     /// <summary>Waits until there are tokens to read.</summary>
     /// <returns>True if there are; false once all have been read and the generation has ended.</returns>
     /// <exception cref="OperationCanceledException">The request's token was cancelled.</exception>

@@ -82,4 +82,22 @@ public class ConversationTests
         Assert.Contains("image/png", Assert.Throws<NotSupportedException>(() => RequestReading.Read(data)).Message);
         Assert.Contains("audio/mpeg", Assert.Throws<NotSupportedException>(() => RequestReading.Read(uri)).Message);
     }
+
+    [Fact]
+    public void Contents_of_a_result_are_read_as_those_of_messages()
+    {
+        var turns = RequestReading.Read(new ChatMessage(ChatRole.Tool,
+        [
+            new FunctionResultContent("1", new TextContent("warm")),
+            new FunctionResultContent("2", new List<AIContent> { new TextContent("a"), new TextContent("b"), new ErrorContent("no") }),
+        ]));
+        var data = new DataContent(new byte[] { 1 }, "image/png");
+
+        Assert.Equal("tool:warm|tool:a\nb\nno", turns.Text());
+        foreach (var result in (object[])[data, new AIContent[] { data }])
+        {
+            var message = new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", result)]);
+            Assert.Contains("image/png", Assert.Throws<NotSupportedException>(() => RequestReading.Read(message)).Message);
+        }
+    }
 }

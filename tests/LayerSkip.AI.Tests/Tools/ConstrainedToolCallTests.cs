@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Json.Schema;
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
@@ -161,7 +162,7 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
                     Seed = seed,
                     MaxOutputTokens = 400,
                 };
-                var call = Assert.Single(Calls(await untrained.Client.GetResponseAsync("number " + seed, options)));
+                var call = Written(await untrained.Client.GetResponseAsync("number " + seed, options));
 
                 Assert.Equal(tool.Name, call.Name);
                 AssertValid(call, tool);
@@ -179,13 +180,57 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
             {
                 var options = Options(ChatToolMode.RequireAny, maxTokens: 120).WithDecodingMode(mode).WithExitLayer(2);
                 options.Temperature = 0;
-                var calls = Calls(await untrained.Client.GetResponseAsync("number " + number, options));
-                texts.Add(string.Join('|', calls.Select(call => call.Name + JsonSerializer.Serialize(call.Arguments))));
+                var response = await untrained.Client.GetResponseAsync("number " + number, options);
+                texts.Add(string.Join('|', [response.Text, .. Calls(response).Select(call => call.Name + JsonSerializer.Serialize(call.Arguments))]));
             }
 
-            Assert.NotEmpty(texts[0]);
+            Assert.NotEqual(string.Empty, texts[0]);
             Assert.Equal(texts[0], texts[1]);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public async Task Call_that_has_to_be_shortened_for_the_limit_is_nobodys_to_make(ToolCallFormat format)
+    {
+        var city = new string('a', 60);
+        var whole = Written(format, "get_weather", $$"""{"city": "{{city}}", "days": 2}""");
+        int[] limits = [20, 80, 90, whole.Length - 30, whole.Length - 1, whole.Length, whole.Length + 20];
+        using var client = Client(format, [.. limits.Select(_ => whole)]);
+        foreach (var limit in limits)
+        {
+            var response = await client.GetResponseAsync("?", Options(ChatToolMode.RequireAny, limit));
+
+            if (limit >= whole.Length)
+            {
+                Assert.Equal(city, Assert.Single(Calls(response)).Arguments!["city"]!.ToString());
+                Assert.Equal(ChatFinishReason.ToolCalls, response.FinishReason);
+            }
+            else
+            {
+                Assert.Empty(Calls(response));
+                Assert.Contains("{\"name\"", response.Text, StringComparison.Ordinal);
+                Assert.Equal(ChatFinishReason.Length, response.FinishReason);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Call_before_the_shortened_one_is_made(bool multiple)
+    {
+        var first = Written(ToolCallFormat.Hermes, "switch_light", """{"on": true}""");
+        var second = Written(ToolCallFormat.Hermes, "get_weather", $$"""{"city": "{{new string('a', 60)}}", "days": 2}""");
+        string[] answer = multiple ? [first, second] : [second, first];
+        using var client = Client(ToolCallFormat.Hermes, string.Join('\n', answer));
+        var options = Options(maxTokens: answer[0].Length + (multiple ? answer[1].Length : 0) - 20);
+        options.AllowMultipleToolCalls = multiple;
+        var response = await client.GetResponseAsync("?", options);
+
+        Assert.Equal(multiple ? ["switch_light"] : [], Calls(response).Select(call => call.Name));
+        Assert.Contains("get_weather", response.Text, StringComparison.Ordinal);
+        Assert.Equal(ChatFinishReason.Length, response.FinishReason);
     }
 
     [Fact]
@@ -213,6 +258,11 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
     private static string Written(ToolCallFormat format, string name, string arguments) => format == ToolCallFormat.Llama3Json
         ? $"{{\"name\": \"{name}\", \"parameters\": {arguments}}}"
         : $"<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>";
+
+    /// <summary>The call that an answer writes, whether it may be made or had to be shortened.</summary>
+    private static FunctionCallContent Written(ChatResponse response) => response.FinishReason == ChatFinishReason.Length
+        ? ToolCallParser.Parse(response.Text[response.Text.IndexOf('{')..])!
+        : Assert.Single(Calls(response));
 
     private static ChatOptions Options(ChatToolMode? mode = null, int maxTokens = 2000) =>
         new() { Tools = [s_weather, s_light], ToolMode = mode, MaxOutputTokens = maxTokens };

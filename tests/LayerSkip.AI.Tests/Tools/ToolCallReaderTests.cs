@@ -13,8 +13,8 @@ public class ToolCallReaderTests
     [InlineData(ToolCallFormat.Hermes, "Hello <b> there", "Hello <b> there")]
     [InlineData(ToolCallFormat.Hermes, "ends with a space \n", "ends with a space \n")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>""", "f(a=1)")]
-    [InlineData(ToolCallFormat.Hermes, "\n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n", "f()")]
-    [InlineData(ToolCallFormat.Hermes, """Let me see. <tool_call>{"name":"f","arguments":{"a":"}</tool_call>"}}</tool_call> Done.""", "Let me see.|f(a=}</tool_call>)| Done.")]
+    [InlineData(ToolCallFormat.Hermes, "\n<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>\n", "\n|f()")]
+    [InlineData(ToolCallFormat.Hermes, """Let me see. <tool_call>{"name":"f","arguments":{"a":"}</tool_call>"}}</tool_call> Done.""", "Let me see. |f(a=}</tool_call>)| Done.")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": {}}</tool_call><tool_call>{"name": "g"}</tool_call>""", "f()|g()")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": {}} <tool_call>{"name": "g", "arguments": null}""", "f()|g()")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": "{\"a\": [1]}"}</tool_call>""", "f(a=[1])")]
@@ -28,7 +28,7 @@ public class ToolCallReaderTests
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": {"a": "b""", "f!")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": [1]}</tool_call>""", "f!")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "\ud800", "arguments": {}}</tool_call>""", """<tool_call>{"name": "\ud800", "arguments": {}}</tool_call>""")]
-    [InlineData(ToolCallFormat.Plain, """Well. <tool_call>{"name": "f"}</tool_call>""", "Well.|f()")]
+    [InlineData(ToolCallFormat.Plain, """Well. <tool_call>{"name": "f"}</tool_call>""", "Well. |f()")]
     [InlineData(ToolCallFormat.Llama3Json, "Hello {there}", "Hello {there}")]
     [InlineData(ToolCallFormat.Llama3Json, """{"name": "f", "parameters": {"a": {"b": "}"}}}""", """f(a={"b": "}"})""")]
     [InlineData(ToolCallFormat.Llama3Json, """{"type": "function", "name": "f", "parameters": {}}; {"name":"g","parameters":{}}""", "f()|g()")]
@@ -54,7 +54,7 @@ public class ToolCallReaderTests
         var reader = Reader(ToolCallFormat.Hermes);
         string[] pieces = [.. "a <b\n<tool_x".Select(letter => Show(reader.Read(letter.ToString())))];
 
-        Assert.Equal(["a", "", "", " <b", "", "", "", "", "", "", "", "\n<tool_x"], pieces);
+        Assert.Equal(["a", " ", "", "<b", "\n", "", "", "", "", "", "", "<tool_x"], pieces);
     }
 
     [Fact]

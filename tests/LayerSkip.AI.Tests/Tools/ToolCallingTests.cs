@@ -133,6 +133,44 @@ public class ToolCallingTests
     }
 
     [Fact]
+    public async Task Stop_sequence_of_white_space_ends_text_at_once()
+    {
+        using var client = Client(ToolTemplates.Hermes, "One.\n\nTwo.", "One.\n\n", Call("get_time", "{}") + "\n" + Call("get_time", "{}"));
+        var options = Options();
+        options.StopSequences = ["\n\n"];
+        options.MaxOutputTokens = 6;
+        for (var i = 0; i < 2; i++)
+        {
+            var response = await client.GetResponseAsync("?", options);
+
+            Assert.Equal("One.", response.Text);
+            Assert.Equal(6, response.Usage!.OutputTokenCount);
+            Assert.Equal(ChatFinishReason.Stop, response.FinishReason);
+        }
+
+        options.StopSequences = ["\n"];
+        options.MaxOutputTokens = null;
+        Assert.Equal(2, Calls(await client.GetResponseAsync("?", options)).Count);
+    }
+
+    [Fact]
+    public async Task Stream_may_be_read_again()
+    {
+        var answer = "Well. " + Call("get_weather", """{"city": "Rome", "days": 2}""");
+        using var client = Client(ToolTemplates.Hermes, answer, answer);
+        var options = Options();
+        options.AllowMultipleToolCalls = false;
+        var stream = client.GetStreamingResponseAsync("?", options);
+        for (var i = 0; i < 2; i++)
+        {
+            var response = await stream.ToChatResponseAsync();
+
+            Assert.Equal("Well.", response.Text);
+            Assert.Equal("get_weather", Assert.Single(Calls(response)).Name);
+        }
+    }
+
+    [Fact]
     public async Task Call_that_the_token_limit_cuts_is_no_call()
     {
         using var client = Client(ToolTemplates.Hermes, Call("get_weather", """{"city": "Rome", "days": 2}"""));
