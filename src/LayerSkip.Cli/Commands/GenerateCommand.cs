@@ -115,7 +115,7 @@ internal sealed class GenerateCommand
             prompt,
             generation.Output.ToArray(),
             text.Append(generation.Output) + text.Flush(),
-            generation.FinishReason == FinishReason.Stop ? "stop" : "length",
+            generation.FinishReason is FinishReason.Stop or FinishReason.Complete ? "stop" : "length",
             StatisticsReport.Of(generation.Statistics, allocations.BytesPerToken));
         ReportJson.Write(_terminal.Out, report, ReportJson.Instance.GenerateReport);
     }

@@ -2,7 +2,10 @@ using LayerSkip.Engine.Constraints.Nodes;
 
 namespace LayerSkip.Engine.Constraints;
 
-/// <summary>A point in a constrained output: what has been written so far decides it, and it decides what may follow. Immutable, so that going back is keeping a reference.</summary>
+/// <summary>
+/// A point in a constrained output: what has been written so far decides it, and it decides what may follow. Immutable, so that going back is
+/// keeping a reference.
+/// </summary>
 internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode node, bool isStart)
 {
     private TokenMask? _mask;

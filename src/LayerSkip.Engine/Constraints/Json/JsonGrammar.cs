@@ -5,15 +5,17 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <summary>JSON, free or by a schema, as languages of a <see cref="Grammar"/>.</summary>
 /// <remarks>
 /// <para>
-/// Understood are boolean schemas, <c>type</c> (one or several), <c>properties</c>, <c>required</c>, <c>additionalProperties</c>, <c>patternProperties</c>
-/// (one pattern), <c>minProperties</c>, <c>maxProperties</c>, <c>items</c>, <c>prefixItems</c>, <c>minItems</c>, <c>maxItems</c>, <c>enum</c>, <c>const</c>,
-/// <c>anyOf</c>, <c>oneOf</c> (as <c>anyOf</c>), <c>allOf</c>, <c>not</c> with types or values, <c>$ref</c> to a JSON pointer within the document (recursive ones too), <c>minimum</c>,
-/// <c>maximum</c> and their exclusive forms, <c>minLength</c>, <c>maxLength</c>, <c>pattern</c> (what of ECMA 262 is regular) and <c>format</c> (date, time,
-/// date-time, duration, uuid, email, hostname, uri, ipv4, ipv6). All else is left out, and the language is wider than the schema there.
+/// Understood are boolean schemas, <c>type</c> (one or several), <c>properties</c>, <c>required</c>, <c>additionalProperties</c>,
+/// <c>patternProperties</c> (one pattern), <c>minProperties</c>, <c>maxProperties</c>, <c>items</c>, <c>prefixItems</c>, <c>minItems</c>,
+/// <c>maxItems</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c>, <c>oneOf</c> (as <c>anyOf</c>), <c>allOf</c>, <c>not</c> with types or values,
+/// <c>$ref</c> to a JSON pointer within the document (recursive ones too), <c>minimum</c>, <c>maximum</c> and their exclusive forms,
+/// <c>minLength</c>, <c>maxLength</c>, <c>pattern</c> (what of ECMA 262 is regular) and <c>format</c> (date, time, date-time, duration, uuid,
+/// email, hostname, uri, ipv4, ipv6). All else is left out, and the language is wider than the schema there.
 /// </para>
 /// <para>
-/// There is one way to write a value: properties come in the order of their declaration, without white space but that of the layout. Properties that the schema does not declare are
-/// written only where <c>additionalProperties</c> is there and allows them, or none are declared.
+/// There is one way to write a value: properties come in the order of their declaration, without white space but that of the layout.
+/// Properties that the schema does not declare are written only where <c>additionalProperties</c> is there and allows them, or none are
+/// declared; nothing keeps one of those from being written twice.
 /// </para>
 /// </remarks>
 public sealed class JsonGrammar

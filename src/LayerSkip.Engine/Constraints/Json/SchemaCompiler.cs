@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace LayerSkip.Engine.Constraints.Json;
 
-/// <summary>Turns one schema document into a language. What it cannot express it leaves out, so that the language is wider, never narrower than it must be to be valid.</summary>
+/// <summary>Turns one schema document into a language. What it cannot express it leaves out, so that the language is wider than the schema there.</summary>
 /// <param name="json">The language of JSON.</param>
 /// <param name="maxDepth">Arrays and objects within one another at most.</param>
 internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
