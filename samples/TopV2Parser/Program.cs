@@ -18,7 +18,11 @@ CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
-builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
+builder.Services.AddLayerSkipChatClient(options =>
+{
+    options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser");
+    options.IdleKvCacheBudget = 0; // runs are compared: none may find its prompt in the cache of the one before
+});
 using var host = builder.Build();
 var client = host.Services.GetRequiredService<IChatClient>();
 
