@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Hosting;
@@ -162,7 +163,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <remarks>
     /// The request is read and checked here; it is queued when the stream is first read, which fails with a
     /// <see cref="RequestQueueFullException"/> if there are too many. While the model of a container is loading, the messages are taken here,
-    /// and the rest waits until it is loaded. Cancellation ends either with an
+    /// as many requests wait as the engine will take on, and what only the model tells to be wrong is told once it is loaded. Cancellation ends either with an
     /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
@@ -180,8 +181,8 @@ public sealed class LayerSkipChatClient : IChatClient
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         return Model is { } model
-            ? Answer(model, messages, options, cancellationToken)
-            : StreamWhenLoadedAsync([.. messages], options?.Clone(), cancellationToken);
+            ? Answer(model, messages, options, TimeSpan.Zero, cancellationToken)
+            : AnswerWhenLoaded(_loader!, messages, options, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -229,25 +230,55 @@ public sealed class LayerSkipChatClient : IChatClient
 
     private ServedModel WaitForModel() => _model ?? _loader!.WaitForModel();
 
+    // A request may have waited for the model.
     private IAsyncEnumerable<ChatResponseUpdate> Answer(
-        ServedModel model, IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
+        ServedModel model, IEnumerable<ChatMessage> messages, ChatOptions? options, TimeSpan waited, CancellationToken cancellationToken)
     {
-        var request = model.Reader.Read(this, messages, options);
-        return model.Telemetry.Observe(request, StreamAsync(model, request, cancellationToken));
+        var start = Stopwatch.GetTimestamp();
+        ChatRequest request;
+        try
+        {
+            request = model.Reader.Read(this, messages, options);
+        }
+        catch (Exception e)
+        {
+            model.Telemetry.RecordRefused(e, waited + Stopwatch.GetElapsedTime(start));
+            throw;
+        }
+
+        return model.Telemetry.Observe(
+            request, waited + Stopwatch.GetElapsedTime(start), observation => StreamAsync(model, request, observation, cancellationToken));
+    }
+
+    private IAsyncEnumerable<ChatResponseUpdate> AnswerWhenLoaded(
+        LayerSkipModelLoader loader, IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken)
+    {
+        try
+        {
+            ChatRequestReader.RequireHonoured(options, loader.ModelId);
+        }
+        catch (Exception e)
+        {
+            loader.RecordRefused(Spans.ChatOperation, e);
+            throw;
+        }
+
+        return StreamWhenLoadedAsync(loader, [.. messages], options?.Clone(), cancellationToken);
     }
 
     private async IAsyncEnumerable<ChatResponseUpdate> StreamWhenLoadedAsync(
-        ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
+        LayerSkipModelLoader loader, ChatMessage[] messages, ChatOptions? options, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var model = await _loader!.WaitForRequestAsync(Spans.ChatOperation, cancellationToken).ConfigureAwait(false);
-        await foreach (var update in Answer(model, messages, options, cancellationToken).ConfigureAwait(false))
+        var start = Stopwatch.GetTimestamp();
+        var model = await loader.WaitForRequestAsync(Spans.ChatOperation, cancellationToken).ConfigureAwait(false);
+        await foreach (var update in Answer(model, messages, options, Stopwatch.GetElapsedTime(start), cancellationToken).ConfigureAwait(false))
         {
             yield return update;
         }
     }
 
     private static async IAsyncEnumerable<ChatResponseUpdate> StreamAsync(
-        ServedModel model, ChatRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ServedModel model, ChatRequest request, RequestObservation? observation, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         var engine = model.Engine;
@@ -263,6 +294,7 @@ public sealed class LayerSkipChatClient : IChatClient
             do
             {
                 more = await tokens.WaitToReadAsync().ConfigureAwait(false);
+                observation?.SeeTokens();
 
                 // The engine may have decoded everything before the cancellation; the answer must not end as if there were none.
                 cancellationToken.ThrowIfCancellationRequested();

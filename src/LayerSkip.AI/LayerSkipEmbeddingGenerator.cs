@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.AI.Embeddings;
 using LayerSkip.AI.Hosting;
 using LayerSkip.AI.Telemetry;
@@ -141,25 +142,27 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
 
     private async Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(string[] texts, int? dimensions, CancellationToken cancellationToken)
     {
+        var start = Stopwatch.GetTimestamp();
         var model = Model ?? await _loader!.WaitForRequestAsync(Spans.EmbeddingsOperation, cancellationToken).ConfigureAwait(false);
-        var hidden = model.Engine.Model.Config.HiddenSize;
+
+        // Thousands of texts take their time to encode: not the caller's.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        return await model.Telemetry.ObserveAsync(
+            () => EmbedAsync(model, texts, dimensions, cancellationToken), Stopwatch.GetElapsedTime(start)).ConfigureAwait(false);
+    }
+
+    private static async Task<GeneratedEmbeddings<Embedding<float>>> EmbedAsync(
+        ServedModel model, string[] texts, int? dimensions, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var engine = model.Engine;
+        var hidden = engine.Model.Config.HiddenSize;
         if (dimensions > hidden)
         {
             throw new ArgumentOutOfRangeException(
                 nameof(dimensions), dimensions, $"Dimensions must lie in 1..{hidden}: the model's hidden states have {hidden}.");
         }
 
-        // Thousands of texts take their time to encode: not the caller's.
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        return await model.Telemetry.ObserveAsync(() => EmbedAsync(model, texts, dimensions ?? hidden, cancellationToken)).ConfigureAwait(false);
-    }
-
-    private static async Task<GeneratedEmbeddings<Embedding<float>>> EmbedAsync(
-        ServedModel model, string[] texts, int dimensions, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        var engine = model.Engine;
-        var hidden = engine.Model.Config.HiddenSize;
         var inputs = new EmbeddingInputs(engine.Model, texts);
         var embeddings = new GeneratedEmbeddings<Embedding<float>>(texts.Length)
         {
@@ -170,7 +173,7 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
             var means = await engine.MeanHiddenStatesAsync(tokens, lengths, model.EmbeddingLayer, cancellationToken).ConfigureAwait(false);
             for (var i = 0; i < lengths.Length; i++)
             {
-                var vector = means.AsSpan(i * hidden, dimensions).ToArray();
+                var vector = means.AsSpan(i * hidden, dimensions ?? hidden).ToArray();
                 Normalize(vector);
                 embeddings.Add(new Embedding<float>(vector) { ModelId = engine.Model.Name, CreatedAt = DateTimeOffset.UtcNow });
             }

@@ -12,6 +12,6 @@ public enum LayerSkipLoadState
     /// <summary>The model answers requests.</summary>
     Ready,
 
-    /// <summary>The model could not be loaded, and every request says why. It stays so for the life of the container.</summary>
+    /// <summary>The model could not be loaded, and every request says why. It is tried again, see <see cref="LayerSkipModelLoader"/>.</summary>
     Failed,
 }

@@ -102,6 +102,15 @@ public sealed class LayerSkipOptions
     /// </summary>
     public long? IdleKvCacheBudget { get; set; }
 
+    /// <summary>What in the configuration is no option or does not parse; the validator tells it together with what it finds itself.</summary>
+    internal List<string> ConfigurationErrors { get; } = [];
+
+    /// <summary>The path that the chat client's registration gave, if it did.</summary>
+    internal string? ChatModelPath { get; set; }
+
+    /// <summary>The path that the embedding generator's registration gave, if it did.</summary>
+    internal string? EmbeddingModelPath { get; set; }
+
     internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
 
     internal EngineOptions ToEngineOptions() => new()

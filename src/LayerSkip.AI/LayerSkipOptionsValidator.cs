@@ -9,7 +9,14 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 {
     public ValidateOptionsResult Validate(string? name, LayerSkipOptions options)
     {
-        var errors = new List<string>();
+        List<string> errors = [.. options.ConfigurationErrors];
+        if (options is { ChatModelPath: { } chat, EmbeddingModelPath: { } embedding } && !SamePath(chat, embedding))
+        {
+            errors.Add(
+                $"{Property(nameof(options.ModelPath))} is {Quote(chat)} for the chat client and {Quote(embedding)} for the embedding generator, "
+                + "expected one, or a service id of its own for each model.");
+        }
+
         if (ModelPathError(options.ModelPath) is { } found)
         {
             errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory.");
@@ -64,6 +71,10 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         : !Directory.Exists(path) ? $"{Quote(path)}, which does not exist"
         : !File.Exists(Path.Combine(path, "config.json")) ? $"{Quote(path)}, which holds no config.json"
         : null;
+
+    private static bool SamePath(string one, string other) => one == other
+        || (one.Length > 0 && other.Length > 0
+            && Path.TrimEndingDirectorySeparator(Path.GetFullPath(one)) == Path.TrimEndingDirectorySeparator(Path.GetFullPath(other)));
 
     private static string Quote(string? text) => text is null ? "null" : $"'{text}'";
 }

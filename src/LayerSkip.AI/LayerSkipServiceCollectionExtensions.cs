@@ -41,25 +41,11 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
-        AddClient(services, serviceId).Configure(configure);
+        AddClient(services, serviceId).Configure(NotingPath(configure, static (options, path) => options.ChatModelPath = path));
         return services;
     }
 
-    /// <summary>
-    /// Registers a model as singletons of <see cref="LayerSkipChatClient"/> and <see cref="IChatClient"/>, the two one instance, of
-    /// <see cref="LayerSkipEngine"/> and of <see cref="LayerSkipModelLoader"/>.
-    /// </summary>
-    /// <remarks>
-    /// <para>
-    /// The options are checked when the host starts. The host then loads the model in the background; where no host runs, that begins when a
-    /// client is first resolved. Requests that come earlier wait, and report the error should there be one. To resolve the engine waits too,
-    /// blocking. The container disposes the model.
-    /// </para>
-    /// <para>
-    /// A pipeline of middleware is registered after the model: <c>services.AddChatClient(provider =>
-    /// provider.GetRequiredService&lt;LayerSkipChatClient>())</c>.
-    /// </para>
-    /// </remarks>
+    /// <summary>As <see cref="AddLayerSkipChatClient(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, with options from a configuration.</summary>
     /// <param name="services">The services to add to.</param>
     /// <param name="section">Holds the options by their names, such as <c>"ModelPath"</c>; a section with any other key is refused at the start.</param>
     /// <param name="serviceId">The services' key, and the options' name; null registers them without a key. A container may hold several models.</param>
@@ -70,15 +56,19 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(section);
-        BindChecked(AddClient(services, serviceId), section);
+        AddClient(services, serviceId).Configure(NotingPath(Binding(section), static (options, path) => options.ChatModelPath = path));
         return services;
     }
 
     /// <summary>
     /// Registers a model as singletons of <see cref="LayerSkipEmbeddingGenerator"/>, <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/> and
-    /// <see cref="IEmbeddingGenerator"/>, all one instance. A chat client of the same service id runs on the same model.
+    /// <see cref="IEmbeddingGenerator"/>, all one instance. A chat client of the same service id runs on the same model, with the same options.
     /// </summary>
-    /// <remarks>As with <see cref="AddLayerSkipChatClient(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, the model is loaded in the background.</remarks>
+    /// <remarks>
+    /// As with <see cref="AddLayerSkipChatClient(IServiceCollection, Action{LayerSkipOptions}, string?)"/>, the model is loaded in the background.
+    /// What is set here holds for a chat client of the same service id too, and for another model than the client's the generator needs a service
+    /// id of its own: two paths under one id are refused when the host starts.
+    /// </remarks>
     /// <param name="services">The services to add to.</param>
     /// <param name="configure">Sets the options.</param>
     /// <param name="serviceId">The services' key, and the options' name; null registers them without a key.</param>
@@ -89,7 +79,7 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(configure);
-        AddGenerator(services, serviceId).Configure(configure);
+        AddGenerator(services, serviceId).Configure(NotingPath(configure, static (options, path) => options.EmbeddingModelPath = path));
         return services;
     }
 
@@ -104,7 +94,7 @@ public static class LayerSkipServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(services);
         ArgumentNullException.ThrowIfNull(section);
-        BindChecked(AddGenerator(services, serviceId), section);
+        AddGenerator(services, serviceId).Configure(NotingPath(Binding(section), static (options, path) => options.EmbeddingModelPath = path));
         return services;
     }
 
@@ -144,8 +134,23 @@ public static class LayerSkipServiceCollectionExtensions
         return options;
     }
 
-    private static void BindChecked(OptionsBuilder<LayerSkipOptions> options, IConfiguration section) =>
-        options.Configure(_ => OptionsSection.Check<LayerSkipOptions>(options.Name, section)).Bind(section);
+    /// <summary>Takes from a section what is right, and notes what is not for the validator.</summary>
+    private static Action<LayerSkipOptions> Binding(IConfiguration section) => options =>
+    {
+        options.ConfigurationErrors.AddRange(OptionsSection.Check<LayerSkipOptions>(section, out var right));
+        right.Bind(options);
+    };
+
+    /// <summary>Notes whose path it is: client and generator of one service id run on one model.</summary>
+    private static Action<LayerSkipOptions> NotingPath(Action<LayerSkipOptions> configure, Action<LayerSkipOptions, string> note) => options =>
+    {
+        var before = options.ModelPath;
+        configure(options);
+        if (options.ModelPath != before)
+        {
+            note(options, options.ModelPath);
+        }
+    };
 
     /// <summary>Registers what all services of one model share. A null key is no key.</summary>
     private static OptionsBuilder<LayerSkipOptions> AddModel(IServiceCollection services, string? serviceId)
@@ -181,12 +186,14 @@ public static class LayerSkipServiceCollectionExtensions
             Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelPath))),
             (progress, cancellationToken) => ServedModel.Load(options, logger, progress, cancellationToken, instruments),
             provider.GetService<ILogger<LayerSkipModelLoader>>() ?? NullLogger<LayerSkipModelLoader>.Instance,
-            instruments);
+            instruments,
+            options.ToEngineOptions(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System);
     }
 
     private static LayerSkipModelLoader Start(LayerSkipModelLoader loader)
     {
-        loader.Start();
+        _ = loader.Begin();
         return loader;
     }
 }

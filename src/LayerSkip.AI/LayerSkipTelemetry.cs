@@ -4,7 +4,8 @@ namespace LayerSkip.AI;
 /// <remarks>
 /// Requests are traced and measured after the OpenTelemetry semantic conventions for generative AI. A request within a chat span of an
 /// outer middleware (<c>UseOpenTelemetry</c>) gets no second one, but an inner span <c>layerskip.generate</c> that says how it was decoded.
-/// Nothing is measured that nobody listens to, and nothing per token.
+/// Nothing is measured that nobody listens to, and nothing per token. Of what users write, spans have stop sequences, and errors' messages as
+/// their status.
 /// </remarks>
 public static class LayerSkipTelemetry
 {

@@ -47,6 +47,9 @@ internal static partial class Log
     [LoggerMessage(EventId = 24, Level = LogLevel.Debug, Message = "A request to {Model} was left by its consumer after {Milliseconds:F1} ms.")]
     public static partial void Abandoned(ILogger logger, string model, double milliseconds);
 
+    [LoggerMessage(EventId = 25, Level = LogLevel.Debug, Message = "A request to {Model} was refused while it was read: {ErrorType}.")]
+    public static partial void Refused(ILogger logger, string model, Type errorType);
+
     [LoggerMessage(EventId = 30, Level = LogLevel.Debug, Message = "Embedded {Count} texts of {Tokens} tokens with {Model}.")]
     public static partial void Embedded(ILogger logger, int count, string model, long tokens);
 

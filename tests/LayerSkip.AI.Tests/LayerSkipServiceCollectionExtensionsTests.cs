@@ -1,3 +1,4 @@
+using LayerSkip.AI.Tests.Hosting;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Scheduling;
@@ -80,6 +81,11 @@ public class LayerSkipServiceCollectionExtensionsTests
             ["LayerSkip:Temperature"] = "0.5",
             ["LayerSkip:TopK"] = "7",
             ["LayerSkip:TopP"] = "0.9",
+            ["LayerSkip:ToolCallFormat"] = "HERMES",
+            ["LayerSkip:EmbeddingLayer"] = "4",
+            ["LayerSkip:DescribeResponseFormat"] = "false",
+            ["LayerSkip:AllowControlTokensInMessages"] = "true",
+            ["LayerSkip:StopHostOnLoadFailure"] = "true",
             ["LayerSkip:UnsupportedOptions"] = "Throw",
             ["LayerSkip:MaxConcurrentRequests"] = "4",
             ["LayerSkip:MaxQueuedRequests"] = "0",
@@ -90,9 +96,14 @@ public class LayerSkipServiceCollectionExtensionsTests
 
         var options = services.GetRequiredService<IOptions<LayerSkipOptions>>().Value;
 
+        Assert.Equal(
+            typeof(LayerSkipOptions).GetProperties().Select(property => property.Name).Order(StringComparer.Ordinal),
+            configuration.GetSection("LayerSkip").GetChildren().Select(entry => entry.Key).Order(StringComparer.Ordinal));
         Assert.Equal((TestModels.ParserPath, "cpu", 2, WeightFormat.F32), (options.ModelPath, options.Device, options.Threads, options.WeightFormat));
         Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
         Assert.Equal((0.5f, 7, 0.9f, UnsupportedOptionBehavior.Throw), (options.Temperature, options.TopK, options.TopP, options.UnsupportedOptions));
+        Assert.Equal((ToolCallFormat.Hermes, 4, false), (options.ToolCallFormat, options.EmbeddingLayer, options.DescribeResponseFormat));
+        Assert.Equal((true, true), (options.AllowControlTokensInMessages, options.StopHostOnLoadFailure));
         Assert.Equal((4, 0, 9_000_000_000, 0L), (options.MaxConcurrentRequests, options.MaxQueuedRequests, options.KvCacheBudget, options.IdleKvCacheBudget));
     }
 
@@ -120,6 +131,61 @@ public class LayerSkipServiceCollectionExtensionsTests
 
         Assert.Contains("The configuration has 'LayerSkip:MaxTokens', expected one of ", error.Message);
         Assert.Contains("MaxOutputTokens", error.Message);
+    }
+
+    [Fact]
+    public async Task All_that_is_wrong_comes_at_once()
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection([
+            new("LayerSkip:ModelPath", "nowhere"), new("LayerSkip:MaxTokens", "3"), new("LayerSkip:Threads", "many"), new("LayerSkip:TopP", "7")]);
+        builder.Services.AddLayerSkipChatClient(builder.Configuration.GetSection("LayerSkip"));
+        using var host = builder.Build();
+
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(4, error.Failures.Count());
+        foreach (var named in new[] { "LayerSkip:MaxTokens", "LayerSkip:Threads", "ModelPath is 'nowhere'", "TopP is 7" })
+        {
+            Assert.Contains(named, error.Message);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Generator_and_client_of_two_models_need_two_service_ids(bool generatorFirst)
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Configuration.AddInMemoryCollection([new("Embed:ModelPath", checkpoint.Directory), new("Embed:EmbeddingLayer", "2")]);
+        if (generatorFirst)
+        {
+            builder.Services.AddLayerSkipEmbeddingGenerator(builder.Configuration.GetSection("Embed"));
+        }
+
+        builder.Services.AddLayerSkipChatClient(options => options.ModelPath = TestModels.ParserPath);
+        if (!generatorFirst)
+        {
+            builder.Services.AddLayerSkipEmbeddingGenerator(builder.Configuration.GetSection("Embed"));
+        }
+
+        using var host = builder.Build();
+        var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+        Assert.Contains($"'{TestModels.ParserPath}' for the chat client and '{checkpoint.Directory}' for the embedding generator", error.Message);
+    }
+
+    [Fact]
+    public void Generator_and_client_of_one_model_share_their_options()
+    {
+        using var services = new ServiceCollection()
+            .AddLayerSkipChatClient(options => (options.ModelPath, options.MaxOutputTokens) = (TestModels.ParserPath, 9))
+            .AddLayerSkipEmbeddingGenerator(options => (options.ModelPath, options.EmbeddingLayer) = (TestModels.ParserPath + "/", 2))
+            .BuildServiceProvider();
+
+        var options = services.GetRequiredService<IOptions<LayerSkipOptions>>().Value;
+
+        Assert.Equal((9, 2), (options.MaxOutputTokens, options.EmbeddingLayer));
     }
 
     [Fact]
@@ -169,6 +235,7 @@ public class LayerSkipServiceCollectionExtensionsTests
             var log = new LogRecords();
             var builder = Host.CreateEmptyApplicationBuilder(null);
             builder.Logging.AddProvider(log);
+            builder.Services.AddSingleton<TimeProvider>(new StandingTime()); // so that the load is not tried again
             builder.Services.AddLayerSkipChatClient(options => (options.ModelPath, options.StopHostOnLoadFailure) = (damaged.Directory, stop));
             using var host = builder.Build();
             await host.StartAsync(TestContext.Current.CancellationToken);

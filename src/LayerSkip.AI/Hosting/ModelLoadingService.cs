@@ -8,7 +8,7 @@ internal sealed class ModelLoadingService(LayerSkipModelLoader loader, IOptionsM
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        loader.Start();
+        _ = loader.Begin();
         if (options.Get(serviceId).StopHostOnLoadFailure)
         {
             // The host deals with what a background service throws.

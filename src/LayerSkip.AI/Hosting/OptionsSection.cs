@@ -2,7 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Reflection;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Options;
 
 namespace LayerSkip.AI.Hosting;
 
@@ -12,14 +11,16 @@ namespace LayerSkip.AI.Hosting;
 /// </summary>
 internal static class OptionsSection
 {
-    /// <param name="name">The options' name.</param>
+    /// <summary>Finds what is wrong.</summary>
     /// <param name="configuration">A section; of a whole configuration, where other keys have their place, the values alone are looked at.</param>
-    /// <exception cref="OptionsValidationException">The messages name the key, the value and what was expected.</exception>
-    public static void Check<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] T>(
-        string? name, IConfiguration configuration)
+    /// <param name="right">The configuration without it.</param>
+    /// <returns>Messages that name the key, the value and what was expected.</returns>
+    public static List<string> Check<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] T>(
+        IConfiguration configuration, out IConfiguration right)
     {
         var properties = typeof(T).GetProperties().Where(property => property.SetMethod is { IsPublic: true }).ToArray();
         var errors = new List<string>();
+        var values = new Dictionary<string, string?>();
         foreach (var entry in configuration.GetChildren())
         {
             var property = properties.FirstOrDefault(property => property.Name.Equals(entry.Key, StringComparison.OrdinalIgnoreCase));
@@ -35,12 +36,14 @@ internal static class OptionsSection
             {
                 errors.Add($"The configuration's '{entry.Path}' is {Found(entry)}, expected {expected}.");
             }
+            else
+            {
+                values[entry.Key] = entry.Value;
+            }
         }
 
-        if (errors.Count > 0)
-        {
-            throw new OptionsValidationException(name ?? Options.DefaultName, typeof(T), errors);
-        }
+        right = errors.Count == 0 ? configuration : new ConfigurationBuilder().AddInMemoryCollection(values).Build();
+        return errors;
     }
 
     /// <summary>What a value should have been, or null where it is right. The binder reads an empty value of a nullable type as null.</summary>

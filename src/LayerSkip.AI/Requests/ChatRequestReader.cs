@@ -42,7 +42,7 @@ internal sealed class ChatRequestReader
     /// <param name="options">The request's options.</param>
     public ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
-        RequireHonoured(options);
+        RequireHonoured(options, _model.Name);
         var tools = ToolChoice.Read(options, _unsupported);
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
@@ -83,17 +83,19 @@ internal sealed class ChatRequestReader
             tools: tools.Declared,
             variables: _reasoning.Variables(options?.Reasoning, _unsupported));
 
-    /// <summary>Refuses what cannot be ignored without giving a wrong answer.</summary>
-    private void RequireHonoured(ChatOptions? options)
+    /// <summary>Refuses what cannot be ignored without giving a wrong answer, as far as that is known before the model is loaded.</summary>
+    /// <param name="options">The request's options.</param>
+    /// <param name="model">The model's name.</param>
+    public static void RequireHonoured(ChatOptions? options, string model)
     {
         if (options is null)
         {
             return;
         }
 
-        if (!string.IsNullOrEmpty(options.ModelId) && options.ModelId != _model.Name)
+        if (!string.IsNullOrEmpty(options.ModelId) && options.ModelId != model)
         {
-            throw new InvalidOperationException($"ChatOptions.ModelId is '{options.ModelId}', but this client runs '{_model.Name}' only.");
+            throw new InvalidOperationException($"ChatOptions.ModelId is '{options.ModelId}', but this client runs '{model}' only.");
         }
 
         if (options.ConversationId is not null)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LayerSkip.AI.Requests;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
 using Microsoft.Extensions.AI;
@@ -66,22 +67,11 @@ internal sealed class AnswerFormat
             return "Answer with JSON only, without any other text.";
         }
 
-        var text = new StringBuilder("Answer with JSON that satisfies this JSON schema, without any other text:\n").Append(Compact(schema));
+        var text = new StringBuilder("Answer with JSON that satisfies this JSON schema, without any other text:\n").Append(JsonText.Write(writer => Write(schema, writer, 0)));
         return string.IsNullOrWhiteSpace(format.SchemaDescription) ? text.ToString() : text.Append('\n').Append(format.SchemaDescription).ToString();
     }
 
-    /// <summary>The schema without white space, and without what says nothing to a model.</summary>
-    private static string Compact(JsonElement schema)
-    {
-        using var text = new MemoryStream();
-        using (var writer = new Utf8JsonWriter(text, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            Write(schema, writer, 0);
-        }
-
-        return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
-    }
-
+    /// <summary>Writes the schema without white space, and without what of it says nothing to a model.</summary>
     private static void Write(JsonElement value, Utf8JsonWriter writer, int depth)
     {
         if (depth > MaxDepth)
@@ -95,7 +85,8 @@ internal sealed class AnswerFormat
                 writer.WriteStartObject();
                 foreach (var property in value.EnumerateObject())
                 {
-                    if (property.Name is not ("$schema" or "$comment"))
+                    // Further in, it may be the name of a property of the answer.
+                    if (depth > 0 || property.Name is not ("$schema" or "$comment"))
                     {
                         writer.WritePropertyName(property.Name);
                         Write(property.Value, writer, depth + 1);

@@ -10,8 +10,8 @@ internal sealed class Instruments
 {
     private readonly Lock _lock = new();
 
-    // Replaced, never changed: who observes it needs no lock.
-    private LayerSkipEngine[] _engines = [];
+    // Replaced, never changed: who observes it needs no lock. Weak, so that an engine whose client nobody disposed can go.
+    private WeakReference<LayerSkipEngine>[] _engines = [];
 
     public Instruments(Meter meter)
     {
@@ -22,7 +22,7 @@ internal sealed class Instruments
             "gen_ai.client.operation.duration", "s", "Duration of a request, its waiting included.", advice: Buckets<double>(
                 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92));
         TimeToFirstToken = meter.CreateHistogram<double>(
-            "gen_ai.server.time_to_first_token", "s", "Time to the first text of an answer.", advice: Buckets<double>(
+            "gen_ai.server.time_to_first_token", "s", "Time to the first token of an answer, waiting included.", advice: Buckets<double>(
                 0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10));
 
         // The convention's buckets begin at 10 ms, where a model in the same process is long done.
@@ -89,12 +89,21 @@ internal sealed class Instruments
         }
     }
 
+    /// <summary>Records a request that failed before it reached the engine.</summary>
+    public void RecordRefused(string operation, string model, Exception error, TimeSpan elapsed)
+    {
+        using var activity = operation == Spans.ChatOperation ? Spans.StartChat(model, elapsed) : Spans.StartEmbeddings(model, elapsed);
+        var tags = Spans.Tags(operation, model);
+        Spans.AddError(activity, ref tags, error);
+        OperationDuration.Record(elapsed.TotalSeconds, tags);
+    }
+
     /// <summary>Observes an engine too. One that is watched twice counts once.</summary>
     public void Watch(LayerSkipEngine engine)
     {
         lock (_lock)
         {
-            _engines = [.. _engines, engine];
+            _engines = [.. _engines.Where(watched => watched.TryGetTarget(out _)), new(engine)];
         }
     }
 
@@ -103,7 +112,7 @@ internal sealed class Instruments
     {
         lock (_lock)
         {
-            var index = Array.IndexOf(_engines, engine);
+            var index = Array.FindIndex(_engines, watched => watched.TryGetTarget(out var target) && target == engine);
             if (index >= 0)
             {
                 _engines = [.. _engines[..index], .. _engines[(index + 1)..]];
@@ -113,6 +122,8 @@ internal sealed class Instruments
 
     /// <summary>One measurement for each model: engines of one name would overwrite each other's.</summary>
     private IEnumerable<Measurement<long>> Observe(Func<LayerSkipEngine, long> value) => Volatile.Read(ref _engines)
+        .Select(watched => watched.TryGetTarget(out var engine) ? engine : null)
+        .OfType<LayerSkipEngine>()
         .Distinct()
         .GroupBy(engine => engine.Model.Name, (model, engines) =>
             new Measurement<long>(engines.Sum(value), new KeyValuePair<string, object?>(AttributeNames.RequestModel, model)));

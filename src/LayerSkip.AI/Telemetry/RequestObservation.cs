@@ -14,6 +14,7 @@ internal sealed class RequestObservation : IDisposable
     private readonly ILogger _logger;
     private readonly Activity? _activity;
     private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly TimeSpan _before;
     private readonly int _promptTokens;
     private TimeSpan? _first;
     private Exception? _error;
@@ -21,10 +22,15 @@ internal sealed class RequestObservation : IDisposable
     private ChatResponseUpdate? _end;
     private AdditionalPropertiesDictionary? _properties;
 
-    public RequestObservation(string model, ChatRequest request, Instruments instruments, ILogger logger)
+    /// <param name="model">The model's name.</param>
+    /// <param name="request">What is asked of it.</param>
+    /// <param name="before">Time that the request took already.</param>
+    /// <param name="instruments">Measure it.</param>
+    /// <param name="logger">Is told of it.</param>
+    public RequestObservation(string model, ChatRequest request, TimeSpan before, Instruments instruments, ILogger logger)
     {
-        (_model, _instruments, _logger, _promptTokens) = (model, instruments, logger, request.Prompt.Length);
-        _activity = Spans.StartChat(model);
+        (_model, _before, _instruments, _logger, _promptTokens) = (model, before, instruments, logger, request.Prompt.Length);
+        _activity = Spans.StartChat(model, before);
         if (_activity is { IsAllDataRequested: true } activity)
         {
             Spans.AddRequest(activity, request);
@@ -33,10 +39,12 @@ internal sealed class RequestObservation : IDisposable
         Log.Answering(logger, model, _promptTokens);
     }
 
+    /// <summary>Tokens are there, of which the consumer may see nothing yet: a call comes whole, and reasoning may be hidden.</summary>
+    public void SeeTokens() => _first ??= Elapsed;
+
     /// <summary>Looks at an update before the consumer does.</summary>
     public void See(ChatResponseUpdate update)
     {
-        _first ??= Stopwatch.GetElapsedTime(_start);
         _properties = update.AdditionalProperties ?? _properties;
         if (update.FinishReason is not null)
         {
@@ -50,7 +58,7 @@ internal sealed class RequestObservation : IDisposable
     /// <summary>The request has ended: as its last update says, with an error, or because its consumer left.</summary>
     public void Dispose()
     {
-        var elapsed = Stopwatch.GetElapsedTime(_start);
+        var elapsed = Elapsed;
         if (_error is { } error)
         {
             EndFailed(error, elapsed);
@@ -83,18 +91,19 @@ internal sealed class RequestObservation : IDisposable
         var tags = Tags();
         tags.Add(AttributeNames.ResponseModel, _model);
         _instruments.OperationDuration.Record(elapsed.TotalSeconds, tags);
-        _instruments.TimeToFirstToken.Record(_first!.Value.TotalSeconds, tags);
-        if (outputTokens > statistics.FirstRoundTokens)
+        var first = _first ?? elapsed;
+        _instruments.TimeToFirstToken.Record(first.TotalSeconds, tags);
+        if (statistics.Tokens > statistics.FirstRoundTokens)
         {
             _instruments.TimePerOutputToken.Record(
-                (elapsed - _first.Value).TotalSeconds / (outputTokens - statistics.FirstRoundTokens), tags);
+                statistics.DecodeTime.TotalSeconds / (statistics.Tokens - statistics.FirstRoundTokens), tags);
         }
 
         _instruments.RecordTokens(usage, tags);
         RecordDraft(statistics);
         if (_activity is { IsAllDataRequested: true } activity)
         {
-            Spans.AddResponse(activity, end, usage, statistics, _properties, _first.Value);
+            Spans.AddResponse(activity, end, usage, statistics, _properties, first);
         }
 
         Log.Answered(
@@ -123,6 +132,8 @@ internal sealed class RequestObservation : IDisposable
         tags.Add(AttributeNames.DraftOutcome, outcome);
         _instruments.DraftTokens.Add(tokens, tags);
     }
+
+    private TimeSpan Elapsed => _before + Stopwatch.GetElapsedTime(_start);
 
     private TagList Tags() => Spans.Tags(Spans.ChatOperation, _model);
 }

@@ -10,16 +10,31 @@ namespace LayerSkip.AI.Telemetry;
 internal sealed class RequestTelemetry(string model, Instruments instruments, ILogger logger)
 {
     /// <summary>An answer, observed from when it is first read until it ends. The answer itself where nobody would know.</summary>
-    public IAsyncEnumerable<ChatResponseUpdate> Observe(ChatRequest request, IAsyncEnumerable<ChatResponseUpdate> answer) =>
+    /// <param name="request">What is asked.</param>
+    /// <param name="before">Time that the request took before: waiting for the model, and being read.</param>
+    /// <param name="answer">Answers it, and tells the observation, if there is one, of tokens.</param>
+    public IAsyncEnumerable<ChatResponseUpdate> Observe(
+        ChatRequest request, TimeSpan before, Func<RequestObservation?, IAsyncEnumerable<ChatResponseUpdate>> answer) =>
         instruments.Enabled || Instruments.ActivitySource.HasListeners() || logger.IsEnabled(LogLevel.Warning)
-            ? ObserveAsync(request, answer)
-            : answer;
+            ? ObserveAsync(request, before, answer)
+            : answer(null);
+
+    /// <summary>A request that could not be read.</summary>
+    public void RecordRefused(Exception error, TimeSpan elapsed)
+    {
+        var type = error.GetType();
+        instruments.RecordRefused(Spans.ChatOperation, model, error, elapsed);
+
+        // The caller gets the message, which may quote what he wrote.
+        Log.Refused(logger, model, type);
+    }
 
     /// <summary>A request for embeddings.</summary>
-    public async Task<GeneratedEmbeddings<Embedding<float>>> ObserveAsync(Func<Task<GeneratedEmbeddings<Embedding<float>>>> generate)
+    public async Task<GeneratedEmbeddings<Embedding<float>>> ObserveAsync(
+        Func<Task<GeneratedEmbeddings<Embedding<float>>>> generate, TimeSpan before)
     {
         var start = Stopwatch.GetTimestamp();
-        using var activity = Spans.StartEmbeddings(model);
+        using var activity = Spans.StartEmbeddings(model, before);
         var tags = Spans.Tags(Spans.EmbeddingsOperation, model);
         try
         {
@@ -34,20 +49,23 @@ internal sealed class RequestTelemetry(string model, Instruments instruments, IL
         catch (Exception e)
         {
             Spans.AddError(activity, ref tags, e);
-            Log.EndedBy(logger, e, model, Stopwatch.GetElapsedTime(start));
+            Log.EndedBy(logger, e, model, before + Stopwatch.GetElapsedTime(start));
             throw;
         }
         finally
         {
-            instruments.OperationDuration.Record(Stopwatch.GetElapsedTime(start).TotalSeconds, tags);
+            instruments.OperationDuration.Record((before + Stopwatch.GetElapsedTime(start)).TotalSeconds, tags);
         }
     }
 
     private async IAsyncEnumerable<ChatResponseUpdate> ObserveAsync(
-        ChatRequest request, IAsyncEnumerable<ChatResponseUpdate> answer, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        ChatRequest request,
+        TimeSpan before,
+        Func<RequestObservation?, IAsyncEnumerable<ChatResponseUpdate>> answer,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        using var observation = new RequestObservation(model, request, instruments, logger);
-        var updates = answer.GetAsyncEnumerator(cancellationToken);
+        using var observation = new RequestObservation(model, request, before, instruments, logger);
+        var updates = answer(observation).GetAsyncEnumerator(cancellationToken);
         await using (updates.ConfigureAwait(false))
         {
             while (true)

@@ -15,7 +15,9 @@ internal static class Spans
     private const string GenerateSpan = "layerskip.generate";
 
     /// <summary>The span of a request to chat, null where nobody listens: <c>chat {model}</c>, or one within it where a middleware has begun that already.</summary>
-    public static Activity? StartChat(string model)
+    /// <param name="model">The model's name.</param>
+    /// <param name="before">How long ago the request began.</param>
+    public static Activity? StartChat(string model, TimeSpan before)
     {
         if (!Instruments.ActivitySource.HasListeners())
         {
@@ -23,18 +25,22 @@ internal static class Spans
         }
 
         return IsWithin(ChatOperation, Activity.Current)
-            ? Instruments.ActivitySource.StartActivity(GenerateSpan)?.SetTag(AttributeNames.RequestModel, model)
-            : Start(ChatOperation, model);
+            ? Since(before, Instruments.ActivitySource.StartActivity(GenerateSpan))?.SetTag(AttributeNames.RequestModel, model)
+            : Start(ChatOperation, model, before);
     }
 
     /// <summary>The span <c>embeddings {model}</c>, null where nobody listens or a middleware has begun one already: there is nothing to add to that.</summary>
-    public static Activity? StartEmbeddings(string model) =>
-        Instruments.ActivitySource.HasListeners() && !IsWithin(EmbeddingsOperation, Activity.Current) ? Start(EmbeddingsOperation, model) : null;
+    public static Activity? StartEmbeddings(string model, TimeSpan before) =>
+        Instruments.ActivitySource.HasListeners() && !IsWithin(EmbeddingsOperation, Activity.Current) ? Start(EmbeddingsOperation, model, before) : null;
 
-    private static Activity? Start(string operation, string model) => Instruments.ActivitySource.StartActivity($"{operation} {model}")
+    private static Activity? Start(string operation, string model, TimeSpan before) =>
+        Since(before, Instruments.ActivitySource.StartActivity($"{operation} {model}"))
         ?.SetTag(AttributeNames.OperationName, operation)
         .SetTag(AttributeNames.ProviderName, Provider)
         .SetTag(AttributeNames.RequestModel, model);
+
+    private static Activity? Since(TimeSpan before, Activity? activity) =>
+        before > TimeSpan.Zero ? activity?.SetStartTime(activity.StartTimeUtc - before) : activity;
 
     /// <summary>Says what an operation ended by.</summary>
     public static void AddError(Activity? activity, ref TagList tags, Exception error)

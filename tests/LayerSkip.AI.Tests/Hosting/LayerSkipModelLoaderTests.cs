@@ -81,6 +81,64 @@ public class LayerSkipModelLoaderTests
     }
 
     [Fact]
+    public async Task Failed_load_is_tried_again_by_a_later_request_or_when_it_is_asked_for()
+    {
+        var log = new LogRecords();
+        using var loading = new GatedLoading(log, new CheckpointException("config.json: torn"), failures: 3);
+        using var client = new LayerSkipChatClient(loading.Loader);
+        loading.Open();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
+
+        loading.Time.Pass(TimeSpan.FromSeconds(4.9));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
+        Assert.Equal(1, loading.Loads);
+
+        loading.Time.Pass(TimeSpan.FromSeconds(0.1));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
+        Assert.Equal(2, loading.Loads);
+
+        // The second failure is waited for twice as long.
+        loading.Time.Pass(TimeSpan.FromSeconds(9.9));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
+        Assert.Equal(2, loading.Loads);
+
+        // Asked to, the loader does not wait.
+        loading.Loader.Start();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => loading.Loader.WaitAsync());
+        Assert.Equal((3, LayerSkipLoadState.Failed), (loading.Loads, loading.Loader.State));
+        Assert.Equal(3, log.Of(13).Count());
+
+        loading.Time.Pass(TimeSpan.FromSeconds(20));
+        Assert.Equal(Answer, await client.Answer("Turn off alarms"));
+        Assert.Equal((4, LayerSkipLoadState.Ready, null), (loading.Loads, loading.Loader.State, loading.Loader.Error));
+        loading.Loader.Start();
+        Assert.Equal(4, loading.Loads);
+    }
+
+    [Fact]
+    public async Task No_more_requests_wait_for_the_model_than_the_engine_would_take()
+    {
+        using var loading = new GatedLoading(limits: new() { MaxConcurrentRequests = 1, MaxQueuedRequests = 1 });
+        using var client = new LayerSkipChatClient(loading.Loader);
+        using var generator = new LayerSkipEmbeddingGenerator(loading.Loader);
+        using var cancellation = new CancellationTokenSource();
+
+        var waiting = client.Answer("Turn off alarms");
+        var impatient = client.Updates("Turn off alarms", cancellationToken: cancellation.Token);
+        var error = await Assert.ThrowsAsync<RequestQueueFullException>(() => client.Answer("x"));
+        Assert.Contains("MaxQueuedRequests (1)", error.Message);
+        await Assert.ThrowsAsync<RequestQueueFullException>(() => generator.GenerateAsync(["x"]));
+
+        // Who leaves makes room.
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => impatient);
+        var embeddings = generator.GenerateAsync(["x"]);
+        loading.Open();
+        Assert.Equal(Answer, await waiting);
+        Assert.Single(await embeddings);
+    }
+
+    [Fact]
     public async Task Request_that_waits_for_the_model_can_be_cancelled_without_harm_to_the_others()
     {
         using var loading = new GatedLoading();
@@ -136,9 +194,16 @@ public class LayerSkipModelLoaderTests
         using (var client = new LayerSkipChatClient(loading.Loader))
         {
             Assert.Throws<ArgumentNullException>("messages", () => client.GetStreamingResponseAsync(null!));
-            var other = client.GetResponseAsync(TestModels.User("x"), new ChatOptions { ModelId = "another" });
+            Assert.Contains("'another'", Assert.Throws<InvalidOperationException>(() => Ask(new() { ModelId = "another" })).Message);
+            Assert.Contains("'a chat'", Assert.Throws<NotSupportedException>(() => Ask(new() { ConversationId = "a chat" })).Message);
+            Assert.Throws<NotSupportedException>(() => Ask(new() { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) }));
+            Assert.Equal(0, loading.Loads);
+            void Ask(ChatOptions options) => client.GetStreamingResponseAsync(TestModels.User("x"), options);
+
+            // What only the model tells to be wrong.
+            var deep = client.GetResponseAsync(TestModels.User("x"), new ChatOptions().WithExitLayer(99));
             loading.Open();
-            Assert.Contains("'another'", (await Assert.ThrowsAsync<InvalidOperationException>(() => other)).Message);
+            Assert.Contains("ExitLayer", (await Assert.ThrowsAnyAsync<ArgumentException>(() => deep)).Message);
             client.Dispose();
             Assert.Throws<ObjectDisposedException>(() => client.GetStreamingResponseAsync(TestModels.User("x")));
         }

@@ -2,8 +2,11 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using LayerSkip.AI.Requests;
 using LayerSkip.AI.Telemetry;
+using LayerSkip.AI.Tests.Hosting;
+using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -117,7 +120,9 @@ public class TelemetryTests
         using var damaged = TestModels.WriteEndless();
         File.WriteAllText(damaged.PathOf("tokenizer.json"), "{");
         var log = new LogRecords();
-        await using var services = Services(damaged.Directory, log, services => services.AddLayerSkipEmbeddingGenerator());
+        await using var services = Services(damaged.Directory, log, services => services
+            .AddSingleton<TimeProvider>(new StandingTime()) // so that the load is not tried again
+            .AddLayerSkipEmbeddingGenerator());
         using var measurements = new Measurements(services.GetRequiredService<IMeterFactory>());
 
         await Assert.ThrowsAsync<InvalidOperationException>(() => services.GetRequiredService<IChatClient>().Answer("x"));
@@ -128,6 +133,98 @@ public class TelemetryTests
             measurements.Of("gen_ai.client.operation.duration", ("error.type", "System.InvalidOperationException"))
                 .Select(entry => entry.Tags["gen_ai.operation.name"]));
         Assert.Single(log.All, entry => entry.Level >= LogLevel.Warning);
+    }
+
+    [Fact]
+    public async Task Requests_refused_while_they_are_read_are_measured_and_traced()
+    {
+        var log = new LogRecords();
+        await using var services = Services(log: log);
+        using var measurements = new Measurements(services.GetRequiredService<IMeterFactory>());
+        using var spans = new TracedSpans();
+        var client = services.GetRequiredService<IChatClient>();
+        await services.GetRequiredService<LayerSkipModelLoader>().WaitAsync();
+
+        Assert.Throws<NotSupportedException>(() => client.GetStreamingResponseAsync(Utterance, new ChatOptions { ConversationId = "x" }));
+
+        Assert.Equal("System.NotSupportedException", measurements.Single("gen_ai.client.operation.duration").Tags["error.type"]);
+        var span = Assert.Single(spans.Own);
+        Assert.Equal(("chat topv2-parser", ActivityStatusCode.Error), (span.DisplayName, span.Status));
+        Assert.Equal((LogLevel.Debug, "A request to topv2-parser was refused while it was read: System.NotSupportedException."), (log.Of(25).Single().Level, log.Of(25).Single().Message));
+    }
+
+    [Fact]
+    public async Task Waiting_for_the_model_is_part_of_a_request()
+    {
+        using var meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        using var measurements = new Measurements(meters.GetRequiredService<IMeterFactory>());
+        using var spans = new TracedSpans();
+        var instruments = new Instruments(meters.GetRequiredService<IMeterFactory>().Create(LayerSkipTelemetry.SourceName));
+        var telemetry = new RequestTelemetry("model", instruments, NullLogger.Instance);
+
+        await telemetry.Observe(new ChatRequest([1], new DecodingOptions(), []), TimeSpan.FromHours(1), _ => AsyncEnumerable.Empty<ChatResponseUpdate>()).ToListAsync();
+
+        Assert.InRange(measurements.Single("gen_ai.client.operation.duration").Value, 3600, 7200);
+        Assert.InRange(Assert.Single(spans.Own).Duration, TimeSpan.FromHours(1), TimeSpan.FromHours(2));
+    }
+
+    [Fact]
+    public async Task Times_are_those_of_tokens_and_not_of_what_the_caller_sees()
+    {
+        using var meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        using var measurements = new Measurements(meters.GetRequiredService<IMeterFactory>());
+        var instruments = new Instruments(meters.GetRequiredService<IMeterFactory>().Create(LayerSkipTelemetry.SourceName));
+        var telemetry = new RequestTelemetry("model", instruments, NullLogger.Instance);
+        var statistics = new GenerationStatistics { Tokens = 11, FirstRoundTokens = 1, DecodeTime = TimeSpan.FromSeconds(40) };
+
+        // A call: it comes whole, long after its first token.
+        async IAsyncEnumerable<ChatResponseUpdate> Answer(RequestObservation? observation)
+        {
+            observation!.SeeTokens();
+            var early = Stopwatch.GetTimestamp();
+            while (Stopwatch.GetElapsedTime(early) < TimeSpan.FromMilliseconds(20))
+            {
+                await Task.Yield();
+            }
+
+            observation.SeeTokens();
+            yield return new ChatResponseUpdate(ChatRole.Assistant, [new FunctionCallContent("1", "f"), new UsageContent(new() { OutputTokenCount = 11 }) { RawRepresentation = statistics }])
+            {
+                FinishReason = ChatFinishReason.ToolCalls,
+            };
+        }
+
+        await telemetry.Observe(new ChatRequest([1], new DecodingOptions(), []), TimeSpan.Zero, Answer).ToListAsync();
+
+        var (first, whole) = (measurements.Single("gen_ai.server.time_to_first_token").Value, measurements.Single("gen_ai.client.operation.duration").Value);
+        Assert.True(whole - first >= 0.02, $"{first} {whole}");
+        Assert.Equal(4, measurements.Single("gen_ai.server.time_per_output_token").Value, 1e-9);
+    }
+
+    [Fact]
+    public void Engine_whose_client_nobody_disposed_is_not_held()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        using var meter = new Meter("unheard");
+        var instruments = new Instruments(meter);
+
+        var engine = Watched();
+        for (var i = 0; i < 20 && engine.IsAlive; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+
+        Assert.False(engine.IsAlive);
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        WeakReference Watched()
+        {
+            using var model = LayerSkipModel.Load(checkpoint.Directory);
+            using var engine = new LayerSkipEngine(model);
+            instruments.Watch(engine);
+            return new WeakReference(engine);
+        }
     }
 
     [Fact]
@@ -256,7 +353,11 @@ public class TelemetryTests
         var telemetry = new RequestTelemetry("model", new Instruments(meter), NullLogger.Instance);
         var answer = AsyncEnumerable.Empty<ChatResponseUpdate>();
 
-        Assert.Same(answer, telemetry.Observe(new ChatRequest([1], new DecodingOptions(), []), answer));
+        Assert.Same(answer, telemetry.Observe(new ChatRequest([1], new DecodingOptions(), []), TimeSpan.Zero, observation =>
+        {
+            Assert.Null(observation);
+            return answer;
+        }));
     }
 
     private static ServiceProvider Services(string? modelPath = null, LogRecords? log = null, Action<IServiceCollection>? configure = null)

@@ -88,17 +88,16 @@ public class ExtensionsAIPage(Parser parser)
     public async Task Embeddings()
     {
         var modelPath = Parser.ModelPath;
-        IDistributedCache cache = MiddlewareTests.MemoryCache();
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddLayerSkipChatClient(options => options.ModelPath = modelPath);
+        builder.Services.AddDistributedMemoryCache();
         builder.Services.AddLayerSkipEmbeddingGenerator();
+        builder.Services.AddEmbeddingGenerator(services => services.GetRequiredService<LayerSkipEmbeddingGenerator>())
+            .UseDistributedCache()
+            .UseOpenTelemetry();
         using var host = builder.Build();
 
-        using var generator = host.Services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>()
-            .AsBuilder()
-            .UseDistributedCache(cache)
-            .UseOpenTelemetry()
-            .Build();
+        var generator = host.Services.GetRequiredService<IEmbeddingGenerator<string, Embedding<float>>>(); // the container's, as is its disposal
         var embeddings = await generator.GenerateAsync(["wake me up at 7", "any concerts this weekend"]);
 
         var again = await generator.GenerateAsync(["wake me up at 7"]);

@@ -25,7 +25,7 @@ internal static class Filters
         ["escape"] = TextFilters.Escape,
         ["e"] = TextFilters.Escape,
         ["wordcount"] = TextFilters.WordCount,
-        ["tojson"] = JsonText.Write,
+        ["tojson"] = PythonJson.Write,
 
         ["length"] = ListFilters.Length,
         ["count"] = ListFilters.Length,

@@ -5,7 +5,7 @@ using LayerSkip.AI.ChatTemplates.Jinja.Values;
 namespace LayerSkip.AI.ChatTemplates.Jinja.Library;
 
 /// <summary>The filter <c>tojson</c> as transformers defines it: Python's <c>json.dumps</c>, without escaping HTML.</summary>
-internal sealed class JsonText
+internal sealed class PythonJson
 {
     private readonly RenderBudget _budget;
     private readonly StringValueBuilder _output;
@@ -16,7 +16,7 @@ internal sealed class JsonText
     private readonly string _itemSeparator;
     private readonly string _keySeparator;
 
-    private JsonText(Value value, Arguments arguments, RenderBudget budget)
+    private PythonJson(Value value, Arguments arguments, RenderBudget budget)
     {
         var bound = arguments.Bind("tojson", "ensure_ascii", "indent", "separators", "sort_keys");
         _budget = budget;
@@ -40,7 +40,7 @@ internal sealed class JsonText
 
     public static StringValue Write(Value value, Arguments arguments, RenderBudget budget)
     {
-        var writer = new JsonText(value, arguments, budget);
+        var writer = new PythonJson(value, arguments, budget);
         writer.Append(value, depth: 0);
         return writer._output.ToValue();
     }
