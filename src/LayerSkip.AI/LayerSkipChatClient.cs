@@ -32,7 +32,7 @@ namespace LayerSkip.AI;
 /// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON, of a schema or any: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
 /// <c>decoding_mode</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
-/// they set wins, and members at their defaults are filled from the rest. Where a request is silent, <see cref="LayerSkipOptions"/> hold,
+/// they set wins, and members left null are filled from the rest (its sampling is one member, of which only the seed is filled). Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>
 /// <para>
@@ -55,7 +55,8 @@ namespace LayerSkip.AI;
 /// <para>
 /// <b>Reasoning.</b> <c>Reasoning.Effort</c> sets the template's <c>enable_thinking</c> (false for <c>None</c>) and <c>reasoning_effort</c>, whichever
 /// it reads. Where the template knows <c>&lt;/think&gt;</c>, what an answer has up to it comes as <see cref="TextReasoningContent"/>, or not at all under
-/// <c>Reasoning.Output</c> <c>None</c>; usage counts its tokens either way. An answer that must be JSON or a call has none.
+/// <c>Reasoning.Output</c> <c>None</c>; usage counts its tokens either way. Call marks in it are
+/// nothing but text. An answer that must be JSON or a call has reasoning only where the prompt begins it, or <c>Reasoning.Effort</c> asks for it.
 /// </para>
 /// <para>
 /// <b>Log-probabilities.</b> Asked for with <c>logprobs</c> (true or false) and <c>top_logprobs</c> (0 .. 20 likeliest tokens beside each), they

@@ -118,6 +118,72 @@ public class ReasoningTests
         Assert.Equal("now", Assert.IsType<FunctionCallContent>(Assert.Single(required)).Name);
     }
 
+    [Theory]
+    [InlineData(ToolCallFormat.Plain, Switched, "<think>\n")]
+    [InlineData(ToolCallFormat.Plain, Switched, " \n<think>")]
+    [InlineData(ToolCallFormat.Plain, Begun, "")]
+    [InlineData(ToolCallFormat.Llama3Json, Switched, "<think>\n")]
+    [InlineData(ToolCallFormat.Llama3Json, Begun, "")]
+    public async Task Marks_in_it_mean_nothing_and_calls_behind_it_are_held_to_their_schema(ToolCallFormat format, string template, string begin)
+    {
+        const string Thought = "I could <tool_call>\n{\"name\": \"now\"} or {\"name\": \"none\"}.";
+        foreach (var mode in (ChatToolMode[])[ChatToolMode.Auto, ChatToolMode.RequireAny])
+        {
+            foreach (var days in (string[])["3", "\"many\""])
+            {
+                var call = format == ToolCallFormat.Llama3Json
+                    ? $$$"""{"name": "now", "parameters": {"days": {{{days}}}} }"""
+                    : $$$"""<tool_call>{{{"\n"}}}{"name": "now", "arguments": {"days": {{{days}}}} }{{{"\n"}}}</tool_call>""";
+                using var client = Client(template, _ => begin + Thought + "\n</think>\n\n" + call.Replace("} }", "}}"), toolCallFormat: format);
+                var options = new ChatOptions
+                {
+                    Tools = [AIFunctionFactory.Create((int days) => "noon", "now")],
+                    ToolMode = mode,
+                    Reasoning = new() { Effort = template == Switched ? ReasoningEffort.Medium : null },
+                    MaxOutputTokens = 1000,
+                };
+                var contents = (await client.GetResponseAsync(TestModels.User("x"), options)).Messages[0].Contents;
+
+                Assert.Equal(Thought, Assert.IsType<TextReasoningContent>(contents[0]).Text);
+                var made = Assert.IsType<FunctionCallContent>(contents[1]);
+                Assert.Equal("now", made.Name);
+                var number = Assert.IsType<System.Text.Json.JsonElement>(made.Arguments!["days"]);
+                Assert.True(days == "3" ? number.GetInt32() == 3 : number.ValueKind == System.Text.Json.JsonValueKind.Number);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(ToolCallFormat.Plain)]
+    [InlineData(ToolCallFormat.Llama3Json)]
+    public async Task Answer_behind_it_may_be_text(ToolCallFormat format)
+    {
+        var tools = new ChatOptions { Tools = [AIFunctionFactory.Create(() => "noon", "now")] };
+        foreach (var (template, written) in new[] { (Switched, "<think>hm</think>\nyes, {so}"), (Begun, "hm</think>\n\nyes, {so}"), (Switched, "yes, {so}"), (Begun, "hm") })
+        {
+            using var client = Client(template, _ => written, toolCallFormat: format);
+            var response = await client.GetResponseAsync(TestModels.User("x"), tools);
+
+            Assert.Equal(written == "hm" ? string.Empty : "yes, {so}", response.Text);
+            Assert.Equal(written.Contains("hm", StringComparison.Ordinal), response.Messages[0].Contents[0] is TextReasoningContent { Text: "hm" });
+            Assert.Equal(ChatFinishReason.Stop, response.FinishReason);
+        }
+    }
+
+    [Fact]
+    public async Task Json_comes_behind_what_the_prompt_begins_and_without_it_otherwise()
+    {
+        var json = new ChatOptions { ResponseFormat = ChatResponseFormat.Json };
+        using var begun = Client(Begun, _ => "hm {\n</think>\n\n{\"a\": 1}");
+        using var free = Client(Switched, _ => "<think>hm</think>{\"a\": 1}");
+
+        var contents = (await begun.GetResponseAsync(TestModels.User("x"), json)).Messages[0].Contents;
+        Assert.Equal("hm {", Assert.IsType<TextReasoningContent>(contents[0]).Text);
+        Assert.Equal("{\"a\":1}", Assert.IsType<TextContent>(contents[1]).Text);
+        json.MaxOutputTokens = 50;
+        Assert.DoesNotContain((await free.GetResponseAsync(TestModels.User("x"), json)).Messages[0].Contents, content => content is TextReasoningContent);
+    }
+
     [Fact]
     public async Task Template_without_marks_leaves_answers_alone()
     {
@@ -135,9 +201,12 @@ public class ReasoningTests
     }
 
     private static LayerSkipChatClient Client(
-        string template, Func<string, string> answer, UnsupportedOptionBehavior unsupported = UnsupportedOptionBehavior.Warn) => new(
+        string template,
+        Func<string, string> answer,
+        UnsupportedOptionBehavior unsupported = UnsupportedOptionBehavior.Warn,
+        ToolCallFormat? toolCallFormat = null) => new(
         new LayerSkipEngine(ScriptedModel.Create(answer), ownsModel: true),
         ChatTemplate.Parse(template),
-        new LayerSkipOptions { UnsupportedOptions = unsupported },
+        new LayerSkipOptions { UnsupportedOptions = unsupported, ToolCallFormat = toolCallFormat },
         ownsEngine: true);
 }

@@ -48,14 +48,14 @@ internal sealed class ChatRequestReader
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
         var decoding = DecodingOptionsMapping.Map(native, options, _defaults);
         var format = AnswerFormat.Read(options?.ResponseFormat, _unsupported);
-        decoding = decoding with
-        {
-            StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds],
-            Constraint = decoding.Constraint ?? Constraint(tools, format),
-        };
+        decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
         _model.Validate(decoding);
 
         var rendered = Render(messages, options, format, tools);
+        var reasoning = decoding.Constraint is null
+            ? _reasoning.Answer(rendered, options?.Reasoning, isStrict: format is not null || tools.IsRequired)
+            : null;
+        decoding = decoding with { Constraint = decoding.Constraint ?? Constraint(tools, format, reasoning) };
         var prompt = _encoder.Encode(rendered);
         if (prompt.Length == 0)
         {
@@ -63,14 +63,9 @@ internal sealed class ChatRequestReader
         }
 
         return prompt.Length < _model.Config.MaxPositions
-            ? new ChatRequest(prompt, decoding, stopSequences, Calls(tools), Reasoning())
+            ? new ChatRequest(prompt, decoding, stopSequences, Calls(tools), reasoning)
             : throw new ArgumentException(
                 $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
-
-        // What must be JSON or a call is so from its first token.
-        AnswerReasoning? Reasoning() => native.Constraint is null && format is null && !tools.IsRequired
-            ? _reasoning.Answer(rendered, options?.Reasoning)
-            : null;
     }
 
     /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
@@ -110,15 +105,18 @@ internal sealed class ChatRequestReader
         }
     }
 
-    private TokenConstraint? Constraint(ToolChoice tools, AnswerFormat? format)
+    private TokenConstraint? Constraint(ToolChoice tools, AnswerFormat? format, AnswerReasoning? reasoning)
     {
         if (tools.Declared.Count > 0)
         {
-            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format);
+            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format, reasoning);
             return _constraints.Get(language.Key, language.Language);
         }
 
-        return format is null ? null : _constraints.Get(format.Key, format.Language);
+        return format is null ? null : _constraints.Get(
+            ReasoningLanguage.Key(reasoning) + format.Key,
+            grammar => ReasoningLanguage.Before(grammar, reasoning, isStrict: true, isBehind => grammar.Sequence(
+                isBehind ? grammar.OneOf(ReasoningLanguage.Breaks) : grammar.Empty, format.Language(grammar))));
     }
 
     private AnswerCalls? Calls(ToolChoice tools) => tools.Callable.Count == 0 ? null : new AnswerCalls(

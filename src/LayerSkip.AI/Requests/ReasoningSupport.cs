@@ -45,7 +45,10 @@ internal sealed class ReasoningSupport(ChatTemplate template)
     }
 
     /// <summary>What of the answer to a prompt is reasoning; null where the model marks none.</summary>
-    public AnswerReasoning? Answer(RenderedPrompt prompt, ReasoningOptions? options)
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="options">What the request asks of reasoning.</param>
+    /// <param name="isStrict">Whether the answer must be JSON or a call: then it is so from its first token, unless reasoning has begun or is asked for.</param>
+    public AnswerReasoning? Answer(RenderedPrompt prompt, ReasoningOptions? options, bool isStrict)
     {
         if (!_hasMarks)
         {
@@ -55,7 +58,8 @@ internal sealed class ReasoningSupport(ChatTemplate template)
         // The template's own mark, that is: whatever a user ends with is no mark.
         var hasBegun = prompt.Segments is [.., { Origin: PromptOrigin.Template } last]
             && prompt.Text.AsSpan(last.Start).TrimEnd().EndsWith(AnswerReasoning.Begin, StringComparison.Ordinal);
-        return new(hasBegun, options?.Output != ReasoningOutput.None);
+        var isWanted = hasBegun || !isStrict || options?.Effort is not (null or ReasoningEffort.None);
+        return !isWanted ? null : new(hasBegun, options?.Output != ReasoningOutput.None);
     }
 
     /// <summary>Templates know three efforts.</summary>

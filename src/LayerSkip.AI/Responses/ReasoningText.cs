@@ -68,7 +68,7 @@ internal sealed class ReasoningText(AnswerReasoning format)
         {
             case Place.Start:
                 _held.Append(character);
-                var mark = _held.ToString().TrimStart();
+                var mark = _held.ToString().TrimStart(' ', '\t', '\n', '\r');
                 if (mark == AnswerReasoning.Begin)
                 {
                     _held.Clear();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LayerSkip.AI.Requests;
 using LayerSkip.AI.StructuredOutput;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
@@ -14,16 +15,18 @@ internal sealed class ToolCallLanguage
     private readonly ToolChoice _tools;
     private readonly ToolCallSyntax _syntax;
     private readonly AnswerFormat? _format;
+    private readonly AnswerReasoning? _reasoning;
 
     /// <param name="tools">The tools, at least one.</param>
     /// <param name="syntax">How calls are written.</param>
     /// <param name="format">The form of an answer without a call; null: text.</param>
-    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format)
+    /// <param name="reasoning">What reasoning comes before it; null: none.</param>
+    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format, AnswerReasoning? reasoning)
     {
-        (_tools, _syntax, _format) = (tools, syntax, format);
+        (_tools, _syntax, _format, _reasoning) = (tools, syntax, format, reasoning);
         var names = string.Join(',', tools.Callable.Select(tool => JsonText.Quote(tool.Name)));
         var declarations = string.Join('\n', tools.Declared.Select(tool => tool.Json.GetRawText()));
-        Key = $"tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
+        Key = $"{ReasoningLanguage.Key(reasoning)}tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
     }
 
     /// <summary>Equal for equal languages.</summary>
@@ -33,22 +36,25 @@ internal sealed class ToolCallLanguage
     /// <exception cref="ArgumentException">No JSON object satisfies a tool's schema, or no value that of the answer.</exception>
     public GrammarNode Language(Grammar grammar)
     {
-        if (_tools.Callable.Count == 0)
+        var calls = _tools.Callable.Count == 0 ? grammar.Nothing : Calls(grammar);
+        var format = _format?.Language(grammar);
+        return ReasoningLanguage.Before(grammar, _reasoning, _tools.IsRequired || format is not null, Answers);
+
+        GrammarNode Answers(bool isBehind)
         {
-            return Answer(grammar);
+            var breaks = isBehind ? grammar.OneOf(ReasoningLanguage.Breaks) : grammar.Empty;
+            var opening = grammar.Literal(_syntax.Opening ?? string.Empty);
+            if (_tools.IsRequired || format is not null)
+            {
+                var called = grammar.Sequence(opening, calls);
+                return grammar.Sequence(breaks, _tools.IsRequired ? called : grammar.Choice(format!, called));
+            }
+
+            return _syntax.Opening is null
+                ? grammar.Choice(grammar.TextNotBeginningWith(Beginnings(isBehind)), grammar.Sequence(breaks, calls))
+                : grammar.Choice(grammar.TextWithout(_syntax.Opening), grammar.Sequence(grammar.TextUntil(_syntax.Opening), calls));
         }
-
-        var calls = Calls(grammar);
-        return _tools.IsRequired ? grammar.Sequence(grammar.Literal(_syntax.Opening ?? string.Empty), calls)
-            : _syntax.Opening is null ? grammar.Choice(Answer(grammar), calls)
-            : grammar.Choice(Answer(grammar), grammar.Sequence(_format is null ? grammar.TextUntil(_syntax.Opening) : grammar.Literal(_syntax.Opening), calls));
     }
-
-    /// <summary>An answer that calls nothing.</summary>
-    private GrammarNode Answer(Grammar grammar) =>
-        _format is not null ? _format.Language(grammar)
-        : _syntax.Opening is { } opening ? grammar.TextWithout(opening)
-        : grammar.TextNotBeginningWith(Beginnings());
 
     /// <summary>One or more calls; the first one's opening mark has been written.</summary>
     private GrammarNode Calls(Grammar grammar)
@@ -76,10 +82,16 @@ internal sealed class ToolCallLanguage
     }
 
     /// <summary>How a call begins that no mark announces. Text that begins so is a call from there on.</summary>
-    private string[] Beginnings()
+    /// <param name="isBehind">Whether reasoning comes before it, and line breaks that count as nothing.</param>
+    private string[] Beginnings(bool isBehind)
     {
-        string[] beginnings = [.. _tools.Declared.SelectMany(tool => _syntax.Heads(tool.Name))];
-        return beginnings.Sum(text => text.Length) <= MaxBeginnings ? beginnings : [.. _syntax.HeadsBeforeName];
+        string[] heads = [.. _tools.Declared.SelectMany(tool => _syntax.Heads(tool.Name))];
+        string[] beginnings = Behind(heads);
+        return beginnings.Sum(text => text.Length) <= MaxBeginnings ? beginnings : Behind(_syntax.HeadsBeforeName);
+
+        string[] Behind(IReadOnlyList<string> heads) => isBehind
+            ? [.. ReasoningLanguage.Breaks.SelectMany(breaks => heads.Append("\r").Select(head => breaks + head)), ReasoningLanguage.Breaks[^1] + "\n"]
+            : [.. heads];
     }
 
     /// <summary>The schema for objects alone: arguments are nothing else, even where a schema does not say so.</summary>

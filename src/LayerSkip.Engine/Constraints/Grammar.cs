@@ -140,6 +140,24 @@ public sealed class Grammar
     /// <param name="triggers">The triggers; none empty.</param>
     public GrammarNode TextNotBeginningWith(params ReadOnlySpan<string> triggers) => Automaton(TextAutomata.NotBeginningWith([.. triggers]), 0);
 
+    /// <summary>
+    /// An aside and what stands behind it, or other text: free text between two marks, perhaps after white space, and then a language; or another
+    /// language without the texts that begin with the first mark.
+    /// </summary>
+    /// <param name="begin">The first mark; not empty, and without white space at its start.</param>
+    /// <param name="end">The second mark; not empty.</param>
+    /// <param name="behind">What follows the second mark; of this grammar.</param>
+    /// <param name="otherwise">The other language; of this grammar.</param>
+    public GrammarNode Aside(string begin, string end, GrammarNode behind, GrammarNode otherwise)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(begin);
+        Require(behind, nameof(behind));
+        Require(otherwise, nameof(otherwise));
+        return Choice(
+            Unless(otherwise, TextAutomata.NotBeginningWith([begin], " \t\n\r"u8), 0),
+            Sequence(Repeat(OneOf([" ", "\t", "\n", "\r"])), Literal(begin), TextUntil(end), behind));
+    }
+
     /// <summary>One special token, which has no text.</summary>
     /// <param name="token">Its id; an id of an ordinary token never occurs.</param>
     public GrammarNode SpecialToken(int token) => Intern(new SpecialTokenNode(this, token));
@@ -150,6 +168,12 @@ public sealed class Grammar
         state == ByteAutomaton.Refused || automaton.MinBytes(state) == int.MaxValue ? Nothing
         : automaton.IsLast(state) ? Empty
         : Intern(new AutomatonNode(this, automaton, state));
+
+    /// <summary>A language, as long as an automaton of free text has not refused it.</summary>
+    internal GrammarNode Unless(GrammarNode node, ByteAutomaton beginnings, int state) =>
+        state == ByteAutomaton.Refused ? Nothing
+        : state == beginnings.Count - 1 || node.IsNothing || node is EmptyNode ? node
+        : Intern(new UnlessNode(this, node, beginnings, state));
 
     internal GrammarNode Join(GrammarNode first, GrammarNode second)
     {

@@ -69,8 +69,10 @@ internal static class TextAutomata
         return new ByteAutomaton(ByteClasses.Single, next, accepts, allowsSpecialTokens: true);
     }
 
-    /// <summary>Any text that begins with none of the words.</summary>
-    public static ByteAutomaton NotBeginningWith(IReadOnlyList<string> words)
+    /// <summary>Any text that begins with none of the words. Its last state is the one of text that has begun otherwise.</summary>
+    /// <param name="words">The words; none empty.</param>
+    /// <param name="blanks">Bytes that may stand before a word and begin none.</param>
+    public static ByteAutomaton NotBeginningWith(IReadOnlyList<string> words, ReadOnlySpan<byte> blanks = default)
     {
         var trie = new Trie(words);
         var free = trie.Count;
@@ -82,6 +84,11 @@ internal static class TextAutomata
         {
             var to = trie.Next[i];
             next[i] = to < 0 ? free : trie.Word[to] >= 0 ? ByteAutomaton.Refused : to;
+        }
+
+        foreach (var blank in blanks)
+        {
+            next[blank] = 0;
         }
 
         return new ByteAutomaton(ByteClasses.Single, next, accepts, allowsSpecialTokens: true);
