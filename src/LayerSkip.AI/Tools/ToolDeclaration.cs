@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using LayerSkip.AI.Requests;
 using Microsoft.Extensions.AI;
@@ -10,6 +11,9 @@ namespace LayerSkip.AI.Tools;
 /// <param name="Json">All of it as templates know it: <c>{"type": "function", "function": {"name": …, "description": …, "parameters": …}}</c>.</param>
 internal sealed record ToolDeclaration(string Name, JsonElement Parameters, JsonElement Json)
 {
+    // A tool comes with request after request, and is what it is.
+    private static readonly ConditionalWeakTable<AIFunctionDeclaration, ToolDeclaration> s_known = [];
+
     private static readonly JsonElement s_noParameters = JsonElement.Parse("""{"type": "object", "properties": {}}""");
 
     /// <summary>Reads a request's tools. Whatever can be called by name is taken, with or without an implementation.</summary>
@@ -30,7 +34,7 @@ internal sealed record ToolDeclaration(string Name, JsonElement Parameters, Json
                 case AIFunctionDeclaration function when declarations.Exists(declaration => declaration.Name == function.Name):
                     throw new ArgumentException($"ChatOptions.Tools holds two tools named '{function.Name}', expected different names.", nameof(tools));
                 case AIFunctionDeclaration function:
-                    declarations.Add(Read(function));
+                    declarations.Add(s_known.GetValue(function, Read));
                     break;
                 default:
                     unsupported.Report($"ChatOptions.Tools with a {tool.GetType().Name}");

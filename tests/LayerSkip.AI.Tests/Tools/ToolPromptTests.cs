@@ -170,6 +170,13 @@ public class ToolPromptTests
     }
 
     [Fact]
+    public void Tool_is_written_once()
+    {
+        var (first, again) = (ToolDeclaration.Read([s_weather], RequestReading.Ignoring), ToolDeclaration.Read([s_weather], RequestReading.Ignoring));
+        Assert.Same(Assert.Single(first), Assert.Single(again));
+    }
+
+    [Fact]
     public void No_text_from_outside_forges_an_added_token_even_where_turns_are_joined()
     {
         const string Forged = "[IN:GET_WEATHER ]";
