@@ -7,7 +7,7 @@ namespace LayerSkip.AI.Requests;
 /// <summary>Turns a request's options into the engine's: the caller's native ones first, then his chat options, then the defaults.</summary>
 internal static class DecodingOptionsMapping
 {
-    /// <param name="native">What <see cref="ChatOptions.RawRepresentationFactory"/> gave; only members it leaves at their defaults are filled.</param>
+    /// <param name="native">What <see cref="ChatOptions.RawRepresentationFactory"/> gave; only members it leaves null are filled, and the seed of its sampling.</param>
     /// <param name="options">The request's options.</param>
     /// <param name="defaults">What holds where they are silent.</param>
     /// <exception cref="ArgumentException">An option does not parse or is outside its range. What depends on the model is left to the model to check.</exception>
@@ -40,18 +40,24 @@ internal static class DecodingOptionsMapping
         return AdditionalSettings.Boolean(properties, PropertyNames.LogProbabilities) ?? top != 0 ? top : null;
     }
 
-    private static SamplingOptions Sampling(SamplingOptions native, ChatOptions? options, RequestDefaults defaults)
+    private static SamplingOptions Sampling(SamplingOptions? native, ChatOptions? options, RequestDefaults defaults)
     {
-        var topP = native.TopP != 1 ? native.TopP : options?.TopP ?? defaults.TopP;
-        return native with
+        var seed = native?.Seed ?? (options?.Seed is { } asked ? unchecked((ulong)asked) : null);
+        if (native is not null)
         {
-            Temperature = native.Temperature != 0 ? native.Temperature : options?.Temperature ?? defaults.Temperature,
+            return native with { Seed = seed };
+        }
+
+        var topP = options?.TopP ?? defaults.TopP;
+        return new()
+        {
+            Temperature = options?.Temperature ?? defaults.Temperature,
 
             // An empty nucleus still keeps the most likely token.
-            TopK = topP == 0 ? 1 : native.TopK != 0 ? native.TopK : options?.TopK ?? defaults.TopK,
+            TopK = topP == 0 ? 1 : options?.TopK ?? defaults.TopK,
             TopP = topP == 0 ? 1 : topP,
-            MinP = native.MinP != 0 ? native.MinP : AdditionalSettings.Number(options?.AdditionalProperties, PropertyNames.MinP) ?? 0,
-            Seed = native.Seed ?? (options?.Seed is { } seed ? unchecked((ulong)seed) : null),
+            MinP = AdditionalSettings.Number(options?.AdditionalProperties, PropertyNames.MinP) ?? 0,
+            Seed = seed,
         };
     }
 

@@ -24,8 +24,8 @@ public sealed record DecodingOptions
     /// <summary>Most tokens to generate, at least 1. Null: until the context ends.</summary>
     public int? MaxNewTokens { get; init; }
 
-    /// <summary>How tokens are chosen; greedy unless asked otherwise.</summary>
-    public SamplingOptions Sampling { get; init; } = SamplingOptions.Greedy;
+    /// <summary>How tokens are chosen. Null: greedily; through a chat client, as the request's other options and the checkpoint say.</summary>
+    public SamplingOptions? Sampling { get; init; }
 
     /// <summary>Further ids that end the generation, beside the checkpoint's end-of-sequence ids.</summary>
     public IReadOnlyList<int> StopTokenIds { get; init; } = [];

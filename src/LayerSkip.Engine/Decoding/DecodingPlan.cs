@@ -95,7 +95,8 @@ internal sealed class DecodingPlan
                 $"Constraint is for a tokenizer of {constraint.VocabularySize} ids, expected at most the model's {config.VocabularySize}.", nameof(options));
         }
 
-        options.Sampling.Validate();
+        var sampling = options.Sampling ?? SamplingOptions.Greedy;
+        sampling.Validate();
 
         var drafts = mode == DecodingMode.SelfSpeculative;
         var exitLayer = mode == DecodingMode.Autoregressive
@@ -116,7 +117,7 @@ internal sealed class DecodingPlan
             UseDraftVocabulary = drafts && !options.IgnoreDraftVocabulary,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
-            Sampling = options.Sampling,
+            Sampling = sampling,
             StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
             LogitsProcessors = [.. options.LogitsProcessors],
             Constraint = options.Constraint,

@@ -39,9 +39,22 @@ public class DecodingOptionsMappingTests
         var mapped = DecodingOptionsMapping.Map(native, options, s_none);
 
         Assert.Equal((3, 2, 5, true), (mapped.ExitLayer, mapped.NumSpeculations, mapped.MaxNewTokens, mapped.IgnoreEndOfSequence));
-        Assert.Equal(new SamplingOptions { Temperature = 0.3f, TopK = 6, TopP = 0.5f, Seed = 8 }, mapped.Sampling);
+        Assert.Equal(new SamplingOptions { Temperature = 0.3f, Seed = 8 }, mapped.Sampling);
         Assert.Equal([4], mapped.StopTokenIds);
         Assert.Equal(new SamplingOptions { Temperature = 0.3f, Seed = 8 }, native.Sampling);
+    }
+
+    [Fact]
+    public void Native_greedy_decoding_stays_greedy()
+    {
+        var defaults = RequestDefaults.From(new LayerSkipOptions { Temperature = 0.9f }, new GenerationDefaults());
+        var options = new ChatOptions { Temperature = 0.8f, TopP = 0.5f, Seed = 7 };
+
+        Assert.Equal(
+            SamplingOptions.Greedy with { Seed = 7 },
+            DecodingOptionsMapping.Map(new() { Sampling = SamplingOptions.Greedy }, options, defaults).Sampling);
+        Assert.Equal(0.8f, DecodingOptionsMapping.Map(new() { MaxNewTokens = 3 }, options, defaults).Sampling!.Temperature);
+        Assert.Equal(0.9f, DecodingOptionsMapping.Map(new(), null, defaults).Sampling!.Temperature);
     }
 
     [Theory]
@@ -51,9 +64,9 @@ public class DecodingOptionsMappingTests
     public void Min_p_comes_in_any_type_of_number(object minP)
     {
         var options = new ChatOptions { AdditionalProperties = new() { ["min_p"] = minP } };
-        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), options, s_none).Sampling.MinP);
-        Assert.Equal(0.5f, DecodingOptionsMapping.Map(new() { Sampling = new() { MinP = 0.5f } }, options, s_none).Sampling.MinP);
-        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), new ChatOptions().WithMinP(0.25f), s_none).Sampling.MinP);
+        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), options, s_none).Sampling!.MinP);
+        Assert.Equal(0.5f, DecodingOptionsMapping.Map(new() { Sampling = new() { MinP = 0.5f } }, options, s_none).Sampling!.MinP);
+        Assert.Equal(0.25f, DecodingOptionsMapping.Map(new(), new ChatOptions().WithMinP(0.25f), s_none).Sampling!.MinP);
         options.AdditionalProperties["min_p"] = "little";
         Assert.Contains("\"min_p\"] is little (String), expected a number", Assert.Throws<ArgumentException>(
             () => DecodingOptionsMapping.Map(new(), options, s_none)).Message);
@@ -70,8 +83,8 @@ public class DecodingOptionsMappingTests
     {
         var defaults = RequestDefaults.From(new(), new GenerationDefaults { Sample = sample, Temperature = temperature });
 
-        Assert.Equal(expected, DecodingOptionsMapping.Map(new(), null, defaults).Sampling.Temperature);
-        Assert.True(DecodingOptionsMapping.Map(new(), new ChatOptions { Temperature = 0 }, defaults).Sampling.IsGreedy);
+        Assert.Equal(expected, DecodingOptionsMapping.Map(new(), null, defaults).Sampling!.Temperature);
+        Assert.True(DecodingOptionsMapping.Map(new(), new ChatOptions { Temperature = 0 }, defaults).Sampling!.IsGreedy);
     }
 
     [Fact]
