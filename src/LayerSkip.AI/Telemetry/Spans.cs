@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Sampling;
 using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.Telemetry;
@@ -61,7 +62,7 @@ internal static class Spans
     /// <summary>How the request is decoded, defaults filled in.</summary>
     public static void AddRequest(Activity activity, ChatRequest request)
     {
-        var (decoding, sampling) = (request.Decoding, request.Decoding.Sampling!);
+        var (decoding, sampling) = (request.Decoding, request.Decoding.Sampling ?? SamplingOptions.Greedy);
         activity.SetTag(AttributeNames.RequestTemperature, (double)sampling.Temperature);
         SetIf(activity, decoding.MaxNewTokens is not null, AttributeNames.RequestMaxTokens, decoding.MaxNewTokens);
         SetIf(activity, sampling.TopK != 0, AttributeNames.RequestTopK, sampling.TopK);
