@@ -11,6 +11,9 @@ namespace LayerSkip.AI.Tools;
 /// <param name="Json">All of it as templates know it: <c>{"type": "function", "function": {"name": …, "description": …, "parameters": …}}</c>.</param>
 internal sealed record ToolDeclaration(string Name, JsonElement Parameters, JsonElement Json)
 {
+    /// <summary>Characters of a name at most: more than any service takes.</summary>
+    private const int MaxNameLength = 256;
+
     // A tool comes with request after request, and is what it is.
     private static readonly ConditionalWeakTable<AIFunctionDeclaration, ToolDeclaration> s_known = [];
 
@@ -19,7 +22,7 @@ internal sealed record ToolDeclaration(string Name, JsonElement Parameters, Json
     /// <summary>Reads a request's tools. Whatever can be called by name is taken, with or without an implementation.</summary>
     /// <param name="tools">The tools, or null.</param>
     /// <param name="unsupported">Told of tools that only a hosted service has.</param>
-    /// <exception cref="ArgumentException">A tool is null or has no name, or two have the same.</exception>
+    /// <exception cref="ArgumentException">A tool is null, or has no name or one that is too long, or two have the same.</exception>
     public static IReadOnlyList<ToolDeclaration> Read(IList<AITool>? tools, UnsupportedOptions unsupported)
     {
         var declarations = new List<ToolDeclaration>();
@@ -31,6 +34,9 @@ internal sealed record ToolDeclaration(string Name, JsonElement Parameters, Json
                     throw new ArgumentException("ChatOptions.Tools holds a null.", nameof(tools));
                 case AIFunctionDeclaration function when string.IsNullOrEmpty(function.Name):
                     throw new ArgumentException($"ChatOptions.Tools holds a {tool.GetType().Name} without a name.", nameof(tools));
+                case AIFunctionDeclaration { Name.Length: > MaxNameLength } function:
+                    throw new ArgumentException(
+                        $"ChatOptions.Tools holds a tool whose name has {function.Name.Length} characters ('{function.Name[..32]}…'), expected at most {MaxNameLength}.", nameof(tools));
                 case AIFunctionDeclaration function when declarations.Exists(declaration => declaration.Name == function.Name):
                     throw new ArgumentException($"ChatOptions.Tools holds two tools named '{function.Name}', expected different names.", nameof(tools));
                 case AIFunctionDeclaration function:

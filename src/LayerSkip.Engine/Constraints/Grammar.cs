@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using LayerSkip.Engine.Constraints.Nodes;
 
@@ -7,14 +8,16 @@ namespace LayerSkip.Engine.Constraints;
 /// <remarks>Texts are sequences of bytes, UTF-8 where they are given as strings. A node may be part of several others of the same grammar.</remarks>
 public sealed class Grammar
 {
-    // Beyond these, what has been derived is not remembered any longer: hostile grammars may take time, but not all memory.
-    private const int MaxNodes = 1 << 18;
-    private const int MaxInterned = 1 << 17;
+    // Words of memory beyond which what has been derived is forgotten and found anew: hostile grammars may take time, but not all memory.
+    private const long MaxWords = 4L << 20;
 
     private readonly Lock _gate = new();
     private readonly HashSet<GrammarNode> _nodes = new(SameParts.Instance);
     private readonly Dictionary<ByteSet, ByteClasses> _classes = [];
+    private readonly List<GrammarNode> _derived = [];
     private int _created;
+    private long _words;
+    private long _work;
 
     /// <summary>Creates an empty grammar.</summary>
     public Grammar()
@@ -29,10 +32,14 @@ public sealed class Grammar
     /// <summary>The empty text.</summary>
     public GrammarNode Empty { get; }
 
-    internal bool MayRemember => _created < MaxNodes;
-
     /// <summary>How many nodes have been made, those that decoding derived included.</summary>
     internal int NodeCount => _created;
+
+    /// <summary>What making nodes has cost so far, those that were known already included: a unit for each node and for each part that it may have many of.</summary>
+    internal long Work => Interlocked.Read(ref _work);
+
+    /// <summary>Bytes of the nodes that are remembered, about.</summary>
+    internal long MemoryBytes => Interlocked.Read(ref _words) * sizeof(long);
 
     /// <summary>Exactly this text.</summary>
     /// <param name="text">The text, perhaps empty.</param>
@@ -192,9 +199,35 @@ public sealed class Grammar
             return first;
         }
 
-        return first is SequenceNode sequence
-            ? Intern(new SequenceNode(this, sequence.First, Join(sequence.Second, second)))
-            : Intern(new SequenceNode(this, first, second));
+        if (first is not SequenceNode)
+        {
+            return Intern(new SequenceNode(this, first, second));
+        }
+
+        // A loop, since a sequence may be as long as a text.
+        var parts = new Stack<GrammarNode>();
+        for (; first is SequenceNode sequence; first = sequence.Second)
+        {
+            parts.Push(sequence.First);
+        }
+
+        parts.Push(first);
+        while (parts.TryPop(out var part))
+        {
+            second = Intern(new SequenceNode(this, part, second));
+        }
+
+        return second;
+    }
+
+    /// <summary>A node is about to remember its derivatives.</summary>
+    internal void AddDerived(GrammarNode node, int count)
+    {
+        lock (_gate)
+        {
+            _derived.Add(node);
+            _words += count;
+        }
     }
 
     internal ByteClasses ClassesOf(ByteSet borders)
@@ -232,6 +265,7 @@ public sealed class Grammar
     /// <summary>Sorted texts that agree in their first bytes, as a tree, so that no two alternatives begin alike.</summary>
     private GrammarNode Tree(ReadOnlySpan<byte[]> texts, int depth)
     {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         if (texts.Length == 1)
         {
             return Literal(texts[0].AsSpan(depth), Empty);
@@ -269,21 +303,36 @@ public sealed class Grammar
     {
         lock (_gate)
         {
+            _work += node.Parts;
             if (_nodes.TryGetValue(node, out var known))
             {
                 return known;
             }
 
-            if (_nodes.Count >= MaxInterned)
+            if (_words > MaxWords)
             {
-                // Equal nodes made before and after are then two, which costs work and nothing else.
-                _nodes.Clear();
+                Forget();
             }
 
             node.Id = _created++;
             _nodes.Add(node);
+            _words += GrammarNode.Words + node.Parts;
             return node;
         }
+    }
+
+    private void Forget()
+    {
+        foreach (var node in _derived)
+        {
+            node.Forget();
+        }
+
+        // Equal nodes made before and after are then two, which costs work and nothing else.
+        _nodes.Clear();
+        _derived.Clear();
+        _classes.Clear();
+        _words = 0;
     }
 
     private sealed class SameParts : IEqualityComparer<GrammarNode>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LayerSkip.Engine.Constraints.Nodes;
 
 namespace LayerSkip.Engine.Constraints;
@@ -10,8 +11,12 @@ namespace LayerSkip.Engine.Constraints;
 /// </remarks>
 public abstract class GrammarNode
 {
+    /// <summary>Words of memory that a node takes, about, without its parts.</summary>
+    internal const int Words = 24;
+
     private ByteClasses? _classes;
     private GrammarNode?[]? _next;
+    private UnboundedNode? _unbounded;
 
     private protected GrammarNode(Grammar grammar, bool isNullable, int minBytes, ByteSet borders)
     {
@@ -35,27 +40,34 @@ public abstract class GrammarNode
     /// <summary>Order of creation.</summary>
     internal int Id { get; set; }
 
+    /// <summary>How many parts there are, where they may be many: what making it costs.</summary>
+    internal virtual int Parts => 1;
+
     internal bool IsNothing => this is NothingNode;
 
     /// <summary>What may follow a byte; remembered.</summary>
     internal GrammarNode Next(byte value)
     {
         var classes = _classes ??= Grammar.ClassesOf(Borders);
-        var next = _next ??= new GrammarNode?[classes.Count];
         var index = classes.Of(value);
-        if (next[index] is { } known)
+        if (_next is { } known && known[index] is { } next)
         {
-            return known;
+            return next;
         }
 
-        var derived = Derive(value);
-        if (Grammar.MayRemember)
+        RuntimeHelpers.EnsureSufficientExecutionStack();
+        next = Derive(value);
+        if (_next is not { } remembered)
         {
-            next[index] = derived;
+            _next = remembered = new GrammarNode?[classes.Count];
+            Grammar.AddDerived(this, remembered.Length);
         }
 
-        return derived;
+        return remembered[index] = next;
     }
+
+    /// <summary>Forgets what has been derived.</summary>
+    internal void Forget() => _next = null;
 
     /// <summary>The only byte that may come next, or -1 where there is another one or the text may end.</summary>
     internal int OnlyByte()
@@ -90,7 +102,49 @@ public abstract class GrammarNode
     internal abstract GrammarNode DeriveSpecial(int token);
 
     /// <summary>The language without bounds that a text of <paramref name="bytes"/> bytes cannot reach: it allows the same tokens, and many states share it.</summary>
-    internal virtual GrammarNode Unbounded(int bytes) => this;
+    internal GrammarNode Unbounded(int bytes)
+    {
+        var result = KnownUnbounded(bytes);
+        if (result is not null)
+        {
+            return result;
+        }
+
+        // From the parts to the whole, with a stack of its own: languages are deeper than a thread's is.
+        var open = new Stack<GrammarNode>();
+        open.Push(this);
+        while (open.TryPeek(out var node))
+        {
+            var count = open.Count;
+            node.PushBounded(bytes, open);
+            if (open.Count == count)
+            {
+                result = node.WithoutBounds(bytes);
+                node._unbounded = new(result, bytes);
+                open.Pop();
+            }
+        }
+
+        return result!;
+    }
+
+    /// <summary>What <see cref="Unbounded"/> has found already, or null.</summary>
+    internal GrammarNode? KnownUnbounded(int bytes) =>
+        !HasBounds ? this
+        : _unbounded is { } unbounded && unbounded.Bytes == bytes ? unbounded.Node
+        : null;
+
+    /// <summary>Whether there may be bounds to leave out.</summary>
+    private protected virtual bool HasBounds => false;
+
+    /// <summary>Adds the parts that must be known without their bounds first.</summary>
+    private protected virtual void PushBounded(int bytes, Stack<GrammarNode> open)
+    {
+    }
+
+    /// <summary>The language without its bounds; <see cref="Unbounded"/> knows those of the parts.</summary>
+    private protected virtual GrammarNode WithoutBounds(int bytes) => this;
+
 
     private protected abstract GrammarNode Derive(byte value);
 
@@ -100,4 +154,7 @@ public abstract class GrammarNode
     internal abstract int ShallowHash();
 
     private protected static int Saturating(long bytes) => (int)Math.Min(bytes, int.MaxValue);
+
+    /// <summary>A language without the bounds that so many bytes cannot reach.</summary>
+    private sealed record UnboundedNode(GrammarNode Node, int Bytes);
 }

@@ -19,24 +19,30 @@ namespace LayerSkip.Engine.Constraints;
 /// </remarks>
 public sealed class TokenConstraint
 {
-    // Bytes of masks, and number of states, beyond which they are forgotten and found anew.
+    // Bytes of masks, and of states, beyond which they are forgotten and found anew; and what a node that they keep alive takes, about.
     private const long MaxMaskBytes = 16 << 20;
-    private const int MaxStates = 1 << 15;
+    private const long MaxStateBytes = 16 << 20;
+    private const long NodeBytes = 256;
     private const int MaxCertainBytes = 256;
 
+    private readonly Grammar _grammar;
     private readonly Tokenizer _tokenizer;
     private readonly TokenTrie _trie;
     private readonly TokenTrie _startTrie;
     private readonly int[] _specialTokens;
     private readonly ConcurrentDictionary<GrammarNode, ConstraintState> _states = new(ReferenceEqualityComparer.Instance);
     private readonly ConcurrentDictionary<GrammarNode, TokenMask> _masks = new(ReferenceEqualityComparer.Instance);
-    private int _stateCount;
-    private int _maskCount;
+    private long _stateBytes;
+    private long _maskBytes;
 
     /// <summary>Creates a constraint.</summary>
     /// <param name="language">The texts that the output may be; at least one.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <exception cref="ArgumentException">The language has no text.</exception>
+    /// <remarks>
+    /// A language may have so many alternatives that begin alike that the tokens which may come next take too long to find. A generation
+    /// that comes to such a place fails with an <see cref="InvalidOperationException"/>; others go on.
+    /// </remarks>
     public TokenConstraint(GrammarNode language, Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(language);
@@ -46,6 +52,7 @@ public sealed class TokenConstraint
             throw new ArgumentException("The language has no text: no output could satisfy it.", nameof(language));
         }
 
+        _grammar = language.Grammar;
         _tokenizer = tokenizer;
         _trie = tokenizer.Trie(atStart: false);
         _startTrie = tokenizer.Trie(atStart: true);
@@ -58,6 +65,9 @@ public sealed class TokenConstraint
 
     /// <summary>The empty output.</summary>
     internal ConstraintState Start { get; }
+
+    /// <summary>Bytes of memory that it takes at present, about: as a rule little at first, and more as its masks are found. Bounded.</summary>
+    public long ApproximateBytes => _grammar.MemoryBytes + Interlocked.Read(ref _maskBytes) + Interlocked.Read(ref _stateBytes);
 
     /// <summary>Masks found so far and not forgotten.</summary>
     internal int MaskCount => _masks.Count;
@@ -97,7 +107,7 @@ public sealed class TokenConstraint
             return mask;
         }
 
-        if (Interlocked.Increment(ref _maskCount) * (long)(VocabularySize / 8) > MaxMaskBytes)
+        if (Interlocked.Add(ref _maskBytes, (VocabularySize / 8) + BytesOf(node)) > MaxMaskBytes)
         {
             Forget();
         }
@@ -116,7 +126,7 @@ public sealed class TokenConstraint
             return known;
         }
 
-        if (Interlocked.Increment(ref _stateCount) > MaxStates)
+        if (Interlocked.Add(ref _stateBytes, BytesOf(node)) > MaxStateBytes)
         {
             Forget();
         }
@@ -172,6 +182,8 @@ public sealed class TokenConstraint
     {
         _states.Clear();
         _masks.Clear();
-        _stateCount = _maskCount = 0;
+        _stateBytes = _maskBytes = 0;
     }
+
+    private static long BytesOf(GrammarNode node) => NodeBytes * (1 + node.Parts);
 }

@@ -5,6 +5,9 @@ namespace LayerSkip.Engine.Constraints;
 /// <summary>The tokens that have text, by their bytes: a tree in the order in which a walk visits it, so that what begins alike is looked at once.</summary>
 internal sealed class TokenTrie
 {
+    // A fraction of a second.
+    private const long MaxWork = 4 << 20;
+
     private readonly byte[] _bytes;
     private readonly int[] _offsets; // id: bytes [offsets[id], offsets[id + 1])
     private readonly byte[] _value; // node: its byte
@@ -73,10 +76,13 @@ internal sealed class TokenTrie
     /// <param name="start">The language.</param>
     /// <param name="limit">Most bytes that the shortest completion may have after a token.</param>
     /// <param name="mask">Where they are added.</param>
+    /// <exception cref="InvalidOperationException">It takes too much.</exception>
     public void Find(GrammarNode start, int limit, TokenMask mask)
     {
         var path = new GrammarNode[MaxBytes + 1];
         path[0] = start;
+        var grammar = start.Grammar;
+        var last = grammar.Work + MaxWork;
         for (var node = 0; node < _value.Length;)
         {
             var depth = _depth[node];
@@ -85,6 +91,12 @@ internal sealed class TokenTrie
             {
                 node = _end[node];
                 continue;
+            }
+
+            if (grammar.Work > last)
+            {
+                throw new InvalidOperationException(
+                    $"Which tokens the constraint allows takes more than {MaxWork} steps to find, expected a language of fewer alternatives that begin alike.");
             }
 
             path[depth + 1] = next;

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace LayerSkip.Engine.Constraints.Json;
 
 /// <summary>Arrays: the items that have a place of their own first, then those of one kind.</summary>
-internal sealed class ArrayLanguage(JsonGrammar json, SchemaConjunction schema, Func<SchemaConjunction, GrammarNode> compile)
+internal sealed class ArrayLanguage(JsonGrammar json, SchemaConjunction schema, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
 {
     private const int MaxPrefix = 1000;
 
@@ -18,9 +18,16 @@ internal sealed class ArrayLanguage(JsonGrammar json, SchemaConjunction schema, 
         }
 
         // An array of schemas in "items" is what older drafts call "prefixItems", and what follows is in "additionalItems".
-        var places = schema.Schemas.Max(part => Prefix(part).Count);
-        places = Math.Min(Math.Min(places, max ?? places), MaxPrefix);
-        var rest = compile(new SchemaConjunction(schema.Schemas.Select(Rest).OfType<SchemaNode>(), []));
+        (IReadOnlyList<SchemaNode> Prefix, SchemaNode? Others)[] parts = [.. schema.Schemas.Select(part => (Prefix(part), Rest(part)))];
+        var places = parts.Max(part => part.Prefix.Count);
+        places = Math.Min(places, max ?? places);
+        if (places > MaxPrefix)
+        {
+            throw new SchemaBudgetException();
+        }
+
+        json.Budget.Spend((long)places * parts.Length);
+        var rest = compile(parts.Select(part => part.Others).OfType<SchemaNode>());
         var comma = _grammar.Literal(json.Layout.Comma());
 
         // From the last place to the first: what may follow so many items.
@@ -28,7 +35,8 @@ internal sealed class ArrayLanguage(JsonGrammar json, SchemaConjunction schema, 
         for (var place = places - 1; place >= 0; place--)
         {
             var at = place;
-            var item = compile(new SchemaConjunction(schema.Schemas.Select(part => at < Prefix(part).Count ? Prefix(part)[at] : Rest(part)).OfType<SchemaNode>(), []));
+            var item = compile(parts.Select(part => at < part.Prefix.Count ? part.Prefix[at] : part.Others).OfType<SchemaNode>());
+            json.Budget.Check();
             var on = _grammar.Sequence(place > 0 ? comma : _grammar.Empty, item, following);
             following = place >= min ? _grammar.Optional(on) : on;
         }
@@ -53,8 +61,7 @@ internal sealed class ArrayLanguage(JsonGrammar json, SchemaConjunction schema, 
         return min == 0 ? _grammar.Optional(some) : some;
     }
 
-    private static List<SchemaNode> Prefix(SchemaNode part) =>
-        [.. part["prefixItems"]?.Items ?? (part["items"] is { Value.ValueKind: JsonValueKind.Array } items ? items.Items : [])];
+    private static IReadOnlyList<SchemaNode> Prefix(SchemaNode part) => (part["prefixItems"] ?? part["items"])?.Items ?? [];
 
     /// <summary>The schema of the items without a place of their own; null where there is none.</summary>
     private static SchemaNode? Rest(SchemaNode part) => part["items"]?.Value.ValueKind == JsonValueKind.Array ? part["additionalItems"] : part["items"];

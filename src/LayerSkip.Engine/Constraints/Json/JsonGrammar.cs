@@ -43,6 +43,7 @@ public sealed class JsonGrammar
         Layout = layout;
         _depth = depth;
         Terminals = new JsonTerminals(grammar);
+        Budget = new SchemaBudget(grammar);
     }
 
     /// <summary>The grammar that the languages are built in.</summary>
@@ -52,6 +53,9 @@ public sealed class JsonGrammar
     public JsonLayout Layout { get; }
 
     internal JsonTerminals Terminals { get; }
+
+    /// <summary>What the schemas may cost, all together.</summary>
+    internal SchemaBudget Budget { get; }
 
     /// <summary>Any JSON value.</summary>
     public GrammarNode AnyValue() => Value(_depth);
@@ -64,7 +68,10 @@ public sealed class JsonGrammar
 
     /// <summary>The JSON values that satisfy a schema, or more where the schema says what cannot be expressed.</summary>
     /// <param name="schema">The schema.</param>
-    /// <exception cref="ArgumentException">No value satisfies the schema, or none of the depth does, or the schema itself nests more than 256 levels.</exception>
+    /// <remarks>A schema that takes too much, by itself or together with others of these languages, is widened: to less depth of what is recursive, and in the end to any object or value.</remarks>
+    /// <exception cref="ArgumentException">
+    /// No value satisfies the schema, or none of the depth does; or the schema itself nests more than 256 levels, or holds text that is no valid Unicode.
+    /// </exception>
     public GrammarNode Schema(JsonElement schema)
     {
         RequireDepth(schema, 0);
@@ -73,6 +80,7 @@ public sealed class JsonGrammar
         {
             try
             {
+                Budget.Begin();
                 var language = new SchemaCompiler(this, depth).Compile(root);
                 if (!language.IsNothing)
                 {
@@ -90,9 +98,14 @@ public sealed class JsonGrammar
             {
                 // Too large: less of what is recursive, and in the end any value.
             }
+            catch (InvalidOperationException e)
+            {
+                // What the reader of JSON says of half a surrogate pair.
+                throw new ArgumentException($"The JSON schema holds a text that cannot be read, expected valid Unicode: {e.Message}", nameof(schema), e);
+            }
         }
 
-        return AnyValue();
+        return root["type"] is { Value.ValueKind: JsonValueKind.String } type && type.Value.ValueEquals("object") ? AnyObject() : AnyValue();
     }
 
     /// <summary>Any JSON value with so many arrays and objects within one another at most.</summary>
@@ -111,7 +124,7 @@ public sealed class JsonGrammar
     }
 
     /// <summary>Strings that a pattern matches, but for some; null where that takes too much.</summary>
-    internal GrammarNode? Names(string? pattern, IReadOnlyList<string> without) => new StringLanguage(Grammar, Terminals).Names(pattern, without);
+    internal GrammarNode? Names(string? pattern, IReadOnlyList<string> without) => new StringLanguage(Grammar, Terminals, Budget).Names(pattern, without);
 
     private static void RequireDepth(JsonElement schema, int depth)
     {

@@ -6,7 +6,7 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// Objects: the declared properties in the order of their declaration, then others. Others are only written where the schema asks for them by name
 /// (<c>additionalProperties</c>, <c>patternProperties</c>) or declares none.
 /// </summary>
-internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema, Func<SchemaConjunction, GrammarNode> compile)
+internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
 {
     private const int MaxProperties = 2000;
     private const int MaxCounted = 64;
@@ -32,6 +32,9 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
             throw new SchemaBudgetException();
         }
 
+        json.Budget.Spend((long)names.Length * schema.Schemas.Count);
+        json.Budget.SpendText(names.Sum(name => (long)name.Length));
+
         // How many properties there are so far is counted no further than it matters: whether there is one before, and to the bounds.
         var (min, max) = SchemaLimits.Of(schema, "minProperties", "maxProperties");
         if (max < Math.Max(min, required.Count))
@@ -52,6 +55,7 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
         for (var i = names.Length - 1; i >= 0; i--)
         {
             var entry = Entry(names[i]);
+            json.Budget.Check();
             var next = new GrammarNode[last + 1];
             for (var count = 0; count <= last; count++)
             {
@@ -68,7 +72,7 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
 
     private GrammarNode Entry(string name)
     {
-        var value = compile(new SchemaConjunction(schema.Schemas.SelectMany(part => Of(part, name)), []));
+        var value = compile(schema.Schemas.SelectMany(part => Of(part, name)));
         return value.IsNothing ? value : _grammar.Sequence(_grammar.Literal(JsonSpelling.OfString(name)), _colon, value);
     }
 
@@ -95,7 +99,7 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
             // With one pattern, its names; with several a name could match more than one.
             var properties = patterns[0].Value.EnumerateObject().Select(property => property.Name).ToArray();
             return patterns.Count == 1 && properties.Length == 1 && Names(properties[0], names) is { } key
-                ? _grammar.Sequence(key, _colon, compile(new SchemaConjunction([patterns[0][properties[0]]!], [])))
+                ? _grammar.Sequence(key, _colon, compile([patterns[0][properties[0]]!]))
                 : _grammar.Nothing;
         }
 
@@ -104,7 +108,7 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
             return _grammar.Nothing;
         }
 
-        var value = compile(new SchemaConjunction(additional, []));
+        var value = compile(additional);
         return value.IsNothing ? value : _grammar.Sequence(Names(null, names) ?? _grammar.Nothing, _colon, value);
     }
 

@@ -8,7 +8,9 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// </summary>
 internal sealed class PatternParser
 {
-    private const int MaxLength = 4096;
+    /// <summary>Characters of a pattern at most.</summary>
+    public const int MaxLength = 4096;
+
     private const int MaxDepth = 50;
     private const int MaxCount = 1000;
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LayerSkip.Engine.Constraints.Json;
@@ -8,23 +9,25 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <param name="maxDepth">Arrays and objects within one another at most.</param>
 internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
 {
-    private const int MaxSteps = 6_000;
-    private const int MaxNodes = 120_000;
+    // What a step costs before it looks at any schema.
+    private const int StepWork = 50;
     private const int MaxNesting = 200;
     private const int MaxEnum = 10_000;
+    private const int MaxTypes = 16;
 
     private readonly Grammar _grammar = json.Grammar;
     private readonly JsonTerminals _terminals = json.Terminals;
     private readonly NumberRange _numbers = new(json.Grammar, json.Terminals);
-    private readonly StringLanguage _strings = new(json.Grammar, json.Terminals);
+    private readonly StringLanguage _strings = new(json.Grammar, json.Terminals, json.Budget);
+    private readonly SchemaBudget _budget = json.Budget;
     private readonly Dictionary<(string Conjunction, int Depth), GrammarNode?> _known = [];
-    private readonly int _firstNode = json.Grammar.NodeCount;
-    private int _steps;
     private int _nesting;
 
     /// <summary>The values that satisfy a schema.</summary>
     /// <exception cref="SchemaBudgetException">It takes too much.</exception>
-    public GrammarNode Compile(SchemaNode schema) => Compile(new SchemaConjunction([schema], []), maxDepth);
+    public GrammarNode Compile(SchemaNode schema) => Compile([schema], maxDepth);
+
+    private GrammarNode Compile(IEnumerable<SchemaNode> schemas, int depth) => Compile(new SchemaConjunction(_budget, schemas, []), depth);
 
     private GrammarNode Compile(SchemaConjunction schema, int depth)
     {
@@ -45,7 +48,8 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
             return known ?? _grammar.Nothing;
         }
 
-        if (++_steps > MaxSteps || _nesting > MaxNesting || _grammar.NodeCount - _firstNode > MaxNodes)
+        _budget.Spend(StepWork);
+        if (_nesting > MaxNesting)
         {
             throw new SchemaBudgetException();
         }
@@ -65,18 +69,18 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
         var types = Types(schema);
         if (Enumerated(schema) is { } values)
         {
-            return _grammar.OneOf(values
-                .Where(value => (JsonTypeNames.Of(value) & types) != 0 && JsonFits.Within(value, schema))
-                .Take(MaxEnum)
-                .Select(value => JsonSpelling.Of(value, json.Layout)));
+            _budget.Spend((long)values.Count * schema.Schemas.Count);
+            JsonElement[] allowed = [.. values.Where(value => (JsonTypeNames.Of(value) & types) != 0 && JsonFits.Within(value, schema)).Take(MaxEnum)];
+            _budget.SpendText(allowed.Sum(Length));
+            return _grammar.OneOf(allowed.Select(value => JsonSpelling.Of(value, json.Layout)));
         }
 
         var alternatives = new List<GrammarNode>();
-        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, child => Compile(child, depth - 1)).Build(), depth > 0);
-        Add(JsonTypes.Array, () => new ArrayLanguage(json, schema, child => Compile(child, depth - 1)).Build(), depth > 0);
+        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
+        Add(JsonTypes.Array, () => new ArrayLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.String, () => _strings.Of(schema));
         Add(JsonTypes.Boolean, () => Booleans(schema));
-        Add(JsonTypes.Null, () => Excluded(schema).Any(value => value.ValueKind == JsonValueKind.Null) ? _grammar.Nothing : _terminals.Null);
+        Add(JsonTypes.Null, () => schema.Excluded.Exists(value => value.ValueKind == JsonValueKind.Null) ? _grammar.Nothing : _terminals.Null);
         if ((types & JsonTypes.Number) != 0)
         {
             alternatives.Add(Numbers(schema, (types & JsonTypes.Fraction) == 0));
@@ -95,7 +99,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
 
     private GrammarNode Booleans(SchemaConjunction schema)
     {
-        var excluded = Excluded(schema).Select(value => value.ValueKind).ToHashSet();
+        var excluded = schema.Excluded.Select(value => value.ValueKind).ToHashSet();
         return _grammar.Choice(
             excluded.Contains(JsonValueKind.True) ? _grammar.Nothing : _terminals.True,
             excluded.Contains(JsonValueKind.False) ? _grammar.Nothing : _terminals.False);
@@ -107,7 +111,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
         if (integers)
         {
             var (least, greatest) = (bounds.LeastInteger, bounds.GreatestInteger);
-            var excluded = Excluded(schema)
+            var excluded = schema.Excluded
                 .Where(value => JsonTypeNames.Of(value) == JsonTypes.Integer)
                 .Select(value => PlainDecimal.Parse(value.GetRawText())?.Floor())
                 .OfType<BigInteger>()
@@ -123,6 +127,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
             var ranges = new List<GrammarNode>();
             foreach (var hole in excluded)
             {
+                _budget.Check();
                 ranges.Add(_numbers.Integers(least, BigInteger.Min(hole - 1, greatest ?? hole)));
                 least = BigInteger.Max(hole + 1, least ?? hole);
             }
@@ -149,7 +154,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
             types &= (part["nullable"]?.Value.ValueKind == JsonValueKind.True ? JsonTypes.Null : JsonTypes.None) | type.Value.ValueKind switch
             {
                 JsonValueKind.String => JsonTypeNames.Parse(type.Value.GetString()),
-                JsonValueKind.Array => type.Items.Aggregate(
+                JsonValueKind.Array when type.Items.Count <= MaxTypes => type.Items.Aggregate(
                     JsonTypes.None,
                     (all, item) => all | (item.Value.ValueKind == JsonValueKind.String ? JsonTypeNames.Parse(item.Value.GetString()) : JsonTypes.All)),
                 _ => JsonTypes.All,
@@ -163,9 +168,9 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
                 return JsonTypes.None;
             }
 
-            if (not["type"] is { } type && not.Value.EnumerateObject().Count() == 1)
+            if (not["type"] is { } type && not.Value.EnumerateObject().Take(2).Count() == 1)
             {
-                foreach (var item in type.Value.ValueKind == JsonValueKind.String ? [type] : type.Items)
+                foreach (var item in type.Value.ValueKind == JsonValueKind.String ? [type] : type.Items.Take(MaxTypes))
                 {
                     types &= ~(item.Value.ValueKind == JsonValueKind.String && JsonTypeNames.Parse(item.Value.GetString()) is var name and not JsonTypes.All
                         ? name
@@ -196,7 +201,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
     }
 
     /// <summary>The values that <c>enum</c> and <c>const</c> leave, or null where neither is there.</summary>
-    private static List<JsonElement>? Enumerated(SchemaConjunction schema)
+    private List<JsonElement>? Enumerated(SchemaConjunction schema)
     {
         List<JsonElement>? values = null;
         foreach (var constant in schema.All("const"))
@@ -214,29 +219,31 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
 
         if (values is not null)
         {
-            var excluded = Excluded(schema);
+            var excluded = schema.Excluded;
+            SpendComparing(values, excluded);
             values.RemoveAll(value => excluded.Exists(other => JsonElement.DeepEquals(value, other)));
         }
 
         return values;
 
-        void Restrict(List<JsonElement> allowed) =>
-            values = values is null ? allowed : [.. values.Where(value => allowed.Exists(other => JsonElement.DeepEquals(value, other)))];
-    }
-
-    /// <summary>The values that <c>not</c> an <c>enum</c> or <c>const</c> rules out.</summary>
-    internal static List<JsonElement> Excluded(SchemaConjunction schema)
-    {
-        var excluded = new List<JsonElement>();
-        foreach (var not in schema.All("not"))
+        void Restrict(List<JsonElement> allowed)
         {
-            if (not.Value.ValueKind == JsonValueKind.Object && not.Value.EnumerateObject().Count() == 1)
+            if (values is null)
             {
-                excluded.AddRange(not["enum"]?.Items.Select(item => item.Value) ?? []);
-                excluded.AddRange(not["const"] is { } constant ? [constant.Value] : []);
+                _budget.Spend(allowed.Count);
+                values = allowed;
+                return;
             }
-        }
 
-        return excluded;
+            SpendComparing(values, allowed);
+            values.RemoveAll(value => !allowed.Exists(other => JsonElement.DeepEquals(value, other)));
+        }
     }
+
+    /// <summary>Each of some values is compared with each of others, in the worst case to its end.</summary>
+    private void SpendComparing(List<JsonElement> values, List<JsonElement> others) =>
+        _budget.Spend(values.Count * others.Sum(other => 1 + (Length(other) / 64)) / 16);
+
+    /// <summary>Bytes of a value as it stands.</summary>
+    private static long Length(JsonElement value) => JsonMarshal.GetRawUtf8Value(value).Length;
 }

@@ -7,15 +7,22 @@ internal sealed class SchemaConjunction
 {
     private readonly SortedSet<int> _ids = [];
     private readonly SortedSet<int> _settled;
+    private readonly SchemaBudget _budget;
+    private List<JsonElement>? _excluded;
 
+    /// <param name="budget">Pays for each schema that is looked at.</param>
     /// <param name="schemas">The schemas; references and <c>allOf</c> are followed.</param>
     /// <param name="settled">Choices (<c>anyOf</c>, <c>oneOf</c>) that have been made: ids of the nodes that hold the alternatives.</param>
-    public SchemaConjunction(IEnumerable<SchemaNode> schemas, IEnumerable<int> settled)
+    /// <exception cref="SchemaBudgetException">There are too many.</exception>
+    public SchemaConjunction(SchemaBudget budget, IEnumerable<SchemaNode> schemas, IEnumerable<int> settled)
     {
+        _budget = budget;
         _settled = [.. settled];
+        budget.Spend(_settled.Count);
         var open = new Queue<SchemaNode>(schemas);
         while (open.TryDequeue(out var schema))
         {
+            budget.Spend(1);
             if (_ids.Add(schema.Id))
             {
                 Add(schema, open);
@@ -36,7 +43,11 @@ internal sealed class SchemaConjunction
     public string Key => $"{string.Join(',', _ids)}|{string.Join(',', _settled)}";
 
     /// <summary>The same schemas and one alternative of <see cref="Choice"/>.</summary>
-    public SchemaConjunction With(SchemaNode? alternative) => new(alternative is null ? Schemas : [.. Schemas, alternative], [.. _settled, Choice!.Id]);
+    public SchemaConjunction With(SchemaNode? alternative) =>
+        new(_budget, alternative is null ? Schemas : [.. Schemas, alternative], [.. _settled, Choice!.Id]);
+
+    /// <summary>The values that <c>not</c> an <c>enum</c> or <c>const</c> rules out.</summary>
+    public List<JsonElement> Excluded => _excluded ??= FindExcluded();
 
     /// <summary>The values of a keyword.</summary>
     public IEnumerable<SchemaNode> All(string keyword) => Schemas.Select(schema => schema[keyword]).OfType<SchemaNode>();
@@ -55,7 +66,7 @@ internal sealed class SchemaConjunction
         }
 
         Schemas.Add(schema);
-        if (schema["$ref"] is { Value.ValueKind: JsonValueKind.String } reference && schema.Resolve(reference.Value.GetString()!) is { } target)
+        if (schema.Target is { } target)
         {
             open.Enqueue(target);
         }
@@ -72,5 +83,21 @@ internal sealed class SchemaConjunction
                 Choice ??= choice;
             }
         }
+    }
+
+    private List<JsonElement> FindExcluded()
+    {
+        var excluded = new List<JsonElement>();
+        foreach (var not in All("not"))
+        {
+            if (not.Value.ValueKind == JsonValueKind.Object && not.Value.EnumerateObject().Take(2).Count() == 1)
+            {
+                excluded.AddRange(not["enum"]?.Items.Select(item => item.Value) ?? []);
+                excluded.AddRange(not["const"] is { } constant ? [constant.Value] : []);
+                _budget.Spend(excluded.Count);
+            }
+        }
+
+        return excluded;
     }
 }

@@ -6,9 +6,14 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <summary>A value inside a schema document, and the way to the values around it. The same value is always the same object.</summary>
 internal sealed class SchemaNode
 {
+    // Values of one document that are looked at, each with its own object.
+    private const int MaxNodes = 200_000;
+
     private readonly Dictionary<string, SchemaNode?> _children = [];
     private readonly SchemaNode? _parent;
     private readonly Counter _counter;
+    private SchemaNode[]? _items;
+    private bool _isResolved;
 
     public SchemaNode(JsonElement root)
         : this(root, null, new Counter())
@@ -21,6 +26,10 @@ internal sealed class SchemaNode
         _parent = parent;
         _counter = counter;
         Id = counter.Next++;
+        if (Id > MaxNodes)
+        {
+            throw new SchemaBudgetException();
+        }
     }
 
     /// <summary>A number of its own within the document.</summary>
@@ -33,33 +42,47 @@ internal sealed class SchemaNode
     {
         get
         {
+            if (Value.ValueKind == JsonValueKind.Array)
+            {
+                return int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < Items.Count ? Items[index] : null;
+            }
+
             if (_children.TryGetValue(key, out var child))
             {
                 return child;
             }
 
-            var found = Value.ValueKind switch
-            {
-                JsonValueKind.Object when Value.TryGetProperty(key, out var value) => value,
-                JsonValueKind.Array when int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
-                    && index < Value.GetArrayLength() => Value[index],
-                _ => (JsonElement?)null,
-            };
-            return _children[key] = found is { } element ? new SchemaNode(element, this, _counter) : null;
+            child = Value.ValueKind == JsonValueKind.Object && Value.TryGetProperty(key, out var value) ? new SchemaNode(value, this, _counter) : null;
+            return _children[key] = child;
         }
     }
 
     /// <summary>An array's items; empty for other values.</summary>
-    public IEnumerable<SchemaNode> Items => Value.ValueKind == JsonValueKind.Array
-        ? Enumerable.Range(0, Value.GetArrayLength()).Select(index => this[index.ToString(CultureInfo.InvariantCulture)]!)
+    public IReadOnlyList<SchemaNode> Items => _items ??= Value.ValueKind == JsonValueKind.Array
+        ? [.. Value.EnumerateArray().Select(item => new SchemaNode(item, this, _counter))]
         : [];
 
-    /// <summary>What a <c>$ref</c> here points to, or null where that is not in this document.</summary>
+    /// <summary>What a <c>$ref</c> here points to, or null where there is none or that is not in this document.</summary>
+    public SchemaNode? Target
+    {
+        get
+        {
+            if (!_isResolved)
+            {
+                _isResolved = true;
+                field = this["$ref"] is { Value.ValueKind: JsonValueKind.String } reference ? Resolve(reference.Value.GetString()!) : null;
+            }
+
+            return field;
+        }
+    }
+
+    /// <summary>What a pointer points to, or null where that is not in this document.</summary>
     /// <remarks>
     /// A document that was put into another keeps its own pointers. It is known by its <c>$schema</c> or <c>$id</c>, and pointers that lead nowhere
     /// there are read from the outermost root.
     /// </remarks>
-    public SchemaNode? Resolve(string reference)
+    private SchemaNode? Resolve(string reference)
     {
         if (!reference.StartsWith('#') || (reference.Length > 1 && reference[1] != '/'))
         {

@@ -3,12 +3,9 @@ using System.Text.Json;
 namespace LayerSkip.Engine.Constraints.Json;
 
 /// <summary>Strings of certain lengths, patterns and formats, of one schema document.</summary>
-internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
+internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, SchemaBudget budget)
 {
     private const int MaxStates = 4000;
-
-    // States of all of a document's automata together; beyond that its strings are free.
-    private int _statesLeft = 10 * MaxStates;
 
     public GrammarNode Of(SchemaConjunction schema)
     {
@@ -18,7 +15,7 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
             return grammar.Nothing;
         }
 
-        string[] excluded = [.. SchemaCompiler.Excluded(schema)
+        string[] excluded = [.. schema.Excluded
             .Where(value => value.ValueKind == JsonValueKind.String)
             .Select(value => JsonSpelling.OfString(value.GetString()!)[1..^1])];
         string[] patterns = [.. Texts(schema, "pattern").Select(StringFormats.Readable)];
@@ -44,6 +41,7 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
     /// <summary>Strings that a pattern matches (null: all), but for some; null where that takes too many states.</summary>
     public GrammarNode? Names(string? pattern, IReadOnlyList<string> without)
     {
+        budget.SpendText(without.Sum(name => (long)name.Length));
         string[] excluded = [.. without.Select(name => JsonSpelling.OfString(name)[1..^1])];
         return Common(pattern is null ? [] : [pattern], excluded, 0, null) is { } content ? terminals.String(content) : null;
     }
@@ -51,6 +49,11 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
     /// <summary>The contents that match all patterns, or null where that takes too many states.</summary>
     private GrammarNode? Common(string[] patterns, string[] excluded, int min, int? max)
     {
+        // A state costs as much as there are languages to stand in.
+        budget.Spend(patterns.Sum(pattern => 10L + Math.Min(pattern.Length, PatternParser.MaxLength)) / 10);
+        budget.SpendText(excluded.Sum(text => (long)text.Length));
+        var most = Math.Min(MaxStates, budget.StatesLeft) / (1 + (patterns.Length / 4));
+
         // In a grammar of its own: of all that, only the automaton is needed.
         var own = new Grammar();
         var all = patterns.Select(pattern => Parse(own, pattern)).OfType<GrammarNode>().ToList();
@@ -64,8 +67,8 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals)
             all.Add(own.Repeat(new JsonTerminals(own).Character, min, max));
         }
 
-        var automaton = AutomatonBuilder.Intersect(all, excluded.Length > 0 ? [own.OneOf(excluded)] : [], Math.Min(MaxStates, _statesLeft));
-        _statesLeft -= automaton?.Count ?? Math.Min(MaxStates, _statesLeft);
+        var automaton = AutomatonBuilder.Intersect(all, excluded.Length > 0 ? [own.OneOf(excluded)] : [], most);
+        budget.SpendStates(automaton?.Count ?? most);
         return automaton is null ? null : grammar.Automaton(automaton, 0);
     }
 

@@ -13,11 +13,27 @@ internal sealed class ChoiceNode(Grammar grammar, GrammarNode[] alternatives) : 
 
     internal ReadOnlySpan<GrammarNode> Alternatives => _alternatives;
 
+    internal override int Parts => _alternatives.Length;
+
     internal override bool AllowsSpecialTokens { get; } = alternatives.Any(alternative => alternative.AllowsSpecialTokens);
 
     internal override GrammarNode DeriveSpecial(int token) => Grammar.Choice(Array.ConvertAll(_alternatives, alternative => alternative.DeriveSpecial(token)));
 
-    internal override GrammarNode Unbounded(int bytes) => Grammar.Choice(Array.ConvertAll(_alternatives, alternative => alternative.Unbounded(bytes)));
+    private protected override bool HasBounds => true;
+
+    private protected override void PushBounded(int bytes, Stack<GrammarNode> open)
+    {
+        foreach (var alternative in _alternatives)
+        {
+            if (alternative.KnownUnbounded(bytes) is null)
+            {
+                open.Push(alternative);
+            }
+        }
+    }
+
+    private protected override GrammarNode WithoutBounds(int bytes) =>
+        Grammar.Choice(Array.ConvertAll(_alternatives, alternative => alternative.KnownUnbounded(bytes) ?? alternative));
 
     internal override bool IsSame(GrammarNode other) => other is ChoiceNode choice && choice._alternatives.AsSpan().SequenceEqual(_alternatives);
 

@@ -17,8 +17,10 @@ internal sealed class RepeatNode(Grammar grammar, GrammarNode item, int min, int
 
     internal override GrammarNode DeriveSpecial(int token) => Then(_item.DeriveSpecial(token));
 
+    private protected override bool HasBounds => true;
+
     // Each time takes a byte at least, so a greater bound than a token has bytes is out of its reach.
-    internal override GrammarNode Unbounded(int bytes) => _max > bytes && _max != Endless ? Grammar.Repeat(_item, _min, null) : this;
+    private protected override GrammarNode WithoutBounds(int bytes) => _max > bytes && _max != Endless ? Grammar.Repeat(_item, _min, null) : this;
 
     internal override bool IsSame(GrammarNode other) =>
         other is RepeatNode repeat && ReferenceEquals(repeat._item, _item) && repeat._min == _min && repeat._max == _max;

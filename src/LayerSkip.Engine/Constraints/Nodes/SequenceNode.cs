@@ -11,8 +11,6 @@ internal sealed class SequenceNode(Grammar grammar, GrammarNode first, GrammarNo
 {
     private readonly GrammarNode _first = first;
     private readonly GrammarNode _second = second;
-    private GrammarNode? _unbounded;
-    private int _unboundedBytes;
 
     internal override bool AllowsSpecialTokens { get; } = first.AllowsSpecialTokens || (first.IsNullable && second.AllowsSpecialTokens);
 
@@ -22,17 +20,24 @@ internal sealed class SequenceNode(Grammar grammar, GrammarNode first, GrammarNo
 
     internal override GrammarNode DeriveSpecial(int token) => After(_first.DeriveSpecial(token), _first.IsNullable ? _second.DeriveSpecial(token) : Grammar.Nothing);
 
-    internal override GrammarNode Unbounded(int bytes)
+    private protected override bool HasBounds => true;
+
+    private protected override void PushBounded(int bytes, Stack<GrammarNode> open)
     {
-        if (_unbounded is null || _unboundedBytes != bytes)
+        if (_first.KnownUnbounded(bytes) is null)
         {
-            // What stands behind more bytes than a token has does not matter, but is left as it is: it costs nothing.
-            _unbounded = Grammar.Join(_first.Unbounded(bytes), _first.MinBytes > bytes ? _second : _second.Unbounded(bytes));
-            _unboundedBytes = bytes;
+            open.Push(_first);
         }
 
-        return _unbounded;
+        if (_first.MinBytes <= bytes && _second.KnownUnbounded(bytes) is null)
+        {
+            open.Push(_second);
+        }
     }
+
+    // What stands behind more bytes than a token has does not matter, and is left as it is.
+    private protected override GrammarNode WithoutBounds(int bytes) => Grammar.Join(
+        _first.KnownUnbounded(bytes) ?? _first, _first.MinBytes > bytes ? _second : _second.KnownUnbounded(bytes) ?? _second);
 
     internal override bool IsSame(GrammarNode other) =>
         other is SequenceNode sequence && ReferenceEquals(sequence._first, _first) && ReferenceEquals(sequence._second, _second);
