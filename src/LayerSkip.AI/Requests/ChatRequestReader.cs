@@ -109,7 +109,7 @@ internal sealed class ChatRequestReader
     {
         if (tools.Declared.Count > 0)
         {
-            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format, reasoning);
+            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format, reasoning, _unsupported);
             return _constraints.Get(language.Key, language.Language);
         }
 

@@ -14,11 +14,13 @@ internal sealed class AnswerFormat
     private const int MaxDepth = 256;
 
     private readonly JsonElement? _schema;
+    private readonly UnsupportedOptions _unsupported;
     private readonly Lazy<string> _hint;
 
-    private AnswerFormat(ChatResponseFormatJson format)
+    private AnswerFormat(ChatResponseFormatJson format, UnsupportedOptions unsupported)
     {
         _schema = format.Schema;
+        _unsupported = unsupported;
         Key = _schema is { } schema ? $"json:{schema.GetRawText()}" : "json";
         _hint = new(() => Describe(format));
     }
@@ -36,7 +38,7 @@ internal sealed class AnswerFormat
         switch (format)
         {
             case ChatResponseFormatJson json:
-                return new AnswerFormat(json);
+                return new AnswerFormat(json, unsupported);
             case null or ChatResponseFormatText:
                 return null;
             default:
@@ -52,7 +54,14 @@ internal sealed class AnswerFormat
         var json = new JsonGrammar(grammar);
         try
         {
-            return _schema is { } schema ? json.Schema(schema) : json.AnyValue();
+            if (_schema is not { } schema)
+            {
+                return json.AnyValue();
+            }
+
+            var language = json.Schema(schema, out var leftOut);
+            _unsupported.ReportLeftOut("the schema of ChatOptions.ResponseFormat", leftOut);
+            return language;
         }
         catch (ArgumentException e)
         {

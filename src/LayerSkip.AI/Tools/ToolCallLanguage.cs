@@ -16,14 +16,16 @@ internal sealed class ToolCallLanguage
     private readonly ToolCallSyntax _syntax;
     private readonly AnswerFormat? _format;
     private readonly AnswerReasoning? _reasoning;
+    private readonly UnsupportedOptions _unsupported;
 
     /// <param name="tools">The tools, at least one.</param>
     /// <param name="syntax">How calls are written.</param>
     /// <param name="format">The form of an answer without a call; null: text.</param>
     /// <param name="reasoning">What reasoning comes before it; null: none.</param>
-    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format, AnswerReasoning? reasoning)
+    /// <param name="unsupported">Told of what the arguments are not held to.</param>
+    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format, AnswerReasoning? reasoning, UnsupportedOptions unsupported)
     {
-        (_tools, _syntax, _format, _reasoning) = (tools, syntax, format, reasoning);
+        (_tools, _syntax, _format, _reasoning, _unsupported) = (tools, syntax, format, reasoning, unsupported);
         var names = string.Join(',', tools.Callable.Select(tool => JsonText.Quote(tool.Name)));
         var declarations = string.Join('\n', tools.Declared.Select(tool => tool.Json.GetRawText()));
         Key = $"{ReasoningLanguage.Key(reasoning)}tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
@@ -73,12 +75,19 @@ internal sealed class ToolCallLanguage
         var heads = _tools.IsRequired ? [_syntax.Head(tool.Name)] : _syntax.Heads(tool.Name);
         try
         {
-            return json.Grammar.Sequence(json.Grammar.OneOf(heads), json.Schema(OfObjects(tool.Parameters)), json.Grammar.Literal("}"));
+            return json.Grammar.Sequence(json.Grammar.OneOf(heads), Arguments(json, tool), json.Grammar.Literal("}"));
         }
         catch (ArgumentException exception)
         {
             throw new ArgumentException($"ChatOptions.Tools: the parameters of '{tool.Name}': {exception.Message}", exception);
         }
+    }
+
+    private GrammarNode Arguments(JsonGrammar json, ToolDeclaration tool)
+    {
+        var arguments = json.Schema(OfObjects(tool.Parameters), out var leftOut);
+        _unsupported.ReportLeftOut($"the parameters of '{tool.Name}' in ChatOptions.Tools", leftOut);
+        return arguments;
     }
 
     /// <summary>How a call begins that no mark announces. Text that begins so is a call from there on.</summary>

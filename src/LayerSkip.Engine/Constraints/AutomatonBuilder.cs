@@ -1,11 +1,9 @@
-using LayerSkip.Engine.Constraints.Nodes;
-
 namespace LayerSkip.Engine.Constraints;
 
 /// <summary>Makes an automaton of what several languages have in common, less what others hold.</summary>
 internal static class AutomatonBuilder
 {
-    // Derivatives taken, each as many times as it has alternatives.
+    // Nodes made, each as many times as it has alternatives.
     private const int MaxWork = 1_000_000;
 
     /// <param name="all">Languages of one grammar, of all of which a text must be.</param>
@@ -18,7 +16,8 @@ internal static class AutomatonBuilder
         var points = new List<Point>();
         var steps = new List<(int From, int First, int Size, int To)>();
         var borders = default(ByteSet);
-        var work = 0;
+        var grammar = all[0].Grammar;
+        var last = grammar.Work + MaxWork;
         if (Add(new Point([.. all, .. none])) is null)
         {
             return null;
@@ -34,15 +33,14 @@ internal static class AutomatonBuilder
             }
 
             borders |= own;
-            var classes = parts[0].Grammar.ClassesOf(own);
-            work += classes.Count * parts.Sum(part => part is ChoiceNode choice ? choice.Alternatives.Length : 1);
-            if (work > MaxWork)
-            {
-                return null;
-            }
-
+            var classes = grammar.ClassesOf(own);
             for (var index = 0; index < classes.Count; index++)
             {
+                if (grammar.Work > last)
+                {
+                    return null;
+                }
+
                 var first = classes.First(index);
                 var next = Array.ConvertAll(parts, part => part.Next(first));
                 if (next.Take(all.Count).Any(part => part.IsNothing))

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine;
@@ -36,6 +37,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     {
         { "Tools", new ChatOptions { Tools = [new Tool()] } },
         { "Reasoning", new ChatOptions { Reasoning = new ReasoningOptions { Effort = ReasoningEffort.High } } },
+        { "ResponseFormat", new ChatOptions { ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonElement.Parse("""{"type":"number","multipleOf":3}""")) } },
     };
 
     [Theory]
@@ -86,6 +88,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         { new ChatOptions { ToolMode = ChatToolMode.RequireSpecific("f"), Tools = [Function("g")] }, "'f', expected one of ChatOptions.Tools: 'g'" },
         { new ChatOptions { Tools = [Function("f"), Function("f")] }, "two tools named 'f'" },
         { new ChatOptions { Tools = [null!] }, "holds a null" },
+        { new ChatOptions { Tools = [Function(new string('f', 1 << 20))] }, "has 1048576 characters" },
     };
 
     [Theory]

@@ -72,7 +72,18 @@ public sealed class JsonGrammar
     /// <exception cref="ArgumentException">
     /// No value satisfies the schema, or none of the depth does; or the schema itself nests more than 256 levels, or holds text that is no valid Unicode.
     /// </exception>
-    public GrammarNode Schema(JsonElement schema)
+    public GrammarNode Schema(JsonElement schema) => Schema(schema, out _);
+
+    /// <summary>The same, and what the language does not hold to.</summary>
+    /// <param name="schema">The schema.</param>
+    /// <param name="leftOut">
+    /// The keywords that the language is wider than, in alphabetical order: values of it may violate them. That <c>oneOf</c> is taken as <c>anyOf</c> is not
+    /// told, since it makes no difference as a rule; nor are formats that are not known. A single <c>*</c> where the whole schema is left out, being too large.
+    /// </param>
+    /// <exception cref="ArgumentException">
+    /// No value satisfies the schema, or none of the depth does; or the schema itself nests more than 256 levels, or holds text that is no valid Unicode.
+    /// </exception>
+    public GrammarNode Schema(JsonElement schema, out IReadOnlyList<string> leftOut)
     {
         RequireDepth(schema, 0);
         var root = new SchemaNode(schema);
@@ -81,9 +92,11 @@ public sealed class JsonGrammar
             try
             {
                 Budget.Begin();
-                var language = new SchemaCompiler(this, depth).Compile(root);
+                var compiler = new SchemaCompiler(this, depth);
+                var language = compiler.Compile(root);
                 if (!language.IsNothing)
                 {
+                    leftOut = compiler.LeftOut;
                     return language;
                 }
 
@@ -94,7 +107,7 @@ public sealed class JsonGrammar
 
                 break;
             }
-            catch (SchemaBudgetException)
+            catch (Exception e) when (e is SchemaBudgetException or InsufficientExecutionStackException)
             {
                 // Too large: less of what is recursive, and in the end any value.
             }
@@ -105,6 +118,7 @@ public sealed class JsonGrammar
             }
         }
 
+        leftOut = ["*"];
         return root["type"] is { Value.ValueKind: JsonValueKind.String } type && type.Value.ValueEquals("object") ? AnyObject() : AnyValue();
     }
 

@@ -18,10 +18,14 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
     private readonly Grammar _grammar = json.Grammar;
     private readonly JsonTerminals _terminals = json.Terminals;
     private readonly NumberRange _numbers = new(json.Grammar, json.Terminals);
+    private readonly SchemaGaps _gaps = new();
     private readonly StringLanguage _strings = new(json.Grammar, json.Terminals, json.Budget);
     private readonly SchemaBudget _budget = json.Budget;
     private readonly Dictionary<(string Conjunction, int Depth), GrammarNode?> _known = [];
     private int _nesting;
+
+    /// <summary>The keywords that the language does not hold to.</summary>
+    public string[] LeftOut => _gaps.Keywords;
 
     /// <summary>The values that satisfy a schema.</summary>
     /// <exception cref="SchemaBudgetException">It takes too much.</exception>
@@ -66,6 +70,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
 
     private GrammarNode Values(SchemaConjunction schema, int depth)
     {
+        schema.Schemas.ForEach(_gaps.Look);
         var types = Types(schema);
         if (Enumerated(schema) is { } values)
         {
@@ -78,7 +83,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
         var alternatives = new List<GrammarNode>();
         Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.Array, () => new ArrayLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
-        Add(JsonTypes.String, () => _strings.Of(schema));
+        Add(JsonTypes.String, () => _strings.Of(schema, _gaps));
         Add(JsonTypes.Boolean, () => Booleans(schema));
         Add(JsonTypes.Null, () => schema.Excluded.Exists(value => value.ValueKind == JsonValueKind.Null) ? _grammar.Nothing : _terminals.Null);
         if ((types & JsonTypes.Number) != 0)

@@ -7,7 +7,9 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
 {
     private const int MaxStates = 4000;
 
-    public GrammarNode Of(SchemaConjunction schema)
+    /// <param name="schema">What holds of the strings.</param>
+    /// <param name="gaps">Told what does not.</param>
+    public GrammarNode Of(SchemaConjunction schema, SchemaGaps gaps)
     {
         var (min, max) = SchemaLimits.Of(schema, "minLength", "maxLength");
         if (max < min)
@@ -30,6 +32,12 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
         if (formats.Length > 0 && language?.IsNothing != false)
         {
             language = Common(patterns, excluded, min, max);
+        }
+
+        // Where they take too many states together, the lengths go or the pattern does.
+        if (language is null || patterns.Any(pattern => Parse(new Grammar(), pattern) is null))
+        {
+            gaps.Add("pattern");
         }
 
         language ??= Common(patterns, excluded, 0, null);

@@ -91,6 +91,19 @@ public class JsonGrammarTests
     }
 
     [Theory]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"string","format":"date","pattern":"^1","maxLength":20},"b":{"oneOf":[{"const":1},{"type":"null"}]}},"additionalProperties":false}""", "")]
+    [InlineData("""{"type":"array","items":{"$ref":"#/$defs/n"},"uniqueItems":true,"$defs":{"n":{"type":"number","multipleOf":0.1}}}""", "multipleOf,uniqueItems")]
+    [InlineData("""{"type":"array","uniqueItems":false,"anyOf":[{"contains":{"const":1}},{"if":{},"then":{}}]}""", "contains,if")]
+    [InlineData("""{"properties":{"a":{"type":"string","pattern":"(?=x)y"},"b":{"$ref":"https://example.org/x.json"}}}""", "$ref,pattern")]
+    [InlineData("""{"type":"string","pattern":"(a|b)*a(a|b){900}$"}""", "pattern")]
+    [InlineData("""{"$defs":{"unused":{"multipleOf":2}},"type":"integer"}""", "")]
+    public void What_is_left_out_is_told(string schema, string keywords)
+    {
+        new JsonGrammar(new Grammar()).Schema(JsonElement.Parse(schema), out var leftOut);
+        Assert.Equal(keywords, string.Join(',', leftOut));
+    }
+
+    [Theory]
     [InlineData("false")]
     [InlineData("""{"not":{}}""")]
     [InlineData("""{"allOf":[{"type":"string"},{"type":"integer"}]}""")]
