@@ -167,6 +167,13 @@ public sealed class ConstrainedDecodingTests : IDisposable
             using var speculative = Decode(options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3 }, constraint, 9);
             Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
             Assert.Equal(FinishReason.MaxNewTokens, speculative.FinishReason);
+
+            // Up to where it was curtailed, it is what more room would have let the model write.
+            Assert.Equal(plain.CurtailedAt, speculative.CurtailedAt);
+            using var longer = Decode(options with { MaxNewTokens = 80 }, constraint, 9);
+            var meant = plain.CurtailedAt!.Value;
+            Assert.Equal(longer.Output[..meant].ToArray(), plain.Output[..meant].ToArray());
+            Assert.NotEqual(longer.Output[meant], plain.Output[meant]);
         }
 
         using var cut = Decode(Models.Autoregressive(3), constraint, 9);

@@ -70,6 +70,27 @@ public class ConstraintTests
     }
 
     [Fact]
+    public void Aside_is_free_text_and_what_stands_behind_it_or_else_is_not()
+    {
+        var grammar = new Grammar();
+        var behind = grammar.OneOf(["yes", "no"]);
+        var language = grammar.Aside("<t>", "</t>", behind, grammar.Choice(grammar.TextWithout("<call>"), grammar.Sequence(grammar.TextUntil("<call>"), behind)));
+        string[] parts = ["<t>", "</t>", "<call>", "yes", "no", " ", "\n", "<", "t", "x"];
+        var random = new Random(5);
+        for (var round = 0; round < 5000; round++)
+        {
+            var text = string.Concat(random.GetItems(parts, random.Next(7)));
+            var begun = text.TrimStart(' ', '\t', '\n', '\r');
+            var isAside = begun.StartsWith("<t>", StringComparison.Ordinal);
+            var mark = isAside ? "</t>" : "<call>";
+            var end = text.IndexOf(mark, StringComparison.Ordinal);
+            var rest = end < 0 ? null : text[(end + mark.Length)..];
+
+            Assert.Equal(rest is "yes" or "no" || (rest is null && !isAside), language.Holds(text));
+        }
+    }
+
+    [Fact]
     public void Counted_strings_share_their_masks()
     {
         var grammar = new Grammar();
