@@ -174,7 +174,8 @@ public sealed class LayerSkipModel : IDisposable
         pooling.Means.CopyTo(means);
     }
 
-    internal MeanPooling StartPooling(int[] tokens, int[] lengths, int layer) => new(_device, tokens, lengths, layer);
+    internal MeanPooling StartPooling(int[] tokens, int[] lengths, int layer, long maxKvBytes = long.MaxValue) =>
+        new(_device, tokens, lengths, layer, maxKvBytes);
 
     internal void CheckPooling(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer)
     {

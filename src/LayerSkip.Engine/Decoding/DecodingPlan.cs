@@ -33,6 +33,9 @@ internal sealed class DecodingPlan
 
     public required int MaxNewTokens { get; init; }
 
+    /// <summary>Most tokens of a draft, of which the model guesses so many. What a constraint forces is no guess.</summary>
+    public int DraftRoom(int guesses) => Constraint is null ? guesses : MaxSpeculations;
+
     public required SamplingOptions Sampling { get; init; }
 
     public required int[] StopIds { get; init; }

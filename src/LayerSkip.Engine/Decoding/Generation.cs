@@ -19,7 +19,7 @@ public sealed class Generation : IDisposable
     private readonly TokenSelector _selector;
     private readonly ConstraintTrace? _constraint;
     private readonly LogProbabilityRecorder? _logProbabilities;
-    private KvCache _cache;
+    private KvCache? _cache;
     private RowBuffer _rows;
     private readonly StatisticsRecorder _statistics;
 
@@ -54,7 +54,6 @@ public sealed class Generation : IDisposable
         _count = _roundStart = prompt.Length;
         PromptTokens = prompt.Length;
         _statistics = new StatisticsRecorder(prompt.Length);
-        _cache = CreateCache();
         _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
         _rows.Begin(prompt.Length);
     }
@@ -87,7 +86,7 @@ public sealed class Generation : IDisposable
     public int NumSpeculations => _plan.NumSpeculations;
 
     /// <summary>Counts and times so far.</summary>
-    public GenerationStatistics Statistics => _statistics.Snapshot(_count - PromptTokens, _cache.Bytes);
+    public GenerationStatistics Statistics => _statistics.Snapshot(_count - PromptTokens, KvBytes);
 
     /// <summary>How likely an output token was to the model.</summary>
     /// <param name="index">Index in <see cref="Output"/>.</param>
@@ -103,7 +102,14 @@ public sealed class Generation : IDisposable
     /// <summary>Where a constraint began to shorten the output for want of room, as an index in <see cref="Output"/>; may be read while another thread runs the next round.</summary>
     internal int? CurtailedAt => _constraint?.CurtailedAt;
 
-    internal KvCache Cache => _cache;
+    /// <summary>Its cache: a new one where it has none yet, or has given it away.</summary>
+    internal KvCache Cache => _cache ??= CreateCache();
+
+    /// <summary>Bytes of its cache.</summary>
+    internal long KvBytes => _cache?.Bytes ?? 0;
+
+    /// <summary>How many of its tokens have run the first <paramref name="depth"/> layers, and are in its cache.</summary>
+    internal int ValidLength(int depth) => _cache?.ValidLength(depth) ?? 0;
 
     /// <summary>Layers that decide a token, and that the cache is of.</summary>
     internal int Depth => _plan.Depth;
@@ -114,10 +120,21 @@ public sealed class Generation : IDisposable
     /// <summary>Prompt and output.</summary>
     internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _count);
 
-    /// <summary>Positions that the cache needs for the next round.</summary>
-    internal int NextPositions => _count - _cache.Length > PrefillRows
-        ? _cache.Length + PrefillRows
-        : _count + DraftRoom(_plan.NumSpeculations);
+    /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
+    internal int RoundPositions => _count + DraftRoom(_plan.NumSpeculations);
+
+    /// <summary>Positions that the cache needs for the next step: a round, or a piece of a long prompt.</summary>
+    internal int NextPositions => PiecePositions ?? RoundPositions;
+
+    /// <summary>Positions that the next step cannot do without.</summary>
+    internal int LeastPositions => PiecePositions ?? _count;
+
+    /// <summary>Most positions of the cache that a draft may come to take; a longer one is cut.</summary>
+    internal int MaxPositions { get; set; } = int.MaxValue;
+
+    private int? PiecePositions => _count - CacheLength > PrefillRows ? CacheLength + PrefillRows : null;
+
+    private int CacheLength => _cache?.Length ?? 0;
 
     /// <summary>Output tokens that are final; may be read while another thread runs the next round.</summary>
     internal ReadOnlySpan<int> Final(int start, int count) => _tokens.AsSpan(PromptTokens + start, count);
@@ -143,7 +160,7 @@ public sealed class Generation : IDisposable
             return false;
         }
 
-        if (_count - _cache.Length > PrefillRows)
+        if (PiecePositions is not null)
         {
             Prefill(cancellationToken);
         }
@@ -158,28 +175,29 @@ public sealed class Generation : IDisposable
     /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>
     internal void Continue(KvCache cache)
     {
-        _cache.Dispose();
+        _cache?.Dispose();
         _cache = cache;
-        if (_statistics.Rounds == 0)
-        {
-            _statistics.CachedTokens = cache.Length;
-        }
+
+        // Of what it had computed itself before it lost its cache, nothing was an earlier request's.
+        _statistics.CachedTokens = _statistics.HasBegun ? Math.Min(_statistics.CachedTokens, cache.Length) : cache.Length;
     }
 
     /// <summary>Takes over the cache of another generation of the model, as far as their tokens are the same.</summary>
     internal void Continue(Generation other)
     {
-        var length = Tokens[..^1].CommonPrefixLength(other.Tokens[..other._cache.ValidLength(Depth)]);
-        var cache = other.TakeCache();
-        cache.Continue(Depth, length);
-        Continue(cache);
+        var length = Tokens[..^1].CommonPrefixLength(other.Tokens[..other.ValidLength(Depth)]);
+        if (other.TakeCache() is { } cache)
+        {
+            cache.Continue(Depth, length);
+            Continue(cache);
+        }
     }
 
-    /// <summary>Gives its cache away. Going on, it computes all entries anew.</summary>
-    internal KvCache TakeCache()
+    /// <summary>Gives its cache away, if it has one. Going on without, it computes all entries anew.</summary>
+    internal KvCache? TakeCache()
     {
         var taken = _cache;
-        _cache = CreateCache();
+        _cache = null;
         return taken;
     }
 
@@ -187,7 +205,7 @@ public sealed class Generation : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        _cache.Dispose();
+        _cache?.Dispose();
         _rows.Dispose();
         _draftHead?.Dispose();
     }
@@ -195,24 +213,24 @@ public sealed class Generation : IDisposable
     /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PrefillRows"/> tokens, is the first round's input.</summary>
     private void Prefill(CancellationToken cancellationToken)
     {
-        var start = _cache.Length;
+        var (cache, start) = (Cache, CacheLength);
         _statistics.BeginStep();
         EnsureRows(PrefillRows);
-        _rows.Place(0, PrefillRows, _cache, start);
+        _rows.Place(0, PrefillRows, cache, start);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
         _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
-        _cache.Length = start + PrefillRows;
+        cache.Length = start + PrefillRows;
         _statistics.EndPrefill();
     }
 
     private void Round(CancellationToken cancellationToken)
     {
         // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
-        var start = _cache.Length;
+        var (cache, start) = (Cache, CacheLength);
         var inputs = _count - start;
         var draft = _nextDraft ??= _controller.Next(_lastDraft);
         var exit = Math.Min(draft.ExitLayer, _plan.Depth);
-        var room = DraftRoom(draft.Length);
+        var room = Math.Min(DraftRoom(draft.Length), Math.Max(0, MaxPositions - _count));
         EnsureTokens(_count + room + 1);
         _statistics.BeginStep();
         _selector.BeginRound();
@@ -220,7 +238,7 @@ public sealed class Generation : IDisposable
 
         // Draft up to d tokens with layers 0..E-1. The slots keep the exit states. What a constraint forces rides along with the token before it.
         EnsureRows(inputs + room);
-        _rows.Place(0, inputs + room, _cache, start);
+        _rows.Place(0, inputs + room, cache, start);
         var drafted = AddForced(0, room);
         _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs + drafted));
         _model.RunLayers(_rows, 0, inputs + drafted, 0, exit, cancellationToken);
@@ -272,7 +290,7 @@ public sealed class Generation : IDisposable
         Accept(count);
 
         // Truncate: what was rejected is simply written again.
-        _cache.Length = Math.Min(start + inputs + accepted, _count - 1);
+        cache.Length = Math.Min(start + inputs + accepted, _count - 1);
         _shownDraft = new DraftResult(exit, drafted, accepted);
         _lastDraft = new DraftResult(exit, guessed, accepted - forced.Drafted);
         _nextDraft = null;
@@ -316,8 +334,8 @@ public sealed class Generation : IDisposable
     /// <summary>Tokens that may still be generated: at least 1 until the generation ends.</summary>
     private int Room() => Math.Min(_plan.MaxNewTokens - (_count - PromptTokens), _model.Config.MaxPositions - _count);
 
-    /// <summary>Most tokens of a round's draft, of which the model guesses so many. What a constraint forces is no guess.</summary>
-    private int DraftRoom(int guesses) => Math.Min(Room() - 1, _constraint is null ? guesses : DecodingPlan.MaxSpeculations);
+    /// <summary>Most tokens of a round's draft, of which the model guesses so many.</summary>
+    private int DraftRoom(int guesses) => Math.Min(Room() - 1, _plan.DraftRoom(guesses));
 
     private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
 
@@ -345,6 +363,7 @@ public sealed class Generation : IDisposable
     {
         var cache = _model.CreateCache();
         cache.Continue(_plan.Depth, 0);
+        _statistics.CachedTokens = 0;
         return cache;
     }
 

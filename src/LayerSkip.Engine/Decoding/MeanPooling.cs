@@ -18,6 +18,7 @@ internal sealed class MeanPooling : IDisposable
     private readonly int[] _tokens;
     private readonly int[] _lengths;
     private readonly int _layer;
+    private readonly long _maxKvBytes;
     private readonly RowBuffer _rows;
     private readonly List<Part> _parts = [];
 
@@ -37,10 +38,11 @@ internal sealed class MeanPooling : IDisposable
     /// <param name="tokens">The inputs' token ids, one input after the other; checked.</param>
     /// <param name="lengths">Tokens of each input; at least 1, fitting the model's context, and all of <paramref name="tokens"/> together.</param>
     /// <param name="layer">Layers to run, 1 .. L.</param>
-    public MeanPooling(IDeviceModel model, int[] tokens, int[] lengths, int layer)
+    /// <param name="maxKvBytes">Most bytes of KV caches at once, enough for each input alone.</param>
+    public MeanPooling(IDeviceModel model, int[] tokens, int[] lengths, int layer, long maxKvBytes)
     {
         var (rows, hidden) = (Math.Min(tokens.Length, Generation.PrefillRows), model.Config.HiddenSize);
-        (_model, _tokens, _lengths, _layer) = (model, tokens, lengths, layer);
+        (_model, _tokens, _lengths, _layer, _maxKvBytes) = (model, tokens, lengths, layer, maxKvBytes);
         Means = new float[lengths.Length * hidden];
         _states = new float[rows * hidden];
         _sums = new double[hidden];
@@ -49,6 +51,20 @@ internal sealed class MeanPooling : IDisposable
 
     /// <summary>[inputs, hidden]; complete once <see cref="NextPass"/> has returned false.</summary>
     public float[] Means { get; }
+
+    /// <summary>Bytes of KV caches with which no pass has to be shorter for want of them.</summary>
+    public static long KvBytesOf(IDeviceModel model, ReadOnlySpan<int> lengths)
+    {
+        var (longest, total) = (0, 0L);
+        foreach (var length in lengths)
+        {
+            (longest, total) = (Math.Max(longest, length), total + length);
+        }
+
+        // A pass may end the longest, and be filled up with others, each of which takes more than its tokens do: a cache has a smallest size.
+        var others = (int)Math.Min(total - longest, Generation.PrefillRows);
+        return model.KvBytesOf(longest) + model.KvBytesOf(others) + (Math.Clamp(lengths.Length - 1, 0, MaxInputs) * model.KvBytesOf(1));
+    }
 
     /// <summary>Runs one pass.</summary>
     /// <param name="cancellationToken">Looked at between layers; the pooling cannot go on afterwards.</param>
@@ -94,9 +110,16 @@ internal sealed class MeanPooling : IDisposable
     private int Plan()
     {
         var (row, input, done, offset) = (0, _input, _done, _offset);
+        var kvBytes = 0L;
         while (row < _rows.Capacity && input < _lengths.Length && _parts.Count < MaxInputs)
         {
             var count = Math.Min(_lengths[input] - done, _rows.Capacity - row);
+            kvBytes += _model.KvBytesOf(done + count);
+            if (kvBytes > _maxKvBytes && row > 0)
+            {
+                break;
+            }
+
             var cache = done > 0 ? _cache! : _model.CreateCache();
             _cache = null;
             _parts.Add(new Part(input, cache, done, count));

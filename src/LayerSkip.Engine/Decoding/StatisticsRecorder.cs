@@ -23,8 +23,8 @@ internal sealed class StatisticsRecorder(int promptTokens)
     /// <summary>Tokens of the prompt that an earlier request had computed.</summary>
     public int CachedTokens { get; set; }
 
-    /// <summary>Rounds so far.</summary>
-    public int Rounds => _rounds;
+    /// <summary>Whether anything has been computed.</summary>
+    public bool HasBegun => _stepStart != 0;
 
     /// <summary>A round or a piece of the prompt begins.</summary>
     public void BeginStep() => _stepStart = Stopwatch.GetTimestamp();

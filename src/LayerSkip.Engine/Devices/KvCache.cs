@@ -93,7 +93,7 @@ internal abstract class KvCache : IDisposable
     }
 
     /// <summary>Makes room for <paramref name="positions"/> positions in all.</summary>
-    /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache is as it was.</exception>
+    /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache keeps its entries, and may have grown by less.</exception>
     public abstract void Reserve(int positions);
 
     /// <inheritdoc/>

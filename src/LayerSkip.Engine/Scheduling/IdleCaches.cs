@@ -31,7 +31,19 @@ internal sealed class IdleCaches(long budget, EngineLoad load) : IDisposable
             return;
         }
 
-        var added = new CachedSequence(tokens[..cache.Length].ToArray(), cache, scope);
+        CachedSequence added;
+        try
+        {
+            added = new CachedSequence(tokens[..cache.Length].ToArray(), cache, scope);
+            _sequences.EnsureCapacity(_sequences.Count + 1);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Reuse is worth no request's failure.
+            cache.Dispose();
+            return;
+        }
+
         for (var i = _sequences.Count - 1; i >= 0; i--)
         {
             var kept = _sequences[i];

@@ -17,12 +17,14 @@ internal sealed class KvMemory(LayerSkipModel model, KvCacheBudgets budgets, Eng
     /// <returns>False where even without idle caches there is not enough.</returns>
     public bool TryFree(long bytes, CachedSequence? spared = null)
     {
-        while (load.KvBytesInUse + load.KvBytesIdle + bytes > Budget)
+        if (load.KvBytesInUse + (spared?.Cache.Bytes ?? 0) + bytes > Budget)
         {
-            if (!Idle.EvictOldest(spared))
-            {
-                return false;
-            }
+            // Nothing goes in vain.
+            return false;
+        }
+
+        while (load.KvBytesInUse + load.KvBytesIdle + bytes > Budget && Idle.EvictOldest(spared))
+        {
         }
 
         return true;

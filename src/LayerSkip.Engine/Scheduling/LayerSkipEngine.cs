@@ -55,13 +55,13 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>The model being served.</summary>
     public LayerSkipModel Model { get; }
 
-    /// <summary>Requests that wait for their turn to begin.</summary>
+    /// <summary>Requests that wait for their turn to begin, or for memory to go on.</summary>
     public int QueuedRequests => _load.Waiting;
 
     /// <summary>Requests that run, each in its turn.</summary>
     public int RunningRequests => _load.Running;
 
-    /// <summary>Bytes of the running requests' KV caches.</summary>
+    /// <summary>Bytes of the running requests' KV caches; those for hidden states count for the most that they may come to take.</summary>
     public long KvBytesInUse => _load.KvBytesInUse;
 
     /// <summary>Bytes of the KV caches that are kept for later requests.</summary>
@@ -85,26 +85,15 @@ public sealed class LayerSkipEngine : IDisposable
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
         var plan = Model.Plan(prompt, options);
         RequireMemory("The prompt's", prompt.Length);
-        if (!_load.TryEnter())
-        {
-            throw new RequestQueueFullException(_options);
-        }
-
-        var reader = new TokenReader(_load, prompt.ToArray(), plan, cancellationToken);
-        _arrivals.Enqueue(reader);
-        Wake();
-        if (_stopped)
-        {
-            // The thread may have looked at the queue for the last time already.
-            EndArrivals();
-        }
-
-        return reader;
+        var ownPrompt = prompt.ToArray();
+        CountIn();
+        return Enqueue(_arrivals, new TokenReader(_load, ownPrompt, plan, cancellationToken));
     }
 
     /// <summary>
     /// Means of hidden states, for embeddings, as <see cref="LayerSkipModel.MeanHiddenStates"/> gives them. Such requests run one after the other,
-    /// and beside those that decode: a pass of up to 256 tokens in turn with one round of each.
+    /// and beside those that decode: a pass of up to 256 tokens in turn with one round of each. Each begins when the KV budget has room for all that it may
+    /// take; where that is short, its passes are shorter.
     /// </summary>
     /// <param name="tokens">Token ids of the inputs, one input after the other.</param>
     /// <param name="lengths">Tokens of each input: at least 1, at most the model's context.</param>
@@ -127,21 +116,11 @@ public sealed class LayerSkipEngine : IDisposable
             RequireMemory("An input's", length);
         }
 
-        if (!_load.TryEnter())
-        {
-            throw new RequestQueueFullException(_options);
-        }
-
         var (ownTokens, ownLengths) = (tokens.ToArray(), lengths.ToArray());
-        var request = new PoolingRequest(_load, () => Model.StartPooling(ownTokens, ownLengths, layer), cancellationToken);
-        _poolings.Enqueue(request);
-        Wake();
-        if (_stopped)
-        {
-            EndArrivals();
-        }
-
-        return request.Completion.WaitAsync(cancellationToken);
+        var kvBytes = Math.Min(MeanPooling.KvBytesOf(Model.Steps, lengths), _budgets.Total);
+        CountIn();
+        return Enqueue(_poolings, new PoolingRequest(
+            _load, kvBytes, () => Model.StartPooling(ownTokens, ownLengths, layer, kvBytes), cancellationToken)).Completion;
     }
 
     /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>) and the thread.</summary>
@@ -171,6 +150,27 @@ public sealed class LayerSkipEngine : IDisposable
         }
     }
 
+    private void CountIn()
+    {
+        if (!_load.TryEnter())
+        {
+            throw new RequestQueueFullException(_options);
+        }
+    }
+
+    private T Enqueue<T>(ConcurrentQueue<T> arrivals, T request)
+    {
+        arrivals.Enqueue(request);
+        Wake();
+        if (_stopped)
+        {
+            // The thread may have looked at the queues for the last time already.
+            EndArrivals();
+        }
+
+        return request;
+    }
+
     private void Wake()
     {
         if (Interlocked.Exchange(ref _sleeping, 0) == 1)
@@ -182,30 +182,44 @@ public sealed class LayerSkipEngine : IDisposable
     private void Serve()
     {
         using var scheduler = new Scheduler(Model, _options, _budgets, _load);
-        PoolingRequest? pooling = null;
         while (!_stopped)
         {
-            while (_arrivals.TryDequeue(out var arrival))
+            try
             {
-                scheduler.Add(arrival);
+                ServeTurn(scheduler);
             }
-
-            if (pooling is null && !_poolings.TryDequeue(out pooling) && scheduler.IsIdle)
+#pragma warning disable CA1031 // What is no single request's failure ends all there are, never the process; later ones may fare better.
+            catch (Exception e)
+#pragma warning restore CA1031
             {
-                WaitForArrival();
-                continue;
-            }
-
-            scheduler.Turn();
-            if (pooling is not null && !pooling.Step())
-            {
-                pooling = null;
+                scheduler.End(e);
             }
         }
 
-        pooling?.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         scheduler.End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         EndArrivals();
+    }
+
+    private void ServeTurn(Scheduler scheduler)
+    {
+        while (_arrivals.TryDequeue(out var arrival))
+        {
+            scheduler.Add(arrival);
+        }
+
+        while (_poolings.TryDequeue(out var pooling))
+        {
+            scheduler.Add(pooling);
+        }
+
+        if (scheduler.IsIdle)
+        {
+            WaitForArrival();
+        }
+        else
+        {
+            scheduler.Turn();
+        }
     }
 
     private void EndArrivals()

@@ -3,17 +3,54 @@ using LayerSkip.Engine.Decoding;
 namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>A request for hidden states, one pass of which is run between the turns of those that decode.</summary>
-/// <param name="load">Has counted the request in.</param>
-/// <param name="start">Starts it on the engine's thread.</param>
-/// <param name="cancellation">Ends it between layers.</param>
-internal sealed class PoolingRequest(EngineLoad load, Func<MeanPooling> start, CancellationToken cancellation)
+internal sealed class PoolingRequest
 {
+    private const int Waiting = 0;
+    private const int Taken = 1;
+    private const int Ended = 2;
+
+    private readonly EngineLoad _load;
+    private readonly Func<MeanPooling> _start;
+    private readonly CancellationToken _cancellation;
+    private readonly CancellationTokenRegistration _registration;
+
     // Continuations never run on the engine's thread.
     private readonly TaskCompletionSource<float[]> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private MeanPooling? _pooling;
+    private int _state = Waiting;
+
+    /// <param name="load">Has counted the request in.</param>
+    /// <param name="kvBytes">Most bytes of its KV caches.</param>
+    /// <param name="start">Starts it on the engine's thread.</param>
+    /// <param name="cancellation">Ends it at once while it waits, and between layers later.</param>
+    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellation)
+    {
+        (_load, KvBytes, _start, _cancellation) = (load, kvBytes, start, cancellation);
+        _registration = cancellation.UnsafeRegister(static (state, _) => ((PoolingRequest)state!).Cancel(), this);
+    }
+
+    /// <summary>Most bytes of its KV caches; what it counts for as long as it runs.</summary>
+    public long KvBytes { get; }
+
+    /// <summary>Whether the request has ended; it may have done so while it waited.</summary>
+    public bool HasEnded => Volatile.Read(ref _state) == Ended;
 
     /// <summary>The means, once all passes have run.</summary>
     public Task<float[]> Completion => _completion.Task;
+
+    /// <summary>Begins the request on the engine's thread; there is memory for it.</summary>
+    /// <returns>Whether it runs now; false where it has ended.</returns>
+    public bool Begin()
+    {
+        if (Interlocked.CompareExchange(ref _state, Taken, Waiting) != Waiting)
+        {
+            return false;
+        }
+
+        _load.Run();
+        _load.AddKvBytesInUse(KvBytes);
+        return true;
+    }
 
     /// <summary>Runs the next pass on the engine's thread.</summary>
     /// <returns>Whether it goes on.</returns>
@@ -21,25 +58,15 @@ internal sealed class PoolingRequest(EngineLoad load, Func<MeanPooling> start, C
     {
         try
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (_pooling is null)
-            {
-                _pooling = start();
-                load.Run();
-            }
-
-            if (_pooling.NextPass(cancellation))
+            _cancellation.ThrowIfCancellationRequested();
+            _pooling ??= _start();
+            if (_pooling.NextPass(_cancellation))
             {
                 return true;
             }
 
             Release();
-            _completion.SetResult(_pooling.Means);
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            Release();
-            _completion.SetCanceled(cancellation);
+            _completion.TrySetResult(_pooling.Means);
         }
 #pragma warning disable CA1031 // Whatever went wrong belongs to this request alone: its caller gets it, the others go on.
         catch (Exception e)
@@ -51,22 +78,60 @@ internal sealed class PoolingRequest(EngineLoad load, Func<MeanPooling> start, C
         return false;
     }
 
-    /// <summary>Ends the request with an error.</summary>
+    /// <summary>Ends the request on the engine's thread, whether or not it has begun.</summary>
     public void End(Exception error)
     {
-        Release();
-        _completion.SetException(error);
+        if (EndWaiting() || Release())
+        {
+            Fail(error);
+        }
     }
 
-    /// <summary>Counts the request out before its caller is told, who may ask again at once.</summary>
-    private void Release()
+    /// <summary>On any thread. Where it runs, its caller need not wait for the layer's end.</summary>
+    private void Cancel()
     {
-        if (_pooling is not null)
+        EndWaiting();
+        _completion.TrySetCanceled(_cancellation);
+    }
+
+    /// <summary>Ends the request on any thread, unless the engine has begun it. It is counted out before its caller is told, who may ask again at once.</summary>
+    private bool EndWaiting()
+    {
+        var ends = Interlocked.CompareExchange(ref _state, Ended, Waiting) == Waiting;
+        if (ends)
         {
-            _pooling.Dispose();
-            load.Suspend();
+            _registration.Unregister();
+            _load.Leave();
         }
 
-        load.Leave();
+        return ends;
+    }
+
+    /// <summary>Gives back what the running request holds, and counts it out.</summary>
+    private bool Release()
+    {
+        var ends = Interlocked.CompareExchange(ref _state, Ended, Taken) == Taken;
+        if (ends)
+        {
+            _registration.Unregister();
+            _pooling?.Dispose();
+            _load.AddKvBytesInUse(-KvBytes);
+            _load.Suspend();
+            _load.Leave();
+        }
+
+        return ends;
+    }
+
+    private void Fail(Exception error)
+    {
+        if (error is OperationCanceledException && _cancellation.IsCancellationRequested)
+        {
+            _completion.TrySetCanceled(_cancellation);
+        }
+        else
+        {
+            _completion.TrySetException(error);
+        }
     }
 }

@@ -12,7 +12,7 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
     /// <summary>Fewest positions that are worth a copy, and most that an idle cache may lose to a request that goes on from it.</summary>
     private const int FewPositions = 32;
 
-    /// <summary>Begins a generation whose cache is empty with the longest prefix there is of its tokens.</summary>
+    /// <summary>Begins a generation that has no cache with the longest prefix there is of its tokens.</summary>
     /// <param name="generation">About to begin, or to go on after it lost its cache.</param>
     /// <param name="running">The running requests.</param>
     public void Begin(Generation generation, List<TokenReader> running)
@@ -91,6 +91,6 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
     }
 
     private static int Match(Generation generation, Generation other) => other.PrefixScope == generation.PrefixScope
-        ? generation.Tokens[..^1].CommonPrefixLength(other.Tokens[..other.Cache.ValidLength(generation.Depth)])
+        ? generation.Tokens[..^1].CommonPrefixLength(other.Tokens[..other.ValidLength(generation.Depth)])
         : 0;
 }

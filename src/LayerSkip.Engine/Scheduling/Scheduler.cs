@@ -19,22 +19,26 @@ internal sealed class Scheduler : IDisposable
     // Ran until memory was short; the oldest on top. Until they go on, nobody begins.
     private readonly Stack<TokenReader> _suspended = new();
     private Queue<TokenReader> _waiting = new();
+    private readonly PoolingQueue _poolings;
 
     public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load)
     {
         (_model, _options) = (model, options);
         _memory = new KvMemory(model, budgets, load);
         _reuse = new PrefixReuse(model, _memory);
+        _poolings = new PoolingQueue(_memory, MaxUnfinished);
     }
 
     /// <summary>Whether there is nothing to do.</summary>
-    public bool IsIdle => _running.Count == 0 && _suspended.Count == 0 && _waiting.Count == 0;
+    public bool IsIdle => _running.Count == 0 && _suspended.Count == 0 && _waiting.Count == 0 && _poolings.IsIdle;
+
+    private long MaxUnfinished => _options.MaxConcurrentRequests + (long)_options.MaxQueuedRequests;
 
     /// <summary>Takes a request on, to begin after those that came before.</summary>
     public void Add(TokenReader reader)
     {
         // Requests may end while they wait, but leave the queue only here and in their turn. It must not grow with them.
-        if (_waiting.Count >= _options.MaxConcurrentRequests + (long)_options.MaxQueuedRequests)
+        if (_waiting.Count >= MaxUnfinished)
         {
             _waiting = new(_waiting.Where(static waiting => !waiting.HasEnded));
         }
@@ -42,7 +46,10 @@ internal sealed class Scheduler : IDisposable
         _waiting.Enqueue(reader);
     }
 
-    /// <summary>One round for each running request; those that have ended leave.</summary>
+    /// <summary>Takes a request for hidden states on, to begin after those that came before.</summary>
+    public void Add(PoolingRequest request) => _poolings.Add(request);
+
+    /// <summary>One round for each running request, and one pass for hidden states; those that have ended leave.</summary>
     public void Turn()
     {
         Admit();
@@ -59,6 +66,8 @@ internal sealed class Scheduler : IDisposable
                 _running.Remove(reader);
             }
         }
+
+        _poolings.Turn();
     }
 
     /// <summary>Ends all requests.</summary>
@@ -68,6 +77,11 @@ internal sealed class Scheduler : IDisposable
         {
             reader.End(error);
         }
+
+        _running.Clear();
+        _suspended.Clear();
+        _waiting.Clear();
+        _poolings.End(error);
     }
 
     /// <summary>Frees the idle caches.</summary>
@@ -84,7 +98,7 @@ internal sealed class Scheduler : IDisposable
         {
             if (_suspended.TryPeek(out var suspended))
             {
-                if (!suspended.HasEnded && !Fits(suspended.Generation.Tokens.Length))
+                if (!suspended.HasEnded && !Fits(suspended))
                 {
                     return;
                 }
@@ -96,7 +110,7 @@ internal sealed class Scheduler : IDisposable
                     _running.Add(suspended);
                 }
             }
-            else if (_waiting.TryPeek(out var next) && (next.HasEnded || Fits(next.PromptTokens)))
+            else if (_waiting.TryPeek(out var next) && (next.HasEnded || Fits(next)))
             {
                 _waiting.Dequeue();
                 if (next.Begin(_model, _memory.Idle))
@@ -112,15 +126,15 @@ internal sealed class Scheduler : IDisposable
     }
 
     /// <summary>Whether a request may run without taking the memory that the others are about to need. Alone it may, and ends if that was wrong.</summary>
-    private bool Fits(int positions)
+    private bool Fits(TokenReader next)
     {
-        var needed = _model.KvBytesOf(positions);
+        var needed = _poolings.Bytes + _model.KvBytesOf(next.RoundPositions);
         foreach (var reader in _running)
         {
-            needed += Math.Max(reader.Generation.Cache.Bytes, _model.KvBytesOf(reader.Generation.Tokens.Length));
+            needed += Math.Max(reader.Generation.KvBytes, _model.KvBytesOf(reader.RoundPositions));
         }
 
-        return needed <= _memory.Budget || _running.Count == 0;
+        return needed <= _memory.Budget || (_running.Count == 0 && _poolings.Bytes == 0);
     }
 
     /// <summary>Makes room for a request's next round: at the cost of idle caches first, then of the requests that came last.</summary>
@@ -136,13 +150,23 @@ internal sealed class Scheduler : IDisposable
                 reader.CountKvBytes();
             }
 
-            while (!_memory.TryReserve(reader.Generation.Cache, reader.Generation.NextPositions))
+            var generation = reader.Generation;
+            generation.MaxPositions = int.MaxValue;
+            while (!_memory.TryReserve(generation.Cache, generation.NextPositions))
             {
+                // Alone, it drafts what there is room for. Beside others it does not: how drafts are cut decides what is drawn at random, and
+                // that must not depend on others.
                 var last = _running[^1];
-                if (_running.Count == 1)
+                if (_running.Count == 1 && !_poolings.Runs)
                 {
-                    reader.End(NeverFits(reader.Generation.NextPositions));
-                    return false;
+                    if (!_memory.TryReserve(generation.Cache, generation.LeastPositions))
+                    {
+                        reader.End(NeverFits(generation.LeastPositions));
+                        return false;
+                    }
+
+                    generation.MaxPositions = generation.Cache.Capacity;
+                    break;
                 }
 
                 _running.RemoveAt(_running.Count - 1);
@@ -157,7 +181,9 @@ internal sealed class Scheduler : IDisposable
             reader.CountKvBytes();
             return true;
         }
-        catch (OutOfMemoryException e)
+#pragma warning disable CA1031 // The machine's memory is short, or the model has been disposed: the others find out in their turns.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             reader.End(e);
             return false;

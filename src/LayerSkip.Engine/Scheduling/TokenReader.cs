@@ -155,7 +155,10 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>The request's decoding, once it has begun.</summary>
     internal Generation Generation => _generation!;
 
-    /// <summary>Whether its cache is empty, and has not been looked for among those of others.</summary>
+    /// <summary>Positions that its cache needs for a round, and a draft as long as may be.</summary>
+    internal int RoundPositions => _generation?.RoundPositions ?? PromptTokens + Math.Min(_plan.DraftRoom(_plan.NumSpeculations), _plan.MaxNewTokens - 1);
+
+    /// <summary>Whether it has no cache, and none has been looked for among those of others.</summary>
     internal bool NeedsCache { get; set; }
 
     /// <summary>Begins the request on the engine's thread.</summary>
@@ -258,8 +261,9 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>Counts what its cache takes now.</summary>
     internal void CountKvBytes()
     {
-        _load.AddKvBytesInUse(Generation.Cache.Bytes - _kvBytes);
-        _kvBytes = Generation.Cache.Bytes;
+        var bytes = Generation.KvBytes;
+        _load.AddKvBytesInUse(bytes - _kvBytes);
+        _kvBytes = bytes;
     }
 
     /// <summary>Ends the request on the engine's thread, whether or not it has begun.</summary>
@@ -293,16 +297,26 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
 
     private void Complete(Exception? error)
     {
-        _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
         Statistics = new GenerationStatistics { PromptTokens = PromptTokens };
         if (_generation is { } generation)
         {
             Volatile.Write(ref _available, generation.Output.Length);
             FinishReason = generation.FinishReason;
             Statistics = generation.Statistics;
-            GiveCacheAway();
-            generation.Dispose();
+            try
+            {
+                GiveCacheAway();
+                generation.Dispose();
+            }
+#pragma warning disable CA1031 // The request has ended, and its consumer is to be told whatever becomes of the memory.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                error ??= e;
+            }
         }
+
+        _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
 
         // Counted out first: who is told of the end may ask again at once.
         _load.Leave();
@@ -325,7 +339,10 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         // Out of one count before into the other, so that both together never exceed the budget.
         var cache = Generation.TakeCache();
         CountKvBytes();
-        _idle!.Add(Generation.Tokens, cache, Generation.PrefixScope);
+        if (cache is not null)
+        {
+            _idle!.Add(Generation.Tokens, cache, Generation.PrefixScope);
+        }
     }
 
     private void Signal()

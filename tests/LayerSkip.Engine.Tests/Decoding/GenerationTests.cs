@@ -210,6 +210,38 @@ public class GenerationTests
         }
     }
 
+    [Fact]
+    public void What_a_generation_has_computed_itself_is_not_counted_as_cached()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
+        using var model = Models.Random(config, threads: 2);
+        int[] prompt = [.. Enumerable.Range(0, 800).Select(i => i * 7 % 97)];
+        var plan = DecodingPlan.Create(Models.Autoregressive(10), config, new());
+        using var earlier = new Generation(model, prompt.AsSpan(0, 100), plan);
+        earlier.NextRound();
+        using var generation = new Generation(model, prompt, plan);
+        generation.Continue(earlier);
+        Assert.Equal(100, generation.Statistics.CachedTokens);
+        generation.NextRound();
+
+        // It loses its cache and gets it back, then the first part of it, then nothing.
+        var own = generation.TakeCache()!;
+        Assert.Equal(356, own.Length);
+        generation.Continue(own);
+        Assert.Equal(100, generation.Statistics.CachedTokens);
+        generation.TakeCache();
+        own.Continue(config.Layers, 60);
+        generation.Continue(own);
+        Assert.Equal(60, generation.Statistics.CachedTokens);
+        generation.TakeCache()!.Dispose();
+        while (generation.NextRound())
+        {
+        }
+
+        Assert.Equal(0, generation.Statistics.CachedTokens);
+        Assert.Equal(model.Tokens(prompt, Models.Autoregressive(10)), generation.Output.ToArray());
+    }
+
     private sealed class Fragile : ILogitsProcessor
     {
         private int _calls;

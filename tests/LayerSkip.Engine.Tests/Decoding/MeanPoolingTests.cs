@@ -113,7 +113,18 @@ public class MeanPoolingTests
         await Assert.ThrowsAsync<RequestQueueFullException>(() => engine.MeanHiddenStatesAsync([1, 2], [2], 1));
         Assert.Equal(1, engine.QueuedRequests);
         await cancellation.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.Equal(cancellation.Token, error.CancellationToken);
+
+        // The engine's thread stands still all the while; the place in the queue is free again each time.
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Equal(0, engine.QueuedRequests);
+            using var another = new CancellationTokenSource();
+            var next = engine.MeanHiddenStatesAsync([1, 2], [2], 1, another.Token);
+            await another.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => next);
+        }
 
         gate.Open();
         await decoding;

@@ -1,6 +1,7 @@
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Scheduling;
+using LayerSkip.Engine.Tests.Devices;
 
 namespace LayerSkip.Engine.Tests.Scheduling;
 
@@ -17,12 +18,17 @@ public class KvMemoryTests
         Assert.Equal((0, 0), (engine.RunningRequests, engine.QueuedRequests));
     }
 
-    [Fact]
-    public async Task A_request_that_outgrows_the_budget_ends_and_the_engine_goes_on()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    [InlineData(64)]
+    public async Task A_request_that_outgrows_the_budget_ends_and_the_engine_goes_on(int drafted)
     {
+        // As late as may be: a draft that does not fit is a shorter one.
+        var options = drafted > 0 ? Models.Speculative(2, drafted, 1000) : Models.Autoregressive(1000);
         using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(64) });
-        await using (var reader = engine.Generate([1, 2, 3]))
+        await using (var reader = engine.Generate([1, 2, 3], options))
         {
             var error = await Assert.ThrowsAsync<InsufficientMemoryException>(() => reader.ReadAll());
             Assert.Equal(
@@ -30,7 +36,8 @@ public class KvMemoryTests
             Assert.Equal(62, reader.Statistics.Tokens);
         }
 
-        Assert.Equal(62, (await engine.Run([1, 2, 3], Models.Autoregressive(62))).Tokens.Length);
+        Assert.Equal(
+            Requests.Alone(model, [1, 2, 3], Models.Autoregressive(62)), (await engine.Run([1, 2, 3], options with { MaxNewTokens = 62 })).Tokens);
     }
 
     [Fact]
@@ -76,6 +83,61 @@ public class KvMemoryTests
         }
 
         Assert.Equal((0, 0, 0, model.KvBytes), (engine.RunningRequests, engine.QueuedRequests, engine.KvBytesInUse, engine.KvBytesIdle));
+    }
+
+    [Fact]
+    public async Task A_request_begins_when_its_draft_has_room_too()
+    {
+        var caches = 0;
+        using var random = Requests.Model();
+        var device = new WatchedDevice(random.Steps) { CreatingCache = () => caches++ };
+        using var model = device.ToModel();
+        using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(256), IdleKvCacheBudget = 0 });
+        using var gate = new Gate();
+        int[] prompt = [.. Enumerable.Range(0, 100).Select(i => i % 97)];
+        var older = engine.Run(prompt, Models.Autoregressive(100) with { LogitsProcessors = [gate] });
+        gate.WaitUntilEntered();
+        var younger = engine.Run(prompt, Models.Speculative(2, 64, 100));
+        gate.Open();
+
+        // 128 and 128 positions would fit together, but not with a draft of 64 beside.
+        Assert.Equal((await older).Tokens, (await younger).Tokens);
+        Assert.Equal(2, caches);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Embedding_requests_keep_to_the_budget_and_wait_for_it(int seed)
+    {
+        var random = new Random(seed);
+        using var inner = Requests.Model();
+        var device = new WatchedDevice(inner.Steps);
+        using var model = device.ToModel();
+        var budget = model.KvBytesOf(320);
+        var most = 0L;
+        device.LayersRun = () => most = Math.Max(most, model.KvBytes);
+        using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = budget });
+        var asked = Enumerable.Range(0, 6).Select(_ => (
+            Prompt: new[] { random.Next(97) },
+            Options: Models.Speculative(2, 4, random.Next(1, 300)),
+            Inputs: Enumerable.Range(0, random.Next(1, 60)).Select(i => Enumerable.Range(0, random.Next(1, i == 5 ? 320 : 40)).Select(_ => random.Next(97)).ToArray()).ToArray())).ToArray();
+
+        // A pass of some 32 inputs would take three times the budget, and the longest input leaves no room for a request that decodes.
+        var decoding = asked.Select(ask => engine.Run(ask.Prompt, ask.Options)).ToArray();
+        var pooling = asked.Select(ask => engine.MeanHiddenStatesAsync(
+            [.. ask.Inputs.SelectMany(input => input)], [.. ask.Inputs.Select(input => input.Length)], 2)).ToArray();
+        await Task.WhenAll([.. decoding, .. pooling]);
+        Assert.InRange(most, 1, budget);
+        Assert.Equal((0, 0, 0, model.KvBytes), (engine.RunningRequests, engine.QueuedRequests, engine.KvBytesInUse, engine.KvBytesIdle));
+
+        for (var i = 0; i < asked.Length; i++)
+        {
+            Assert.Equal(Requests.Alone(inner, asked[i].Prompt, asked[i].Options), (await decoding[i]).Tokens);
+            var means = new float[asked[i].Inputs.Length * model.Config.HiddenSize];
+            inner.MeanHiddenStates([.. asked[i].Inputs.SelectMany(input => input)], [.. asked[i].Inputs.Select(input => input.Length)], 2, means);
+            Assert.Equal(means, await pooling[i]);
+        }
     }
 
     [Fact]
@@ -169,6 +231,23 @@ public class KvMemoryTests
         Assert.Equal(16 * model.KvBytesOf(100), KvCacheBudgets.Of(model, new()).Idle);
         Assert.Equal((100, 25), (KvCacheBudgets.Of(model, new() { KvCacheBudget = 100 }).Total, KvCacheBudgets.Of(model, new() { KvCacheBudget = 100 }).Idle));
         Assert.Equal(100, KvCacheBudgets.Of(model, new() { KvCacheBudget = 100, IdleKvCacheBudget = 1000 }).Idle);
+    }
+
+    [Fact]
+    public void Default_budget_does_not_grow_with_the_context()
+    {
+        using var model = Requests.Model();
+        using var longer = Requests.Model(maxPositions: 1_000_000_000);
+        Assert.Equal(KvCacheBudgets.Of(model, new()).Total, KvCacheBudgets.Of(longer, new()).Total);
+    }
+
+    [Fact]
+    public void Sizes_of_caches_do_not_overflow()
+    {
+        using var model = Requests.Model();
+        using var scripted = ScriptedModel.Create("?");
+        Assert.True(model.KvBytesOf(int.MaxValue) > model.KvBytesOf(int.MaxValue - 40));
+        Assert.True(scripted.KvBytesOf(int.MaxValue) > scripted.KvBytesOf(int.MaxValue - 40));
     }
 
     [Fact]

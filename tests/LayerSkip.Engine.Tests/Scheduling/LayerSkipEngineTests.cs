@@ -1,6 +1,7 @@
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Scheduling;
+using LayerSkip.Engine.Tests.Devices;
 
 namespace LayerSkip.Engine.Tests.Scheduling;
 
@@ -116,6 +117,51 @@ public class LayerSkipEngineTests
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await reader.ReadAll());
         Assert.Throws<ObjectDisposedException>(() => engine.Generate([1]));
         Assert.Throws<ObjectDisposedException>(() => model.Generate([1]));
+    }
+
+    [Fact]
+    public async Task A_model_disposed_too_early_ends_its_requests()
+    {
+        var model = Requests.Model();
+        using var engine = new LayerSkipEngine(model);
+        using var gate = new Gate();
+        await using var first = engine.Generate([1], Models.Autoregressive(50) with { LogitsProcessors = [gate] });
+        await using var second = engine.Generate([2], Models.Autoregressive(50));
+        gate.WaitUntilEntered();
+        model.Dispose();
+        gate.Open();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => first.ReadAll());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => second.ReadAll());
+        await using var third = engine.Generate([3]);
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => third.ReadAll());
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => engine.MeanHiddenStatesAsync([1], [1], 1));
+        Assert.Equal((0, 0, 0), (engine.RunningRequests, engine.QueuedRequests, engine.KvBytesInUse));
+    }
+
+    [Fact]
+    public async Task What_fails_between_requests_ends_them_all_and_the_engine_goes_on()
+    {
+        using var random = Requests.Model();
+        var device = new WatchedDevice(random.Steps);
+        using var model = device.ToModel();
+        using var engine = new LayerSkipEngine(model);
+        using var gate = new Gate();
+        await using var running = engine.Generate([1], Models.Autoregressive(50) with { LogitsProcessors = [gate] });
+        await using var waiting = engine.Generate([2], Models.Autoregressive(50));
+        gate.WaitUntilEntered();
+        var pooling = engine.MeanHiddenStatesAsync([1, 2], [2], 1);
+        await using var late = engine.Generate([3], Models.Autoregressive(50));
+        device.SizingCache = () => throw new FormatException("no size");
+        gate.Open();
+        foreach (var reader in (TokenReader[])[running, waiting, late])
+        {
+            await Assert.ThrowsAsync<FormatException>(() => reader.ReadAll());
+        }
+
+        await Assert.ThrowsAsync<FormatException>(() => pooling);
+        device.SizingCache = null;
+        Assert.Equal((0, 0, 0), (engine.RunningRequests, engine.QueuedRequests, engine.KvBytesInUse));
+        Assert.Equal(Requests.Alone(model, [2], Models.Autoregressive(50)), (await engine.Run([2], Models.Autoregressive(50))).Tokens);
     }
 
     [Fact]

@@ -108,7 +108,7 @@ internal sealed unsafe class CpuKvCache : KvCache
         }
     }
 
-    private static int Blocks(int positions) => (positions + Attention.BlockPositions - 1) / Attention.BlockPositions;
+    private static int Blocks(int positions) => (int)((positions + (Attention.BlockPositions - 1L)) / Attention.BlockPositions);
 
     private static long BlockBytes(ModelConfig config) =>
         (long)Attention.BlockPositions * (config.HeadDimension + Attention.PaddedDimension(config.HeadDimension))

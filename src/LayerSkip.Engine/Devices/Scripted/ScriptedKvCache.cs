@@ -36,7 +36,7 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
     }
 
     /// <summary>Bytes of a cache that has room for some positions.</summary>
-    public static long BytesOf(int positions) => (long)CapacityFor(positions) * BytesPerPosition;
+    public static long BytesOf(int positions) => CapacityFor(positions) * BytesPerPosition;
 
     public override void Reserve(int positions)
     {
@@ -44,7 +44,7 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
         if (positions > Capacity)
         {
             var before = Bytes;
-            var capacity = CapacityFor(positions);
+            var capacity = checked((int)CapacityFor(positions));
             Array.Resize(ref _tokens, capacity);
             Array.Resize(ref _depths, capacity);
             device.AddKvBytes(Bytes - before);
@@ -67,5 +67,5 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
         _depths.AsSpan(0, length).Fill(depth);
     }
 
-    private static int CapacityFor(int positions) => (positions + BlockPositions - 1) / BlockPositions * BlockPositions;
+    private static long CapacityFor(int positions) => (positions + (BlockPositions - 1L)) / BlockPositions * BlockPositions;
 }

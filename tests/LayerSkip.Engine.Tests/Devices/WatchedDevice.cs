@@ -1,0 +1,69 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Tests.Devices;
+
+/// <summary>Tells a test of the steps that a model is asked for, and lets it fail them.</summary>
+/// <param name="inner">Does the work.</param>
+internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
+{
+    /// <summary>A cache is about to be made.</summary>
+    public Action? CreatingCache { get; set; }
+
+    /// <summary>Layers have been run, the step's caches are there.</summary>
+    public Action? LayersRun { get; set; }
+
+    /// <summary>Bytes are about to be computed.</summary>
+    public Action? SizingCache { get; set; }
+
+    public ModelConfig Config => inner.Config;
+
+    public WeightFormat WeightFormat => inner.WeightFormat;
+
+    public string Device => inner.Device;
+
+    public long WeightBytes => inner.WeightBytes;
+
+    public long KvBytes => inner.KvBytes;
+
+    public bool HasHiddenStates => inner.HasHiddenStates;
+
+    /// <summary>A model without a tokenizer.</summary>
+    public LayerSkipModel ToModel() => LayerSkipModel.FromDevice("watched", this, new(), tokenizer: null!);
+
+    public long BytesRead(int from, int to, bool head) => inner.BytesRead(from, to, head);
+
+    public long KvBytesOf(int positions)
+    {
+        SizingCache?.Invoke();
+        return inner.KvBytesOf(positions);
+    }
+
+    public KvCache CreateCache()
+    {
+        CreatingCache?.Invoke();
+        return inner.CreateCache();
+    }
+
+    public RowBuffer CreateRows(int capacity) => inner.CreateRows(capacity);
+
+    public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => inner.CreateDraftHead(prompt);
+
+    public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens) => inner.Embed(rows, start, tokens);
+
+    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
+    {
+        inner.RunLayers(rows, start, count, from, to, cancellationToken);
+        LayersRun?.Invoke();
+    }
+
+    public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);
+
+    public int ArgMax(RowBuffer rows, int slot, DraftHead head) => inner.ArgMax(rows, slot, head);
+
+    public void Normalize(RowBuffer rows, int start, int count, Span<float> states) => inner.Normalize(rows, start, count, states);
+
+    public void Logits(RowBuffer rows, int start, int count, Span<float> logits) => inner.Logits(rows, start, count, logits);
+
+    public void Dispose() => inner.Dispose();
+}
