@@ -129,7 +129,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>Checks a request as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)
     {
-        Generation.CheckPrompt(Config, prompt);
+        TokenChecks.CheckPrompt(Config, prompt);
         return DecodingPlan.Create(options ?? new(), Config, Defaults);
     }
 
@@ -206,7 +206,7 @@ public sealed class LayerSkipModel : IDisposable
             throw new ArgumentException($"The lengths add up to {total}, but there are {tokens.Length} tokens.", nameof(lengths));
         }
 
-        Generation.CheckTokens(Config, tokens, nameof(tokens));
+        TokenChecks.CheckTokens(Config, tokens, nameof(tokens));
     }
 
     /// <summary>Weight bytes that one pass over the layers [<paramref name="from"/>, <paramref name="to"/>) reads, whatever its number of rows.</summary>

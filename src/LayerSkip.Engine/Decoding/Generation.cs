@@ -1,4 +1,3 @@
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding;
@@ -35,7 +34,7 @@ public sealed class Generation : IDisposable
 
     internal Generation(IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null)
     {
-        CheckPrompt(model.Config, prompt);
+        TokenChecks.CheckPrompt(model.Config, prompt);
         _model = model;
         _plan = plan;
         _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
@@ -372,32 +371,5 @@ public sealed class Generation : IDisposable
         Span<byte> seed = stackalloc byte[sizeof(ulong)];
         Random.Shared.NextBytes(seed);
         return BitConverter.ToUInt64(seed);
-    }
-
-    internal static void CheckPrompt(ModelConfig config, ReadOnlySpan<int> prompt)
-    {
-        if (prompt.IsEmpty)
-        {
-            throw new ArgumentException("The prompt is empty: expected at least one token.", nameof(prompt));
-        }
-
-        if (prompt.Length >= config.MaxPositions)
-        {
-            throw new ArgumentException(
-                $"The prompt has {prompt.Length} tokens: expected fewer than the model's context of {config.MaxPositions}.", nameof(prompt));
-        }
-
-        CheckTokens(config, prompt, nameof(prompt));
-    }
-
-    internal static void CheckTokens(ModelConfig config, ReadOnlySpan<int> tokens, string parameter)
-    {
-        foreach (var token in tokens)
-        {
-            if (token < 0 || token >= config.VocabularySize)
-            {
-                throw new ArgumentOutOfRangeException(parameter, token, $"Token ids must lie in 0..{config.VocabularySize - 1}.");
-            }
-        }
     }
 }
