@@ -19,6 +19,9 @@ internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode no
     /// <summary>Whether the output may end here.</summary>
     public bool CanEnd => Node.IsNullable;
 
+    /// <summary>Whether the output may end by a token that stops the model: anywhere it may end, or where the language itself names the token as its last.</summary>
+    public bool CanEndBy(int token) => CanEnd || Mask.Closing.Contains(token);
+
     /// <summary>Whether it must.</summary>
     public bool IsComplete => Node is EmptyNode || (CanEnd && Mask.Count == 0);
 

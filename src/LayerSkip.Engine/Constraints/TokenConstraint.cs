@@ -149,6 +149,10 @@ public sealed class TokenConstraint
             {
                 mask.Add(token);
                 mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
+                if (next.IsNullable && !node.IsNullable)
+                {
+                    mask.Closing.Add(token);
+                }
             }
         }
     }

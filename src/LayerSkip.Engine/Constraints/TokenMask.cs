@@ -13,6 +13,9 @@ internal sealed class TokenMask(int vocabularySize)
     /// <summary>The only token that is taken where the text leaves no choice, else -1.</summary>
     public int Forced { get; set; } = -1;
 
+    /// <summary>Special tokens among them after which the output may end, where it may not end before them.</summary>
+    public List<int> Closing { get; } = [];
+
     /// <summary>Most bytes that the shortest completion has after any of the tokens.</summary>
     public int MaxRemainder { get; set; }
 
@@ -52,6 +55,7 @@ internal sealed class TokenMask(int vocabularySize)
     public void Clear()
     {
         Array.Clear(_words);
+        Closing.Clear();
         Count = 0;
         MaxRemainder = 0;
     }

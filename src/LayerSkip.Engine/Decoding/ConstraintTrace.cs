@@ -74,30 +74,44 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     }
 
     /// <summary>The error of a context that no token may follow.</summary>
-    public InvalidOperationException NoTokenLeft(int index) => _states[index].Mask.Count == 0 && !_states[index].CanEnd
-        ? new($"the constraint asks for text that no token of the vocabulary begins, {_states[index].Node.MinBytes} bytes or more before its end")
-        : Distribution.NoTokenLeft();
+    public InvalidOperationException NoTokenLeft(int index)
+    {
+        var state = _states[index];
+        return state.CanEnd ? Distribution.NoTokenLeft()
+            : state.Mask.Count == 0 ? new($"the constraint asks for text that no token of the vocabulary begins, {state.Node.MinBytes} bytes or more before its end")
+            : state.Mask.Count == stopIds.Count(state.Mask.Contains) ? new(
+                $"the constraint asks for token {state.Mask.First()} and more behind it, but the token ends the output: expected a special token that is not among the stop ids")
+            : Distribution.NoTokenLeft();
+    }
 
     /// <summary>Whether a token may follow so many tokens of the draft.</summary>
     public bool Allows(int index, int token)
     {
         var state = _states[index];
-        var allows = IsStop(token) ? state.CanEnd : Allowed(index, state).Contains(token);
+        var allows = IsStop(token) ? state.CanEndBy(token) : Allowed(index, state).Contains(token);
         _curtailed[index] &= !allows;
         return allows;
     }
 
-    /// <summary>Bans what may not follow so many tokens of the draft. Tokens that end the output are allowed exactly where it may end.</summary>
+    /// <summary>Bans what may not follow so many tokens of the draft. Tokens that end the output are allowed exactly where it may end, or may end by them.</summary>
     public void Mask(int index, Span<float> logits)
     {
         var state = _states[index];
         var allowed = Allowed(index, state);
-        _curtailed[index] = !ReferenceEquals(allowed, state.Mask) && state.Mask.Best(logits) is >= 0 and var best && !allowed.Contains(best);
+        var likeliestStop = float.NegativeInfinity;
         for (var i = 0; i < stopIds.Length; i++)
         {
-            _stopLogits[i] = state.CanEnd ? logits[stopIds[i]] : float.NegativeInfinity;
+            ref var logit = ref logits[stopIds[i]];
+            _stopLogits[i] = state.CanEndBy(stopIds[i]) ? logit : float.NegativeInfinity;
+            likeliestStop = Math.Max(likeliestStop, _stopLogits[i]);
+            logit = float.NegativeInfinity;
         }
 
+        // An end that the model prefers to all that it could go on with is its own, however little room there is.
+        _curtailed[index] = !ReferenceEquals(allowed, state.Mask)
+            && state.Mask.Best(logits) is >= 0 and var best
+            && !allowed.Contains(best)
+            && logits[best] > likeliestStop;
         allowed.Apply(logits);
         for (var i = 0; i < stopIds.Length; i++)
         {

@@ -152,6 +152,54 @@ public sealed class ConstrainedDecodingTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(0.5f)]
+    public void An_end_that_the_model_chooses_is_a_stop_however_little_room_is_left(float temperature)
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Repeat(grammar.Literal("na;"), 2, 30), s_tokenizer);
+        var least = s_tokenizer.Encode("na;na;", addSpecialTokens: false).Length;
+        for (var limit = least + 1; limit < least + 10; limit++)
+        {
+            // The end comes before all text that may follow, and behind text that may not.
+            foreach (var processors in new ILogitsProcessor[][] { [new Bias(EndOfSequence, 1e6f)], [new Bias(EndOfSequence, 1e6f), new Bias(s_tokenizer.Encode("x", false)[0], 2e6f)] })
+            {
+                var options = Models.Speculative(2, 4, limit) with { Constraint = constraint, LogitsProcessors = processors, Sampling = new() { Temperature = temperature, Seed = 2 } };
+                using var generation = _model.Decode([1, 2], options, [EndOfSequence]);
+                Assert.Equal("na;na;", s_tokenizer.Decode(generation.Output));
+                Assert.Equal(FinishReason.Stop, generation.FinishReason);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_stop_token_that_the_language_names_as_its_last_ends_it()
+    {
+        var grammar = new Grammar();
+        foreach (var language in new[]
+            {
+                grammar.Sequence(grammar.Literal("word"), grammar.SpecialToken(EndOfSequence)),
+                grammar.Sequence(grammar.OneOf(["one", "two"]), grammar.Choice(grammar.SpecialToken(EndOfSequence), grammar.Literal("!"))),
+            })
+        {
+            var constraint = new TokenConstraint(language, s_tokenizer);
+            var options = Models.Autoregressive(20) with { LogitsProcessors = [new Bias(s_tokenizer.Encode("!", false)[0], -1e6f)] };
+            using var plain = Decode(options, constraint, 5);
+            Assert.Equal((FinishReason.Stop, EndOfSequence), (plain.FinishReason, plain.Output[^1]));
+            Assert.Contains(s_tokenizer.Decode(plain.Output), (string[])["word", "one", "two"]);
+            using var speculative = Decode(options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3 }, constraint, 5);
+            Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            using var greedy = Decode(Models.Speculative(1, 3, 20), constraint, 5);
+            Assert.NotEqual(FinishReason.MaxNewTokens, greedy.FinishReason);
+        }
+
+        // Behind a token that ends the output there is no more of it.
+        var more = new TokenConstraint(grammar.Sequence(grammar.SpecialToken(EndOfSequence), grammar.Literal("x")), s_tokenizer);
+        var error = Assert.Throws<InvalidOperationException>(() => Decode(Models.Autoregressive(20), more, 5));
+        Assert.Contains("stop ids", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void What_the_limit_would_cut_is_completed_before_it()
     {
