@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace LayerSkip.Engine.Constraints.Json;
@@ -6,16 +7,16 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <remarks>
 /// <para>
 /// Understood are boolean schemas, <c>type</c> (one or several), <c>properties</c>, <c>required</c>, <c>additionalProperties</c>,
-/// <c>patternProperties</c> (one pattern), <c>minProperties</c>, <c>maxProperties</c>, <c>items</c>, <c>prefixItems</c>, <c>minItems</c>,
-/// <c>maxItems</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c>, <c>oneOf</c> (as <c>anyOf</c>), <c>allOf</c>, <c>not</c> with types or values,
+/// <c>patternProperties</c> (16 patterns at most), <c>minProperties</c>, <c>maxProperties</c>, <c>items</c>, <c>prefixItems</c>, <c>minItems</c>,
+/// <c>maxItems</c>, <c>enum</c>, <c>const</c>, <c>anyOf</c>, <c>oneOf</c> (as <c>anyOf</c>), <c>allOf</c>, <c>not</c> with a type or values,
 /// <c>$ref</c> to a JSON pointer within the document (recursive ones too), <c>minimum</c>, <c>maximum</c> and their exclusive forms,
 /// <c>minLength</c>, <c>maxLength</c>, <c>pattern</c> (what of ECMA 262 is regular) and <c>format</c> (date, time, date-time, duration, uuid,
 /// email, hostname, uri, ipv4, ipv6). All else is left out, and the language is wider than the schema there.
 /// </para>
 /// <para>
 /// There is one way to write a value: properties come in the order of their declaration, without white space but that of the layout.
-/// Properties that the schema does not declare are written only where <c>additionalProperties</c> is there and allows them, or none are
-/// declared; nothing keeps one of those from being written twice.
+/// Properties that the schema does not declare are written only where <c>additionalProperties</c> is there and allows them, none are
+/// declared, or <c>minProperties</c> asks for more; nothing keeps one of those from being written twice.
 /// </para>
 /// </remarks>
 public sealed class JsonGrammar
@@ -94,6 +95,12 @@ public sealed class JsonGrammar
                 Budget.Begin();
                 var compiler = new SchemaCompiler(this, depth);
                 var language = compiler.Compile(root);
+                if (language.IsNothing)
+                {
+                    compiler = new SchemaCompiler(this, depth, meansTypes: false);
+                    language = compiler.Compile(root);
+                }
+
                 if (!language.IsNothing)
                 {
                     leftOut = compiler.LeftOut;
@@ -119,7 +126,7 @@ public sealed class JsonGrammar
         }
 
         leftOut = ["*"];
-        return root["type"] is { Value.ValueKind: JsonValueKind.String } type && type.Value.ValueEquals("object") ? AnyObject() : AnyValue();
+        return MeansObjects(schema) ? AnyObject() : AnyValue();
     }
 
     /// <summary>Any JSON value with so many arrays and objects within one another at most.</summary>
@@ -137,8 +144,25 @@ public sealed class JsonGrammar
         }
     }
 
-    /// <summary>Strings that a pattern matches, but for some; null where that takes too much.</summary>
-    internal GrammarNode? Names(string? pattern, IReadOnlyList<string> without) => new StringLanguage(Grammar, Terminals, Budget).Names(pattern, without);
+    /// <summary>Strings that a pattern matches (null: all), but for some and for those that other patterns match; null where that takes too much.</summary>
+    internal GrammarNode? Names(string? pattern, IReadOnlyList<string> without, IReadOnlyList<string> unlike) =>
+        new StringLanguage(Grammar, Terminals, Budget).Names(pattern, without, unlike);
+
+    /// <summary>Whether a schema that is too large to look at says plainly that its values are objects.</summary>
+    private static bool MeansObjects(JsonElement schema)
+    {
+        // As the bytes stand: what is not valid Unicode cannot be read as text.
+        var isObject = false;
+        foreach (var property in schema.ValueKind == JsonValueKind.Object ? schema.EnumerateObject() : default)
+        {
+            if (JsonMarshal.GetRawUtf8PropertyName(property).SequenceEqual("type"u8))
+            {
+                isObject = JsonMarshal.GetRawUtf8Value(property.Value).SequenceEqual("\"object\""u8);
+            }
+        }
+
+        return isObject;
+    }
 
     private static void RequireDepth(JsonElement schema, int depth)
     {

@@ -4,12 +4,13 @@ namespace LayerSkip.Engine.Constraints.Json;
 
 /// <summary>
 /// Objects: the declared properties in the order of their declaration, then others. Others are only written where the schema asks for them by name
-/// (<c>additionalProperties</c>, <c>patternProperties</c>) or declares none.
+/// (<c>additionalProperties</c>, <c>patternProperties</c>), declares none, or asks for more than it declares.
 /// </summary>
-internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
+internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema, PatternMatches matches, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
 {
     private const int MaxProperties = 2000;
     private const int MaxCounted = 64;
+    private const int MaxPatterns = 16;
 
     private readonly Grammar _grammar = json.Grammar;
     private readonly GrammarNode _comma = json.Grammar.Literal(json.Layout.Comma());
@@ -45,76 +46,109 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
         var last = Math.Max(1, Math.Min(Math.Max(min, max ?? 0), MaxCounted));
         max = max > last ? null : max;
         min = Math.Min(min, last);
-        var following = new GrammarNode[last + 1];
-        var other = Others(names);
-        for (var count = 0; count <= last; count++)
-        {
-            following[count] = OtherEntries(other, Math.Max(min - count, 0), max - count, isFirst: count == 0);
-        }
+        var entries = Array.ConvertAll(names, Entry);
+        var language = Entries(Others(names, isOpen: false), missing: null);
+        var missing = min - entries.Count(entry => !entry.IsNothing);
+        return language.IsNothing && missing > 0 ? Entries(Others(names, isOpen: true), missing) : language;
 
-        for (var i = names.Length - 1; i >= 0; i--)
+        // With others behind them: any number, or no more than are missing where all that are declared are there.
+        GrammarNode Entries(GrammarNode other, int? missing)
         {
-            var entry = Entry(names[i]);
-            json.Budget.Check();
-            var next = new GrammarNode[last + 1];
+            var following = new GrammarNode[last + 1];
             for (var count = 0; count <= last; count++)
             {
-                var on = count == max ? _grammar.Nothing
-                    : _grammar.Sequence(count > 0 ? _comma : _grammar.Empty, entry, following[Math.Min(count + 1, last)]);
-                next[count] = required.Contains(names[i]) ? on : _grammar.Choice(on, following[count]);
+                var needed = Math.Max(min - count, 0);
+                following[count] = needed > missing ? _grammar.Nothing : OtherEntries(other, needed, missing is null ? max - count : needed, isFirst: count == 0);
             }
 
-            following = next;
-        }
+            for (var i = names.Length - 1; i >= 0; i--)
+            {
+                json.Budget.Check();
+                var next = new GrammarNode[last + 1];
+                for (var count = 0; count <= last; count++)
+                {
+                    var on = count == max ? _grammar.Nothing
+                        : _grammar.Sequence(count > 0 ? _comma : _grammar.Empty, entries[i], following[Math.Min(count + 1, last)]);
+                    next[count] = required.Contains(names[i]) ? on : _grammar.Choice(on, following[count]);
+                }
 
-        return _grammar.Sequence(_grammar.Literal("{"), following[0], _grammar.Literal("}"));
+                following = next;
+            }
+
+            return _grammar.Sequence(_grammar.Literal("{"), following[0], _grammar.Literal("}"));
+        }
     }
 
     private GrammarNode Entry(string name)
     {
+        json.Budget.Check();
         var value = compile(schema.Schemas.SelectMany(part => Of(part, name)));
         return value.IsNothing ? value : _grammar.Sequence(_grammar.Literal(JsonSpelling.OfString(name)), _colon, value);
     }
 
     /// <summary>The schemas that one part of the conjunction puts on a property.</summary>
-    private static IEnumerable<SchemaNode> Of(SchemaNode part, string name)
+    private IEnumerable<SchemaNode> Of(SchemaNode part, string name)
     {
+        var isNamed = false;
         if (part["properties"]?[name] is { } own)
         {
+            isNamed = true;
             yield return own;
         }
-        else if (part["additionalProperties"] is { } additional && part["patternProperties"] is null)
+
+        foreach (var pattern in Patterns(part))
+        {
+            // Where nobody can tell whether a pattern matches, nothing follows from it.
+            var match = matches.Match(pattern, name);
+            isNamed |= match != false;
+            if (match == true)
+            {
+                yield return part["patternProperties"]![pattern]!;
+            }
+        }
+
+        if (!isNamed && part["additionalProperties"] is { } additional)
         {
             yield return additional;
         }
     }
 
     /// <summary>An entry whose name is not declared.</summary>
-    private GrammarNode Others(string[] names)
+    /// <param name="names">The names that are.</param>
+    /// <param name="isOpen">Whether names of no pattern are written though no schema asks for them.</param>
+    private GrammarNode Others(string[] names, bool isOpen)
     {
-        var additional = schema.All("additionalProperties").ToList();
-        var patterns = schema.All("patternProperties").Where(node => node.Value.ValueKind == JsonValueKind.Object).ToList();
-        if (patterns.Count > 0)
-        {
-            // With one pattern, its names; with several a name could match more than one.
-            var properties = patterns[0].Value.EnumerateObject().Select(property => property.Name).ToArray();
-            return patterns.Count == 1 && properties.Length == 1 && Names(properties[0], names) is { } key
-                ? _grammar.Sequence(key, _colon, compile([patterns[0][properties[0]]!]))
-                : _grammar.Nothing;
-        }
-
-        if (additional.Count == 0 && names.Length > 0)
+        string[] patterns = [.. schema.Schemas.SelectMany(Patterns).Distinct()];
+        if (patterns.Length > MaxPatterns)
         {
             return _grammar.Nothing;
         }
 
-        var value = compile(additional);
-        return value.IsNothing ? value : _grammar.Sequence(Names(null, names) ?? _grammar.Nothing, _colon, value);
+        // Each with the names that no other pattern matches: none is written in two ways.
+        var alternatives = patterns.Select(pattern => Other(pattern, [.. patterns.Where(other => other != pattern)])).ToList();
+        if (isOpen || (patterns.Length == 0 && (names.Length == 0 || schema.All("additionalProperties").Any())))
+        {
+            alternatives.Add(Other(null, patterns));
+        }
+
+        return _grammar.Choice([.. alternatives]);
+
+        GrammarNode Other(string? pattern, string[] unlike)
+        {
+            var value = compile(schema.Schemas
+                .Select(part => (pattern is null ? null : part["patternProperties"]?[pattern]) ?? part["additionalProperties"])
+                .OfType<SchemaNode>());
+            return value.IsNothing ? value : _grammar.Sequence(Names(pattern, names, unlike) ?? _grammar.Nothing, _colon, value);
+        }
     }
 
-    /// <summary>Names of a pattern, without those that are declared; null where that takes too much.</summary>
-    private GrammarNode? Names(string? pattern, string[] declared) =>
-        pattern is null && declared.Length == 0 ? json.Terminals.AnyString : json.Names(pattern, declared);
+    private static IEnumerable<string> Patterns(SchemaNode part) => part["patternProperties"] is { Value.ValueKind: JsonValueKind.Object } patterns
+        ? patterns.Value.EnumerateObject().Select(property => property.Name)
+        : [];
+
+    /// <summary>Names of a pattern, without those that are declared or that others match; null where that takes too much.</summary>
+    private GrammarNode? Names(string? pattern, string[] declared, string[] unlike) =>
+        pattern is null && declared.Length + unlike.Length == 0 ? json.Terminals.AnyString : json.Names(pattern, declared, unlike);
 
     private GrammarNode OtherEntries(GrammarNode entry, int min, int? max, bool isFirst)
     {

@@ -7,7 +7,8 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// <summary>Turns one schema document into a language. What it cannot express it leaves out, so that the language is wider than the schema there.</summary>
 /// <param name="json">The language of JSON.</param>
 /// <param name="maxDepth">Arrays and objects within one another at most.</param>
-internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
+/// <param name="meansTypes">Whether a schema without a type means that of which its keywords speak, rather than all others as well.</param>
+internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth, bool meansTypes = true)
 {
     // What a step costs before it looks at any schema.
     private const int StepWork = 50;
@@ -21,6 +22,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
     private readonly SchemaGaps _gaps = new();
     private readonly StringLanguage _strings = new(json.Grammar, json.Terminals, json.Budget);
     private readonly SchemaBudget _budget = json.Budget;
+    private readonly PatternMatches _matches = new(json.Budget);
     private readonly Dictionary<(string Conjunction, int Depth), GrammarNode?> _known = [];
     private int _nesting;
 
@@ -75,13 +77,18 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
         if (Enumerated(schema) is { } values)
         {
             _budget.Spend((long)values.Count * schema.Schemas.Count);
-            JsonElement[] allowed = [.. values.Where(value => (JsonTypeNames.Of(value) & types) != 0 && JsonFits.Within(value, schema)).Take(MaxEnum)];
+            JsonElement[] allowed = [.. values.Where(value => (JsonTypeNames.Of(value) & types) != 0 && JsonFits.Within(value, schema, _matches)).Take(MaxEnum)];
             _budget.SpendText(allowed.Sum(Length));
             return _grammar.OneOf(allowed.Select(value => JsonSpelling.Of(value, json.Layout)));
         }
 
+        if (meansTypes && !schema.All("type").Any())
+        {
+            types &= Meant(schema);
+        }
+
         var alternatives = new List<GrammarNode>();
-        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
+        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, _matches, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.Array, () => new ArrayLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.String, () => _strings.Of(schema, _gaps));
         Add(JsonTypes.Boolean, () => Booleans(schema));
@@ -89,6 +96,13 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
         if ((types & JsonTypes.Number) != 0)
         {
             alternatives.Add(Numbers(schema, (types & JsonTypes.Fraction) == 0));
+        }
+
+        // Of numbers, arrays and objects the values that must not be are left in, but for integers among integers.
+        var kept = types & (JsonTypes.Array | JsonTypes.Object | ((types & JsonTypes.Fraction) == 0 ? JsonTypes.None : JsonTypes.Number));
+        if (schema.Excluded.Exists(value => (JsonTypeNames.Of(value) & kept) != 0))
+        {
+            _gaps.Add("not");
         }
 
         return _grammar.Choice([.. alternatives]);
@@ -146,7 +160,6 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
     private static JsonTypes Types(SchemaConjunction schema)
     {
         var types = JsonTypes.All;
-        var isNamed = false;
         foreach (var part in schema.Schemas)
         {
             if (part["type"] is not { } type)
@@ -155,7 +168,6 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
             }
 
             // OpenAPI's way to say that null is allowed as well.
-            isNamed = true;
             types &= (part["nullable"]?.Value.ValueKind == JsonValueKind.True ? JsonTypes.Null : JsonTypes.None) | type.Value.ValueKind switch
             {
                 JsonValueKind.String => JsonTypeNames.Parse(type.Value.GetString()),
@@ -184,7 +196,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth)
             }
         }
 
-        return isNamed ? types : types & Meant(schema);
+        return types;
     }
 
     /// <summary>A schema that names no type allows all; but one with properties means objects.</summary>

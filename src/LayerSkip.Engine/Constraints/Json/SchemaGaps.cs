@@ -36,9 +36,18 @@ internal sealed class SchemaGaps
             }
         }
 
+        if (schema["not"] is { } not && !IsUnderstood(not))
+        {
+            Add("not");
+        }
+
         if (schema["$ref"] is not null && schema.Target is null)
         {
             Add("$ref");
         }
     }
+
+    /// <summary>Whether what a schema must not be is one keyword that is taken in, or nothing.</summary>
+    private static bool IsUnderstood(SchemaNode not) =>
+        not.Value.ValueKind != JsonValueKind.Object || not.Value.GetPropertyCount() is var count && (count == 0 || (count == 1 && (not["type"] ?? not["enum"] ?? not["const"]) is not null));
 }

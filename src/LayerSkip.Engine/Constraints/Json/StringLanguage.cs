@@ -46,21 +46,22 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
             : terminals.String(language);
     }
 
-    /// <summary>Strings that a pattern matches (null: all), but for some; null where that takes too many states.</summary>
-    public GrammarNode? Names(string? pattern, IReadOnlyList<string> without)
+    /// <summary>Strings that a pattern matches (null: all), but for some and for those that other patterns match; null where that takes too many states.</summary>
+    public GrammarNode? Names(string? pattern, IReadOnlyList<string> without, IReadOnlyList<string> unlike)
     {
         budget.SpendText(without.Sum(name => (long)name.Length));
         string[] excluded = [.. without.Select(name => JsonSpelling.OfString(name)[1..^1])];
-        return Common(pattern is null ? [] : [pattern], excluded, 0, null) is { } content ? terminals.String(content) : null;
+        return Common(pattern is null ? [] : [pattern], excluded, 0, null, unlike) is { } content ? terminals.String(content) : null;
     }
 
     /// <summary>The contents that match all patterns, or null where that takes too many states.</summary>
-    private GrammarNode? Common(string[] patterns, string[] excluded, int min, int? max)
+    private GrammarNode? Common(string[] patterns, string[] excluded, int min, int? max, IReadOnlyList<string>? unlike = null)
     {
         // A state costs as much as there are languages to stand in.
-        budget.Spend(patterns.Sum(pattern => 10L + Math.Min(pattern.Length, PatternParser.MaxLength)) / 10);
+        unlike ??= [];
+        budget.Spend(patterns.Concat(unlike).Sum(pattern => 10L + Math.Min(pattern.Length, PatternParser.MaxLength)) / 10);
         budget.SpendText(excluded.Sum(text => (long)text.Length));
-        var most = Math.Min(MaxStates, budget.StatesLeft) / (1 + (patterns.Length / 4));
+        var most = Math.Min(MaxStates, budget.StatesLeft) / (1 + ((patterns.Length + unlike.Count) / 4));
 
         // In a grammar of its own: of all that, only the automaton is needed.
         var own = new Grammar();
@@ -75,12 +76,14 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
             all.Add(own.Repeat(new JsonTerminals(own).Character, min, max));
         }
 
-        var automaton = AutomatonBuilder.Intersect(all, excluded.Length > 0 ? [own.OneOf(excluded)] : [], most);
+        var none = unlike.Select(pattern => Parse(own, pattern)).OfType<GrammarNode>();
+        var automaton = AutomatonBuilder.Intersect(all, excluded.Length > 0 ? [own.OneOf(excluded), .. none] : [.. none], most);
         budget.SpendStates(automaton?.Count ?? most);
         return automaton is null ? null : grammar.Automaton(automaton, 0);
     }
 
-    private static GrammarNode? Parse(Grammar grammar, string pattern)
+    /// <summary>The contents that a pattern matches, or null where it is outside the subset.</summary>
+    public static GrammarNode? Parse(Grammar grammar, string pattern)
     {
         try
         {
@@ -92,6 +95,7 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
         }
     }
 
-    private static IEnumerable<string> Texts(SchemaConjunction schema, string keyword) =>
+    /// <summary>What the schemas say of a keyword, where that is a text.</summary>
+    public static IEnumerable<string> Texts(SchemaConjunction schema, string keyword) =>
         schema.All(keyword).Where(node => node.Value.ValueKind == JsonValueKind.String).Select(node => node.Value.GetString()!);
 }

@@ -81,6 +81,27 @@ public sealed class HostileSchemaTests : IDisposable
         Assert.True(language.Holds("{}") && !language.Holds("1"));
     }
 
+    [Fact]
+    public void Strings_of_which_no_state_is_left_are_any_strings()
+    {
+        var properties = Join(60, i => $"\"f{i}\":{{\"type\":\"string\",\"pattern\":\"^[a-z ]*x{{{i}}}$\",\"maxLength\":{5000 + i}}}");
+        var language = new JsonGrammar(new Grammar()).Schema(JsonElement.Parse($"{{\"type\":\"object\",\"properties\":{{{properties}}}}}"), out var leftOut);
+        Assert.Equal(["pattern"], leftOut);
+        Assert.True(language.Holds("{\"f59\":\"É\"}"));
+        Assert.False(language.Holds("{\"f59\":1}") || language.Holds("{\"f0\":\"É\"}"));
+    }
+
+    [Theory]
+    [InlineData("{\"type\":\"\\ud800\",\"allOf\":[", "]}", "1")]
+    [InlineData("{\"type\":\"object\",\"allOf\":[", "]}", "{}")]
+    [InlineData("{\"allOf\":[", "],\"type\":\"string\",\"minLength\":\"\\udc00\"}", "1")]
+    public void A_schema_of_more_values_than_are_looked_at_widens(string open, string close, string value)
+    {
+        var language = new JsonGrammar(new Grammar()).Schema(JsonElement.Parse($"{open}{Join(250_000, _ => "true")}{close}"), out var leftOut);
+        Assert.True(language.Holds(value) && language.Holds("{}"));
+        Assert.Equal(["*"], leftOut);
+    }
+
     [Theory]
     [InlineData("""{"const":"\ud800"}""")]
     [InlineData("""{"type":"object","properties":{"\udc00x":true}}""")]

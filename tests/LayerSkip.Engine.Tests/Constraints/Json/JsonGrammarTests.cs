@@ -21,6 +21,25 @@ public class JsonGrammarTests
         """{"a":1,"b":2}|{"a":1,"c":2}|{"b":1,"c":2}""", """{}|{"a":1}|{"a":1,"b":2,"c":3}""")]
     [InlineData("""{"type":"object","patternProperties":{"^x_":{"type":"null"}},"additionalProperties":false}""",
         """{}|{"x_":null}|{"x_1":null,"x_b":null}""", """{"y":null}|{"x_":1}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"integer"}},"minProperties":2}""",
+        """{"a":1,"b":2}|{"a":1,"y":[1]}""", """{}|{"a":1}|{"a":"x","b":2}|{"a":1,"b":2,"c":3}""")]
+    [InlineData("""{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"],"minProperties":3,"maxProperties":3,"patternProperties":{"^x(?=.)":{"type":"null"}}}""",
+        """{"a":1,"xb":null,"xc":null}""", """{"a":1}|{"xb":null,"xc":null,"xd":null}""")]
+    [InlineData("""{"type":"object","patternProperties":{"^x":{"type":"integer"}},"additionalProperties":false,"required":["x1"]}""",
+        """{"x1":1}|{"x1":1,"x2":2}""", """{"x1":"foo"}|{}|{"x1":1,"y":2}""")]
+    [InlineData("""{"type":"object","patternProperties":{"^x":{"type":"integer"},"1$":{"minimum":3}},"properties":{"x1":{"maximum":5},"y":true},"required":["x1"]}""",
+        """{"x1":4}|{"x1":3,"y":[],"x2":0}|{"x1":5,"z1":3.5}""", """{"x1":2}|{"x1":6}|{"x1":4.5}|{"x1":4,"x2":0.5}|{"x1":4,"z1":2}|{"x1":4,"x11":7}|{"x1":4,"z":7}""")]
+    [InlineData("""{"type":"object","allOf":[{"patternProperties":{"^x":{"type":"integer"}}},{"properties":{"xa":true},"additionalProperties":false}]}""",
+        """{}|{"xa":1}""", """{"xb":1}|{"xa":"1"}""")]
+    [InlineData("""{"type":"object","patternProperties":{"^a":{"type":"integer"},"^b":{"type":"null"}},"minProperties":1}""",
+        """{"a":1}|{"b":null,"aa":2}""", """{}|{"a":null}|{"b":1}""")]
+    [InlineData("""{"type":"object","patternProperties":{"^a":false},"minProperties":1}""", """{"b":1}|{"x":[]}""", """{}|{"a":1}|{"ab":1}""")]
+    [InlineData("""{"enum":["ab","b","abc",1],"pattern":"^a"}""", "\"ab\"|\"abc\"|1", "\"b\"")]
+    [InlineData("""{"minLength":2,"enum":[1,"a",2]}""", "1|2", "\"a\"")]
+    [InlineData("""{"properties":{"a":{}},"not":{"type":"object"}}""", "5|\"x\"|[]", "{}|{\"a\":1}")]
+    [InlineData("""{"properties":{"a":false},"required":["a"]}""", "5|null", "{}|{\"a\":1}")]
+    [InlineData("""{"anyOf":[{"properties":{"k":{"const":1}},"required":["k"]},{"properties":{"k":{"const":2}},"required":["k"]}],"properties":{"k":{"enum":[2,3]}}}""",
+        """{"k":2}""", """{"k":1}|5|{}""")]
     [InlineData("""{"type":["integer","null"]}""", "7|null|-0", "1.0|true|\"\"|nul")]
     [InlineData("""{"type":"string","nullable":true}""", "null|\"\"", "1")]
     [InlineData("""{"type":"array","items":{"type":"boolean"},"minItems":1,"maxItems":2}""", "[true]|[true,false]", "[]|[true,true,true]|[1]|[true,]")]
@@ -97,6 +116,11 @@ public class JsonGrammarTests
     [InlineData("""{"properties":{"a":{"type":"string","pattern":"(?=x)y"},"b":{"$ref":"https://example.org/x.json"}}}""", "$ref,pattern")]
     [InlineData("""{"type":"string","pattern":"(a|b)*a(a|b){900}$"}""", "pattern")]
     [InlineData("""{"$defs":{"unused":{"multipleOf":2}},"type":"integer"}""", "")]
+    [InlineData("""{"type":["integer","string"],"not":{"enum":[1,"a"]}}""", "")]
+    [InlineData("""{"type":"object","not":{"type":"null"},"properties":{"a":{"enum":[1.5,2],"not":{"const":2}},"b":{"not":false}}}""", "")]
+    [InlineData("""{"type":"number","not":{"enum":[1.5]}}""", "not")]
+    [InlineData("""{"type":"array","not":{"const":[]}}""", "not")]
+    [InlineData("""{"type":"string","not":{"maxLength":3}}""", "not")]
     public void What_is_left_out_is_told(string schema, string keywords)
     {
         new JsonGrammar(new Grammar()).Schema(JsonElement.Parse(schema), out var leftOut);
