@@ -51,7 +51,7 @@ public class ChatCommandTests
     {
         // A parse of which some drafts are rejected.
         const string Utterance = "Set an alarm for no specific time";
-        string[] command = ["chat", "--model", Tool.Parser, "--show-draft", "--exit-layer", "3", "--num-speculations", "6"];
+        string[] command = ["chat", "--model", Tool.ReferenceParser, "--show-draft", "--exit-layer", "3", "--num-speculations", "6"];
         var plain = Tool.RunWithInput(Utterance, command).Output.TrimEnd();
         Assert.DoesNotContain('\u001b', plain);
 

@@ -110,7 +110,7 @@ public class InspectCommandTests
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Assert.DoesNotContain('\u001b', result.Output);
         Assert.InRange(result.Output.Split('\n').Length, 20, 80);
-        Assert.Contains("exit_layer 2, num_speculations 5", result.Output, StringComparison.Ordinal);
+        Assert.Contains("exit_layer 2, num_speculations 12", result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
