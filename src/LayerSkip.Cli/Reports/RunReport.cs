@@ -103,7 +103,7 @@ internal static class RunReport
             Add("training loss", $"{last.Loss:0.0000} nats");
         }
 
-        Add("machine", $"{run.Threads} threads; {run.Machine}");
+        Add("machine", $"{run.Threads} {(run.Threads == 1 ? "thread" : "threads")}; {run.Machine}");
         Add("started", $"{string.Join(", ", history.Starts.TakeLast(5).Select(start => $"{start.Time.UtcDateTime:yyyy-MM-dd HH:mm} UTC at step {start.Step}"))}");
         return table;
     }
