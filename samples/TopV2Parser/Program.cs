@@ -96,7 +96,7 @@ async Task CompareAsync(string utterance)
     Console.WriteLine(
         $"  self-speculative  {Median(fast),6:F2} ms   {Median(plain.Zip(fast, static (p, f) => p / f)):F2}x, "
         + $"exit layer {last!.AdditionalProperties!["exit_layer"]}, {last.AdditionalProperties["acceptance_rate"]:P0} of drafted tokens accepted");
-    Console.WriteLine($"  same output: {(identical ? "yes" : "NO")}   (medians of {Runs} runs, in turn, request to response)");
+    Console.WriteLine($"  same output: {(identical ? "yes" : "NO")}   (medians of {Runs} runs in turn, of times and of ratios, request to response)");
     Console.WriteLine();
 }
 
