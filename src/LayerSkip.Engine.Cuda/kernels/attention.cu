@@ -71,11 +71,11 @@ struct Sum
         const float greatest = greater(sum.greatest, later.greatest);
         const float a = exponential(sum.greatest - greatest), b = exponential(later.greatest - greatest);
         sum.greatest = greatest;
-        sum.weight = fma(sum.weight, a, later.weight * b);
+        sum.weight = fused(sum.weight, a, later.weight * b);
 #pragma unroll
         for (int i = 0; i < Lanes; i++)
         {
-            sum.values[i] = fma(sum.values[i], a, later.values[i] * b);
+            sum.values[i] = fused(sum.values[i], a, later.values[i] * b);
         }
     }
 };
@@ -182,10 +182,10 @@ DEVICE void attend(
                         for (int element = 0; element < stride; element += 4)
                         {
                             const float4 q = *(const float4*)&queries[query][element], v = *(const float4*)(key + element);
-                            a = fma(q.x, v.x, a);
-                            b = fma(q.y, v.y, b);
-                            c = fma(q.z, v.z, c);
-                            d = fma(q.w, v.w, d);
+                            a = fused(q.x, v.x, a);
+                            b = fused(q.y, v.y, b);
+                            c = fused(q.z, v.z, c);
+                            d = fused(q.w, v.w, d);
                         }
 
                         const float score = lane < count[i] ? ((a + b) + (c + d)) * scale : -infinity();
@@ -198,7 +198,7 @@ DEVICE void attend(
                         }
 
                         sum[i].greatest = greatest;
-                        sum[i].weight = fma(sum[i].weight, rescale, warpSum(weight));
+                        sum[i].weight = fused(sum[i].weight, rescale, warpSum(weight));
 #pragma unroll
                         for (int j = 0; j < Lanes; j++)
                         {
@@ -226,7 +226,7 @@ DEVICE void attend(
 #pragma unroll
                             for (int j = 0; j < Lanes; j++)
                             {
-                                sum[i].values[j] = fma(weight, value[j], sum[i].values[j]);
+                                sum[i].values[j] = fused(weight, value[j], sum[i].values[j]);
                             }
                         }
                     }

@@ -2,6 +2,23 @@
 #include "device.h"
 #include "rounds.h"
 
+/// Final norm alone: the hidden state as the head sees it.
+KERNEL(32) normalize(float* y, const float* x, const float* gain, const int* positions, int rows, int k, float epsilon)
+{
+    const int row = blockIdx.x;
+    if (positions[row] < 0)
+    {
+        return;
+    }
+
+    const float* source = x + (u64)row * padded(k);
+    const float scale = inverseRms(source, k, epsilon);
+    for (int i = threadIdx.x; i < k; i += 32)
+    {
+        y[(u64)row * padded(k) + i] = source[i] * scale * gain[i];
+    }
+}
+
 KERNEL(64) choose(int* choices, u64* best, const int* positions, int rows)
 {
     const int row = 64 * blockIdx.x + threadIdx.x;

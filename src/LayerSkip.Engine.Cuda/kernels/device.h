@@ -63,8 +63,8 @@ DEVICE void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
 #define KERNEL(threads) extern "C" void
 #endif
 
-DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-DEVICE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+DEVICE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 DEVICE float greater(float a, float b) { return b > a ? b : a; }
 DEVICE int lesser(int a, int b) { return b < a ? b : a; }
 DEVICE int ceilDiv(int a, int b) { return (a + b - 1) / b; }
@@ -79,18 +79,18 @@ DEVICE float exponential(float x)
 {
     // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that n times its upper part is exact.
     const float clamped = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
-    const float n = fma(clamped, 1.44269504f, 12582912.0f) - 12582912.0f;
-    float r = fma(n, -0.693359375f, clamped);
-    r = fma(n, 2.12194440e-4f, r);
+    const float n = fused(clamped, 1.44269504f, 12582912.0f) - 12582912.0f;
+    float r = fused(n, -0.693359375f, clamped);
+    r = fused(n, 2.12194440e-4f, r);
 
     float p = 1.0f / 5040;
-    p = fma(p, r, 1.0f / 720);
-    p = fma(p, r, 1.0f / 120);
-    p = fma(p, r, 1.0f / 24);
-    p = fma(p, r, 1.0f / 6);
-    p = fma(p, r, 0.5f);
-    p = fma(p, r, 1.0f);
-    p = fma(p, r, 1.0f);
+    p = fused(p, r, 1.0f / 720);
+    p = fused(p, r, 1.0f / 120);
+    p = fused(p, r, 1.0f / 24);
+    p = fused(p, r, 1.0f / 6);
+    p = fused(p, r, 0.5f);
+    p = fused(p, r, 1.0f);
+    p = fused(p, r, 1.0f);
 
     // Two factors, since 2^128 alone does not fit the exponent although e^88.7 does.
     const int power = n == n ? (int)n : 0;
@@ -104,29 +104,29 @@ DEVICE void cosineAndSine(float angle, float& cosine, float& sine)
 {
     // A quarter turn is subtracted in two parts; the rest lies in [-pi/4, pi/4], where the series converge fast.
     const double magic = 6755399441055744.0;
-    const double turns = fma((double)angle, 0.63661977236758134308, magic) - magic;
-    double r = fma(turns, -1.57079632679489655800, (double)angle);
-    r = fma(turns, -6.12323399573676603587e-17, r);
+    const double turns = fused((double)angle, 0.63661977236758134308, magic) - magic;
+    double r = fused(turns, -1.57079632679489655800, (double)angle);
+    r = fused(turns, -6.12323399573676603587e-17, r);
 
     const double square = r * r;
     double s = -1.0 / 1307674368000;
-    s = fma(s, square, 1.0 / 6227020800);
-    s = fma(s, square, -1.0 / 39916800);
-    s = fma(s, square, 1.0 / 362880);
-    s = fma(s, square, -1.0 / 5040);
-    s = fma(s, square, 1.0 / 120);
-    s = fma(s, square, -1.0 / 6);
-    s = fma(s * square, r, r);
+    s = fused(s, square, 1.0 / 6227020800);
+    s = fused(s, square, -1.0 / 39916800);
+    s = fused(s, square, 1.0 / 362880);
+    s = fused(s, square, -1.0 / 5040);
+    s = fused(s, square, 1.0 / 120);
+    s = fused(s, square, -1.0 / 6);
+    s = fused(s * square, r, r);
 
     double c = 1.0 / 20922789888000;
-    c = fma(c, square, -1.0 / 87178291200);
-    c = fma(c, square, 1.0 / 479001600);
-    c = fma(c, square, -1.0 / 3628800);
-    c = fma(c, square, 1.0 / 40320);
-    c = fma(c, square, -1.0 / 720);
-    c = fma(c, square, 1.0 / 24);
-    c = fma(c, square, -0.5);
-    c = fma(c, square, 1.0);
+    c = fused(c, square, -1.0 / 87178291200);
+    c = fused(c, square, 1.0 / 479001600);
+    c = fused(c, square, -1.0 / 3628800);
+    c = fused(c, square, 1.0 / 40320);
+    c = fused(c, square, -1.0 / 720);
+    c = fused(c, square, 1.0 / 24);
+    c = fused(c, square, -0.5);
+    c = fused(c, square, 1.0);
 
     const int quarter = (int)turns & 3;
     const double x = (quarter & 1) ? s : c;
@@ -163,10 +163,10 @@ DEVICE float inverseRms(const float* x, int k, float epsilon)
     for (int i = 4 * (threadIdx.x & 31); i < k; i += 128)
     {
         const float4 v = *(const float4*)(x + i);
-        a = fma(v.x, v.x, a);
-        b = fma(v.y, v.y, b);
-        c = fma(v.z, v.z, c);
-        d = fma(v.w, v.w, d);
+        a = fused(v.x, v.x, a);
+        b = fused(v.y, v.y, b);
+        c = fused(v.z, v.z, c);
+        d = fused(v.w, v.w, d);
     }
 
     return 1.0f / squareRoot(warpSum((a + b) + (c + d)) / (float)k + epsilon);

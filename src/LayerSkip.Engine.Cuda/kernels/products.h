@@ -83,10 +83,10 @@ DEVICE void addBlock(
                 float products[4] = {0, 0, 0, 0};
                 accumulate<Format::Parts>(products, upper, lower, x.parts[tile]);
                 const float first = outputs.upperScales[index], second = outputs.lowerScales[index];
-                sums[tile][0] = fma(products[0], first, sums[tile][0]);
-                sums[tile][1] = fma(products[1], first, sums[tile][1]);
-                sums[tile][2] = fma(products[2], second, sums[tile][2]);
-                sums[tile][3] = fma(products[3], second, sums[tile][3]);
+                sums[tile][0] = fused(products[0], first, sums[tile][0]);
+                sums[tile][1] = fused(products[1], first, sums[tile][1]);
+                sums[tile][2] = fused(products[2], second, sums[tile][2]);
+                sums[tile][3] = fused(products[3], second, sums[tile][3]);
             }
             else
             {
@@ -203,7 +203,7 @@ DEVICE void multiplyRows(const Product& product, const Matrix* matrices, Finish 
         {
             if (step + i < end)
             {
-#pragma unroll
+#pragma unroll 1
                 for (int block = 0; block < Format::Step / 32; block++)
                 {
                     const int input = (step + i) * Format::Step + 32 * block + 8 * t;
@@ -319,7 +319,7 @@ DEVICE void multiplyTiles(const Product& product, const Matrix* matrices, Finish
             weights[i] = Step<Format>::load(outputs[i], step, t);
         }
 
-#pragma unroll
+#pragma unroll 1
         for (int block = 0; block < Format::Step / 32; block++)
         {
             // Two stages in turn: who writes one has passed the barrier behind which all have read it.
