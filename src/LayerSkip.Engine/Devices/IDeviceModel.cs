@@ -86,4 +86,15 @@ internal interface IDeviceModel : IDisposable
     /// <param name="count">Number of slots.</param>
     /// <param name="logits">[count, vocabulary], row after row.</param>
     void Logits(RowBuffer rows, int start, int count, Span<float> logits);
+
+    /// <summary>Whether <see cref="RunRound"/> can run rounds of a sequence as a whole; else they are run step by step, to the same result.</summary>
+    /// <param name="stopIds">How many tokens stop it.</param>
+    bool RunsRounds(int stopIds) => false;
+
+    /// <summary>Runs a round of greedy decoding as a whole.</summary>
+    /// <param name="round">The round.</param>
+    /// <param name="draft">Room for its drafted tokens.</param>
+    /// <param name="cancellationToken">Looked at before it begins.</param>
+    GreedyRoundResult RunRound(in GreedyRound round, Span<int> draft, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException($"{Device} runs no rounds as a whole");
 }

@@ -1,0 +1,114 @@
+using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Cuda;
+
+/// <summary>Row slots in device memory; the host remembers their positions and caches.</summary>
+internal sealed class CudaRows : RowBuffer
+{
+    private readonly CudaModel _model;
+    private readonly ulong _memory;
+    private readonly long _bytes;
+    private readonly RowPointers _pointers;
+    private readonly int[] _positions;
+    private readonly ulong[] _tables;
+    private bool _disposed;
+
+    public CudaRows(CudaModel model, int capacity)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
+        _model = model;
+        _positions = new int[capacity];
+        _tables = new ulong[capacity];
+        _bytes = BytesOf(model.Geometry, capacity);
+        using var step = model.Enter();
+        _memory = model.Context.Allocate(_bytes);
+        _pointers = PointersIn(_memory, model.Geometry, capacity);
+    }
+
+    ~CudaRows() => Return();
+
+    public override int Capacity => _positions.Length;
+
+    public CudaModel Model => _model;
+
+    /// <summary>Whether a step that failed may have left keys behind.</summary>
+    public bool HasStaleKeys { get; set; }
+
+    /// <summary>Bytes of slots.</summary>
+    public static long BytesOf(Geometry geometry, int slots) => (long)PointersIn(0, geometry, slots).Best + Geometry.Up(slots * sizeof(ulong), 256);
+
+    /// <summary>Slots' arrays, one behind the other.</summary>
+    public static RowPointers PointersIn(ulong memory, Geometry geometry, int slots)
+    {
+        var angles = memory + (ulong)Geometry.Up((long)slots * geometry.Hidden * sizeof(float), 256);
+        var tokens = angles + (ulong)Geometry.Up((long)slots * geometry.Config.HeadDimension * sizeof(float), 256);
+        var positions = tokens + (ulong)Geometry.Up(slots * sizeof(int), 256);
+        var tables = positions + (ulong)Geometry.Up(slots * sizeof(int), 256);
+        var best = tables + (ulong)Geometry.Up(slots * sizeof(ulong), 256);
+        return new(memory, angles, tokens, positions, tables, best);
+    }
+
+    /// <summary>Slots' rows on the device.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The slots are not all the buffer's.</exception>
+    public RowPointers Pointers(int start, int count)
+    {
+        CheckSlots(start, count);
+        return _pointers.At(start, _model.Geometry);
+    }
+
+    /// <summary>Positions that the caches of slots hold at most, their own included.</summary>
+    public int Context(int start, int count)
+    {
+        var last = 0;
+        foreach (var position in _positions.AsSpan(start, count))
+        {
+            last = Math.Max(last, position);
+        }
+
+        return last + 1;
+    }
+
+    public override void Place(int start, int count, KvCache cache, int position)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        CheckSlots(start, count);
+        if (cache is not CudaKvCache own || own.Model != _model)
+        {
+            throw new ArgumentException("the cache belongs to another model", nameof(cache));
+        }
+
+        own.Reserve(position + count);
+        for (var i = 0; i < count; i++)
+        {
+            _positions[start + i] = position + i;
+        }
+
+        _tables.AsSpan(start, count).Fill(own.Table);
+        using var step = _model.Enter();
+        var slots = _pointers.At(start, _model.Geometry);
+        _model.Context.Write<int>(slots.Positions, _positions.AsSpan(start, count));
+        _model.Context.Write<ulong>(slots.Tables, _tables.AsSpan(start, count));
+    }
+
+    public override void Dispose()
+    {
+        Return();
+        GC.SuppressFinalize(this);
+    }
+
+    private void CheckSlots(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)start, (uint)Capacity, nameof(start));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(Capacity - start), nameof(count));
+    }
+
+    private void Return()
+    {
+        if (!_disposed)
+        {
+            _disposed = true;
+            _model.Retire(_memory, _bytes);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using LayerSkip.Engine.Cuda.Driver;
+
+namespace LayerSkip.Engine.Cuda.Execution;
+
+/// <summary>The kernels that write and read caches.</summary>
+internal sealed class AttentionKernels
+{
+    private readonly CudaContext _context;
+    private readonly Geometry _geometry;
+    private readonly float _scale;
+    private readonly nint _append;
+    private readonly nint _split;
+    private readonly nint _merge;
+    private readonly nint _tiles;
+
+    public AttentionKernels(CudaContext context, KernelLibrary kernels, Geometry geometry)
+    {
+        _context = context;
+        _geometry = geometry;
+        _scale = 1 / MathF.Sqrt(geometry.Config.HeadDimension);
+        _append = kernels.Function("rope_append");
+        _split = kernels.Function($"attention_split_{geometry.AttentionSuffix}");
+        _merge = kernels.Function("attention_merge");
+        _tiles = kernels.Function($"attention_tiles_{geometry.AttentionSuffix}");
+    }
+
+    /// <summary>Turns queries and keys, and writes keys and values to the caches.</summary>
+    public void Append(ulong qkv, in RowPointers rows, int count, int layer)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(qkv);
+        arguments.Add(rows.Angles);
+        arguments.Add(rows.Positions);
+        arguments.Add(rows.Tables);
+        AddShape(ref arguments, count, layer);
+        _context.Launch(_append, (count, 1, 1), 128, ref arguments);
+    }
+
+    /// <summary>Each row's attention over its cache, up to its own position.</summary>
+    /// <param name="scratch">Holds the queries; takes the result.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="layer">Which layer's entries.</param>
+    /// <param name="spans">Spans that reach behind every row's position.</param>
+    public void Attend(Scratch scratch, in RowPointers rows, int count, int layer, int spans)
+    {
+        var keyValueHeads = _geometry.Config.KeyValueHeads;
+        var rowBlocks = Geometry.Blocks(count, _geometry.AttentionRows);
+        var few = count <= Scratch.FewRows;
+        var arguments = default(KernelArguments);
+        arguments.Add(few ? scratch.Partial : scratch.Attended);
+        arguments.Add(scratch.Qkv);
+        arguments.Add(rows.Positions);
+        arguments.Add(rows.Tables);
+        AddShape(ref arguments, count, layer);
+        if (!few)
+        {
+            arguments.Add(_scale);
+            _context.Launch(_tiles, (keyValueHeads * _geometry.QueryTiles, rowBlocks, 1), 128, ref arguments);
+            return;
+        }
+
+        arguments.Add(spans);
+        arguments.Add(_scale);
+        _context.Launch(_split, (spans, keyValueHeads * _geometry.QueryTiles, rowBlocks), 128, ref arguments);
+
+        arguments = default;
+        arguments.Add(scratch.Attended);
+        arguments.Add(scratch.Partial);
+        arguments.Add(rows.Positions);
+        arguments.Add(count);
+        arguments.Add(_geometry.Config.AttentionHeads);
+        arguments.Add(_geometry.Config.HeadDimension);
+        arguments.Add(spans);
+        _context.Launch(_merge, (_geometry.Config.AttentionHeads, count, 1), 64, ref arguments);
+    }
+
+    private void AddShape(ref KernelArguments arguments, int count, int layer)
+    {
+        arguments.Add(count);
+        arguments.Add(_geometry.Config.AttentionHeads);
+        arguments.Add(_geometry.Config.KeyValueHeads);
+        arguments.Add(_geometry.Config.HeadDimension);
+        arguments.Add(layer);
+    }
+}

@@ -1,0 +1,83 @@
+using LayerSkip.Engine.Cuda.Driver;
+
+namespace LayerSkip.Engine.Cuda.Execution;
+
+/// <summary>The kernels that turn keys into tokens, and the final norm by itself.</summary>
+internal sealed class ChoiceKernels
+{
+    private readonly CudaContext _context;
+    private readonly nint _choose;
+    private readonly nint _draftNext;
+    private readonly nint _acceptGreedy;
+    private readonly nint _normalize;
+
+    public ChoiceKernels(CudaContext context, KernelLibrary kernels)
+    {
+        _context = context;
+        _choose = kernels.Function("choose");
+        _draftNext = kernels.Function("draft_next");
+        _acceptGreedy = kernels.Function("accept_greedy");
+        _normalize = kernels.Function("normalize");
+    }
+
+    /// <summary>The tokens of rows' keys, which are 0 afterwards.</summary>
+    /// <param name="choices">int [count]; -1 where all logits were NaN.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    public void Choose(ulong choices, in RowPointers rows, int count)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(choices);
+        arguments.Add(rows.Best);
+        arguments.Add(rows.Positions);
+        arguments.Add(count);
+        _context.Launch(_choose, (Geometry.Blocks(count, 64), 1, 1), 64, ref arguments);
+    }
+
+    /// <summary>Places the token that a slot's key names in the next slot, or no row there where the draft ends.</summary>
+    /// <param name="rows">From the round's slot 0 on.</param>
+    /// <param name="stops">{count, id, ...}</param>
+    /// <param name="room">Most tokens of the draft.</param>
+    /// <param name="slot">The slot.</param>
+    public void DraftNext(in RowPointers rows, ulong stops, ulong room, int slot)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(rows.Tokens);
+        arguments.Add(rows.Positions);
+        arguments.Add(rows.Tables);
+        arguments.Add(rows.Best);
+        arguments.Add(stops);
+        arguments.Add(room);
+        arguments.Add(slot);
+        _context.Launch(_draftNext, (1, 1, 1), 1, ref arguments);
+    }
+
+    /// <summary>Compares the draft with the full model's keys, which are 0 afterwards.</summary>
+    /// <param name="result">{drafted, accepted, next, position of slot 0, drafted tokens ...}</param>
+    /// <param name="rows">From the round's slot 0 on.</param>
+    /// <param name="slots">The last input and the draft at its longest.</param>
+    public void AcceptGreedy(ulong result, in RowPointers rows, int slots)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(result);
+        arguments.Add(rows.Tokens);
+        arguments.Add(rows.Positions);
+        arguments.Add(rows.Best);
+        arguments.Add(slots);
+        _context.Launch(_acceptGreedy, (1, 1, 1), 1, ref arguments);
+    }
+
+    /// <summary>Final norm: [count, padded hidden size].</summary>
+    public void Normalize(ulong states, in RowPointers rows, ulong gain, int count, Geometry geometry)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(states);
+        arguments.Add(rows.Hidden);
+        arguments.Add(gain);
+        arguments.Add(rows.Positions);
+        arguments.Add(count);
+        arguments.Add(geometry.Config.HiddenSize);
+        arguments.Add(geometry.Config.RmsNormEpsilon);
+        _context.Launch(_normalize, (count, 1, 1), 32, ref arguments);
+    }
+}

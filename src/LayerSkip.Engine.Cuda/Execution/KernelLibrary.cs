@@ -1,0 +1,55 @@
+using System.Reflection;
+using System.Text;
+using LayerSkip.Engine.Cuda.Driver;
+
+namespace LayerSkip.Engine.Cuda.Execution;
+
+/// <summary>The kernels that this assembly carries as PTX. A file is compiled for the device when the first of its kernels is asked for.</summary>
+internal sealed class KernelLibrary(CudaContext context)
+{
+    private static readonly Dictionary<string, string> Files = FindKernels();
+
+    private readonly Dictionary<string, nint> _modules = [];
+
+    /// <summary>All kernels' names.</summary>
+    public static IReadOnlyCollection<string> Names => Files.Keys;
+
+    /// <summary>A kernel's function on the device.</summary>
+    /// <exception cref="CudaException">The driver cannot compile the file, or does not find the kernel.</exception>
+    public nint Function(string name)
+    {
+        var file = Files.TryGetValue(name, out var found) ? found : throw new InvalidOperationException($"there is no kernel '{name}'");
+        if (!_modules.TryGetValue(file, out var module))
+        {
+            _modules[file] = module = context.LoadModule(Read(file));
+        }
+
+        return context.Function(module, name);
+    }
+
+    private static Dictionary<string, string> FindKernels()
+    {
+        var files = new Dictionary<string, string>();
+        foreach (var file in Assembly.GetExecutingAssembly().GetManifestResourceNames())
+        {
+            var text = Encoding.ASCII.GetString(Read(file));
+            const string Entry = ".entry ";
+            for (var at = text.IndexOf(Entry, StringComparison.Ordinal); at >= 0; at = text.IndexOf(Entry, at, StringComparison.Ordinal))
+            {
+                at += Entry.Length;
+                files.Add(text[at..text.IndexOf('(', at)].Trim(), file);
+            }
+        }
+
+        return files;
+    }
+
+    /// <summary>A file's text and the zero byte that the driver wants behind it.</summary>
+    private static byte[] Read(string file)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(file)!;
+        var text = new byte[stream.Length + 1];
+        stream.ReadExactly(text.AsSpan(0, text.Length - 1));
+        return text;
+    }
+}

@@ -1,0 +1,72 @@
+using LayerSkip.Engine.Cuda.Driver;
+using LayerSkip.Engine.Cuda.Weights;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Cuda.Execution;
+
+/// <summary>The order of launches that embed rows, run layers over them and choose tokens, whether they run at once or are captured into a graph.</summary>
+internal sealed class Transformer
+{
+    private readonly Products _products;
+    private readonly AttentionKernels _attention;
+    private readonly ulong _frequencies;
+
+    public Transformer(CudaContext context, CudaWeights weights, Geometry geometry)
+    {
+        Weights = weights;
+        Geometry = geometry;
+        var kernels = new KernelLibrary(context);
+        _products = new Products(context, kernels, weights.Head.Format, geometry.Config.RmsNormEpsilon);
+        _attention = new AttentionKernels(context, kernels, geometry);
+        Choices = new ChoiceKernels(context, kernels);
+        var frequencies = Rope.Frequencies(geometry.Config);
+        _frequencies = context.Allocate((long)frequencies.Length * sizeof(float));
+        context.Write<float>(_frequencies, frequencies);
+    }
+
+    public CudaWeights Weights { get; }
+
+    public Geometry Geometry { get; }
+
+    /// <summary>From keys to tokens.</summary>
+    public ChoiceKernels Choices { get; }
+
+    /// <summary>Starts rows with their tokens' embeddings.</summary>
+    public void Embed(in RowPointers rows, int count) => _products.Embed(Weights.Embedding, _frequencies, Geometry.Planes, rows, count);
+
+    /// <summary>Runs the layers [from, to) over rows.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="scratch">Has room for as many rows and spans.</param>
+    /// <param name="spans">Spans that reach behind every row's position.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void Run(in RowPointers rows, int count, int from, int to, Scratch scratch, int spans, CancellationToken cancellationToken = default)
+    {
+        var stride = Geometry.Padded(Geometry.QkvOutputs);
+        for (var l = from; l < to; l++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var layer = Weights.Layers[l];
+            _products.ProjectNorm(scratch.Qkv, stride, layer.Qkv, layer.AttentionNorm, rows, count);
+            _attention.Append(scratch.Qkv, rows, count, l);
+            _attention.Attend(scratch, rows, count, l, spans);
+            _products.ProjectAdd(rows.Hidden, layer.Output, scratch.Attended, rows.Positions, count);
+            _products.GateUp(scratch.Gated, layer.Gate, layer.Up, layer.MlpNorm, rows, count);
+            _products.ProjectAdd(rows.Hidden, layer.Down, scratch.Gated, rows.Positions, count);
+        }
+    }
+
+    /// <summary>Final norm and head: rows' keys, of the whole vocabulary.</summary>
+    public void Head(in RowPointers rows, int count) =>
+        _products.HeadArgMax(Weights.Head, Weights.FinalNorm, 0, Weights.Head.Outputs, rows, count);
+
+    /// <summary>Final norm and head: rows' keys raised to those of listed tokens.</summary>
+    public void Head(in RowPointers rows, int count, ulong ids, int mostIds) =>
+        _products.HeadArgMax(Weights.Head, Weights.FinalNorm, ids, mostIds, rows, count);
+
+    /// <summary>Final norm and head: logits [count, vocabulary].</summary>
+    public void Logits(ulong logits, in RowPointers rows, int count) =>
+        _products.ProjectNorm(logits, Weights.Head.Outputs, Weights.Head, Weights.FinalNorm, rows, count);
+}

@@ -1,0 +1,153 @@
+using LayerSkip.Engine.Cuda.Driver;
+using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Cuda.Rounds;
+
+/// <summary>Runs rounds of greedy decoding as captured graphs: the host tells the round, launches, and waits once for its result.</summary>
+/// <remarks>A graph serves every sequence: what differs between rounds of a shape is read from device memory. Driver calls of a round do not depend on its length.</remarks>
+internal sealed unsafe class RoundRunner
+{
+    private const int MaxGraphs = 64;
+    private const int ResultHeader = 4; // drafted, accepted, next, position
+
+    private readonly CudaContext _context;
+    private readonly Transformer _transformer;
+    private readonly Scratch _scratch;
+    private readonly RoundBlock _block;
+    private readonly RowPointers _rows;
+    private readonly ulong _result;
+    private readonly int* _resultOnHost;
+    private readonly (ulong List, int Count) _draftVocabulary;
+    private readonly Dictionary<RoundShape, RoundGraph> _graphs = [];
+    private long _rounds;
+    private bool _hasStaleKeys;
+
+    /// <param name="context">The device.</param>
+    /// <param name="transformer">The model there.</param>
+    /// <param name="draftVocabulary">Device memory {count, id, ...} of the checkpoint's draft vocabulary, and its count; 0 where it declares none.</param>
+    public RoundRunner(CudaContext context, Transformer transformer, (ulong List, int Count) draftVocabulary)
+    {
+        _context = context;
+        _transformer = transformer;
+        _draftVocabulary = draftVocabulary;
+        _scratch = new Scratch(context, transformer.Geometry);
+        _block = new RoundBlock(context.AllocateHost(RoundBlock.Bytes), context.Allocate(RoundBlock.Bytes));
+        _rows = CudaRows.PointersIn(context.Allocate(CudaRows.BytesOf(transformer.Geometry, RoundBlock.Slots)), transformer.Geometry, RoundBlock.Slots) with
+        {
+            Tokens = _block.Tokens,
+            Positions = _block.Positions,
+            Tables = _block.Tables,
+        };
+        _result = context.Allocate(ResultBytes);
+        _resultOnHost = (int*)context.AllocateHost(ResultBytes);
+    }
+
+    private static int ResultBytes => (ResultHeader + RoundBlock.Slots) * sizeof(int);
+
+    /// <summary>Runs a round, for which the cache has room.</summary>
+    /// <param name="round">The round.</param>
+    /// <param name="table">Its cache's page table.</param>
+    /// <param name="head">Its draft head.</param>
+    /// <param name="draft">Room for the drafted tokens.</param>
+    public GreedyRoundResult Run(in GreedyRound round, ulong table, CudaDraftHead? head, Span<int> draft)
+    {
+        var spans = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Geometry.Spans(round.Position + 1 + round.Length));
+        var graph = Graph(new(round.ExitLayer, round.Depth, round.Length, spans, head is not null));
+        if (_hasStaleKeys)
+        {
+            _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
+        }
+
+        _hasStaleKeys = true;
+        _context.Write(_block.Tokens, _block.Fill(round, table, head));
+        _context.Launch(graph.Handle, graph.Kernels);
+        _context.Read((nint)_resultOnHost, _result, (ResultHeader + round.Length) * sizeof(int));
+        _context.Synchronize();
+        _hasStaleKeys = false;
+
+        var drafted = _resultOnHost[0];
+        new ReadOnlySpan<int>(_resultOnHost + ResultHeader, drafted).CopyTo(draft);
+        var next = _resultOnHost[2];
+        return new(drafted, _resultOnHost[1], next == -2 ? null : next);
+    }
+
+    private RoundGraph Graph(RoundShape shape)
+    {
+        if (_scratch.Reserve(1 + shape.Length, shape.Spans))
+        {
+            Forget(keep: 0);
+        }
+
+        if (!_graphs.TryGetValue(shape, out var graph))
+        {
+            Forget(keep: MaxGraphs - 1);
+            var before = _context.Counters.Kernels;
+            var handle = _context.Capture(() => Record(shape));
+            graph = new RoundGraph(handle, (int)(_context.Counters.Kernels - before));
+            _context.Counters.Kernels = before;
+            _graphs.Add(shape, graph);
+        }
+
+        graph.LastRound = ++_rounds;
+        return graph;
+    }
+
+    /// <summary>Drafting token by token, one verification of all slots, acceptance: the decode story, in launches.</summary>
+    private void Record(RoundShape shape)
+    {
+        // Draft: each token's row runs the first layers, and its exit state says the next token. A draft that ends early leaves slots without rows.
+        for (var slot = 0; slot <= shape.Length; slot++)
+        {
+            var row = _rows.At(slot, _transformer.Geometry);
+            _transformer.Embed(row, 1);
+            _transformer.Run(row, 1, 0, shape.ExitLayer, _scratch, shape.Spans);
+            if (slot < shape.Length)
+            {
+                if (shape.HasDraftHead)
+                {
+                    _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Count);
+                    _transformer.Head(row, 1, _block.Own, CudaDraftHead.MaxOwn);
+                }
+                else
+                {
+                    _transformer.Head(row, 1);
+                }
+
+                _transformer.Choices.DraftNext(_rows, _block.Stops, _block.Room, slot);
+            }
+        }
+
+        // Verify: the remaining layers over all slots at once, going on from the exit states.
+        _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _scratch, shape.Spans);
+        _transformer.Head(_rows, 1 + shape.Length);
+
+        // Accept.
+        _transformer.Choices.AcceptGreedy(_result, _rows, 1 + shape.Length);
+    }
+
+    /// <summary>Destroys the graphs that have not run for longest.</summary>
+    private void Forget(int keep)
+    {
+        while (_graphs.Count > keep)
+        {
+            var oldest = default(KeyValuePair<RoundShape, RoundGraph>);
+            foreach (var entry in _graphs)
+            {
+                oldest = oldest.Value is null || entry.Value.LastRound < oldest.Value.LastRound ? entry : oldest;
+            }
+
+            _context.Destroy(oldest.Value.Handle);
+            _graphs.Remove(oldest.Key);
+        }
+    }
+
+    private sealed class RoundGraph(nint handle, int kernels)
+    {
+        public nint Handle => handle;
+
+        public int Kernels => kernels;
+
+        public long LastRound { get; set; }
+    }
+}
