@@ -1,0 +1,184 @@
+// What a kernel is written in: the few words of CUDA C++ that the kernels use, for clang's device mode (which needs no CUDA header then)
+// and for a host compiler, where the test rig's emulator supplies them (emulator.h). Below them: arithmetic with the same result on both.
+#pragma once
+
+#if defined(__CUDA__)
+
+typedef signed char i8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+#define __global__ __attribute__((global))
+#define __device__ __attribute__((device))
+#define __shared__ __attribute__((shared))
+#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
+#define DEVICE static __attribute__((device)) inline __attribute__((always_inline))
+#define KERNEL(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads))) void
+
+struct alignas(16) uint4 { u32 x, y, z, w; };
+struct alignas(16) float4 { float x, y, z, w; };
+
+struct ThreadIndex { __declspec(property(get = getX)) u32 x; static __device__ inline u32 getX() { return __nvvm_read_ptx_sreg_tid_x(); } };
+struct BlockIndex
+{
+    __declspec(property(get = getX)) u32 x;
+    __declspec(property(get = getY)) u32 y;
+    __declspec(property(get = getZ)) u32 z;
+    static __device__ inline u32 getX() { return __nvvm_read_ptx_sreg_ctaid_x(); }
+    static __device__ inline u32 getY() { return __nvvm_read_ptx_sreg_ctaid_y(); }
+    static __device__ inline u32 getZ() { return __nvvm_read_ptx_sreg_ctaid_z(); }
+};
+static __device__ ThreadIndex threadIdx;
+static __device__ BlockIndex blockIdx;
+
+DEVICE void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
+DEVICE float shuffleXor(float value, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, value, mask, 0x1f); }
+DEVICE u32 shuffleXor(u32 value, int mask) { return (u32)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)value, mask, 0x1f); }
+DEVICE bool anyOfWarp(bool value) { return __nvvm_vote_any_sync(0xffffffffu, value); }
+
+DEVICE u32 bitsOf(float value) { return __builtin_bit_cast(u32, value); }
+DEVICE float floatOf(u32 bits) { return __builtin_bit_cast(float, bits); }
+DEVICE float squareRoot(float value) { return __nvvm_sqrt_rn_f(value); }
+DEVICE float floatOfHalf(u32 bits)
+{
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"((u16)bits));
+    return value;
+}
+
+DEVICE void atomicMax(u64* address, u64 value) { asm volatile("red.max.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
+DEVICE void atomicAdd(u64* address, u64 value) { asm volatile("red.add.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
+
+/// d[16, 8] += a[16, 16] b[16, 8] on a tensor core: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as PTX says for mma.m16n8k16.
+DEVICE void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
+{
+    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+#else
+#include "emulator.h"
+#define DEVICE static inline __attribute__((always_inline))
+#define KERNEL(threads) extern "C" void
+#endif
+
+DEVICE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+DEVICE float greater(float a, float b) { return b > a ? b : a; }
+DEVICE int lesser(int a, int b) { return b < a ? b : a; }
+DEVICE int ceilDiv(int a, int b) { return (a + b - 1) / b; }
+
+/// The stride of vectors of k elements.
+DEVICE int padded(int k) { return (k + 127) & ~127; }
+
+DEVICE float infinity() { return floatOf(0x7f800000u); }
+
+/// e^x to within 2 units in the last place; 0 below -87.3 and infinity above 88.7. The CPU device computes it by the same steps.
+DEVICE float exponential(float x)
+{
+    // x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 is split in two so that n times its upper part is exact.
+    const float clamped = x < -87.3f ? -87.3f : x > 88.7f ? 88.7f : x;
+    const float n = fused(clamped, 1.44269504f, 12582912.0f) - 12582912.0f;
+    float r = fused(n, -0.693359375f, clamped);
+    r = fused(n, 2.12194440e-4f, r);
+
+    float p = 1.0f / 5040;
+    p = fused(p, r, 1.0f / 720);
+    p = fused(p, r, 1.0f / 120);
+    p = fused(p, r, 1.0f / 24);
+    p = fused(p, r, 1.0f / 6);
+    p = fused(p, r, 0.5f);
+    p = fused(p, r, 1.0f);
+    p = fused(p, r, 1.0f);
+
+    // Two factors, since 2^128 alone does not fit the exponent although e^88.7 does.
+    const int power = n == n ? (int)n : 0;
+    const int half = power >> 1;
+    const float value = p * floatOf((u32)(half + 127) << 23) * floatOf((u32)(power - half + 127) << 23);
+    return x < -87.3f ? 0.0f : x > 88.7f ? infinity() : value;
+}
+
+/// Cosine and sine of an angle up to some 10^6 radians, right to the last bit of float32 but for a few ties.
+DEVICE void cosineAndSine(float angle, float& cosine, float& sine)
+{
+    // A quarter turn is subtracted in two parts; the rest lies in [-pi/4, pi/4], where the series converge fast.
+    const double magic = 6755399441055744.0;
+    const double turns = fused((double)angle, 0.63661977236758134308, magic) - magic;
+    double r = fused(turns, -1.57079632679489655800, (double)angle);
+    r = fused(turns, -6.12323399573676603587e-17, r);
+
+    const double square = r * r;
+    double s = -1.0 / 1307674368000;
+    s = fused(s, square, 1.0 / 6227020800);
+    s = fused(s, square, -1.0 / 39916800);
+    s = fused(s, square, 1.0 / 362880);
+    s = fused(s, square, -1.0 / 5040);
+    s = fused(s, square, 1.0 / 120);
+    s = fused(s, square, -1.0 / 6);
+    s = fused(s * square, r, r);
+
+    double c = 1.0 / 20922789888000;
+    c = fused(c, square, -1.0 / 87178291200);
+    c = fused(c, square, 1.0 / 479001600);
+    c = fused(c, square, -1.0 / 3628800);
+    c = fused(c, square, 1.0 / 40320);
+    c = fused(c, square, -1.0 / 720);
+    c = fused(c, square, 1.0 / 24);
+    c = fused(c, square, -0.5);
+    c = fused(c, square, 1.0);
+
+    const int quarter = (int)turns & 3;
+    const double x = (quarter & 1) ? s : c;
+    const double y = (quarter & 1) ? c : s;
+    cosine = (float)(quarter == 1 || quarter == 2 ? -x : x);
+    sine = (float)(quarter >= 2 ? -y : y);
+}
+
+DEVICE float warpSum(float value)
+{
+    for (int mask = 16; mask > 0; mask >>= 1)
+    {
+        value += shuffleXor(value, mask);
+    }
+
+    return value;
+}
+
+DEVICE float warpMax(float value)
+{
+    for (int mask = 16; mask > 0; mask >>= 1)
+    {
+        value = greater(value, shuffleXor(value, mask));
+    }
+
+    return value;
+}
+
+/// 1 / sqrt(mean of squares + epsilon) of a vector, by one warp.
+DEVICE float inverseRms(const float* x, int k, float epsilon)
+{
+    float a = 0, b = 0, c = 0, d = 0;
+#pragma unroll 8
+    for (int i = 4 * (threadIdx.x & 31); i < k; i += 128)
+    {
+        const float4 v = *(const float4*)(x + i);
+        a = fused(v.x, v.x, a);
+        b = fused(v.y, v.y, b);
+        c = fused(v.z, v.z, c);
+        d = fused(v.w, v.w, d);
+    }
+
+    return 1.0f / squareRoot(warpSum((a + b) + (c + d)) / (float)k + epsilon);
+}
+
+/// A logit and its token as a number: the greater the logit, and of equal ones the lower the token, the greater the number. 0 for NaN.
+DEVICE u64 choiceKey(float logit, int token)
+{
+    const u32 bits = bitsOf(logit + 0.0f); // -0 counts as 0
+    const u32 ordered = (bits >> 31) ? ~bits : bits | 0x80000000u;
+    return logit == logit ? (u64)ordered << 32 | (u32)~token : 0;
+}
+
+/// The token of a key, -1 where there is none.
+DEVICE int tokenOf(u64 key) { return key == 0 ? -1 : (int)~(u32)key; }

@@ -1,0 +1,238 @@
+#include "emulator.h"
+#undef threadIdx
+#undef blockIdx
+#include <cstdlib>
+#include <sys/mman.h>
+
+#if !defined(__x86_64__)
+#error "the emulator changes stacks by x86-64 instructions"
+#endif
+
+// Saves the registers that a call must keep on one stack, and takes them from another.
+__asm__(R"(
+.text
+.type emulator_switch,@function
+emulator_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    popq %rcx
+    jmpq *%rcx
+)");
+extern "C" void emulator_switch(void** from, void* to);
+
+namespace emulator
+{
+Fiber* current;
+Warp* warps;
+Block block;
+Index blockIndex;
+
+namespace
+{
+enum { MaxThreads = 1024, StackBytes = 64 << 10 };
+
+Fiber host;
+void (*kernelOfFibers)(void*);
+void* argumentsOfFibers;
+const char* failure;
+u32 idle; // changes of fibers since one last got on
+
+void switchTo(Fiber* fiber)
+{
+    Fiber* me = current;
+    if (fiber != me)
+    {
+        current = fiber;
+        emulator_switch(&me->stack, fiber->stack);
+    }
+}
+
+void checkProgress()
+{
+    if (++idle > 4 * MaxThreads)
+    {
+        fail("threads wait for each other: a barrier that not all of them reach");
+    }
+}
+
+/// A thread has ended: the others' barriers wait for one less.
+void end()
+{
+    kernelOfFibers(argumentsOfFibers);
+    Fiber* me = current;
+    Warp& own = warp();
+    own.alive--;
+    block.alive--;
+    idle = 0;
+    if (own.alive > 0 && own.arrived == own.alive)
+    {
+        fail("a lane ended while the others of its warp wait for it");
+    }
+
+    if (block.alive > 0 && block.arrived == block.alive)
+    {
+        block.arrived = 0;
+        block.generation++;
+    }
+
+    Fiber* before = me;
+    while (before->next != me)
+    {
+        before = before->next;
+    }
+
+    before->next = me->next;
+    before = me;
+    while (before->nextLane != me)
+    {
+        before = before->nextLane;
+    }
+
+    before->nextLane = me->nextLane;
+    current = block.alive > 0 ? me->next : &host;
+    emulator_switch(&me->stack, current->stack);
+    __builtin_trap();
+}
+}
+
+void fail(const char* what)
+{
+    failure = what;
+    void* abandoned;
+    current = &host;
+    emulator_switch(&abandoned, host.stack);
+    __builtin_trap();
+}
+
+void waitForBlock()
+{
+    const u32 generation = block.generation;
+    idle = 0;
+    if (++block.arrived == block.alive)
+    {
+        block.arrived = 0;
+        block.generation++;
+        return;
+    }
+
+    while (block.generation == generation)
+    {
+        checkProgress();
+        switchTo(current->next);
+    }
+}
+
+void waitForWarp(Warp& warp, u32 generation)
+{
+    idle = 0;
+    while (warp.generation == generation)
+    {
+        checkProgress();
+
+        // Lanes of the warp that wait for the whole block must not keep the others from going there.
+        switchTo(idle > 64 ? current->next : current->nextLane);
+    }
+}
+
+/// sums[16, 8] += a[16, 16] b[16, 8], one input after the other. A tensor core may add them in another order.
+void multiply(Warp& warp)
+{
+    float(&sums)[16][8] = warp.sums[warp.generation & 1];
+    alignas(32) float a[16][16], b[16][8];
+    for (u32 lane = 0; lane < 32; lane++)
+    {
+        const u32 g = lane >> 2, t = lane & 3;
+        for (u32 i = 0; i < 4; i++)
+        {
+            float* pair = &a[g + 8 * (i & 1)][2 * t + 8 * (i >> 1)];
+            pair[0] = floatOf(warp.a[lane][i] << 16);
+            pair[1] = floatOf(warp.a[lane][i] & 0xffff0000u);
+        }
+
+        for (u32 i = 0; i < 2; i++)
+        {
+            b[2 * t + 8 * i][g] = floatOf(warp.b[lane][i] << 16);
+            b[2 * t + 8 * i + 1][g] = floatOf(warp.b[lane][i] & 0xffff0000u);
+        }
+    }
+
+    typedef float Row __attribute__((vector_size(32)));
+    for (u32 i = 0; i < 16; i++)
+    {
+        Row sum = *(Row*)sums[i];
+        for (u32 k = 0; k < 16; k++)
+        {
+            // A product of two bfloat16 is exact, so that this is what a fused operation gives.
+            sum += a[i][k] * *(Row*)b[k];
+        }
+
+        *(Row*)sums[i] = sum;
+    }
+}
+
+const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*), void* arguments)
+{
+    static char* stacks = (char*)mmap(nullptr, (size_t)MaxThreads * StackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static Fiber fibers[MaxThreads];
+    static Warp warpsOfBlock[MaxThreads / 32];
+
+    const u32 count = blockSize.x * blockSize.y * blockSize.z;
+    const bool reversed = order == Order::Reversed;
+    const u64 blocks = (u64)grid.x * grid.y * grid.z;
+    kernelOfFibers = kernel;
+    argumentsOfFibers = arguments;
+    warps = warpsOfBlock;
+    failure = nullptr;
+    for (u64 i = 0; i < blocks && !failure; i++)
+    {
+        const u64 index = reversed ? blocks - 1 - i : i;
+        blockIndex = {(u32)(index % grid.x), (u32)(index / grid.x % grid.y), (u32)(index / grid.x / grid.y)};
+        block = {0, count, 0};
+        idle = 0;
+        for (u32 warp = 0; warp < (count + 31) / 32; warp++)
+        {
+            warps[warp].arrived = warps[warp].generation = 0;
+            warps[warp].alive = count - 32 * warp < 32 ? count - 32 * warp : 32;
+            memset(warps[warp].words, 0, sizeof warps[warp].words);
+        }
+
+        for (u32 linear = 0; linear < count; linear++)
+        {
+            Fiber& fiber = fibers[linear];
+            const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
+            fiber.linear = linear;
+            fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
+            fiber.next = &fibers[reversed ? (linear + count - 1) % count : (linear + 1) % count];
+            fiber.nextLane = &fibers[first + (reversed ? (lane + lanes - 1) % lanes : (lane + 1) % lanes)];
+
+            // Stacks begin at different cache sets.
+            void** stack = (void**)(stacks + (size_t)(linear + 1) * StackBytes - 64 - (size_t)(linear % 61) * 192);
+            *--stack = nullptr;
+            *--stack = (void*)&end;
+            for (int saved = 0; saved < 6; saved++)
+            {
+                *--stack = nullptr;
+            }
+
+            fiber.stack = stack;
+        }
+
+        current = &fibers[reversed ? count - 1 : 0];
+        emulator_switch(&host.stack, current->stack);
+    }
+
+    return failure;
+}
+}

@@ -1,0 +1,184 @@
+// A CUDA block on one host thread: a fiber for each of its threads, which change places at warp and block barriers alone. The order in which they take turns, and
+// that of the blocks, can be reversed: results that depend on it lack a barrier.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+typedef int8_t i8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef unsigned long long u64;
+#define __device__
+#define __shared__ static
+#define __launch_bounds__(...)
+
+struct alignas(16) uint4 { u32 x, y, z, w; };
+struct alignas(16) float4 { float x, y, z, w; };
+
+namespace emulator
+{
+struct Index { u32 x, y, z; };
+
+enum class Collective : u32 { None, Barrier, Shuffle, Vote, Multiply };
+
+struct Fiber
+{
+    void* stack;
+    Fiber* next;     // of the block
+    Fiber* nextLane; // of the warp
+    Index thread;
+    u32 linear;
+};
+
+/// A warp's collective operations. Each takes one barrier: what lanes put down for one operation stays until all have come to the next but one.
+struct Warp
+{
+    u32 arrived, alive, generation;
+    Collective kind;
+    u32 words[2][32];
+    alignas(32) u32 a[32][4];
+    alignas(32) u32 b[32][2];
+    alignas(32) float sums[2][16][8];
+};
+
+struct Block { u32 arrived, alive, generation; };
+
+extern Fiber* current;
+extern Warp* warps;
+extern Block block;
+extern Index blockIndex;
+
+/// Lets the others run until all have come here; false (and the launch fails) where they never do.
+void waitForBlock();
+void waitForWarp(Warp& warp, u32 generation);
+[[noreturn]] void fail(const char* what);
+
+inline Warp& warp() { return warps[current->linear >> 5]; }
+
+/// Arrives at a collective operation; the last to come does what there is to do. All lanes that still run must come to the same.
+template <class Last>
+inline u32 arrive(Warp& warp, Collective kind, Last last)
+{
+    if (warp.arrived == 0)
+    {
+        warp.kind = kind;
+    }
+    else if (warp.kind != kind)
+    {
+        fail("lanes of a warp came to different collective operations");
+    }
+
+    const u32 generation = warp.generation;
+    if (++warp.arrived == warp.alive)
+    {
+        last();
+        warp.arrived = 0;
+        warp.generation++;
+    }
+    else
+    {
+        waitForWarp(warp, generation);
+    }
+
+    return generation & 1;
+}
+
+void multiply(Warp& warp);
+
+enum class Order { Forward, Reversed };
+
+/// Runs a kernel; null, or what was wrong.
+const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*), void* arguments);
+
+/// A kernel's arguments, copied from a launch.
+template <class... A>
+struct Call
+{
+    void (*kernel)(A...);
+    std::tuple<A...> arguments;
+    static void invoke(void* call) { std::apply(((Call*)call)->kernel, ((Call*)call)->arguments); }
+};
+}
+
+#define threadIdx (emulator::current->thread)
+#define blockIdx (emulator::blockIndex)
+
+static inline void __syncthreads() { emulator::waitForBlock(); }
+static inline void __syncwarp()
+{
+    emulator::arrive(emulator::warp(), emulator::Collective::Barrier, [] {});
+}
+
+static inline u32 shuffleXor(u32 value, int mask)
+{
+    auto& warp = emulator::warp();
+    const u32 lane = emulator::current->linear & 31;
+    warp.words[warp.generation & 1][lane] = value;
+    const u32 side = emulator::arrive(warp, emulator::Collective::Shuffle, [] {});
+    return warp.words[side][lane ^ mask];
+}
+
+static inline u32 bitsOf(float value) { u32 bits; memcpy(&bits, &value, 4); return bits; }
+static inline float floatOf(u32 bits) { float value; memcpy(&value, &bits, 4); return value; }
+static inline float shuffleXor(float value, int mask) { return floatOf(shuffleXor(bitsOf(value), mask)); }
+
+static inline bool anyOfWarp(bool value)
+{
+    auto& warp = emulator::warp();
+    const u32 lane = emulator::current->linear & 31;
+    warp.words[warp.generation & 1][lane] = value;
+    const u32 side = emulator::arrive(warp, emulator::Collective::Vote, [&]
+    {
+        u32 any = 0;
+        for (u32 word : warp.words[warp.generation & 1])
+        {
+            any |= word;
+        }
+
+        for (u32& word : warp.words[warp.generation & 1])
+        {
+            word = any;
+        }
+    });
+    return warp.words[side][lane] != 0;
+}
+
+static inline float squareRoot(float value) { return __builtin_sqrtf(value); }
+static inline float floatOfHalf(u32 bits)
+{
+    const u32 sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31, fraction = bits & 0x3ffu;
+    if (exponent == 0)
+    {
+        const float value = (float)fraction * 5.9604644775390625e-8f;
+        return sign ? -value : value;
+    }
+
+    return floatOf(sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | fraction << 13);
+}
+
+static inline void atomicMax(u64* address, u64 value) { *address = value > *address ? value : *address; }
+static inline void atomicAdd(u64* address, u64 value) { *address += value; }
+
+static inline void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
+{
+    auto& warp = emulator::warp();
+    const u32 lane = emulator::current->linear & 31, g = lane >> 2, t = lane & 3, side = warp.generation & 1;
+    memcpy(warp.a[lane], a, sizeof a);
+    warp.b[lane][0] = b0;
+    warp.b[lane][1] = b1;
+    float(&sums)[16][8] = warp.sums[side];
+    sums[g][2 * t] = d[0];
+    sums[g][2 * t + 1] = d[1];
+    sums[g + 8][2 * t] = d[2];
+    sums[g + 8][2 * t + 1] = d[3];
+    emulator::arrive(warp, emulator::Collective::Multiply, [&] { emulator::multiply(warp); });
+    d[0] = sums[g][2 * t];
+    d[1] = sums[g][2 * t + 1];
+    d[2] = sums[g + 8][2 * t];
+    d[3] = sums[g + 8][2 * t + 1];
+}

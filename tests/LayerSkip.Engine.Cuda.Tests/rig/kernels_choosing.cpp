@@ -1,0 +1,8 @@
+#include "choosing.cu"
+#include "kernel_table.h"
+
+ADD_KERNEL(normalize);
+ADD_KERNEL(choose);
+ADD_KERNEL(draft_next);
+ADD_KERNEL(accept_greedy);
+ADD_KERNEL(top_k);
