@@ -42,7 +42,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>The device's own steps, for callers that put rows of many sequences into one pass.</summary>
     internal IDeviceModel Steps => _device;
 
-    /// <summary>How the weight matrices are kept.</summary>
+    /// <summary>How the layers' weight matrices are kept.</summary>
     public WeightFormat WeightFormat => _device.WeightFormat;
 
     /// <summary>Bytes of the weights on the device.</summary>
@@ -241,8 +241,13 @@ public sealed class LayerSkipModel : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), options.WeightFormat, "WeightFormat is no weight format.");
         }
 
+        if ((options.Finer & ~(FinerWeights.Embeddings | FinerWeights.Head)) != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Finer, "Finer names unknown weights.");
+        }
+
         var threads = options.Threads ?? Environment.ProcessorCount;
         return CpuModel.Load(
-            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, progress, cancellationToken);
+            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, options.Finer, progress, cancellationToken);
     }
 }
