@@ -22,7 +22,7 @@ public sealed class LayerSkipOptions
     /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor.</summary>
     public int? Threads { get; set; }
 
-    /// <summary>How the weight matrices are kept.</summary>
+    /// <summary>How the weight matrices are kept. The quantised formats are smaller and faster, and lossy.</summary>
     public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
 
     /// <summary>

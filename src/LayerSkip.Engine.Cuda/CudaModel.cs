@@ -91,6 +91,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
     /// <param name="source">Its weights; not needed afterwards.</param>
     /// <param name="format">How to keep the matrices.</param>
     /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; null or empty: all.</param>
+    /// <param name="finer">Matrices to keep in the source's own precision.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
@@ -104,6 +105,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
         WeightSource source,
         WeightFormat format,
         IReadOnlyList<int>? draftVocabulary = null,
+        FinerWeights finer = FinerWeights.None,
         IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -112,18 +114,18 @@ internal sealed unsafe class CudaModel : IDeviceModel
             throw new DeviceException($"the CUDA device serves heads of up to {Geometry.MaxHeadDimension} dimensions, the model's have {config.HeadDimension}");
         }
 
-        var (kept, matrices) = MatrixFormats.Choose(format, config, source);
+        var plan = new FormatPlan(config, source, format, finer);
         var context = new CudaContext(driver, device);
         try
         {
-            var (needed, free) = (CudaWeights.BytesFor(config, matrices), context.FreeBytes());
+            var (needed, free) = (plan.Bytes, context.FreeBytes());
             if (needed > free)
             {
                 throw new InsufficientMemoryException($"the weights take {needed >> 20} MiB, but {device.Name} has {free >> 20} MiB free");
             }
 
-            var weights = CudaWeights.Load(context, config, source, matrices, progress, cancellationToken);
-            return new CudaModel(context, config, weights, kept, draftVocabulary ?? []);
+            var weights = CudaWeights.Load(context, plan, progress, cancellationToken);
+            return new CudaModel(context, config, weights, plan.Format, draftVocabulary ?? []);
         }
         catch
         {

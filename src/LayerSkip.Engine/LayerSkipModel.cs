@@ -43,7 +43,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>The device's own steps, for callers that put rows of many sequences into one pass.</summary>
     internal IDeviceModel Steps => _device;
 
-    /// <summary>How the weight matrices are kept.</summary>
+    /// <summary>How the layers' weight matrices are kept.</summary>
     public WeightFormat WeightFormat => _device.WeightFormat;
 
     /// <summary>Bytes of the weights on the device.</summary>

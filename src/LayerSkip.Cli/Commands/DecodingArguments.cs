@@ -97,6 +97,14 @@ internal sealed class DecodingArguments
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
 
+    /// <summary>The exit layers asked for, checked; all of the model's where the list is empty.</summary>
+    /// <exception cref="UsageException">One does not lie in 1..L-1, or the model has one layer.</exception>
+    public static IReadOnlyList<int> ExpandExitLayers(IReadOnlyList<int> exitLayers, LayerSkipModel model) => model.Config.Layers < 2
+        ? throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from")
+        : exitLayers.Count == 0
+            ? [.. Enumerable.Range(1, model.Config.Layers - 1)]
+            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config))];
+
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {
         var own = defaults.Sampling;

@@ -14,10 +14,12 @@ internal sealed class ModelArguments
 
     public Option<WeightFormat?> Format { get; } = CheckedOption.Choice(
         "--dtype",
-        "How weights are kept in memory (default: auto, the checkpoint's own precision; bf16 rounds float32 and float16 checkpoints).",
+        "How weights are kept in memory (default: auto, the checkpoint's own precision; bf16 rounds float32 and float16 checkpoints, int8 and int4 round all).",
         ("auto", WeightFormat.Auto),
         ("f32", WeightFormat.F32),
-        ("bf16", WeightFormat.BF16));
+        ("bf16", WeightFormat.BF16),
+        ("int8", WeightFormat.Int8),
+        ("int4", WeightFormat.Int4));
 
     public void AddTo(Command command)
     {

@@ -11,6 +11,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(SweepReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(RunLine))]

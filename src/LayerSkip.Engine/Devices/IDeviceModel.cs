@@ -15,7 +15,7 @@ internal interface IDeviceModel : IDisposable
     /// <summary>The model's shape.</summary>
     ModelConfig Config { get; }
 
-    /// <summary>How the matrices are kept: <see cref="Devices.WeightFormat.F32"/> or <see cref="Devices.WeightFormat.BF16"/>.</summary>
+    /// <summary>How most of the matrices are kept: not <see cref="Devices.WeightFormat.Auto"/>.</summary>
     WeightFormat WeightFormat { get; }
 
     /// <summary>The device and its path, such as <c>cpu (2 threads, avx2)</c>.</summary>

@@ -13,10 +13,11 @@ public class SelfSpeculativeTests
     public void Output_equals_autoregressive_for_every_exit_layer_and_length()
     {
         var random = new Random(21);
-        for (var round = 0; round < 12; round++)
+        WeightFormat[] formats = [WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
+        for (var round = 0; round < 16; round++)
         {
             var config = Models.RandomConfig(random);
-            using var model = Models.Random(config, (ulong)round, round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16, threads: 1 + (round % 2));
+            using var model = Models.Random(config, (ulong)round, formats[round % 4], threads: 1 + (round / 4 % 2));
             var prompt = Tokens(random, config, random.Next(1, 30));
             var maxNewTokens = random.Next(1, 60);
             int[] endOfSequence = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
