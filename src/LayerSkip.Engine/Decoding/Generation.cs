@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -18,6 +19,7 @@ public sealed class Generation : IDisposable
     private readonly TokenSelector _selector;
     private readonly ConstraintTrace? _constraint;
     private readonly LogProbabilityRecorder? _logProbabilities;
+    private readonly bool _leavesRoundsToDevice;
     private KvCache? _cache;
     private RowBuffer _rows;
     private readonly StatisticsRecorder _statistics;
@@ -44,6 +46,9 @@ public sealed class Generation : IDisposable
         _selector = choosesBest
             ? new GreedySelector(model, _draftHead, _constraint)
             : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
+
+        // Where nobody wants to see or change a logit, a device that can run rounds as a whole does.
+        _leavesRoundsToDevice = choosesBest && plan.Constraint is null && plan.TopLogProbabilities is null && model.RunsRounds(plan.StopIds.Length);
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         var outputs = Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1;
@@ -212,14 +217,20 @@ public sealed class Generation : IDisposable
     /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PrefillRows"/> tokens, is the first round's input.</summary>
     private void Prefill(CancellationToken cancellationToken)
     {
-        var (cache, start) = (Cache, CacheLength);
         _statistics.BeginStep();
-        EnsureRows(PrefillRows);
-        _rows.Place(0, PrefillRows, cache, start);
-        _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
-        _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
-        cache.Length = start + PrefillRows;
+        RunPiece(Cache, PrefillRows, cancellationToken);
         _statistics.EndPrefill();
+    }
+
+    /// <summary>Runs the next tokens that are not in the cache yet at full depth.</summary>
+    private void RunPiece(KvCache cache, int count, CancellationToken cancellationToken)
+    {
+        var start = cache.Length;
+        EnsureRows(count);
+        _rows.Place(0, count, cache, start);
+        _model.Embed(_rows, 0, _tokens.AsSpan(start, count));
+        _model.RunLayers(_rows, 0, count, 0, _plan.Depth, cancellationToken);
+        cache.Length = start + count;
     }
 
     private void Round(CancellationToken cancellationToken)
@@ -232,6 +243,12 @@ public sealed class Generation : IDisposable
         var room = Math.Min(DraftRoom(draft.Length), Math.Max(0, MaxPositions - _count));
         EnsureTokens(_count + room + 1);
         _statistics.BeginStep();
+        if (_leavesRoundsToDevice)
+        {
+            RoundOnDevice(exit, draft.Length, room, cancellationToken);
+            return;
+        }
+
         _selector.BeginRound();
         _constraint?.BeginRound(Room());
 
@@ -294,6 +311,40 @@ public sealed class Generation : IDisposable
         _lastDraft = new DraftResult(exit, guessed, accepted - forced.Drafted);
         _nextDraft = null;
         _statistics.EndRound(_lastDraft, forced.All, passes: (passes * exit) + (_plan.Depth - exit), tokens: _count - _roundStart);
+    }
+
+    /// <summary>The same round, run by the device as a whole: its result is the same, and the host waits once.</summary>
+    private void RoundOnDevice(int exit, int length, int room, CancellationToken cancellationToken)
+    {
+        var cache = Cache;
+        if (_count - 1 > cache.Length)
+        {
+            // Such a round begins with one input, the last token.
+            RunPiece(cache, _count - 1 - cache.Length, cancellationToken);
+        }
+
+        var round = new GreedyRound(cache, _tokens[_count - 1], _count - 1, exit, _plan.Depth, length, room, _draftHead, _plan.StopIds);
+        var (drafted, accepted, next) = _model.RunRound(round, _draft, cancellationToken);
+        _statistics.EndDraft();
+        if (next < 0)
+        {
+            throw Distribution.NoTokenLeft();
+        }
+
+        var rows = drafted > 0 && IsStop(_draft[drafted - 1]) ? drafted - 1 : drafted;
+        _draft.AsSpan(0, accepted).CopyTo(_tokens.AsSpan(_count));
+        var count = _count + accepted;
+        if (next is { } bonus)
+        {
+            _tokens[count++] = bonus;
+        }
+
+        var start = _count;
+        Accept(count);
+        cache.Length = Math.Min(start + accepted, _count - 1);
+        _shownDraft = _lastDraft = new DraftResult(exit, drafted, accepted);
+        _nextDraft = null;
+        _statistics.EndRound(_lastDraft, forced: 0, passes: ((1 + rows) * exit) + (_plan.Depth - exit), tokens: _count - _roundStart);
     }
 
     /// <summary>Adds to the draft what a constraint leaves no choice about.</summary>
