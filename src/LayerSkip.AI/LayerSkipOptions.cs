@@ -26,16 +26,28 @@ public sealed class LayerSkipOptions
     public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
 
     /// <summary>
-    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or an exit layer
-    /// is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of an exit layer, a
+    /// draft controller and a draft source is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; set; }
 
     /// <summary>Exit layer E, in 1 .. L - 1 for a model of L layers. Null: the checkpoint's.</summary>
     public int? ExitLayer { get; set; }
 
-    /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4.</summary>
+    /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4 or what <see cref="DecodingOptions.NumSpeculations"/> says of controllers.</summary>
     public int? NumSpeculations { get; set; }
+
+    /// <summary>
+    /// What decides how deep and how far drafts go. Null: <see cref="LayerSkip.Engine.Decoding.DraftController.Fixed"/> where <see cref="ExitLayer"/> or
+    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="LayerSkip.Engine.Decoding.DraftController.Auto"/>.
+    /// </summary>
+    public DraftController? DraftController { get; set; }
+
+    /// <summary>The controller's threshold, in 0 .. 1; see <see cref="DecodingOptions.DraftThreshold"/>. Null: the checkpoint's, else the controller's own.</summary>
+    public float? DraftThreshold { get; set; }
+
+    /// <summary>Where drafts come from; see <see cref="DecodingOptions.DraftSource"/>. Null: the checkpoint's, else the controller's own.</summary>
+    public DraftSource? DraftSource { get; set; }
 
     /// <summary>Most tokens of an answer, at least 1. Null: the checkpoint's, else until the context ends.</summary>
     public int? MaxOutputTokens { get; set; }

@@ -32,6 +32,17 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
         Require(options.ExitLayer is null or >= 1, nameof(options.ExitLayer), options.ExitLayer, "null or at least 1");
         Require(options.NumSpeculations is null or (>= 1 and <= 64), nameof(options.NumSpeculations), options.NumSpeculations, "null or 1..64");
+        if (options.DraftController is { } controller)
+        {
+            RequireDefined(nameof(options.DraftController), controller);
+        }
+
+        if (options.DraftSource is { } source)
+        {
+            RequireDefined(nameof(options.DraftSource), source);
+        }
+
+        Require(options.DraftThreshold is null or (>= 0 and <= 1), nameof(options.DraftThreshold), options.DraftThreshold, "null or 0..1");
         Require(options.MaxOutputTokens is null or >= 1, nameof(options.MaxOutputTokens), options.MaxOutputTokens, "null or at least 1");
         Require(options.Temperature is null || (options.Temperature >= 0 && float.IsFinite(options.Temperature.Value)),
             nameof(options.Temperature), options.Temperature, "null, 0 (greedy) or positive and finite");

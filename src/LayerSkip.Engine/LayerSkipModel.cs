@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tokenization;
 
@@ -10,6 +11,7 @@ public sealed class LayerSkipModel : IDisposable
 {
     private readonly IDeviceModel _device;
     private readonly Tokenizer? _tokenizer;
+    private readonly StepCostBook _costs;
 
     private LayerSkipModel(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer? tokenizer, string? deviceFallback = null)
     {
@@ -18,6 +20,7 @@ public sealed class LayerSkipModel : IDisposable
         DeviceFallback = deviceFallback;
         Defaults = defaults;
         _tokenizer = tokenizer;
+        _costs = new StepCostBook(device);
     }
 
     /// <summary>The checkpoint folder's name.</summary>
@@ -130,7 +133,7 @@ public sealed class LayerSkipModel : IDisposable
         Generate(prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
 
     /// <summary>Starts a generation by a plan of this model.</summary>
-    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan);
+    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan, costBook: _costs);
 
     /// <summary>Checks a request as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)

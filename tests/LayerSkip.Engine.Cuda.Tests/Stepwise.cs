@@ -35,7 +35,7 @@ internal sealed class Stepwise(IDeviceModel model) : IDeviceModel
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => model.ArgMax(rows, start, tokens);
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head) => model.ArgMax(rows, slot, head);
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => model.Guess(rows, slot, head);
 
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states) => model.Normalize(rows, start, count, states);
 

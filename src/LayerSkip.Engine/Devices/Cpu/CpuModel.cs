@@ -205,9 +205,16 @@ internal sealed class CpuModel : IDeviceModel
         }
     }
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head)
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
+        if (head is null)
+        {
+            var all = Head(rows, slot, 1).Row(0, Config.VocabularySize);
+            var token = _head.Best(0);
+            return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
+        }
+
         if (head is not CpuDraftHead own || own.Model != this)
         {
             throw new ArgumentException("the draft head is of another model", nameof(head));
@@ -217,13 +224,17 @@ internal sealed class CpuModel : IDeviceModel
         var logits = _logits.Rows(1);
         _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(slot, 1), normed);
         var best = own.Shared.Best(_pool, _quantizer, normed, logits);
-        if (own.Own is { } rest)
+        if (own.Own?.Best(_pool, _quantizer, normed, logits) is { Token: >= 0 } other)
         {
-            var other = rest.Best(_pool, _quantizer, normed, logits);
-            best = other.Logit > best.Logit || best.Token < 0 ? other : best;
+            if (best.Token < 0 || other.Logit > best.Logit)
+            {
+                (best, other) = (other, best);
+            }
+
+            best.Sum += other.Token < 0 ? 0 : other.Sum * Math.Exp(other.Logit - best.Logit);
         }
 
-        return best.Token;
+        return best.Token < 0 ? new(-1, 0) : new(best.Token, (float)(1 / Math.Max(1, best.Sum)));
     }
 
     public bool HasHiddenStates => true;
