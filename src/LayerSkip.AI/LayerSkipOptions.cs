@@ -13,7 +13,7 @@ namespace LayerSkip.AI;
 /// </remarks>
 public sealed class LayerSkipOptions
 {
-    /// <summary>The checkpoint's directory, in Hugging Face layout. Not used where a client is created from an engine.</summary>
+    /// <summary>The checkpoint: a directory in Hugging Face layout, or a GGUF file. Not used where a client is created from an engine.</summary>
     public string ModelPath { get; set; } = string.Empty;
 
     /// <summary>Device to run on: <c>cpu</c>.</summary>

@@ -19,7 +19,7 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
         if (ModelPathError(options.ModelPath) is { } found)
         {
-            errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory.");
+            errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory or a GGUF file.");
         }
 
         Require(options.Device == "cpu", nameof(options.Device), Quote(options.Device), "'cpu'");
@@ -78,10 +78,24 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
     private static string? ModelPathError(string? path) =>
         string.IsNullOrEmpty(path) ? "empty"
-        : File.Exists(path) ? $"the file {Quote(path)}"
+        : File.Exists(path) ? (BeginsAsGguf(path) ? null : $"the file {Quote(path)}, which does not begin with 'GGUF'")
         : !Directory.Exists(path) ? $"{Quote(path)}, which does not exist"
         : !File.Exists(Path.Combine(path, "config.json")) ? $"{Quote(path)}, which holds no config.json"
         : null;
+
+    private static bool BeginsAsGguf(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            Span<byte> magic = stackalloc byte[4];
+            return file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual("GGUF"u8);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static bool SamePath(string one, string other) => one == other
         || (one.Length > 0 && other.Length > 0

@@ -67,6 +67,7 @@ internal static class CommandLine
             TokenizeCommand.Create(terminal),
             TemplateCommand.Create(terminal),
             InspectCommand.Create(terminal),
+            ExportCommand.Create(terminal),
             BenchCommand.Create(terminal),
             SweepCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),

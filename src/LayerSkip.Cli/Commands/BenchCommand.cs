@@ -56,7 +56,7 @@ internal sealed class BenchCommand
     {
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
-        bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout (this or --synthetic is required).";
+        bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
         bench._model.AddTo(command);
         foreach (var option in (Option[])

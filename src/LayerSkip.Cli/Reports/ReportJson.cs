@@ -12,6 +12,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(SweepReport))]
+[JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(RunLine))]
