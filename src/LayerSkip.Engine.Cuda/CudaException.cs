@@ -1,9 +1,10 @@
 using LayerSkip.Engine.Cuda.Driver;
+using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda;
 
 /// <summary>A call of the CUDA driver failed. The message names the call, the driver's error and its meaning.</summary>
-public sealed class CudaException : Exception
+public sealed class CudaException : DeviceException
 {
     internal CudaException(string call, int code, string? detail = null)
         : base($"{call} failed with {CudaError.NameOf(code)} ({code}): {CudaError.MeaningOf(code)}{(detail is null ? "" : $"; {detail}")}")

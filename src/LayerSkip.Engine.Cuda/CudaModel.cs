@@ -95,7 +95,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
     /// <exception cref="CudaException">A call of the driver failed.</exception>
-    /// <exception cref="NotSupportedException">The kernels do not serve the model's shape.</exception>
+    /// <exception cref="DeviceException">The kernels do not serve the model's shape.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into the device's memory.</exception>
     public static CudaModel Load(
         CudaDriver driver,
@@ -109,7 +109,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
     {
         if (config.HeadDimension > Geometry.MaxHeadDimension)
         {
-            throw new NotSupportedException($"the CUDA device serves heads of up to {Geometry.MaxHeadDimension} dimensions, the model's have {config.HeadDimension}");
+            throw new DeviceException($"the CUDA device serves heads of up to {Geometry.MaxHeadDimension} dimensions, the model's have {config.HeadDimension}");
         }
 
         var (kept, matrices) = MatrixFormats.Choose(format, config, source);

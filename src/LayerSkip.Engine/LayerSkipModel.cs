@@ -1,7 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
-using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Engine;
@@ -9,15 +8,14 @@ namespace LayerSkip.Engine;
 /// <summary>A checkpoint loaded onto a device, ready to decode. Safe for concurrent use; steps are serialised on the device.</summary>
 public sealed class LayerSkipModel : IDisposable
 {
-    private const int MaxThreads = 1024;
-
     private readonly IDeviceModel _device;
     private readonly Tokenizer? _tokenizer;
 
-    private LayerSkipModel(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer? tokenizer)
+    private LayerSkipModel(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer? tokenizer, string? deviceFallback = null)
     {
         Name = name;
         _device = device;
+        DeviceFallback = deviceFallback;
         Defaults = defaults;
         _tokenizer = tokenizer;
     }
@@ -38,6 +36,9 @@ public sealed class LayerSkipModel : IDisposable
 
     /// <summary>The device and how it computes, such as <c>cpu (2 threads, avx2)</c>.</summary>
     public string Device => _device.Device;
+
+    /// <summary>Why the model runs on the CPU, where <see cref="ModelOptions.Device"/> was <c>auto</c> and a provider was given; null otherwise.</summary>
+    public string? DeviceFallback { get; }
 
     /// <summary>The device's own steps, for callers that put rows of many sequences into one pass.</summary>
     internal IDeviceModel Steps => _device;
@@ -67,6 +68,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
     /// <exception cref="ArgumentException">The device is unknown.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The thread count is out of range.</exception>
+    /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static LayerSkipModel Load(
         string directory, ModelOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
@@ -80,8 +82,10 @@ public sealed class LayerSkipModel : IDisposable
                 $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
         }
 
-        var device = LoadWeights(checkpoint.Config, checkpoint.Weights, checkpoint.Generation, options ?? new(), progress, cancellationToken);
-        return new(Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))), device, checkpoint.Generation, tokenizer);
+        var (device, fallback) = DeviceLoader.Load(
+            checkpoint.Config, checkpoint.Weights, checkpoint.Generation, options ?? new(), progress, cancellationToken);
+        return new(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))), device, checkpoint.Generation, tokenizer, fallback);
     }
 
     /// <summary>Loads weights from any source: a synthetic model for measurements, without a tokenizer.</summary>
@@ -95,6 +99,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     /// <exception cref="ArgumentException">The device is unknown.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The thread count or a token of the draft vocabulary is out of range.</exception>
+    /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     public static LayerSkipModel FromWeights(
         string name,
         ModelConfig config,
@@ -108,7 +113,8 @@ public sealed class LayerSkipModel : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(weights);
         defaults ??= new();
-        return new(name, LoadWeights(config, weights, defaults, options ?? new(), progress, cancellationToken), defaults, tokenizer: null);
+        var (device, fallback) = DeviceLoader.Load(config, weights, defaults, options ?? new(), progress, cancellationToken);
+        return new(name, device, defaults, tokenizer: null, fallback);
     }
 
     /// <summary>A model of a device that is not loaded from weights.</summary>
@@ -217,32 +223,4 @@ public sealed class LayerSkipModel : IDisposable
 
     /// <summary>Frees the weights; no generation may be running.</summary>
     public void Dispose() => _device.Dispose();
-
-    private static CpuModel LoadWeights(
-        ModelConfig config,
-        WeightSource weights,
-        GenerationDefaults defaults,
-        ModelOptions options,
-        IProgress<double>? progress,
-        CancellationToken cancellationToken)
-    {
-        if (options.Device != "cpu")
-        {
-            throw new ArgumentException($"Device is '{options.Device}', expected 'cpu'.", nameof(options));
-        }
-
-        if (options.Threads is < 1 or > MaxThreads)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.Threads, $"Threads must lie in 1..{MaxThreads}.");
-        }
-
-        if (!Enum.IsDefined(options.WeightFormat))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.WeightFormat, "WeightFormat is no weight format.");
-        }
-
-        var threads = options.Threads ?? Environment.ProcessorCount;
-        return CpuModel.Load(
-            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, progress, cancellationToken);
-    }
 }
