@@ -9,7 +9,7 @@ internal sealed record Geometry(ModelConfig Config)
     public const int PagePositions = 32;
 
     /// <summary>Positions that one block of <c>attention_split</c> attends to.</summary>
-    public const int SpanPositions = 256;
+    public const int SpanPositions = 64;
 
     /// <summary>Widest head of the attention kernels.</summary>
     public const int MaxHeadDimension = 256;

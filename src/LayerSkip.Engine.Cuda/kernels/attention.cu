@@ -130,7 +130,8 @@ DEVICE void attend(
         }
 
         int position[B::PerWarp];
-        Sum<Lanes> total[B::PerWarp];
+        Sum<Lanes> total[B::PerWarp], ofSpan[B::PerWarp];
+        Sum<Lanes>(&sum)[B::PerWarp] = AllSpans ? ofSpan : total;
 #pragma unroll
         for (int i = 0; i < B::PerWarp; i++)
         {
@@ -141,7 +142,6 @@ DEVICE void attend(
         const int firstSpan = AllSpans ? 0 : onlySpan;
         for (int span = firstSpan; span * SpanPositions <= lastPosition && (AllSpans || span == firstSpan); span++)
         {
-            Sum<Lanes> sum[B::PerWarp];
 #pragma unroll
             for (int i = 0; i < B::PerWarp; i++)
             {
@@ -236,9 +236,9 @@ DEVICE void attend(
 #pragma unroll
             for (int i = 0; i < B::PerWarp; i++)
             {
-                if (span * SpanPositions <= position[i])
+                if (AllSpans && span * SpanPositions <= position[i])
                 {
-                    if (AllSpans && span > 0)
+                    if (span > 0)
                     {
                         Sum<Lanes>::add(total[i], sum[i]);
                     }

@@ -55,7 +55,7 @@ case "${1:-}" in
         for file in "$kernels"/*.ptx; do
             for target in ${TARGETS:-sm_80 sm_86 sm_89 sm_90}; do
                 "$PTXAS" -v -arch=$target "$file" -o /dev/null 2>&1 | awk -v target=$target '
-                    /Compiling entry function/ { gsub("\x27", ""); name = $6 }
+                    /Compiling entry function/ { gsub("\x27", ""); name = $7 }
                     /bytes stack frame/ { spills = $5 + $9 }
                     /Used/ { registers = $5; shared = 0
                         for (i = 1; i < NF; i++) if ($(i + 2) ~ /^smem/) shared = $i
@@ -72,11 +72,15 @@ case "${1:-}" in
         mkdir -p "$1"
         work=$(mktemp -d "$1/objects.XXXXXX")
         trap 'rm -rf "$work"' EXIT
-        for source in emulator fake_driver kernels_embedding kernels_attention kernels_choosing kernels_sampling; do
-            host $source.cpp "$work/$source.o"
+        compilations=()
+        for source in fake_driver emulator kernels_embedding kernels_attention kernels_choosing kernels_sampling; do
+            host $source.cpp "$work/$source.o" & compilations+=($!)
         done
         for format in $formats; do
-            host kernels_products.cpp "$work/products_${format%:*}.o" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}"
+            host kernels_products.cpp "$work/products_${format%:*}.o" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}" & compilations+=($!)
+        done
+        for compilation in "${compilations[@]}"; do
+            wait "$compilation"
         done
 
         # Another process may be using the old one, or making the same.

@@ -15,7 +15,6 @@ typedef uint32_t u32;
 typedef unsigned long long u64;
 #define __device__
 #define __shared__ static
-#define __launch_bounds__(...)
 
 struct alignas(16) uint4 { u32 x, y, z, w; };
 struct alignas(16) float4 { float x, y, z, w; };
