@@ -197,6 +197,11 @@ public sealed class LayerSkipModelLoader : IDisposable
             Volatile.Write(ref _progress, 1);
             _instruments.Watch(served.Engine);
             var (model, elapsed) = (served.Engine.Model, Stopwatch.GetElapsedTime(start));
+            if (model.DeviceFallback is { } reason)
+            {
+                Log.RunsOnCpu(_logger, ModelId, reason);
+            }
+
             Log.Loaded(_logger, ModelId, model.Device, model.WeightFormat, model.WeightBytes, elapsed.TotalMilliseconds);
             return served;
         }

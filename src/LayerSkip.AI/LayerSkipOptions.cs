@@ -1,4 +1,5 @@
 using LayerSkip.Engine;
+using LayerSkip.Engine.Cuda;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Scheduling;
@@ -16,8 +17,11 @@ public sealed class LayerSkipOptions
     /// <summary>The checkpoint: a directory in Hugging Face layout, or a GGUF file. Not used where a client is created from an engine.</summary>
     public string ModelPath { get; set; } = string.Empty;
 
-    /// <summary>Device to run on: <c>cpu</c>.</summary>
-    public string Device { get; set; } = "cpu";
+    /// <summary>
+    /// Device to run on: <c>auto</c>, a usable NVIDIA GPU that can take the model, else the CPU (the log says why); <c>cpu</c>; <c>cuda</c>, the
+    /// first usable GPU; or <c>cuda:1</c>, the second of all. Without the GPU that is asked for, loading fails with the reason.
+    /// </summary>
+    public string Device { get; set; } = "auto";
 
     /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor.</summary>
     public int? Threads { get; set; }
@@ -123,7 +127,10 @@ public sealed class LayerSkipOptions
     /// <summary>The path that the embedding generator's registration gave, if it did.</summary>
     internal string? EmbeddingModelPath { get; set; }
 
-    internal ModelOptions ToModelOptions() => new() { Device = Device, Threads = Threads, WeightFormat = WeightFormat };
+    internal ModelOptions ToModelOptions() => new()
+    {
+        Device = Device, DeviceProviders = [new CudaDeviceProvider()], Threads = Threads, WeightFormat = WeightFormat,
+    };
 
     internal EngineOptions ToEngineOptions() => new()
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using Microsoft.Extensions.Options;
@@ -22,7 +23,7 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
             errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory or a GGUF file.");
         }
 
-        Require(options.Device == "cpu", nameof(options.Device), Quote(options.Device), "'cpu'");
+        Require(IsDevice(options.Device), nameof(options.Device), Quote(options.Device), "'auto', 'cpu', 'cuda' or 'cuda:' and an ordinal");
         Require(options.Threads is null or (>= 1 and <= 1024), nameof(options.Threads), options.Threads, "null or 1..1024");
         RequireDefined(nameof(options.WeightFormat), options.WeightFormat);
         if (options.Mode is { } mode)
@@ -75,6 +76,10 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         string Property(string property) =>
             $"{nameof(LayerSkipOptions)}.{property}" + (string.IsNullOrEmpty(name) ? string.Empty : $" of '{name}'");
     }
+
+    private static bool IsDevice(string? device) => device is "auto" or "cpu" or "cuda"
+        || (device is not null && device.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(device.AsSpan("cuda:".Length), NumberStyles.None, CultureInfo.InvariantCulture, out _));
 
     private static string? ModelPathError(string? path) =>
         string.IsNullOrEmpty(path) ? "empty"

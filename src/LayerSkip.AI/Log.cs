@@ -22,6 +22,9 @@ internal static partial class Log
     [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "The loading of the model {Model} was cancelled.")]
     public static partial void LoadingCancelled(ILogger logger, string model);
 
+    [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "The model {Model} runs on the CPU: {Reason}.")]
+    public static partial void RunsOnCpu(ILogger logger, string model, string reason);
+
     [LoggerMessage(EventId = 20, Level = LogLevel.Debug, Message = "Answering a prompt of {PromptTokens} tokens with {Model}.")]
     public static partial void Answering(ILogger logger, string model, int promptTokens);
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Commands;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli;
 
@@ -49,7 +50,7 @@ internal static class CommandLine
             return Interrupted;
         }
         catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
-            or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
+            or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException or DeviceException)
         {
             return Fail(terminal, e is ArgumentException argument ? DescribeArgument(argument) : e.Message);
         }
@@ -74,6 +75,7 @@ internal static class CommandLine
             EvalCommand.Create(terminal),
             TrainCommand.Create(terminal),
             PlotCommand.Create(terminal),
+            DevicesCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

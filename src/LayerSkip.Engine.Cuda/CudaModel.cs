@@ -62,6 +62,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
 
         _rounds = new RoundRunner(context, _transformer, (_draftList, _draftIds.Length));
         context.Synchronize();
+        MemoryBytes = context.FreeBytes() + weights.Bytes;
     }
 
     public ModelConfig Config => Geometry.Config;
@@ -71,6 +72,8 @@ internal sealed unsafe class CudaModel : IDeviceModel
     public string Device { get; }
 
     public long WeightBytes => _weights.Bytes;
+
+    public long? MemoryBytes { get; }
 
     public long KvBytes => Interlocked.Read(ref _kvBytes);
 

@@ -11,7 +11,7 @@ public class LayerSkipOptionsValidatorTests
         { options => options.ModelPath = "/nowhere/at/all", "LayerSkipOptions.ModelPath is '/nowhere/at/all', which does not exist, expected" },
         { options => options.ModelPath = Path.Combine(TestModels.ParserPath, "config.json"), "config.json', which does not begin with 'GGUF', expected a Hugging Face" },
         { options => options.ModelPath = Path.GetDirectoryName(TestModels.ParserPath)!, "which holds no config.json" },
-        { options => options.Device = "gpu", "LayerSkipOptions.Device is 'gpu', expected 'cpu'." },
+        { options => options.Device = "gpu", "LayerSkipOptions.Device is 'gpu', expected 'auto', 'cpu', 'cuda' or 'cuda:' and an ordinal." },
         { options => options.Threads = 0, "LayerSkipOptions.Threads is 0, expected null or 1..1024." },
         { options => options.WeightFormat = (WeightFormat)99, "LayerSkipOptions.WeightFormat is 99, expected one of Auto, " },
         { options => options.Mode = (DecodingMode)5, "LayerSkipOptions.Mode is 5, expected one of Autoregressive, SelfSpeculative, EarlyExit." },

@@ -1,6 +1,8 @@
 using System.CommandLine;
+using System.Globalization;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Cuda;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli.Commands;
@@ -22,15 +24,30 @@ internal sealed class ModelArguments
         ("int8", WeightFormat.Int8),
         ("int4", WeightFormat.Int4));
 
+    public Option<string?> Device { get; } = CheckedOption.Create(
+        "--device",
+        "DEVICE",
+        "Where to run: auto, a usable NVIDIA GPU, else the CPU (default); cpu; cuda; or cuda:N, as 'layerskip devices' numbers them.",
+        "auto, cpu, cuda or cuda:N",
+        (string text, out string? value) =>
+        {
+            value = text;
+            return text is "auto" or "cpu" or "cuda"
+                || (text.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        });
+
     public void AddTo(Command command)
     {
         command.Add(Directory);
+        command.Add(Device);
         command.Add(Threads);
         command.Add(Format);
     }
 
     public ModelOptions Options(ParseResult arguments) => new()
     {
+        Device = arguments.GetValue(Device) ?? "auto",
+        DeviceProviders = [new CudaDeviceProvider()],
         Threads = arguments.GetValue(Threads),
         WeightFormat = arguments.GetValue(Format) ?? WeightFormat.Auto,
     };

@@ -15,6 +15,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(DevicesReport))]
 [JsonSerializable(typeof(RunLine))]
 [JsonSerializable(typeof(StepLine))]
 [JsonSerializable(typeof(EvaluationLine))]

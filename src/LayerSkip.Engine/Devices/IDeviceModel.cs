@@ -24,6 +24,9 @@ internal interface IDeviceModel : IDisposable
     /// <summary>Bytes the weights take on the device.</summary>
     long WeightBytes { get; }
 
+    /// <summary>Bytes of the device's memory that weights and caches may take; null: the process's own memory.</summary>
+    long? MemoryBytes => null;
+
     /// <summary>Weight bytes that one pass reads over the layers [from, to), with the head if <paramref name="head"/>, whatever its number of rows.</summary>
     long BytesRead(int from, int to, bool head);
 

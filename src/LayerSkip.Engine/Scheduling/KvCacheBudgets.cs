@@ -7,7 +7,7 @@ internal readonly record struct KvCacheBudgets(long Total, long Idle)
 {
     public static KvCacheBudgets Of(LayerSkipModel model, EngineOptions options)
     {
-        var memory = AvailableBytes();
+        var memory = model.Steps.MemoryBytes ?? AvailableBytes();
 
         // A garbage collector that may use a part of the memory alone does not know of the rest, where the weights may well lie.
         var total = options.KvCacheBudget ?? Math.Max(memory - model.WeightBytes, memory / 4) / 2;
