@@ -23,6 +23,26 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithNumSpeculations(this ChatOptions options, int numSpeculations) =>
         options.With(PropertyNames.NumSpeculations, numSpeculations);
 
+    /// <summary>Sets <c>draft_controller</c>, and <c>draft_threshold</c> where one is given: what decides how deep and how far drafts go.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="controller">The controller.</param>
+    /// <param name="threshold">Its threshold, 0 .. 1, of those that have one; null: the default. The client checks it.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="controller"/> is not defined.</exception>
+    public static ChatOptions WithDraftController(this ChatOptions options, DraftController controller, float? threshold = null)
+    {
+        options.With(PropertyNames.DraftController, ChoiceNames.Of(controller));
+        return threshold is { } given ? options.With(PropertyNames.DraftThreshold, given) : options;
+    }
+
+    /// <summary>Sets <c>draft_source</c>: where drafts come from.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="source">The source.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="source"/> is not defined.</exception>
+    public static ChatOptions WithDraftSource(this ChatOptions options, DraftSource source) =>
+        options.With(PropertyNames.DraftSource, ChoiceNames.Of(source));
+
     /// <summary>Sets <c>decoding_mode</c>: <c>autoregressive</c>, <c>self-speculative</c> or <c>early-exit</c>.</summary>
     /// <param name="options">The options to change.</param>
     /// <param name="mode">How to decode.</param>

@@ -315,6 +315,6 @@ public sealed class LayerSkipChatClient : IChatClient
         // The end may have brought a stop sequence to light.
         var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
         yield return updates.End(reason, answer, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
-        yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Statistics);
+        yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Controller, tokens.Statistics);
     }
 }

@@ -56,7 +56,7 @@ public sealed class LayerSkipModelLoader : IDisposable
         _time = time;
     }
 
-    /// <summary>The model's name: its checkpoint's folder.</summary>
+    /// <summary>The model's name: its checkpoint's folder, or GGUF file without the ending.</summary>
     public string ModelId { get; }
 
     /// <summary>How far the loading has come.</summary>

@@ -13,7 +13,7 @@ namespace LayerSkip.AI;
 /// </remarks>
 public sealed class LayerSkipOptions
 {
-    /// <summary>The checkpoint's directory, in Hugging Face layout. Not used where a client is created from an engine.</summary>
+    /// <summary>The checkpoint: a directory in Hugging Face layout, or a GGUF file. Not used where a client is created from an engine.</summary>
     public string ModelPath { get; set; } = string.Empty;
 
     /// <summary>Device to run on: <c>cpu</c>.</summary>
@@ -22,20 +22,32 @@ public sealed class LayerSkipOptions
     /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor.</summary>
     public int? Threads { get; set; }
 
-    /// <summary>How the weight matrices are kept.</summary>
+    /// <summary>How the weight matrices are kept. The quantised formats are smaller and faster, and lossy.</summary>
     public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
 
     /// <summary>
-    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or an exit layer
-    /// is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of an exit layer, a
+    /// draft controller and a draft source is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; set; }
 
     /// <summary>Exit layer E, in 1 .. L - 1 for a model of L layers. Null: the checkpoint's.</summary>
     public int? ExitLayer { get; set; }
 
-    /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4.</summary>
+    /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4 or what <see cref="DecodingOptions.NumSpeculations"/> says of controllers.</summary>
     public int? NumSpeculations { get; set; }
+
+    /// <summary>
+    /// What decides how deep and how far drafts go. Null: <see cref="LayerSkip.Engine.Decoding.DraftController.Fixed"/> where <see cref="ExitLayer"/> or
+    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="LayerSkip.Engine.Decoding.DraftController.Auto"/>.
+    /// </summary>
+    public DraftController? DraftController { get; set; }
+
+    /// <summary>The controller's threshold, in 0 .. 1; see <see cref="DecodingOptions.DraftThreshold"/>. Null: the checkpoint's, else the controller's own.</summary>
+    public float? DraftThreshold { get; set; }
+
+    /// <summary>Where drafts come from; see <see cref="DecodingOptions.DraftSource"/>. Null: the checkpoint's, else the controller's own.</summary>
+    public DraftSource? DraftSource { get; set; }
 
     /// <summary>Most tokens of an answer, at least 1. Null: the checkpoint's, else until the context ends.</summary>
     public int? MaxOutputTokens { get; set; }

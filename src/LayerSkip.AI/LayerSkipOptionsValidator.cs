@@ -19,7 +19,7 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
         if (ModelPathError(options.ModelPath) is { } found)
         {
-            errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory.");
+            errors.Add($"{Property(nameof(options.ModelPath))} is {found}, expected a Hugging Face checkpoint directory or a GGUF file.");
         }
 
         Require(options.Device == "cpu", nameof(options.Device), Quote(options.Device), "'cpu'");
@@ -32,6 +32,17 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
         Require(options.ExitLayer is null or >= 1, nameof(options.ExitLayer), options.ExitLayer, "null or at least 1");
         Require(options.NumSpeculations is null or (>= 1 and <= 64), nameof(options.NumSpeculations), options.NumSpeculations, "null or 1..64");
+        if (options.DraftController is { } controller)
+        {
+            RequireDefined(nameof(options.DraftController), controller);
+        }
+
+        if (options.DraftSource is { } source)
+        {
+            RequireDefined(nameof(options.DraftSource), source);
+        }
+
+        Require(options.DraftThreshold is null or (>= 0 and <= 1), nameof(options.DraftThreshold), options.DraftThreshold, "null or 0..1");
         Require(options.MaxOutputTokens is null or >= 1, nameof(options.MaxOutputTokens), options.MaxOutputTokens, "null or at least 1");
         Require(options.Temperature is null || (options.Temperature >= 0 && float.IsFinite(options.Temperature.Value)),
             nameof(options.Temperature), options.Temperature, "null, 0 (greedy) or positive and finite");
@@ -67,10 +78,24 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
     private static string? ModelPathError(string? path) =>
         string.IsNullOrEmpty(path) ? "empty"
-        : File.Exists(path) ? $"the file {Quote(path)}"
+        : File.Exists(path) ? (BeginsAsGguf(path) ? null : $"the file {Quote(path)}, which does not begin with 'GGUF'")
         : !Directory.Exists(path) ? $"{Quote(path)}, which does not exist"
         : !File.Exists(Path.Combine(path, "config.json")) ? $"{Quote(path)}, which holds no config.json"
         : null;
+
+    private static bool BeginsAsGguf(string path)
+    {
+        try
+        {
+            using var file = File.OpenRead(path);
+            Span<byte> magic = stackalloc byte[4];
+            return file.ReadAtLeast(magic, magic.Length, throwOnEndOfStream: false) == magic.Length && magic.SequenceEqual("GGUF"u8);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
 
     private static bool SamePath(string one, string other) => one == other
         || (one.Length > 0 && other.Length > 0

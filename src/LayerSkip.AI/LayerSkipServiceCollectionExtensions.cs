@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using LayerSkip.AI.Hosting;
 using LayerSkip.AI.Telemetry;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
@@ -183,7 +184,7 @@ public static class LayerSkipServiceCollectionExtensions
         var logger = provider.GetService<ILogger<LayerSkipChatClient>>();
         var instruments = provider.GetRequiredService<Instruments>();
         return new LayerSkipModelLoader(
-            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelPath))),
+            Checkpoint.NameOf(options.ModelPath),
             (progress, cancellationToken) => ServedModel.Load(options, logger, progress, cancellationToken, instruments),
             provider.GetService<ILogger<LayerSkipModelLoader>>() ?? NullLogger<LayerSkipModelLoader>.Instance,
             instruments,

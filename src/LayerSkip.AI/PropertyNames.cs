@@ -7,16 +7,20 @@ internal static class PropertyNames
     public const string ExitLayer = "exit_layer";
     public const string NumSpeculations = "num_speculations";
     public const string DecodingMode = "decoding_mode";
+    public const string DraftController = "draft_controller";
 
     /// <summary>Asks for log-probabilities, and holds them.</summary>
     public const string LogProbabilities = "logprobs";
 
     // Of requests.
+    public const string DraftThreshold = "draft_threshold";
+    public const string DraftSource = "draft_source";
     public const string MinP = "min_p";
     public const string TopLogProbabilities = "top_logprobs";
     public const string PrefixScope = "prefix_scope";
 
     // Of responses.
+    public const string MeanExitLayer = "mean_exit_layer";
     public const string AcceptanceRate = "acceptance_rate";
     public const string TokensPerRound = "tokens_per_round";
     public const string PrefillMilliseconds = "prefill_ms";

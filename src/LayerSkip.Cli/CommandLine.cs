@@ -10,6 +10,9 @@ internal static class CommandLine
 {
     public const int Success = 0;
 
+    /// <summary>Self-speculative decoding gave other tokens than autoregressive decoding.</summary>
+    public const int Mismatch = 1;
+
     /// <summary>What was asked for cannot be done: a bad option, file, checkpoint or prompt.</summary>
     public const int BadInput = 2;
 
@@ -64,7 +67,9 @@ internal static class CommandLine
             TokenizeCommand.Create(terminal),
             TemplateCommand.Create(terminal),
             InspectCommand.Create(terminal),
+            ExportCommand.Create(terminal),
             BenchCommand.Create(terminal),
+            SweepCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),
             EvalCommand.Create(terminal),
             TrainCommand.Create(terminal),

@@ -54,12 +54,13 @@ public sealed class CudaDeviceProvider : DeviceProvider
         ModelConfig config,
         WeightSource weights,
         WeightFormat format,
+        FinerWeights finer,
         IReadOnlyList<int> draftVocabulary,
         IProgress<double>? progress,
         CancellationToken cancellationToken)
     {
         var (driver, device) = Find(ordinal);
-        return CudaModel.Load(driver, device, config, weights, format, draftVocabulary, progress, cancellationToken);
+        return CudaModel.Load(driver, device, config, weights, format, draftVocabulary, finer, progress, cancellationToken);
     }
 
     /// <summary>A device that can run models.</summary>

@@ -7,6 +7,8 @@ using LayerSkip.Engine.Cuda.Rounds;
 using LayerSkip.Engine.Cuda.Weights;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+using Greatest = LayerSkip.Engine.Devices.Cpu.Kernels.ArgMax;
 
 namespace LayerSkip.Engine.Cuda;
 
@@ -22,11 +24,14 @@ internal sealed unsafe class CudaModel : IDeviceModel
     private readonly Scratch _scratch;
     private readonly RoundRunner _rounds;
     private readonly HashSet<int> _draftVocabulary;
+    private readonly int[] _draftIds;
+    private readonly float[] _listedLogits;
     private readonly ulong _draftList; // {count, id, ...}
     private readonly ulong _choices; // int [HeadRows]
     private readonly int* _choicesOnHost;
     private ulong _logits; // float [HeadRows, vocabulary], once they are asked for
     private ulong _states; // float [HeadRows, padded hidden size], once they are asked for
+    private float[]? _logitsOnHost;
     private long _kvBytes;
     private bool _disposed;
 
@@ -45,15 +50,17 @@ internal sealed unsafe class CudaModel : IDeviceModel
         _choices = context.Allocate(HeadRows * sizeof(int));
         _choicesOnHost = (int*)context.AllocateHost(HeadRows * sizeof(int));
         _draftVocabulary = [.. draftVocabulary];
-        if (draftVocabulary.Count > 0)
+        _draftIds = [.. _draftVocabulary];
+        _listedLogits = new float[_draftIds.Length + CudaDraftHead.MaxOwn];
+        if (_draftIds.Length > 0)
         {
-            TokensWithin(config, [.. draftVocabulary]);
-            int[] list = [draftVocabulary.Count, .. draftVocabulary];
+            TokensWithin(config, _draftIds);
+            int[] list = [_draftIds.Length, .. _draftIds];
             _draftList = context.Allocate(list.Length * sizeof(int));
             context.Write<int>(_draftList, list);
         }
 
-        _rounds = new RoundRunner(context, _transformer, (_draftList, draftVocabulary.Count));
+        _rounds = new RoundRunner(context, _transformer, (_draftList, _draftIds.Length));
         context.Synchronize();
     }
 
@@ -91,6 +98,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
     /// <param name="source">Its weights; not needed afterwards.</param>
     /// <param name="format">How to keep the matrices.</param>
     /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; null or empty: all.</param>
+    /// <param name="finer">Matrices to keep in the source's own precision.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
@@ -104,6 +112,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
         WeightSource source,
         WeightFormat format,
         IReadOnlyList<int>? draftVocabulary = null,
+        FinerWeights finer = FinerWeights.None,
         IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -112,18 +121,18 @@ internal sealed unsafe class CudaModel : IDeviceModel
             throw new DeviceException($"the CUDA device serves heads of up to {Geometry.MaxHeadDimension} dimensions, the model's have {config.HeadDimension}");
         }
 
-        var (kept, matrices) = MatrixFormats.Choose(format, config, source);
+        var plan = new FormatPlan(config, source, format, finer);
         var context = new CudaContext(driver, device);
         try
         {
-            var (needed, free) = (CudaWeights.BytesFor(config, matrices), context.FreeBytes());
+            var (needed, free) = (plan.Bytes, context.FreeBytes());
             if (needed > free)
             {
                 throw new InsufficientMemoryException($"the weights take {needed >> 20} MiB, but {device.Name} has {free >> 20} MiB free");
             }
 
-            var weights = CudaWeights.Load(context, config, source, matrices, progress, cancellationToken);
-            return new CudaModel(context, config, weights, kept, draftVocabulary ?? []);
+            var weights = CudaWeights.Load(context, plan, progress, cancellationToken);
+            return new CudaModel(context, config, weights, plan.Format, draftVocabulary ?? []);
         }
         catch
         {
@@ -214,20 +223,28 @@ internal sealed unsafe class CudaModel : IDeviceModel
         }
     }
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head)
+    /// <remarks>How likely a guess is takes all logits, which the host adds up. Who asks for no likelihood is better served by <see cref="RunRound"/>.</remarks>
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
-        var own = Own(head);
-        var slots = BeginKeys(rows, slot, 1);
-        _transformer.Head(slots, 1, _draftList, _draftVocabulary.Count);
-        if (own.Own[0] > 0)
+        var own = head is null ? null : Own(head);
+        _logitsOnHost ??= new float[Config.VocabularySize];
+        ReadLogits(rows, slot, 1, _logitsOnHost);
+        if (own is null)
         {
-            _transformer.Head(slots, 1, own.OwnList, own.Own[0]);
+            return Guess(_logitsOnHost);
         }
 
-        var token = 0;
-        Choose(rows, slots, new Span<int>(ref token));
-        return token;
+        var listed = _listedLogits.AsSpan(0, _draftIds.Length + own.Own[0]);
+        for (var i = 0; i < listed.Length; i++)
+        {
+            listed[i] = _logitsOnHost[TokenOf(i)];
+        }
+
+        var guess = Guess(listed);
+        return guess.Token < 0 ? guess : guess with { Token = TokenOf(guess.Token) };
+
+        int TokenOf(int index) => index < _draftIds.Length ? _draftIds[index] : own.Own[1 + index - _draftIds.Length];
     }
 
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states)
@@ -256,20 +273,8 @@ internal sealed unsafe class CudaModel : IDeviceModel
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();
-        var width = Config.VocabularySize;
-        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, count * width, nameof(logits));
-        _ = Own(rows).Pointers(start, count);
-        _logits = _logits != 0 ? _logits : Context.Allocate((long)HeadRows * width * sizeof(float));
-        fixed (float* target = logits)
-        {
-            for (var first = 0; first < count; first += HeadRows)
-            {
-                var some = Math.Min(HeadRows, count - first);
-                _transformer.Logits(_logits, Own(rows).Pointers(start + first, some), some);
-                Context.Read((nint)(target + ((long)first * width)), _logits, (long)some * width * sizeof(float));
-                Context.Synchronize();
-            }
-        }
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, count * Config.VocabularySize, nameof(logits));
+        ReadLogits(rows, start, count, logits);
     }
 
     public bool RunsRounds(int stopIds) => stopIds <= RoundBlock.MaxStops;
@@ -342,6 +347,12 @@ internal sealed unsafe class CudaModel : IDeviceModel
         }
     }
 
+    private static TokenGuess Guess(ReadOnlySpan<float> logits)
+    {
+        var best = Greatest.Of(logits);
+        return float.IsNaN(logits[best]) ? new(-1, 0) : new(best, (float)(1 / Math.Max(1, SoftmaxSum.Of(logits, logits[best]))));
+    }
+
     /// <summary>Slots whose keys are 0: those that a step left behind when it failed are cleared.</summary>
     private RowPointers BeginKeys(RowBuffer rows, int start, int count)
     {
@@ -354,6 +365,23 @@ internal sealed unsafe class CudaModel : IDeviceModel
 
         own.HasStaleKeys = true;
         return slots;
+    }
+
+    private void ReadLogits(RowBuffer rows, int start, int count, Span<float> logits)
+    {
+        var width = Config.VocabularySize;
+        _ = Own(rows).Pointers(start, count);
+        _logits = _logits != 0 ? _logits : Context.Allocate((long)HeadRows * width * sizeof(float));
+        fixed (float* target = logits)
+        {
+            for (var first = 0; first < count; first += HeadRows)
+            {
+                var some = Math.Min(HeadRows, count - first);
+                _transformer.Logits(_logits, Own(rows).Pointers(start + first, some), some);
+                Context.Read((nint)(target + ((long)first * width)), _logits, (long)some * width * sizeof(float));
+                Context.Synchronize();
+            }
+        }
     }
 
     private void Choose(RowBuffer rows, in RowPointers slots, Span<int> tokens)

@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tokenization;
 
@@ -10,6 +11,7 @@ public sealed class LayerSkipModel : IDisposable
 {
     private readonly IDeviceModel _device;
     private readonly Tokenizer? _tokenizer;
+    private readonly StepCostBook _costs;
 
     private LayerSkipModel(string name, IDeviceModel device, GenerationDefaults defaults, Tokenizer? tokenizer, string? deviceFallback = null)
     {
@@ -18,9 +20,10 @@ public sealed class LayerSkipModel : IDisposable
         DeviceFallback = deviceFallback;
         Defaults = defaults;
         _tokenizer = tokenizer;
+        _costs = new StepCostBook(device);
     }
 
-    /// <summary>The checkpoint folder's name.</summary>
+    /// <summary>The checkpoint's name: its folder's, or its GGUF file's without the ending.</summary>
     public string Name { get; }
 
     /// <summary>The model's shape.</summary>
@@ -43,7 +46,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <summary>The device's own steps, for callers that put rows of many sequences into one pass.</summary>
     internal IDeviceModel Steps => _device;
 
-    /// <summary>How the weight matrices are kept.</summary>
+    /// <summary>How the layers' weight matrices are kept.</summary>
     public WeightFormat WeightFormat => _device.WeightFormat;
 
     /// <summary>Bytes of the weights on the device.</summary>
@@ -60,8 +63,8 @@ public sealed class LayerSkipModel : IDisposable
         return _device.KvBytesOf(positions);
     }
 
-    /// <summary>Loads a checkpoint in Hugging Face layout.</summary>
-    /// <param name="directory">Holds config.json, the safetensors and the tokenizer.</param>
+    /// <summary>Loads a checkpoint.</summary>
+    /// <param name="path">A directory in Hugging Face layout, with config.json, the safetensors and the tokenizer; or a GGUF file.</param>
     /// <param name="options">Device, threads, weight format.</param>
     /// <param name="progress">Told the share of the weights loaded, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
@@ -71,21 +74,20 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static LayerSkipModel Load(
-        string directory, ModelOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
+        string path, ModelOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(directory);
-        using var checkpoint = Checkpoint.Open(directory);
-        var tokenizer = Tokenizer.Load(directory, checkpoint.Config.VocabularySize);
+        ArgumentNullException.ThrowIfNull(path);
+        using var checkpoint = Checkpoint.Open(path);
+        var tokenizer = Tokenizer.Load(path, checkpoint.Config.VocabularySize);
         if (tokenizer.VocabularySize > checkpoint.Config.VocabularySize)
         {
             throw new CheckpointException(
-                $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
+                $"{path}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but the model's vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
         }
 
         var (device, fallback) = DeviceLoader.Load(
             checkpoint.Config, checkpoint.Weights, checkpoint.Generation, options ?? new(), progress, cancellationToken);
-        return new(
-            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory))), device, checkpoint.Generation, tokenizer, fallback);
+        return new(Checkpoint.NameOf(path), device, checkpoint.Generation, tokenizer, fallback);
     }
 
     /// <summary>Loads weights from any source: a synthetic model for measurements, without a tokenizer.</summary>
@@ -130,7 +132,7 @@ public sealed class LayerSkipModel : IDisposable
         Generate(prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
 
     /// <summary>Starts a generation by a plan of this model.</summary>
-    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan);
+    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan, costBook: _costs);
 
     /// <summary>Checks a request as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)

@@ -19,4 +19,7 @@ public sealed record ModelOptions
 
     /// <summary>How the weight matrices are kept.</summary>
     public WeightFormat WeightFormat { get; init; } = WeightFormat.Auto;
+
+    /// <summary>Matrices to keep in the checkpoint's own precision all the same.</summary>
+    public FinerWeights Finer { get; init; }
 }

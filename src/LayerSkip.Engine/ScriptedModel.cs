@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices.Scripted;
 using LayerSkip.Engine.Tokenization;
 
@@ -87,6 +88,9 @@ public static class ScriptedModel
             EndOfSequenceIds = ends,
             ExitLayer = options.ExitLayer,
             NumSpeculations = options.ExitLayer is null ? null : options.NumSpeculations,
+
+            // Its steps cost nothing, and its rounds are to be the same every time.
+            DraftController = options.ExitLayer is null ? null : DraftController.Fixed,
         };
         var device = new ScriptedDevice(config, new ScriptedVocabulary(tokenizer, ends), answer, options.DraftAccuracy);
         return LayerSkipModel.FromDevice(options.Name, device, defaults, tokenizer);

@@ -7,9 +7,9 @@ public class LayerSkipOptionsValidatorTests
 {
     public static TheoryData<Action<LayerSkipOptions>, string> Wrong => new()
     {
-        { options => options.ModelPath = "", "LayerSkipOptions.ModelPath is empty, expected a Hugging Face checkpoint directory." },
+        { options => options.ModelPath = "", "LayerSkipOptions.ModelPath is empty, expected a Hugging Face checkpoint directory or a GGUF file." },
         { options => options.ModelPath = "/nowhere/at/all", "LayerSkipOptions.ModelPath is '/nowhere/at/all', which does not exist, expected" },
-        { options => options.ModelPath = Path.Combine(TestModels.ParserPath, "config.json"), "LayerSkipOptions.ModelPath is the file '" },
+        { options => options.ModelPath = Path.Combine(TestModels.ParserPath, "config.json"), "config.json', which does not begin with 'GGUF', expected a Hugging Face" },
         { options => options.ModelPath = Path.GetDirectoryName(TestModels.ParserPath)!, "which holds no config.json" },
         { options => options.Device = "gpu", "LayerSkipOptions.Device is 'gpu', expected 'cpu'." },
         { options => options.Threads = 0, "LayerSkipOptions.Threads is 0, expected null or 1..1024." },

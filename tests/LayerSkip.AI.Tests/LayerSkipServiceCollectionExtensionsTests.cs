@@ -77,6 +77,9 @@ public class LayerSkipServiceCollectionExtensionsTests
             ["LayerSkip:Mode"] = "selfspeculative",
             ["LayerSkip:ExitLayer"] = "3",
             ["LayerSkip:NumSpeculations"] = "6",
+            ["LayerSkip:DraftController"] = "confidence",
+            ["LayerSkip:DraftThreshold"] = "0.25",
+            ["LayerSkip:DraftSource"] = "combined",
             ["LayerSkip:MaxOutputTokens"] = "50",
             ["LayerSkip:Temperature"] = "0.5",
             ["LayerSkip:TopK"] = "7",
@@ -101,6 +104,8 @@ public class LayerSkipServiceCollectionExtensionsTests
             configuration.GetSection("LayerSkip").GetChildren().Select(entry => entry.Key).Order(StringComparer.Ordinal));
         Assert.Equal((TestModels.ParserPath, "cpu", 2, WeightFormat.F32), (options.ModelPath, options.Device, options.Threads, options.WeightFormat));
         Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
+        Assert.Equal(
+            (DraftController.Confidence, 0.25f, DraftSource.Combined), (options.DraftController, options.DraftThreshold, options.DraftSource));
         Assert.Equal((0.5f, 7, 0.9f, UnsupportedOptionBehavior.Throw), (options.Temperature, options.TopK, options.TopP, options.UnsupportedOptions));
         Assert.Equal((ToolCallFormat.Hermes, 4, false), (options.ToolCallFormat, options.EmbeddingLayer, options.DescribeResponseFormat));
         Assert.Equal((true, true), (options.AllowControlTokensInMessages, options.StopHostOnLoadFailure));

@@ -7,6 +7,8 @@ namespace LayerSkip.Engine.Cuda.Tests;
 /// <summary>Steps over rows against the CPU device, and invariant I1: a row's result depends on that row and its cache alone.</summary>
 public class CudaModelTests
 {
+    private static readonly WeightFormat[] s_formats = [WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
+
     [Fact]
     public void Logits_are_the_CPU_devices_within_rounding()
     {
@@ -22,7 +24,7 @@ public class CudaModelTests
                     _ => new(RopeScalingKind.None),
                 },
             };
-            var format = round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16;
+            var format = s_formats[round % s_formats.Length];
             var tokens = CudaModels.RandomTokens(random, config, random.Next(1, 60));
             using var cpu = CudaModels.RandomOnCpu(config, (ulong)round, format);
             using var cuda = CudaModels.Random(config, (ulong)round, format);
@@ -43,7 +45,7 @@ public class CudaModelTests
         {
             var config = CudaModels.RandomConfig(random);
             var tokens = CudaModels.RandomTokens(random, config, 40);
-            using var model = CudaModels.Random(config, (ulong)round, round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16);
+            using var model = CudaModels.Random(config, (ulong)round, s_formats[round]);
             var reference = Prefill(model, tokens, 1);
             foreach (var chunk in (int[])[2, 3, 7, 16, 17, 23, 40])
             {

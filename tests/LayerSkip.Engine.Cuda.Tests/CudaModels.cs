@@ -17,11 +17,11 @@ internal static class CudaModels
         return CudaModel.Load(driver, device, config, weights, format, draftVocabulary);
     }
 
-    /// <summary>The same on the CPU.</summary>
+    /// <summary>The same weights on the CPU, as float32.</summary>
     public static CpuModel RandomOnCpu(ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int[]? draftVocabulary = null)
     {
-        using var weights = Weights(config, seed, format);
-        return CpuModel.Load(config, weights, format, threads: 1, SimdPaths.Choose(), draftVocabulary);
+        using var weights = new RoundedWeights(Weights(config, seed, format), format);
+        return CpuModel.Load(config, weights, WeightFormat.F32, threads: 1, SimdPaths.Choose(), draftVocabulary);
     }
 
     /// <summary>A checkpoint on both devices.</summary>

@@ -24,7 +24,7 @@ public class LayerSkipModelTests
 
         var prompt = model.Tokenizer.Encode("<|begin|><|user|> Turn off alarms<|assistant|>");
         using var generation = model.Generate(prompt);
-        Assert.Equal((DecodingMode.SelfSpeculative, 2, 12), (generation.Mode, generation.ExitLayer, generation.NumSpeculations));
+        Assert.Equal((DecodingMode.SelfSpeculative, 2, 16), (generation.Mode, generation.ExitLayer, generation.NumSpeculations));
         while (generation.NextRound())
         {
         }

@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Sampling;

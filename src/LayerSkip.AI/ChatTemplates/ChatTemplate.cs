@@ -56,15 +56,16 @@ public sealed class ChatTemplate
     /// <remarks>
     /// The template is <c>chat_template.jinja</c> if there is one, otherwise <c>chat_template</c> in <c>tokenizer_config.json</c>: a text, or
     /// a list of named templates, of which "default" is taken, and "tool_use" where a context has tools. Special tokens are those of
-    /// <c>tokenizer_config.json</c>, then those of <c>special_tokens_map.json</c>.
+    /// <c>tokenizer_config.json</c>, then those of <c>special_tokens_map.json</c>. In a GGUF file it is <c>tokenizer.chat_template</c>, with
+    /// <c>tokenizer.chat_template.tool_use</c> where a context has tools.
     /// </remarks>
-    /// <param name="directory">The checkpoint's folder.</param>
+    /// <param name="path">The checkpoint's folder or GGUF file.</param>
     /// <returns>The template, or null where the checkpoint has none (<see cref="Default"/> may serve).</returns>
     /// <exception cref="CheckpointException">The folder does not exist, or a file in it is damaged, too large, or holds no valid template.</exception>
-    public static ChatTemplate? LoadFrom(string directory)
+    public static ChatTemplate? LoadFrom(string path)
     {
-        ArgumentNullException.ThrowIfNull(directory);
-        var files = ChatTemplateFiles.Read(directory);
+        ArgumentNullException.ThrowIfNull(path);
+        var files = ChatTemplateFiles.Read(path);
         return files.Template is { } template
             ? new ChatTemplate(template.Text, template.Parse(), files.ToolTemplate?.Parse(), files.SpecialTokens)
             : null;

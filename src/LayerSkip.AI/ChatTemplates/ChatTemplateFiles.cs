@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Checkpoints.Gguf;
 
 namespace LayerSkip.AI.ChatTemplates;
 
@@ -15,7 +16,17 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public static ChatTemplateFiles Read(string directory)
+    public static ChatTemplateFiles Read(string path) => File.Exists(path) ? ReadGguf(path) : ReadDirectory(path);
+
+    private static ChatTemplateFiles ReadGguf(string path)
+    {
+        var file = GgufChatTemplate.Read(path);
+        return new(Source(file.Text, ""), Source(file.ToolText, ".tool_use"), file.SpecialTokens);
+
+        ChatTemplateSource? Source(string? text, string ending) => text is null ? null : new(text, $"{path}: tokenizer.chat_template{ending}");
+    }
+
+    private static ChatTemplateFiles ReadDirectory(string directory)
     {
         if (!Directory.Exists(directory))
         {

@@ -66,6 +66,24 @@ internal static class AdditionalSettings
         } ?? throw Wrong(name, value, DecodingModeNames.Expected);
     }
 
+    /// <exception cref="ArgumentException">The value names none of the choices.</exception>
+    public static T? Choice<T>(AdditionalPropertiesDictionary? properties, string name)
+        where T : struct, Enum
+    {
+        if (Value(properties, name) is not { } value)
+        {
+            return null;
+        }
+
+        return value switch
+        {
+            T choice when Enum.IsDefined(choice) => choice,
+            string text => ChoiceNames.Parse<T>(text),
+            JsonElement { ValueKind: JsonValueKind.String } json => ChoiceNames.Parse<T>(json.GetString()!),
+            _ => null,
+        } ?? throw Wrong(name, value, $"one of {ChoiceNames.Expected<T>()}");
+    }
+
     /// <exception cref="ArgumentException">The value is neither true nor false.</exception>
     public static bool? Boolean(AdditionalPropertiesDictionary? properties, string name)
     {

@@ -25,6 +25,12 @@ internal static class DecodingOptionsMapping
             ExitLayer = native.ExitLayer ?? AdditionalSettings.Integer(properties, PropertyNames.ExitLayer) ?? defaults.ExitLayer,
             NumSpeculations = native.NumSpeculations
                 ?? AdditionalSettings.Integer(properties, PropertyNames.NumSpeculations) ?? defaults.NumSpeculations,
+            DraftController = native.DraftController
+                ?? AdditionalSettings.Choice<DraftController>(properties, PropertyNames.DraftController) ?? defaults.DraftController,
+            DraftThreshold = native.DraftThreshold
+                ?? AdditionalSettings.Number(properties, PropertyNames.DraftThreshold) ?? defaults.DraftThreshold,
+            DraftSource = native.DraftSource
+                ?? AdditionalSettings.Choice<DraftSource>(properties, PropertyNames.DraftSource) ?? defaults.DraftSource,
             MaxNewTokens = native.MaxNewTokens ?? options?.MaxOutputTokens ?? defaults.MaxOutputTokens,
             TopLogProbabilities = native.TopLogProbabilities ?? TopLogProbabilities(properties),
             PrefixScope = native.PrefixScope ?? AdditionalSettings.Text(properties, PropertyNames.PrefixScope),

@@ -5,12 +5,24 @@ namespace LayerSkip.AI.Requests;
 
 /// <summary>What holds where a request is silent: the client's options, completed from the checkpoint. Null is left to the engine.</summary>
 internal sealed record RequestDefaults(
-    DecodingMode? Mode, int? ExitLayer, int? NumSpeculations, int? MaxOutputTokens, float Temperature, int TopK, float TopP)
+    DecodingMode? Mode,
+    int? ExitLayer,
+    int? NumSpeculations,
+    DraftController? DraftController,
+    float? DraftThreshold,
+    DraftSource? DraftSource,
+    int? MaxOutputTokens,
+    float Temperature,
+    int TopK,
+    float TopP)
 {
     public static RequestDefaults From(LayerSkipOptions options, GenerationDefaults checkpoint) => new(
         options.Mode,
         options.ExitLayer,
         options.NumSpeculations,
+        options.DraftController,
+        options.DraftThreshold,
+        options.DraftSource,
         options.MaxOutputTokens ?? checkpoint.MaxNewTokens,
         options.Temperature ?? checkpoint.Sampling.Temperature,
         options.TopK ?? checkpoint.Sampling.TopK,

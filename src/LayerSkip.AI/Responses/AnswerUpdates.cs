@@ -54,7 +54,8 @@ internal sealed class AnswerUpdates(string modelId)
     }
 
     /// <summary>Rates, which unlike counts cannot be added up. Without a message id they become the whole response's properties.</summary>
-    public ChatResponseUpdate Statistics(DecodingMode mode, int exitLayer, int numSpeculations, in GenerationStatistics statistics)
+    public ChatResponseUpdate Statistics(
+        DecodingMode mode, int exitLayer, int numSpeculations, DraftController? controller, in GenerationStatistics statistics)
     {
         var update = Update(messageId: null);
         update.AdditionalProperties = new()
@@ -62,6 +63,7 @@ internal sealed class AnswerUpdates(string modelId)
             [PropertyNames.DecodingMode] = DecodingModeNames.Of(mode),
             [PropertyNames.ExitLayer] = exitLayer,
             [PropertyNames.NumSpeculations] = numSpeculations,
+            [PropertyNames.MeanExitLayer] = statistics.MeanExitLayer,
             [PropertyNames.AcceptanceRate] = statistics.AcceptanceRate,
             [PropertyNames.TokensPerRound] = statistics.TokensPerRound,
             [PropertyNames.PrefillMilliseconds] = statistics.PrefillTime.TotalMilliseconds,
@@ -69,6 +71,11 @@ internal sealed class AnswerUpdates(string modelId)
             [PropertyNames.TokensPerSecond] = statistics.TokensPerSecond,
             [PropertyNames.MillisecondsPerToken] = statistics.TimePerToken.TotalMilliseconds,
         };
+        if (controller is { } known)
+        {
+            update.AdditionalProperties[PropertyNames.DraftController] = ChoiceNames.Of(known);
+        }
+
         return update;
     }
 

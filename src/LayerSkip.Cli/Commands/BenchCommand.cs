@@ -1,5 +1,4 @@
 using System.CommandLine;
-using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Measurement;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Cli.Reports;
@@ -57,7 +56,7 @@ internal sealed class BenchCommand
     {
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
-        bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout (this or --synthetic is required).";
+        bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
         bench._model.AddTo(command);
         foreach (var option in (Option[])
@@ -85,7 +84,7 @@ internal sealed class BenchCommand
     private int Run(ParseResult arguments)
     {
         var isSynthetic = arguments.GetValue(_synthetic) is not null;
-        var prompts = arguments.GetValue(_prompts) is { } path ? PromptFile.Read(path) : [DefaultPrompt];
+        var prompts = arguments.GetValue(_prompts) is { } path ? PromptFile.Read("--prompts", path) : [DefaultPrompt];
         using var model = isSynthetic ? LoadSynthetic(arguments) : _model.Load(arguments, _terminal);
         if (model.Config.Layers < 2)
         {
@@ -130,7 +129,7 @@ internal sealed class BenchCommand
         prompts,
         Repeat(prompts, PromptTokens(arguments, model)),
         _decoding.ReadExitLayer(arguments, model.Config) ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
-        arguments.GetValue(_decoding.NumSpeculations) ?? Math.Min(model.Defaults.NumSpeculations ?? DefaultSpeculations, 64),
+        arguments.GetValue(_decoding.NumSpeculations) ?? Math.Clamp(model.Defaults.NumSpeculations ?? DefaultSpeculations, 1, 64),
         arguments.GetValue(_maxTokens) ?? (isSynthetic ? DefaultSyntheticTokens : model.Defaults.MaxNewTokens ?? DefaultCheckpointTokens),
         IgnoreEndOfSequence: isSynthetic,
         arguments.GetValue(_runs) ?? DefaultRuns,
@@ -145,20 +144,10 @@ internal sealed class BenchCommand
             : throw new UsageException($"--prompt-tokens is {asked}, expected at most {longest}: the model's context is {model.Config.MaxPositions}");
     }
 
-    private int[][] Encode(ParseResult arguments, LayerSkipModel model, IReadOnlyList<string> prompts)
-    {
-        var chat = arguments.GetValue(_chat)
-            ? ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal)
-            : null;
-        return [.. prompts.Select((prompt, index) =>
-        {
-            var ids = chat?.Encode([new TemplateMessage { Role = "user", Content = prompt }]) ?? model.Tokenizer.Encode(prompt);
-            return ids.Length > 0 && ids.Length < model.Config.MaxPositions
-                ? ids
-                : throw new UsageException(
-                    $"prompt {index + 1} has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
-        })];
-    }
+    private int[][] Encode(ParseResult arguments, LayerSkipModel model, IReadOnlyList<string> prompts) => PromptSource.Encode(
+        prompts,
+        model,
+        arguments.GetValue(_chat) ? ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal) : null);
 
     private static int[] RandomPrompt(int length, ModelConfig config)
     {

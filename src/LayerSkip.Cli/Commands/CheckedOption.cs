@@ -7,6 +7,9 @@ namespace LayerSkip.Cli.Commands;
 /// <summary>Options whose values are checked while the command line is parsed; the error names option, value and what was expected.</summary>
 internal static class CheckedOption
 {
+    /// <summary>Most integers of a range: more than anyone can mean to measure one by one.</summary>
+    private const int MostOfRange = 4096;
+
     /// <summary>Parses a value.</summary>
     /// <returns>Whether the text is one.</returns>
     public delegate bool TryParse<T>(string text, out T value);
@@ -44,7 +47,7 @@ internal static class CheckedOption
             return parsed && number >= min && number <= max;
         });
 
-    /// <summary>One or more integers in a range, separated by commas, and perhaps a word that stands for all of them.</summary>
+    /// <summary>One or more integers within bounds, or ranges of them (<c>1..6</c>), separated by commas, and perhaps a word that stands for all of them.</summary>
     /// <param name="name">Its name, with dashes.</param>
     /// <param name="valueName">What help calls the value.</param>
     /// <param name="description">What help says, the default included.</param>
@@ -55,14 +58,28 @@ internal static class CheckedOption
         string name, string valueName, string description, int min, int max = int.MaxValue, string? all = null)
     {
         var expected = (all is null ? "" : $"'{all}', or ") +
-            (max == int.MaxValue ? $"integers of at least {min}, separated by commas" : $"integers from {min} to {max}, separated by commas");
+            (max == int.MaxValue ? $"integers of at least {min}" : $"integers from {min} to {max}") + " or ranges such as 2..6, separated by commas";
         return Create(name, valueName, description, expected, (string text, out IReadOnlyList<int>? value) =>
         {
-            var numbers = text == all ? [] : Array.ConvertAll(text.Split(','), part =>
-                int.TryParse(part, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : (int?)null);
-            value = [.. numbers.OfType<int>().Distinct().Order()];
-            return numbers.All(number => number >= min && number <= max);
+            var numbers = new SortedSet<int>();
+            value = text == all || text.Split(',').All(part => TryAdd(part, numbers)) ? [.. numbers] : null;
+            return value is not null;
         });
+
+        bool TryAdd(string part, SortedSet<int> numbers)
+        {
+            var dots = part.IndexOf("..", StringComparison.Ordinal);
+            if (!TryParse(dots < 0 ? part : part[..dots], out var first) || !TryParse(dots < 0 ? part : part[(dots + 2)..], out var last)
+                || first < min || last > max || last < first || last - (long)first >= MostOfRange)
+            {
+                return false;
+            }
+
+            numbers.UnionWith(Enumerable.Range(first, last - first + 1));
+            return true;
+        }
+
+        static bool TryParse(string digits, out int number) => int.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
     }
 
     /// <summary>One or more files. What begins with two dashes is no file but an option that does not exist.</summary>

@@ -48,7 +48,31 @@ internal sealed class DecodingArguments
 
     /// <summary>Speculation length d.</summary>
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
-        "--num-speculations", "D", "Most tokens drafted in a round (default: the checkpoint's, else 4).", 1, 64);
+        "--num-speculations",
+        "D",
+        "Most tokens drafted in a round (default: the checkpoint's, else 4; 16 where a controller decides).",
+        1,
+        64);
+
+    /// <summary>What decides about drafts.</summary>
+    public Option<DraftController?> Controller { get; } = CheckedOption.Choice(
+        "--controller",
+        "What decides how deep and how far drafts go; no matter for the output (default: fixed where --exit-layer or --num-speculations is given, else the checkpoint's, else auto).",
+        [.. Enum.GetValues<DraftController>().Select(controller => (controller.ToString().ToLowerInvariant(), controller))]);
+
+    /// <summary>A controller's threshold.</summary>
+    public Option<float?> DraftThreshold { get; } = CheckedOption.Number(
+        "--draft-threshold",
+        "P",
+        "Of confidence: a token below this probability ends a draft; of adaptive: the acceptance rate to keep to (default: the checkpoint's, else 0.6 and 0.9).",
+        "a number from 0 to 1",
+        value => value is >= 0 and <= 1);
+
+    /// <summary>Where drafts come from.</summary>
+    public Option<DraftSource?> Source { get; } = CheckedOption.Choice(
+        "--draft-source",
+        "Where drafts come from: the model's first layers, earlier text, or that first and else the layers (default: the checkpoint's, else combined with auto and exit with others).",
+        [.. Enum.GetValues<DraftSource>().Select(source => (source.ToString().ToLowerInvariant(), source))]);
 
     public void AddTo(Command command)
     {
@@ -60,6 +84,9 @@ internal sealed class DecodingArguments
         command.Add(_mode);
         command.Add(ExitLayer);
         command.Add(NumSpeculations);
+        command.Add(Controller);
+        command.Add(DraftThreshold);
+        command.Add(Source);
     }
 
     /// <summary>Completes the options with the checkpoint's defaults.</summary>
@@ -68,10 +95,9 @@ internal sealed class DecodingArguments
     {
         var mode = arguments.GetValue(_mode);
         var exitLayer = ReadExitLayer(arguments, model.Config);
-        if (mode is DecodingMode.SelfSpeculative or DecodingMode.EarlyExit && exitLayer is null && model.Defaults.ExitLayer is null)
+        if (exitLayer is null && model.Defaults.ExitLayer is null && NeedsExitLayer(arguments, mode, model.Defaults) is { } what)
         {
-            throw new UsageException(
-                $"--mode {ModeName.Of(mode.Value)} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
+            throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
         }
 
         return new DecodingOptions
@@ -79,9 +105,24 @@ internal sealed class DecodingArguments
             Mode = mode,
             ExitLayer = exitLayer,
             NumSpeculations = arguments.GetValue(NumSpeculations),
+            DraftController = arguments.GetValue(Controller),
+            DraftThreshold = arguments.GetValue(DraftThreshold),
+            DraftSource = arguments.GetValue(Source),
             MaxNewTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? DefaultMaxTokens,
             Sampling = ReadSampling(arguments, model.Defaults),
         };
+    }
+
+    /// <summary>The option that needs an exit layer, or null: controllers that choose the exit, and look-up, need none.</summary>
+    private string? NeedsExitLayer(ParseResult arguments, DecodingMode? mode, GenerationDefaults defaults)
+    {
+        var asked = arguments.GetValue(Controller);
+        var controller = asked ?? (arguments.GetValue(NumSpeculations) is null ? defaults.DraftController ?? DraftController.Auto : DraftController.Fixed);
+        var chooses = controller is DraftController.Auto or DraftController.Dynamic
+            || (arguments.GetValue(Source) ?? defaults.DraftSource) == DraftSource.Lookup;
+        return mode == DecodingMode.EarlyExit || (mode == DecodingMode.SelfSpeculative && !chooses) ? $"--mode {ModeName.Of(mode.Value)}"
+            : mode is null && asked is { } given && !chooses ? $"--controller {given.ToString().ToLowerInvariant()}"
+            : null;
     }
 
     /// <summary>The exit layer asked for, checked against the model's depth.</summary>
@@ -96,6 +137,14 @@ internal sealed class DecodingArguments
         exitLayer < config.Layers
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+
+    /// <summary>The exit layers asked for, checked; all of the model's where the list is empty.</summary>
+    /// <exception cref="UsageException">One does not lie in 1..L-1, or the model has one layer.</exception>
+    public static IReadOnlyList<int> ExpandExitLayers(IReadOnlyList<int> exitLayers, LayerSkipModel model) => model.Config.Layers < 2
+        ? throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from")
+        : exitLayers.Count == 0
+            ? [.. Enumerable.Range(1, model.Config.Layers - 1)]
+            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config))];
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {

@@ -9,12 +9,12 @@ internal static class DirectoryOption
     /// <param name="description">What help says.</param>
     public static Option<string> Create(string description)
     {
-        var option = new Option<string>("--model") { HelpName = "DIR", Description = description, Required = true };
+        var option = new Option<string>("--model") { HelpName = "PATH", Description = description, Required = true };
         option.Validators.Add(result =>
         {
             if (result.Tokens is [{ Value: "" }])
             {
-                result.AddError("--model is empty, expected a directory");
+                result.AddError("--model is empty, expected a directory or file");
             }
         });
         return option;

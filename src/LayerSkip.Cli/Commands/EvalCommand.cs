@@ -91,7 +91,11 @@ internal sealed class EvalCommand
 
     private int Run(ParseResult arguments)
     {
-        CheckOutput(arguments);
+        if (arguments.GetValue(_output) is { } output)
+        {
+            OutputFile.Check("--output", output);
+        }
+
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
         var limit = arguments.GetValue(_limit);
         var files = ReadFiles("--data", arguments.GetRequiredValue(_data));
@@ -148,8 +152,9 @@ internal sealed class EvalCommand
         var settings = new SpeedSettings(
             [.. rows.Select(row => evaluator.Prompts[row])],
             [.. rows.Select(row => full.Answers[row].Tokens)],
-            exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
-            arguments.GetValue(_numSpeculations) ?? [Math.Min(model.Defaults.NumSpeculations ?? DefaultSpeculations, 64)],
+            SpeedSettings.Grid(
+                exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
+                arguments.GetValue(_numSpeculations) ?? [Math.Clamp(model.Defaults.NumSpeculations ?? DefaultSpeculations, 1, 64)]),
             evaluator.MaxTokens(model),
             arguments.GetValue(_runs) ?? DefaultRuns);
         return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);
@@ -201,18 +206,6 @@ internal sealed class EvalCommand
                 count < rows.Length ? unknown.ExactMatch : null,
                 count > 0 ? known.Overall.ExactMatch : null,
                 count < rows.Length ? unknown.Overall.ExactMatch : null);
-        }
-    }
-
-    /// <summary>Before hours of work rather than after.</summary>
-    private void CheckOutput(ParseResult arguments)
-    {
-        if (arguments.GetValue(_output) is { } path)
-        {
-            if (path.Length == 0 || Directory.Exists(path) || Path.GetDirectoryName(Path.GetFullPath(path)) is not { } directory || !Directory.Exists(directory))
-            {
-                throw new UsageException($"--output is '{path}', expected a file in a directory that exists");
-            }
         }
     }
 

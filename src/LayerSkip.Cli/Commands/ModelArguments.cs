@@ -1,5 +1,6 @@
 using System.CommandLine;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli.Commands;
@@ -7,17 +8,19 @@ namespace LayerSkip.Cli.Commands;
 /// <summary>The options that say which checkpoint to load, and how.</summary>
 internal sealed class ModelArguments
 {
-    public Option<string> Directory { get; } = DirectoryOption.Create("Checkpoint directory in Hugging Face layout.");
+    public Option<string> Directory { get; } = DirectoryOption.Create("Checkpoint directory in Hugging Face layout, or GGUF file.");
 
     public Option<int?> Threads { get; } =
         CheckedOption.Integer("--threads", "N", "Threads to compute with (default: one for each processor).", 1, 1024);
 
     public Option<WeightFormat?> Format { get; } = CheckedOption.Choice(
         "--dtype",
-        "How weights are kept in memory (default: auto, the checkpoint's own precision; bf16 rounds float32 and float16 checkpoints).",
+        "How weights are kept in memory (default: auto, the checkpoint's own precision; bf16 rounds float32 and float16 checkpoints, int8 and int4 round all).",
         ("auto", WeightFormat.Auto),
         ("f32", WeightFormat.F32),
-        ("bf16", WeightFormat.BF16));
+        ("bf16", WeightFormat.BF16),
+        ("int8", WeightFormat.Int8),
+        ("int4", WeightFormat.Int4));
 
     public void AddTo(Command command)
     {
@@ -38,7 +41,7 @@ internal sealed class ModelArguments
         var directory = arguments.GetRequiredValue(Directory);
         return Loading.Run(
             terminal,
-            $"Loading {Path.GetFileName(Path.TrimEndingDirectorySeparator(directory))}",
+            $"Loading {Checkpoint.NameOf(directory)}",
             (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
     }
 }

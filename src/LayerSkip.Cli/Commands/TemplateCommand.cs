@@ -9,7 +9,7 @@ internal sealed class TemplateCommand
 {
     private readonly Terminal _terminal;
 
-    private readonly Option<string?> _directory = new("--model") { HelpName = "DIR", Description = "Checkpoint directory with a chat template (this or --template is required)." };
+    private readonly Option<string?> _directory = new("--model") { HelpName = "PATH", Description = "Checkpoint directory or GGUF file with a chat template (this or --template is required)." };
 
     private readonly Option<string?> _template = new("--template") { HelpName = "FILE", Description = "A UTF-8 file with the template." };
 
@@ -43,7 +43,7 @@ internal sealed class TemplateCommand
     private int Run(ParseResult arguments)
     {
         var template = arguments.GetValue(_directory) is { } directory
-            ? ChatTemplate.LoadFrom(directory) ?? throw new UsageException($"--model {directory}: holds no chat template, expected chat_template.jinja, or chat_template in tokenizer_config.json")
+            ? ChatTemplate.LoadFrom(directory) ?? throw new UsageException($"--model {directory}: holds no chat template, expected chat_template.jinja, chat_template in tokenizer_config.json, or tokenizer.chat_template in a GGUF file")
             : ChatTemplate.Parse(InputText.ReadFile("--template", arguments.GetRequiredValue(_template)!));
         _terminal.WriteAnswer(template.Render(ReadContext(arguments.GetRequiredValue(_context))).Text);
         return CommandLine.Success;

@@ -10,7 +10,7 @@ internal sealed class TokenizeCommand
 {
     private readonly Terminal _terminal;
 
-    private readonly Option<string> _directory = DirectoryOption.Create("Directory with tokenizer.json, or with vocab.json and merges.txt.");
+    private readonly Option<string> _directory = DirectoryOption.Create("Directory with tokenizer.json, or with vocab.json and merges.txt; or GGUF file.");
 
     private readonly Option<string?> _text = new("--text") { HelpName = "TEXT", Description = "The text (this or --file is required)." };
 

@@ -6,19 +6,21 @@ namespace LayerSkip.Cli.Prompts;
 internal static class PromptFile
 {
     /// <summary>Reads a file.</summary>
+    /// <param name="option">The option that named the file, for errors.</param>
+    /// <param name="path">The file.</param>
     /// <exception cref="UsageException">The file cannot be read, a line is not such an object, or there is none.</exception>
-    public static IReadOnlyList<string> Read(string path)
+    public static IReadOnlyList<string> Read(string option, string path)
     {
         var prompts = new List<string>();
-        foreach (var (index, line) in InputText.ReadFile("--prompts", path).ReplaceLineEndings("\n").Split('\n').Index())
+        foreach (var (index, line) in InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index())
         {
             if (!string.IsNullOrWhiteSpace(line))
             {
-                prompts.Add(ReadLine($"--prompts {path}, line {index + 1}", line));
+                prompts.Add(ReadLine($"{option} {path}, line {index + 1}", line));
             }
         }
 
-        return prompts.Count > 0 ? prompts : throw new UsageException($"--prompts {path}: holds no prompt, expected lines such as {{\"prompt\": \"Hello\"}}");
+        return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt, expected lines such as {{\"prompt\": \"Hello\"}}");
     }
 
     private static string ReadLine(string where, string line)

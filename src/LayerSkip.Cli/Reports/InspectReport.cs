@@ -2,7 +2,7 @@ namespace LayerSkip.Cli.Reports;
 
 /// <summary>What <c>layerskip inspect --json</c> prints.</summary>
 /// <param name="Model">The checkpoint folder's name.</param>
-/// <param name="Directory">Its full path.</param>
+/// <param name="Path">Its full path: a directory, or a GGUF file.</param>
 /// <param name="Architecture">model_type, such as llama.</param>
 /// <param name="Config">config.json as it was understood.</param>
 /// <param name="Parameters">Weights of the model; a tied head counts once.</param>
@@ -14,7 +14,7 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Generation">What the checkpoint says about generation.</param>
 internal sealed record InspectReport(
     string Model,
-    string Directory,
+    string Path,
     string Architecture,
     ConfigReport Config,
     long Parameters,

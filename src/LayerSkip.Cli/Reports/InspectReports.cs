@@ -6,26 +6,26 @@ using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Cli.Reports;
 
-/// <summary>Reads what a checkpoint directory says about itself; no weights.</summary>
+/// <summary>Reads what a checkpoint says about itself; no weights.</summary>
 internal static partial class InspectReports
 {
     /// <summary>Opens and describes a checkpoint.</summary>
     /// <exception cref="CheckpointException">A file is missing or damaged; a missing tokenizer or template is not an error.</exception>
-    public static InspectReport Of(string directory)
+    public static InspectReport Of(string path)
     {
-        using var checkpoint = Checkpoint.Open(directory);
+        using var checkpoint = Checkpoint.Open(path);
         var config = checkpoint.Config;
         var generation = checkpoint.Generation;
         return new InspectReport(
-            Path.GetFileName(Path.TrimEndingDirectorySeparator(checkpoint.Directory)),
-            checkpoint.Directory,
+            Checkpoint.NameOf(checkpoint.Path),
+            checkpoint.Path,
             config.ModelType,
             Config(config),
             ModelSize.Matrices(config) + ModelSize.Vectors(config),
             Tensors(checkpoint.Tensors),
             Memory(checkpoint),
-            DescribeTokenizer(checkpoint.Directory),
-            DescribeTemplate(checkpoint.Directory),
+            DescribeTokenizer(checkpoint.Path),
+            DescribeTemplate(checkpoint.Path),
             generation.ExitLayer is null && generation.NumSpeculations is null && generation.DraftVocabulary.Count == 0
                 ? null
                 : new(generation.ExitLayer, generation.NumSpeculations, generation.DraftVocabulary.Count is var tokens and > 0 ? tokens : null),
@@ -80,33 +80,38 @@ internal static partial class InspectReports
     private static MemoryReport Memory(Checkpoint checkpoint)
     {
         var config = checkpoint.Config;
-        var embedding = checkpoint.Weights.GetTensor("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize);
+        var most = checkpoint.Weights.GetTensor("model.layers.0.mlp.gate_proj.weight", config.IntermediateSize, config.HiddenSize).DataType;
         var kvBytes = ModelSize.KvBytesPerToken(config);
         var draftTokens = checkpoint.Generation.DraftVocabulary.Count;
         return new(
             ModelSize.WeightBytes(config, sizeof(float), draftTokens),
             ModelSize.WeightBytes(config, sizeof(ushort), draftTokens),
-            embedding.DataType == TensorDataType.BF16 ? "bf16" : "f32",
+            most switch
+            {
+                TensorDataType.BF16 => "bf16",
+                TensorDataType.Int8 => "int8",
+                TensorDataType.Int4 => "int4",
+                _ => "f32",
+            },
             kvBytes,
             kvBytes * config.MaxPositions);
     }
 
-    private static TokenizerReport? DescribeTokenizer(string directory)
+    private static TokenizerReport? DescribeTokenizer(string path)
     {
-        var isJson = File.Exists(Path.Combine(directory, "tokenizer.json"));
-        if (!isJson && !(File.Exists(Path.Combine(directory, "vocab.json")) && File.Exists(Path.Combine(directory, "merges.txt"))))
+        if (TokenizerSource(path) is not { } source)
         {
             return null;
         }
 
-        var tokenizer = Tokenizer.Load(directory);
+        var tokenizer = Tokenizer.Load(path);
         return new(
             tokenizer.Family switch
             {
                 TokenizerFamily.ByteLevelBpe => "byte-level-bpe",
                 _ => "sentencepiece-bpe",
             },
-            isJson ? "tokenizer.json" : "vocab.json, merges.txt",
+            source,
             tokenizer.VocabularySize,
             tokenizer.BaseVocabularySize,
             tokenizer.AddedTokenCount,
@@ -115,10 +120,20 @@ internal static partial class InspectReports
                 .Select(id => new TokenReport(id, tokenizer.GetToken(id) ?? ""))]);
     }
 
-    private static ChatTemplateReport? DescribeTemplate(string directory) =>
-        ChatTemplate.LoadFrom(directory) is { } template
+    private static string? TokenizerSource(string path) => true switch
+    {
+        _ when File.Exists(path) => Path.GetFileName(path),
+        _ when File.Exists(Path.Combine(path, "tokenizer.json")) => "tokenizer.json",
+        _ when File.Exists(Path.Combine(path, "vocab.json")) && File.Exists(Path.Combine(path, "merges.txt")) => "vocab.json, merges.txt",
+        _ => null,
+    };
+
+    private static ChatTemplateReport? DescribeTemplate(string path) =>
+        ChatTemplate.LoadFrom(path) is { } template
             ? new(
-                File.Exists(Path.Combine(directory, "chat_template.jinja")) ? "chat_template.jinja" : "tokenizer_config.json",
+                File.Exists(path) ? Path.GetFileName(path)
+                    : File.Exists(Path.Combine(path, "chat_template.jinja")) ? "chat_template.jinja"
+                    : "tokenizer_config.json",
                 template.Source.Length,
                 template.Source)
             : null;

@@ -26,7 +26,7 @@ internal sealed class InspectTables(IAnsiConsole console)
         var scaling = config.RopeScaling;
         var facts = NewFacts();
         Add(facts, "model", report.Model);
-        Add(facts, "directory", report.Directory);
+        Add(facts, "path", report.Path);
         Add(facts, "architecture", report.Architecture);
         Add(facts, "parameters", Exact(report.Parameters, Quantity.Count(report.Parameters)));
         Add(facts, "num_hidden_layers", $"{config.NumHiddenLayers} (an exit layer lies in 1..{config.NumHiddenLayers - 1})");

@@ -5,7 +5,7 @@ namespace LayerSkip.Cli.Reports;
 /// <summary>Bytes needed to run.</summary>
 /// <param name="WeightBytesF32">Weights with --dtype f32.</param>
 /// <param name="WeightBytesBf16">Weights with --dtype bf16.</param>
-/// <param name="Auto">The format that --dtype auto chooses: f32 or bf16.</param>
+/// <param name="Auto">The format that --dtype auto chooses for most matrices: f32, bf16, int8 or int4.</param>
 /// <param name="KvBytesPerToken">Keys and values of one token, float32.</param>
 /// <param name="KvBytesFullContext">The same for the whole context.</param>
 internal sealed record MemoryReport(

@@ -11,6 +11,8 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(SweepReport))]
+[JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(RunLine))]

@@ -1,10 +1,8 @@
 using System.Globalization;
-using System.Text;
 using System.Xml.Linq;
 using LayerSkip.Cli.Reports.Plots;
 using LayerSkip.Cli.Training;
 using LayerSkip.Cli.Training.Metrics;
-using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Reports;
 
@@ -13,22 +11,6 @@ internal static class RunReport
 {
     private const int MostExits = 8;
     private const int HeatColumns = 60;
-
-    // No '<', '>' or '&': a style sheet is not unescaped.
-    private const string Style = """
-        :root { color-scheme: light dark; --back: #ffffff; --text: #1c1f23; --dim: #5c6470; --line: #d9dde3; }
-        @media (prefers-color-scheme: dark) { :root { --back: #14161a; --text: #e6e8eb; --dim: #9aa3af; --line: #333941; } }
-        body { margin: 2rem auto; max-width: 60rem; padding: 0 1rem; background: var(--back); color: var(--text); font: 16px/1.5 system-ui, sans-serif; }
-        h1 { font-size: 1.6rem; margin-bottom: 0.2rem; } h2 { font-size: 1.1rem; margin: 0 0 0.4rem; }
-        figure { margin: 2rem 0; } svg { display: block; width: 100%; height: auto; } .note { color: var(--dim); font-size: 0.9rem; margin: 0.3rem 0; }
-        table { border-collapse: collapse; font-size: 0.95rem; } th, td { text-align: left; padding: 0.2rem 1.2rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-        th { font-weight: 500; color: var(--dim); } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-        svg text { font-size: 12px; fill: var(--text); } svg text.tick, svg text.label { fill: var(--dim); }
-        .grid { stroke: var(--line); } .axis { stroke: var(--dim); }
-        g path { fill: none; stroke: currentColor; stroke-width: 1.6; stroke-linejoin: round; } g.strong path { stroke-width: 2.8; } g circle { fill: currentColor; }
-        .fill { fill: currentColor; } svg text.name { fill: currentColor; font-weight: 600; }
-        .c0 { color: #d1495b; } .c1 { color: #d9702a; } .c2 { color: #a98200; } .c3 { color: #5b9440; } .c4 { color: #239184; } .c5 { color: #2f83c9; } .c6 { color: #6f6fdc; } .c7 { color: #a655c7; }
-        """;
 
     /// <summary>Writes the report of a run, in place of an earlier one.</summary>
     /// <param name="directory">The run's directory.</param>
@@ -43,33 +25,19 @@ internal static class RunReport
             throw new UsageException($"{Path.Combine(directory, "metrics.jsonl")}: holds no line of type run");
         }
 
-        var html = Create(history);
-        AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(html)));
+        Page.Write(path, Create(history));
     }
 
     /// <summary>The page.</summary>
     /// <param name="history">With at least one start.</param>
     public static string Create(RunHistory history)
     {
-        var run = history.Starts[^1];
-        var title = $"Training of {run.Model}";
-        var page = new XElement(
-            "html",
-            new XAttribute("lang", "en"),
-            new XElement(
-                "head",
-                Svg.Element("meta", ("charset", "utf-8")),
-                Svg.Element("meta", ("name", "viewport"), ("content", "width=device-width, initial-scale=1")),
-                Svg.Text("title", title),
-                new XElement("style", Style)),
-            new XElement(
-                "body",
-                Svg.Text("h1", title),
-                Svg.Text("p", Progress(history), ("class", "note")),
-                Facts(history),
-                Charts(history),
-                Evaluations(history)));
-        return "<!DOCTYPE html>\n" + page.ToString(SaveOptions.DisableFormatting) + "\n";
+        return Page.Create(
+            $"Training of {history.Starts[^1].Model}",
+            Svg.Text("p", Progress(history), ("class", "note")),
+            Facts(history),
+            Charts(history),
+            Evaluations(history));
     }
 
     private static string Progress(RunHistory history)
@@ -85,9 +53,8 @@ internal static class RunReport
     private static XElement Facts(RunHistory history)
     {
         var run = history.Starts[^1];
-        var table = new XElement("table");
-        void Add(string name, FormattableString value) => table.Add(
-            new XElement("tr", Svg.Text("th", name, ("scope", "row")), Svg.Text("td", FormattableString.Invariant(value))));
+        var facts = new List<(string Name, string Value)>();
+        void Add(string name, FormattableString value) => facts.Add((name, FormattableString.Invariant(value)));
         Add("parameters", $"{run.Parameters:N0} in {run.Layers} layers");
         Add("started from", $"{run.Start}");
         Add("data", $"{run.SequencesPerEpoch:N0} sequences an epoch, {run.RowsPerStep:N0} tokens a step");
@@ -105,7 +72,7 @@ internal static class RunReport
 
         Add("machine", $"{run.Threads} {(run.Threads == 1 ? "thread" : "threads")}; {run.Machine}");
         Add("started", $"{string.Join(", ", history.Starts.TakeLast(5).Select(start => $"{start.Time.UtcDateTime:yyyy-MM-dd HH:mm} UTC at step {start.Step}"))}");
-        return table;
+        return Page.Facts(facts);
     }
 
     private static IEnumerable<XElement?> Charts(RunHistory history)
@@ -195,19 +162,16 @@ internal static class RunReport
 
         var layers = history.Starts[^1].Layers;
         var exits = history.Evaluations.SelectMany(line => Exits(line.ExactMatch, layers)).Select(exit => exit.Exit).Distinct().Order().Take(64).ToArray();
-        var table = new XElement("table", new XElement(
-            "tr", Svg.Text("th", "step", ("scope", "col"), ("class", "number")), exits.Select(exit => Svg.Text("th", Name(exit, layers), ("scope", "col"), ("class", "number")))));
-        foreach (var line in history.Evaluations.TakeLast(40))
+        var rows = history.Evaluations.TakeLast(40).Select(IReadOnlyList<string> (line) =>
         {
             var values = Exits(line.ExactMatch, layers).ToDictionary(exit => exit.Exit, exit => exit.Value);
-            table.Add(new XElement(
-                "tr",
-                Svg.Text("td", line.Step.ToString("N0", CultureInfo.InvariantCulture), ("class", "number")),
-                exits.Select(exit => Svg.Text(
-                    "td", values.TryGetValue(exit, out var value) ? FormattableString.Invariant($"{100 * value:0.0} %") : "–", ("class", "number")))));
-        }
-
-        return Svg.Figure("Exact match in numbers", table);
+            return
+            [
+                line.Step.ToString("N0", CultureInfo.InvariantCulture),
+                .. exits.Select(exit => values.TryGetValue(exit, out var value) ? FormattableString.Invariant($"{100 * value:0.0} %") : "–"),
+            ];
+        });
+        return Svg.Figure("Exact match in numbers", Page.Numbers(["step", .. exits.Select(exit => Name(exit, layers))], rows));
     }
 
     private static Dictionary<string, double> Percent(IReadOnlyDictionary<string, double> shares) => shares.ToDictionary(share => share.Key, share => 100 * share.Value);

@@ -7,7 +7,7 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// <summary>The order of launches that embed rows, run layers over them and choose tokens, whether they run at once or are captured into a graph.</summary>
 internal sealed class Transformer
 {
-    private readonly Products _products;
+    private readonly Products[] _products = new Products[Enum.GetValues<MatrixFormat>().Length];
     private readonly AttentionKernels _attention;
     private readonly ulong _frequencies;
 
@@ -16,7 +16,11 @@ internal sealed class Transformer
         Weights = weights;
         Geometry = geometry;
         var kernels = new KernelLibrary(context);
-        _products = new Products(context, kernels, weights.Head.Format, geometry.Config.RmsNormEpsilon);
+        foreach (var format in weights.Formats)
+        {
+            _products[(int)format] = new Products(context, kernels, format, geometry.Config.RmsNormEpsilon);
+        }
+
         _attention = new AttentionKernels(context, kernels, geometry);
         Choices = new ChoiceKernels(context, kernels);
         var frequencies = Rope.Frequencies(geometry.Config);
@@ -32,7 +36,7 @@ internal sealed class Transformer
     public ChoiceKernels Choices { get; }
 
     /// <summary>Starts rows with their tokens' embeddings.</summary>
-    public void Embed(in RowPointers rows, int count) => _products.Embed(Weights.Embedding, _frequencies, Geometry.Planes, rows, count);
+    public void Embed(in RowPointers rows, int count) => Of(Weights.Embedding).Embed(Weights.Embedding, _frequencies, Geometry.Planes, rows, count);
 
     /// <summary>Runs the layers [from, to) over rows.</summary>
     /// <param name="rows">The rows.</param>
@@ -49,24 +53,26 @@ internal sealed class Transformer
         {
             cancellationToken.ThrowIfCancellationRequested();
             var layer = Weights.Layers[l];
-            _products.ProjectNorm(scratch.Qkv, stride, layer.Qkv, layer.AttentionNorm, rows, count);
+            Of(layer.Qkv).ProjectNorm(scratch.Qkv, stride, layer.Qkv, layer.AttentionNorm, rows, count);
             _attention.Append(scratch.Qkv, rows, count, l);
             _attention.Attend(scratch, rows, count, l, spans);
-            _products.ProjectAdd(rows.Hidden, layer.Output, scratch.Attended, rows.Positions, count);
-            _products.GateUp(scratch.Gated, layer.Gate, layer.Up, layer.MlpNorm, rows, count);
-            _products.ProjectAdd(rows.Hidden, layer.Down, scratch.Gated, rows.Positions, count);
+            Of(layer.Output).ProjectAdd(rows.Hidden, layer.Output, scratch.Attended, rows.Positions, count);
+            Of(layer.Gate).GateUp(scratch.Gated, layer.Gate, layer.Up, layer.MlpNorm, rows, count);
+            Of(layer.Down).ProjectAdd(rows.Hidden, layer.Down, scratch.Gated, rows.Positions, count);
         }
     }
 
     /// <summary>Final norm and head: rows' keys, of the whole vocabulary.</summary>
     public void Head(in RowPointers rows, int count) =>
-        _products.HeadArgMax(Weights.Head, Weights.FinalNorm, 0, Weights.Head.Outputs, rows, count);
+        Of(Weights.Head).HeadArgMax(Weights.Head, Weights.FinalNorm, 0, Weights.Head.Outputs, rows, count);
 
     /// <summary>Final norm and head: rows' keys raised to those of listed tokens.</summary>
     public void Head(in RowPointers rows, int count, ulong ids, int mostIds) =>
-        _products.HeadArgMax(Weights.Head, Weights.FinalNorm, ids, mostIds, rows, count);
+        Of(Weights.Head).HeadArgMax(Weights.Head, Weights.FinalNorm, ids, mostIds, rows, count);
 
     /// <summary>Final norm and head: logits [count, vocabulary].</summary>
     public void Logits(ulong logits, in RowPointers rows, int count) =>
-        _products.ProjectNorm(logits, Weights.Head.Outputs, Weights.Head, Weights.FinalNorm, rows, count);
+        Of(Weights.Head).ProjectNorm(logits, Weights.Head.Outputs, Weights.Head, Weights.FinalNorm, rows, count);
+
+    private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

@@ -11,24 +11,20 @@ internal sealed class CudaWeights
 
     private readonly CudaContext _context;
     private readonly WeightSource _source;
-    private readonly MatrixFormat _format;
-    private readonly byte[] _staging = new byte[StagingBytes];
 
-    private CudaWeights(
-        CudaContext context, ModelConfig config, WeightSource source, MatrixFormat format, IProgress<double>? progress, CancellationToken cancellationToken)
+    private CudaWeights(CudaContext context, FormatPlan plan, IProgress<double>? progress, CancellationToken cancellationToken)
     {
-        _context = context;
-        _source = source;
-        _format = format;
+        (_context, _source) = (context, plan.Source);
+        var config = plan.Config;
         var heldBefore = context.HeldBytes;
-        Head = Matrix((config.TiedEmbeddings ? "model.embed_tokens" : "lm_head", config.VocabularySize, config.HiddenSize));
-        Embedding = config.TiedEmbeddings ? Head : Matrix(("model.embed_tokens", config.VocabularySize, config.HiddenSize));
+        Head = Matrix(plan.Head, bias: false);
+        Embedding = config.TiedEmbeddings ? Head : Matrix(plan.Embedding, bias: false);
         FinalNorm = Gain("model.norm.weight", config.HiddenSize);
         Layers = new DeviceLayer[config.Layers];
         for (var layer = 0; layer < Layers.Length; layer++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Layers[layer] = Layer(config, $"model.layers.{layer}.");
+            Layers[layer] = Layer(config, plan.Layers[layer]);
             progress?.Report((layer + 1.0) / Layers.Length);
         }
 
@@ -50,97 +46,90 @@ internal sealed class CudaWeights
     /// <summary>Bytes they take.</summary>
     public long Bytes { get; }
 
+    /// <summary>Formats of the matrices.</summary>
+    public IEnumerable<MatrixFormat> Formats =>
+        Layers.SelectMany(layer => (IEnumerable<MatrixFormat>)[layer.Qkv.Format, layer.Output.Format, layer.Gate.Format, layer.Down.Format])
+            .Append(Head.Format)
+            .Append(Embedding.Format)
+            .Distinct();
+
     /// <summary>Reads all weights and copies them to the device.</summary>
-    /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing, has another shape than the configuration implies, or does not fit its format.</exception>
     /// <exception cref="InsufficientMemoryException">They do not fit into the device's memory.</exception>
-    public static CudaWeights Load(
-        CudaContext context, ModelConfig config, WeightSource source, MatrixFormat format, IProgress<double>? progress, CancellationToken cancellationToken) =>
-        new(context, config, source, format, progress, cancellationToken);
+    public static CudaWeights Load(CudaContext context, FormatPlan plan, IProgress<double>? progress, CancellationToken cancellationToken) =>
+        new(context, plan, progress, cancellationToken);
 
-    /// <summary>Bytes that a model's matrices take.</summary>
-    public static long BytesFor(ModelConfig config, MatrixFormat format)
+    private DeviceLayer Layer(ModelConfig config, PlannedLayer plan) => new(
+        Gain(plan.Prefix + "input_layernorm.weight", config.HiddenSize),
+        Matrix(plan.Qkv, config.AttentionBias),
+        Matrix(plan.Output, config.AttentionBias),
+        Gain(plan.Prefix + "post_attention_layernorm.weight", config.HiddenSize),
+        Matrix(plan.Gate, config.MlpBias),
+        Matrix(plan.Up, config.MlpBias),
+        Matrix(plan.Down, config.MlpBias));
+
+    /// <summary>A matrix's tensors, one below the other, and their biases one behind the other.</summary>
+    private DeviceMatrix Matrix(PlannedMatrix plan, bool bias)
     {
-        var bytes = 0L;
-        foreach (var tensor in LlamaTensors.Of(config))
+        var format = plan.Format;
+        var (rowBytes, rowScales) = (format.RowBytes(plan.Inputs), format.RowScales(plan.Inputs));
+        var address = _context.Allocate((long)rowBytes * plan.Outputs);
+        var scales = rowScales > 0 ? _context.Allocate((long)rowScales * sizeof(float) * plan.Outputs) : 0;
+        var biases = bias ? new float[plan.Outputs] : [];
+        var first = 0L;
+        foreach (var part in plan.Parts)
         {
-            bytes += tensor.Role == TensorRole.Matrix
-                ? DeviceMatrix.BytesFor(format, (int)tensor.Shape[0], (int)tensor.Shape[1])
-                : Geometry.Padded((int)tensor.Shape[0]) * sizeof(float);
-        }
-
-        return bytes;
-    }
-
-    private DeviceLayer Layer(ModelConfig config, string prefix)
-    {
-        var hidden = config.HiddenSize;
-        var intermediate = config.IntermediateSize;
-        var queries = config.AttentionHeads * config.HeadDimension;
-        var keys = config.KeyValueHeads * config.HeadDimension;
-        string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-        return new DeviceLayer(
-            Gain(prefix + "input_layernorm.weight", hidden),
-            Matrix(config.AttentionBias, (attention + "q_proj", queries, hidden), (attention + "k_proj", keys, hidden), (attention + "v_proj", keys, hidden)),
-            Matrix(config.AttentionBias, (attention + "o_proj", hidden, queries)),
-            Gain(prefix + "post_attention_layernorm.weight", hidden),
-            Matrix(config.MlpBias, (mlp + "gate_proj", intermediate, hidden)),
-            Matrix(config.MlpBias, (mlp + "up_proj", intermediate, hidden)),
-            Matrix(config.MlpBias, (mlp + "down_proj", hidden, intermediate)));
-    }
-
-    private DeviceMatrix Matrix((string Name, int Rows, int Columns) part) => Matrix(bias: false, part);
-
-    /// <summary>Tensors of equal width, one below the other, and their biases one behind the other.</summary>
-    private DeviceMatrix Matrix(bool bias, params ReadOnlySpan<(string Name, int Rows, int Columns)> parts)
-    {
-        var outputs = 0;
-        foreach (var part in parts)
-        {
-            outputs += part.Rows;
-        }
-
-        var inputs = parts[0].Columns;
-        var address = _context.Allocate(DeviceMatrix.BytesFor(_format, outputs, inputs));
-        var biases = bias ? new float[outputs] : [];
-        var first = 0;
-        foreach (var (name, rows, columns) in parts)
-        {
-            Fill(address + (ulong)((long)first * _format.RowBytes(inputs)), _source.GetTensor(name + ".weight", rows, columns));
+            Fill(
+                format,
+                address + (ulong)(first * rowBytes),
+                scales + (ulong)(first * rowScales * sizeof(float)),
+                _source.GetTensor(part.Name + ".weight", part.Rows, part.Columns));
             if (bias)
             {
-                _source.GetTensor(name + ".bias", rows).ReadRow(0, biases.AsSpan(first, rows));
+                _source.GetTensor(part.Name + ".bias", part.Rows).ReadRow(0, biases.AsSpan((int)first, part.Rows));
             }
 
-            first += rows;
+            first += part.Rows;
         }
 
-        return new DeviceMatrix(_format, address, 0, outputs, inputs, bias ? Vector(biases, outputs) : 0);
+        return new DeviceMatrix(format, address, scales, plan.Outputs, plan.Inputs, bias ? Vector(biases, plan.Outputs) : 0);
     }
 
     /// <summary>Copies a tensor's rows, a piece at a time.</summary>
-    private void Fill(ulong destination, WeightTensor tensor)
+    private void Fill(MatrixFormat format, ulong rows, ulong scales, WeightTensor tensor)
     {
-        var rowBytes = _format.RowBytes(tensor.Columns);
+        var (rowBytes, rowScales) = (format.RowBytes(tensor.Columns), format.RowScales(tensor.Columns));
         var piece = Math.Clamp(StagingBytes / rowBytes, 1, tensor.Rows);
-        var staging = (long)piece * rowBytes <= StagingBytes ? _staging : new byte[(long)piece * rowBytes];
+        var packed = new byte[piece * rowBytes];
+        var packedScales = new float[piece * rowScales];
         for (var first = 0; first < tensor.Rows; first += piece)
         {
-            var count = Math.Min(piece, tensor.Rows - first);
-            var start = first;
-            Array.Clear(staging, 0, count * rowBytes);
-            Parallel.For(
-                0,
-                count,
-                () => new float[tensor.Columns],
-                (row, _, values) =>
-                {
-                    tensor.ReadRow(start + row, values);
-                    RowPacking.Pack(_format, values, staging.AsSpan(row * rowBytes, rowBytes));
-                    return values;
-                },
-                _ => { });
-            _context.Write<byte>(destination + ((ulong)first * (ulong)rowBytes), staging.AsSpan(0, count * rowBytes));
-            _context.Synchronize();
+            var (start, count) = (first, Math.Min(piece, tensor.Rows - first));
+            Array.Clear(packed);
+            Array.Clear(packedScales);
+            try
+            {
+                Parallel.For(
+                    0,
+                    count,
+                    () => new RowPacker(format, tensor),
+                    (row, _, packer) =>
+                    {
+                        packer.Pack(start + row, packed.AsSpan(row * rowBytes, rowBytes), packedScales.AsSpan(row * rowScales, rowScales));
+                        return packer;
+                    },
+                    static _ => { });
+            }
+            catch (AggregateException e) when (e.InnerExceptions is [CheckpointException checkpoint, ..])
+            {
+                throw checkpoint;
+            }
+
+            _context.Write<byte>(rows + (ulong)((long)first * rowBytes), packed.AsSpan(0, count * rowBytes));
+            if (rowScales > 0)
+            {
+                _context.Write<float>(scales + (ulong)((long)first * rowScales * sizeof(float)), packedScales.AsSpan(0, count * rowScales));
+            }
         }
     }
 

@@ -10,8 +10,5 @@ namespace LayerSkip.Engine.Cuda.Weights;
 internal sealed record DeviceMatrix(MatrixFormat Format, ulong Address, ulong Scales, int Outputs, int Inputs, ulong Bias)
 {
     /// <summary>Bytes that a pass over it reads.</summary>
-    public long Bytes => BytesFor(Format, Outputs, Inputs);
-
-    /// <summary>Bytes of a matrix.</summary>
-    public static long BytesFor(MatrixFormat format, int outputs, int inputs) => (long)format.RowBytes(inputs) * outputs;
+    public long Bytes => Format.BytesFor(Outputs, Inputs);
 }

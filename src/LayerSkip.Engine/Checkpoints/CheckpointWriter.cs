@@ -153,11 +153,14 @@ public static class CheckpointWriter
         WriteNumber(json, "top_k", generation.TopK);
         WriteNumber(json, "top_p", generation.TopP);
         WriteNumber(json, "max_new_tokens", generation.MaxNewTokens);
-        if (generation.ExitLayer is not null || generation.NumSpeculations is not null || generation.DraftVocabulary.Count > 0)
+        if (generation is not { ExitLayer: null, NumSpeculations: null, DraftController: null, DraftThreshold: null, DraftSource: null, DraftVocabulary.Count: 0 })
         {
             json.WriteStartObject("layerskip");
             WriteNumber(json, "exit_layer", generation.ExitLayer);
             WriteNumber(json, "num_speculations", generation.NumSpeculations);
+            WriteName(json, "draft_controller", generation.DraftController?.ToString());
+            WriteNumber(json, "draft_threshold", generation.DraftThreshold);
+            WriteName(json, "draft_source", generation.DraftSource?.ToString());
             if (generation.DraftVocabulary.Count > 0)
             {
                 json.WriteStartArray("draft_vocabulary");
@@ -170,6 +173,14 @@ public static class CheckpointWriter
             }
 
             json.WriteEndObject();
+        }
+    }
+
+    private static void WriteName(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null)
+        {
+            json.WriteString(name, value.ToLowerInvariant());
         }
     }
 

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Checkpoints;
@@ -45,6 +46,15 @@ public sealed record GenerationDefaults
 
     /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null.</summary>
     public int? NumSpeculations { get; init; }
+
+    /// <summary><c>layerskip.draft_controller</c>: the draft controller the checkpoint asks for, such as <c>auto</c>, or null.</summary>
+    public DraftController? DraftController { get; init; }
+
+    /// <summary><c>layerskip.draft_threshold</c>: the threshold that its controller takes, in 0 .. 1, or null.</summary>
+    public float? DraftThreshold { get; init; }
+
+    /// <summary><c>layerskip.draft_source</c>: where drafts come from, such as <c>combined</c>, or null.</summary>
+    public DraftSource? DraftSource { get; init; }
 
     /// <summary>
     /// <c>layerskip.draft_vocabulary</c>: the token ids that greedy drafts choose among, beside the prompt's own; empty: the whole vocabulary.

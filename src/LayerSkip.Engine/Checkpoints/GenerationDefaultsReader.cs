@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>Reads <c>generation_config.json</c>, which may be absent, and completes its token ids from <c>config.json</c>.</summary>
@@ -30,6 +32,9 @@ internal static class GenerationDefaultsReader
             MaxNewTokens = generation?.IntegerOrNull("max_new_tokens", 1, int.MaxValue),
             ExitLayer = ReadExitLayer(layerSkip, config.Layers),
             NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 1, int.MaxValue),
+            DraftController = layerSkip?.ChoiceOrNull<DraftController>("draft_controller"),
+            DraftThreshold = layerSkip?.NumberOrNull("draft_threshold", value => value is >= 0 and <= 1, "a number from 0 to 1"),
+            DraftSource = layerSkip?.ChoiceOrNull<DraftSource>("draft_source"),
             DraftVocabulary = [.. (layerSkip?.Integers("draft_vocabulary", 0, lastId) ?? []).Distinct()],
         };
     }

@@ -100,6 +100,20 @@ internal sealed class JsonSection
         return ToText(value) ?? throw Wrong(name, "a string");
     }
 
+    /// <summary>The value that a field names in lower case, or null where it is absent.</summary>
+    public T? ChoiceOrNull<T>(string name)
+        where T : struct, Enum
+    {
+        if (!TryGet(name, out var value))
+        {
+            return null;
+        }
+
+        var names = Array.ConvertAll(Enum.GetNames<T>(), choice => choice.ToLowerInvariant());
+        var index = Array.IndexOf(names, ToText(value));
+        return index >= 0 ? Enum.GetValues<T>()[index] : throw Wrong(name, $"one of {string.Join(", ", names)}");
+    }
+
     /// <summary>The strings of a field that holds an array of them, or null where it is absent.</summary>
     public IReadOnlyList<string>? TextsOrNull(string name)
     {

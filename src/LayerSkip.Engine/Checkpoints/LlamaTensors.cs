@@ -22,20 +22,6 @@ internal static class LlamaTensors
         }
     }
 
-    /// <summary>Whether a source holds every matrix in one element type.</summary>
-    public static bool AllMatricesAre(TensorDataType type, ModelConfig config, WeightSource source)
-    {
-        foreach (var tensor in Of(config))
-        {
-            if (tensor.Role == TensorRole.Matrix && source.GetTensor(tensor.Name, tensor.Shape).DataType != type)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
     private static IEnumerable<ExpectedTensor> OfLayer(ModelConfig config, int layer)
     {
         var prefix = $"model.layers.{layer}.";

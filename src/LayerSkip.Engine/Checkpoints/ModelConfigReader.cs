@@ -7,10 +7,17 @@ internal static class ModelConfigReader
     public const string FileName = "config.json";
 
     // Far above any real model and far below anything that overflows: 16M x 1M elements of a matrix fit a long many times.
-    private const int MaxLayers = 10_000;
-    private const int MaxWidth = 1 << 20;
-    private const int MaxVocabulary = 1 << 24;
-    private const int MaxPositions = 1 << 30;
+    /// <summary>Most layers of a model.</summary>
+    public const int MaxLayers = 10_000;
+
+    /// <summary>Largest hidden or intermediate size, and number of heads.</summary>
+    public const int MaxWidth = 1 << 20;
+
+    /// <summary>Most tokens of a vocabulary.</summary>
+    public const int MaxVocabulary = 1 << 24;
+
+    /// <summary>Longest context.</summary>
+    public const int MaxPositions = 1 << 30;
 
     /// <summary>Reads and checks every field.</summary>
     /// <exception cref="CheckpointException">A field is missing, out of range or of a kind the engine does not run.</exception>

@@ -14,10 +14,16 @@ public sealed class RandomWeightSource : WeightSource
     /// <summary>Creates the weights of a model of this shape.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="seed">Chooses the weights; any value.</param>
-    /// <param name="dataType">How the weights claim to be stored; their values are rounded to what that type can hold.</param>
+    /// <param name="dataType">How the weights claim to be stored, not quantised; their values are rounded to what that type can hold.</param>
+    /// <exception cref="ArgumentException">The type is one of blocks.</exception>
     public RandomWeightSource(ModelConfig config, ulong seed, TensorDataType dataType = TensorDataType.BF16)
     {
         ArgumentNullException.ThrowIfNull(config);
+        if (WeightBlocks.AreIn(dataType))
+        {
+            throw new ArgumentException($"Is {dataType}, expected F32, F16 or BF16.", nameof(dataType));
+        }
+
         _tensors = LlamaTensors.Of(config).ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         _seed = seed;
         _dataType = dataType;

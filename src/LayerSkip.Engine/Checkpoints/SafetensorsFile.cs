@@ -1,32 +1,25 @@
 using System.Buffers.Binary;
-using System.IO.MemoryMappedFiles;
 using Microsoft.Win32.SafeHandles;
 
 namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>One safetensors file, memory-mapped: its header is read and checked on opening, its data when rows are asked for.</summary>
 /// <remarks>
-/// Disposing unmaps the file, so that pages that were read stop counting as resident. A read under way on another thread
-/// finishes first; later ones throw <see cref="ObjectDisposedException"/>. As with any mapping, the file must not be cut short
-/// by another process while it is open.
+/// Disposing unmaps the file; see <see cref="MappedFile"/>.
 /// </remarks>
 internal sealed class SafetensorsFile : IDisposable
 {
     private const int LengthBytes = 8;
 
-    private readonly MemoryMappedFile _mapping;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly MappedFile _mapped;
     private readonly long _dataStart;
-    private readonly long _dataLength;
 
-    private SafetensorsFile(string name, SafetensorsHeader header, MemoryMappedFile mapping, long dataStart, long dataLength)
+    private SafetensorsFile(string name, SafetensorsHeader header, MappedFile mapped, long dataStart)
     {
         Name = name;
         Header = header;
-        _mapping = mapping;
-        _view = mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        _mapped = mapped;
         _dataStart = dataStart;
-        _dataLength = dataLength;
     }
 
     /// <summary>The file's name, without its directory.</summary>
@@ -47,11 +40,7 @@ internal sealed class SafetensorsFile : IDisposable
             var json = ReadHeader(handle, name, length);
             var dataStart = LengthBytes + json.Length;
             var header = SafetensorsHeader.Parse(name, json, length - dataStart);
-
-            // The view, made below, keeps the file open by itself.
-            var mapping = MemoryMappedFile.CreateFromFile(
-                handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-            return new SafetensorsFile(name, header, mapping, dataStart, length - dataStart);
+            return new SafetensorsFile(name, header, new MappedFile(handle), dataStart);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -64,36 +53,15 @@ internal sealed class SafetensorsFile : IDisposable
     /// <param name="type">How they are stored.</param>
     /// <param name="destination">As many elements as are to be read.</param>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
-    public unsafe void Read(long offset, TensorDataType type, Span<float> destination)
+    public void Read(long offset, TensorDataType type, Span<float> destination)
     {
-        var length = checked(destination.Length * SafetensorsDataTypes.SizeOf(type));
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, _dataLength - length);
-
-        // The handle counts its readers and unmaps after the last one; acquiring a disposed one throws.
-        var mapped = _view.SafeMemoryMappedViewHandle;
-        byte* start = null;
-        try
-        {
-            mapped.AcquirePointer(ref start);
-            var stored = new ReadOnlySpan<byte>(start + _view.PointerOffset + _dataStart + offset, length);
-            ElementWidening.Widen(type, stored, destination);
-        }
-        finally
-        {
-            if (start is not null)
-            {
-                mapped.ReleasePointer();
-            }
-        }
+        using var stored = _mapped.Take(_dataStart + offset, checked(destination.Length * SafetensorsDataTypes.SizeOf(type)));
+        ElementWidening.Widen(type, stored.Bytes, destination);
     }
 
     /// <summary>Unmaps and closes the file.</summary>
-    public void Dispose()
-    {
-        _view.Dispose();
-        _mapping.Dispose();
-    }
+    public void Dispose() => _mapped.Dispose();
 
     private static byte[] ReadHeader(SafeFileHandle handle, string name, long fileLength)
     {

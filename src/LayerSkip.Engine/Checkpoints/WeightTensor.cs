@@ -1,7 +1,10 @@
 namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>One named weight tensor of a checkpoint, read row by row as float32.</summary>
-/// <remarks>Widening to float32 is exact for every <see cref="TensorDataType"/>. Reading is safe from several threads at once.</remarks>
+/// <remarks>
+/// Widening to float32 is exact for float types; for quantised ones it is the product of integer and scale, rounded to float32.
+/// Reading is safe from several threads at once.
+/// </remarks>
 public abstract class WeightTensor
 {
     /// <summary>The tensor's name in the checkpoint, such as <c>model.layers.0.self_attn.q_proj.weight</c>.</summary>
@@ -25,6 +28,18 @@ public abstract class WeightTensor
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="row"/> is outside the tensor.</exception>
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
     public abstract void ReadRow(int row, Span<float> destination);
+
+    /// <summary>
+    /// Reads the blocks of row <paramref name="row"/> as they are stored. A source of quantised weights says <see cref="TensorDataType.Int8"/> or
+    /// <see cref="TensorDataType.Int4"/> as <see cref="DataType"/>, keeps the matrix's own shape (rows, columns) as <see cref="Shape"/>, and overrides
+    /// this beside <see cref="ReadRow"/>: a device whose format holds the blocks takes them over bit for bit.
+    /// </summary>
+    /// <param name="row">0 .. <see cref="Rows"/> - 1.</param>
+    /// <param name="values"><see cref="Columns"/> integers: -128..127 for Int8, -8..7 for Int4; the weight is integer · scale of its block.</param>
+    /// <param name="scales">A scale for each 32 columns begun, as <see cref="WeightBlocks.Count"/> says. Any finite number, negative ones too.</param>
+    /// <exception cref="NotSupportedException">The tensor is not quantised.</exception>
+    internal virtual void ReadBlocks(int row, Span<sbyte> values, Span<float> scales) =>
+        throw new NotSupportedException($"{Name} is {DataType}, which has no blocks.");
 
     /// <summary>Throws what <see cref="ReadRow"/> documents where its arguments do not fit the tensor.</summary>
     private protected void CheckRow(int row, ReadOnlySpan<float> destination)

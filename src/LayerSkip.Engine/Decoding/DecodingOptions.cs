@@ -7,16 +7,41 @@ namespace LayerSkip.Engine.Decoding;
 public sealed record DecodingOptions
 {
     /// <summary>
-    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or
-    /// <see cref="ExitLayer"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of
+    /// <see cref="ExitLayer"/>, <see cref="DraftController"/> and <see cref="DraftSource"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; init; }
 
-    /// <summary>Exit layer E, in 1 .. L - 1: how many layers the draft runs. Null: the checkpoint's. Not used by <see cref="DecodingMode.Autoregressive"/>.</summary>
+    /// <summary>
+    /// Exit layer E, in 1 .. L - 1: how many layers the draft runs, and the only exit that a <see cref="DraftController"/> may choose. Null: the
+    /// checkpoint's, where a controller that chooses begins. Not used by <see cref="DecodingMode.Autoregressive"/>.
+    /// </summary>
     public int? ExitLayer { get; init; }
 
-    /// <summary>Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4. Used by <see cref="DecodingMode.SelfSpeculative"/> alone.</summary>
+    /// <summary>
+    /// Speculation length d: most tokens drafted in a round, in 1 .. 64. Null: the checkpoint's, else 4 or, where the <see cref="DraftController"/>
+    /// decides how far to go, 16 (<see cref="DraftController.Auto"/> and <see cref="DraftController.Dynamic"/>: at least 16). Used by
+    /// <see cref="DecodingMode.SelfSpeculative"/> alone, as are the options of drafts below.
+    /// </summary>
     public int? NumSpeculations { get; init; }
+
+    /// <summary>
+    /// What decides how deep and how far each draft goes. Null: <see cref="DraftController.Fixed"/> where <see cref="ExitLayer"/> or
+    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="DraftController.Auto"/>.
+    /// </summary>
+    public DraftController? DraftController { get; init; }
+
+    /// <summary>
+    /// In 0 .. 1. Of <see cref="DraftController.Confidence"/> the probability below which a token is a draft's last (null: the checkpoint's, else 0.6); of
+    /// <see cref="DraftController.Adaptive"/> the acceptance rate to keep to (null: the checkpoint's, else 0.9). Others do not use it.
+    /// </summary>
+    public float? DraftThreshold { get; init; }
+
+    /// <summary>
+    /// Where drafts come from. Null: the checkpoint's, else <see cref="DraftSource.Combined"/> with <see cref="DraftController.Auto"/> and
+    /// <see cref="DraftSource.Exit"/> with others.
+    /// </summary>
+    public DraftSource? DraftSource { get; init; }
 
     /// <summary>Draft over the whole vocabulary even where the checkpoint declares a draft vocabulary: for measurements. The output is the same.</summary>
     public bool IgnoreDraftVocabulary { get; init; }

@@ -13,17 +13,37 @@ internal sealed class DecodingPlan
     private const int MaxTopLogProbabilities = 20;
     private const int DefaultSpeculations = 4;
 
+    // Where the controller decides how far it goes.
+    private const int DefaultLongest = 16;
+    private const float DefaultConfidence = 0.6f;
+    private const float DefaultAcceptance = 0.9f;
+
     private DecodingPlan()
     {
     }
 
     public required DecodingMode Mode { get; init; }
 
-    /// <summary>Layers of the draft; the model's depth where nothing is drafted.</summary>
+    /// <summary>Layers of the draft, of the first one where the controller chooses; the model's depth where nothing is drafted.</summary>
     public required int ExitLayer { get; init; }
+
+    /// <summary>Whether the request gives the exit layer, so that no other is used.</summary>
+    public required bool IsExitFixed { get; init; }
+
+    /// <summary>Whether the request or the checkpoint recommends the exit layer.</summary>
+    public required bool IsExitDeclared { get; init; }
 
     /// <summary>Tokens drafted in a round at most; 0 where nothing is drafted.</summary>
     public required int NumSpeculations { get; init; }
+
+    /// <summary>What decides about drafts.</summary>
+    public required DraftController Controller { get; init; }
+
+    /// <summary>Where drafts come from.</summary>
+    public required DraftSource Source { get; init; }
+
+    /// <summary>The threshold of <see cref="DraftController.Confidence"/> or the target of <see cref="DraftController.Adaptive"/>.</summary>
+    public required float DraftThreshold { get; init; }
 
     /// <summary>Whether drafts choose among the checkpoint's draft vocabulary, if it declares one.</summary>
     public required bool UseDraftVocabulary { get; init; }
@@ -53,8 +73,9 @@ internal sealed class DecodingPlan
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
     public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults)
     {
-        var mode = options.Mode
-            ?? (options.ExitLayer is not null || defaults.ExitLayer is not null ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
+        var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null
+            || defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null;
+        var mode = options.Mode ?? (asksForDrafts ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
         if (!Enum.IsDefined(mode))
         {
             throw new ArgumentOutOfRangeException(nameof(options), mode, "Mode is no decoding mode.");
@@ -70,6 +91,21 @@ internal sealed class DecodingPlan
         {
             throw new ArgumentOutOfRangeException(
                 nameof(options), options.NumSpeculations, $"NumSpeculations must lie in 1..{MaxSpeculations}.");
+        }
+
+        if (options.DraftController is { } controllerAsked && !Enum.IsDefined(controllerAsked))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), controllerAsked, "DraftController is no draft controller.");
+        }
+
+        if (options.DraftSource is { } sourceAsked && !Enum.IsDefined(sourceAsked))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), sourceAsked, "DraftSource is no source of drafts.");
+        }
+
+        if (options.DraftThreshold is { } threshold && !(threshold >= 0 && threshold <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), threshold, "DraftThreshold must lie in 0..1.");
         }
 
         if (options.MaxNewTokens < 1)
@@ -101,12 +137,17 @@ internal sealed class DecodingPlan
         var sampling = options.Sampling ?? SamplingOptions.Greedy;
         sampling.Validate();
 
+        // Who gives a depth or a length wants just these.
         var drafts = mode == DecodingMode.SelfSpeculative;
-        var exitLayer = mode == DecodingMode.Autoregressive
-            ? config.Layers
-            : options.ExitLayer ?? defaults.ExitLayer ?? throw new ArgumentException(
-                $"Mode {mode} needs an ExitLayer in 1..{config.Layers - 1}: the checkpoint declares none.", nameof(options));
-        if (mode != DecodingMode.Autoregressive && (exitLayer < 1 || exitLayer >= config.Layers))
+        var controller = options.DraftController
+            ?? (options.ExitLayer is not null || options.NumSpeculations is not null ? DraftController.Fixed : defaults.DraftController ?? DraftController.Auto);
+        var source = options.DraftSource ?? defaults.DraftSource ?? (controller == DraftController.Auto ? DraftSource.Combined : DraftSource.Exit);
+        var declared = options.ExitLayer ?? defaults.ExitLayer;
+        var choosesExit = drafts && (controller is DraftController.Auto or DraftController.Dynamic || source == DraftSource.Lookup);
+        var exitLayer = mode == DecodingMode.Autoregressive ? config.Layers
+            : declared ?? (choosesExit ? Math.Max(1, config.Layers / 4) : throw new ArgumentException(
+                $"Mode {mode} needs an ExitLayer in 1..{config.Layers - 1}: the checkpoint declares none.", nameof(options)));
+        if (mode != DecodingMode.Autoregressive && declared is not null && (exitLayer < 1 || exitLayer >= config.Layers))
         {
             throw new ArgumentOutOfRangeException(
                 nameof(defaults), exitLayer, $"The checkpoint's exit layer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
@@ -116,7 +157,12 @@ internal sealed class DecodingPlan
         {
             Mode = mode,
             ExitLayer = exitLayer,
-            NumSpeculations = drafts ? Math.Clamp(options.NumSpeculations ?? defaults.NumSpeculations ?? DefaultSpeculations, 1, MaxSpeculations) : 0,
+            IsExitFixed = options.ExitLayer is not null,
+            IsExitDeclared = declared is not null,
+            NumSpeculations = drafts ? Longest(options, defaults, controller) : 0,
+            Controller = controller,
+            Source = source,
+            DraftThreshold = Threshold(options, defaults, controller),
             UseDraftVocabulary = drafts && !options.IgnoreDraftVocabulary,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
@@ -128,4 +174,21 @@ internal sealed class DecodingPlan
             PrefixScope = options.PrefixScope,
         };
     }
+
+    private static int Longest(DecodingOptions options, GenerationDefaults defaults, DraftController controller)
+    {
+        var asked = options.NumSpeculations ?? defaults.NumSpeculations;
+        return Math.Clamp(
+            controller is DraftController.Auto or DraftController.Dynamic
+                ? options.NumSpeculations ?? Math.Max(defaults.NumSpeculations ?? 0, DefaultLongest)
+                : asked ?? (controller == DraftController.Fixed ? DefaultSpeculations : DefaultLongest),
+            1,
+            MaxSpeculations);
+    }
+
+    /// <summary>The checkpoint's threshold is meant for the checkpoint's controller.</summary>
+    private static float Threshold(DecodingOptions options, GenerationDefaults defaults, DraftController controller) =>
+        options.DraftThreshold
+        ?? (defaults.DraftController == controller ? defaults.DraftThreshold : null)
+        ?? (controller == DraftController.Adaptive ? DefaultAcceptance : DefaultConfidence);
 }

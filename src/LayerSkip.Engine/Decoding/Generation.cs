@@ -1,4 +1,6 @@
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -13,31 +15,33 @@ public sealed class Generation : IDisposable
 
     private readonly IDeviceModel _model;
     private readonly DecodingPlan _plan;
-    private readonly IDraftController _controller;
     private readonly DraftHead? _draftHead;
     private readonly TokenSelector _selector;
     private readonly ConstraintTrace? _constraint;
     private readonly LogProbabilityRecorder? _logProbabilities;
+    private readonly Transcript _tokens;
+    private readonly StatisticsRecorder _statistics;
     private KvCache? _cache;
     private RowBuffer _rows;
-    private readonly StatisticsRecorder _statistics;
 
-    // Prompt, output and, beyond _count, the tokens drafted in the current round.
-    private int[] _tokens;
-    private int _count;
-    private int _roundStart;
-    private readonly int[] _draft = new int[DecodingPlan.MaxSpeculations];
-    private DraftResult _lastDraft;
-    private DraftResult _shownDraft;
+    private readonly IDraftController _controller;
+    private readonly ContextLookup? _lookup;
+    private readonly RoundSteps _steps;
+    private readonly StepCostBook? _costBook;
+    private readonly StepCosts? _costs;
+    private readonly bool _leavesRoundsToDevice;
     private DraftPlan? _nextDraft;
+
+    private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
+    private DraftResult _shownDraft;
     private bool _disposed;
 
-    internal Generation(IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null)
+    internal Generation(
+        IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null, StepCostBook? costBook = null)
     {
         TokenChecks.CheckPrompt(model.Config, prompt);
         _model = model;
         _plan = plan;
-        _controller = controller ?? new FixedDraft(plan.ExitLayer, plan.NumSpeculations);
         var choosesBest = plan.Sampling.IsGreedy && plan.LogitsProcessors.Length == 0;
         _draftHead = choosesBest && plan.UseDraftVocabulary ? model.CreateDraftHead(prompt) : null;
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
@@ -46,28 +50,37 @@ public sealed class Generation : IDisposable
             : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
-        var outputs = Math.Min(Math.Min(plan.MaxNewTokens, model.Config.MaxPositions), 4096) + DecodingPlan.MaxSpeculations + 1;
-        _tokens = new int[prompt.Length + outputs];
-        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, outputs) : null;
-        prompt.CopyTo(_tokens);
-        _count = _roundStart = prompt.Length;
-        PromptTokens = prompt.Length;
+        _tokens = new Transcript(prompt, plan, model.Config.MaxPositions);
+        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, _tokens.OutputCapacity) : null;
         _statistics = new StatisticsRecorder(prompt.Length);
+        _lookup = plan.NumSpeculations > 0 && plan.Source != DraftSource.Exit ? new ContextLookup(prompt.Length + _tokens.OutputCapacity) : null;
+        if (DraftControllers.NeedsCosts(plan))
+        {
+            _costBook = costBook ?? new StepCostBook(model);
+            _costs = _costBook.Begin(choosesBest, _draftHead is not null);
+        }
+
+        _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
+
+        // Where nobody wants to see a logit, judge a guess or time a step, a device that can run rounds as a whole does.
+        _leavesRoundsToDevice = choosesBest && _constraint is null && _logProbabilities is null && _costs is null && !_controller.JudgesGuesses
+            && model.RunsRounds(plan.StopIds.Length);
+        _steps = new RoundSteps(model, _selector, _tokens, _constraint, _costs);
         _rows = model.CreateRows(Math.Min(prompt.Length, PrefillRows) + DecodingPlan.MaxSpeculations);
         _rows.Begin(prompt.Length);
     }
 
     /// <summary>Tokens of the prompt.</summary>
-    public int PromptTokens { get; }
+    public int PromptTokens => _tokens.PromptTokens;
 
     /// <summary>All tokens generated so far; an end-of-sequence token that ended the generation is the last of them.</summary>
-    public ReadOnlySpan<int> Output => _tokens.AsSpan(PromptTokens, _count - PromptTokens);
+    public ReadOnlySpan<int> Output => _tokens.Slice(PromptTokens, _tokens.OutputCount);
 
     /// <summary>The tokens that the last call of <see cref="NextRound"/> added.</summary>
-    public ReadOnlySpan<int> RoundTokens => _tokens.AsSpan(_roundStart, _count - _roundStart);
+    public ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
 
     /// <summary>All tokens drafted in the last round, rejected ones and those that a constraint forced included: not verified, for display only.</summary>
-    public ReadOnlySpan<int> RoundDraft => _draft.AsSpan(0, _shownDraft.Drafted);
+    public ReadOnlySpan<int> RoundDraft => _shown.AsSpan(0, _shownDraft.Drafted);
 
     /// <summary>How many of <see cref="RoundDraft"/> the full model confirmed; they lead <see cref="RoundTokens"/>.</summary>
     public int RoundAccepted => _shownDraft.Accepted;
@@ -78,14 +91,20 @@ public sealed class Generation : IDisposable
     /// <summary>How tokens are decoded.</summary>
     public DecodingMode Mode => _plan.Mode;
 
-    /// <summary>Layers the draft runs (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the model's depth.</summary>
+    /// <summary>
+    /// Layers the draft runs, the first one where a controller chooses its exit (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the
+    /// model's depth.
+    /// </summary>
     public int ExitLayer => _plan.ExitLayer;
+
+    /// <summary>What decides about drafts; null where nothing is drafted.</summary>
+    public DraftController? Controller => _plan.NumSpeculations > 0 ? _plan.Controller : null;
 
     /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
     public int NumSpeculations => _plan.NumSpeculations;
 
     /// <summary>Counts and times so far.</summary>
-    public GenerationStatistics Statistics => _statistics.Snapshot(_count - PromptTokens, KvBytes);
+    public GenerationStatistics Statistics => _statistics.Snapshot(_tokens.OutputCount, KvBytes);
 
     /// <summary>How likely an output token was to the model.</summary>
     /// <param name="index">Index in <see cref="Output"/>.</param>
@@ -117,26 +136,26 @@ public sealed class Generation : IDisposable
     internal string? PrefixScope => _plan.PrefixScope;
 
     /// <summary>Prompt and output.</summary>
-    internal ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, _count);
+    internal ReadOnlySpan<int> Tokens => _tokens.With(0);
 
     /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
-    internal int RoundPositions => _count + DraftRoom(_plan.NumSpeculations);
+    internal int RoundPositions => _tokens.Count + DraftRoom(_plan.NumSpeculations);
 
     /// <summary>Positions that the cache needs for the next step: a round, or a piece of a long prompt.</summary>
     internal int NextPositions => PiecePositions ?? RoundPositions;
 
     /// <summary>Positions that the next step cannot do without.</summary>
-    internal int LeastPositions => PiecePositions ?? _count;
+    internal int LeastPositions => PiecePositions ?? _tokens.Count;
 
     /// <summary>Most positions of the cache that a draft may come to take; a longer one is cut.</summary>
     internal int MaxPositions { get; set; } = int.MaxValue;
 
-    private int? PiecePositions => _count - CacheLength > PrefillRows ? CacheLength + PrefillRows : null;
+    private int? PiecePositions => _tokens.Count - CacheLength > PrefillRows ? CacheLength + PrefillRows : null;
 
     private int CacheLength => _cache?.Length ?? 0;
 
     /// <summary>Output tokens that are final; may be read while another thread runs the next round.</summary>
-    internal ReadOnlySpan<int> Final(int start, int count) => _tokens.AsSpan(PromptTokens + start, count);
+    internal ReadOnlySpan<int> Final(int start, int count) => _tokens.Slice(PromptTokens + start, count);
 
     /// <summary>Log-probabilities of an output token that is final; may be read while another thread runs the next round.</summary>
     internal OutputLogProbabilities FinalLogProbabilities(int index) => _logProbabilities is { } recorded
@@ -152,7 +171,7 @@ public sealed class Generation : IDisposable
     public bool NextRound(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        _roundStart = _count;
+        _tokens.BeginRound();
         _shownDraft = default;
         if (FinishReason != FinishReason.None)
         {
@@ -212,88 +231,193 @@ public sealed class Generation : IDisposable
     /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PrefillRows"/> tokens, is the first round's input.</summary>
     private void Prefill(CancellationToken cancellationToken)
     {
-        var (cache, start) = (Cache, CacheLength);
         _statistics.BeginStep();
-        EnsureRows(PrefillRows);
-        _rows.Place(0, PrefillRows, cache, start);
-        _model.Embed(_rows, 0, _tokens.AsSpan(start, PrefillRows));
-        _model.RunLayers(_rows, 0, PrefillRows, 0, _plan.Depth, cancellationToken);
-        cache.Length = start + PrefillRows;
+        RunPiece(PrefillRows, cancellationToken);
         _statistics.EndPrefill();
+    }
+
+    /// <summary>Runs the next tokens that are not in the cache yet at full depth.</summary>
+    private void RunPiece(int count, CancellationToken cancellationToken)
+    {
+        var (cache, start) = (Cache, CacheLength);
+        EnsureRows(count);
+        _rows.Place(0, count, cache, start);
+        _model.Embed(_rows, 0, _tokens.Slice(start, count));
+        _model.RunLayers(_rows, 0, count, 0, _plan.Depth, cancellationToken);
+        cache.Length = start + count;
     }
 
     private void Round(CancellationToken cancellationToken)
     {
         // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
-        var (cache, start) = (Cache, CacheLength);
-        var inputs = _count - start;
-        var draft = _nextDraft ??= _controller.Next(_lastDraft);
-        var exit = Math.Min(draft.ExitLayer, _plan.Depth);
-        var room = Math.Min(DraftRoom(draft.Length), Math.Max(0, MaxPositions - _count));
-        EnsureTokens(_count + room + 1);
         _statistics.BeginStep();
-        _selector.BeginRound();
-        _constraint?.BeginRound(Room());
+        var (cache, start) = (Cache, CacheLength);
+        var inputs = _tokens.Count - start;
+        var match = _lookup?.Find(Tokens) ?? default;
+        var plan = _nextDraft ??= _controller.Next(match);
+        var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
+        _tokens.MakeRoom(room);
+        if (_leavesRoundsToDevice && plan.Survey is null && (plan.ExitLayer > 0 || plan.Length == 0))
+        {
+            RoundOnDevice(plan.Length, plan.Length > 0 ? Math.Min(plan.ExitLayer, _plan.Depth) : 0, room, match, cancellationToken);
+            return;
+        }
 
-        // Draft up to d tokens with layers 0..E-1. The slots keep the exit states. What a constraint forces rides along with the token before it.
+        _steps.Begin(plan, first: inputs - 1);
+        _constraint?.BeginRound(_tokens.Room);
         EnsureRows(inputs + room);
         _rows.Place(0, inputs + room, cache, start);
+
+        // Draft up to d tokens, with layers 0..E-1 or by copying, which is a draft with no layers at all. The slots keep the exit states.
+        var draft = plan is { ExitLayer: 0, Length: > 0 }
+            ? DraftByLookup(match, plan.Length, room, inputs)
+            : DraftByExit(plan.Length, plan.Length > 0 ? Math.Min(plan.ExitLayer, _plan.Depth) : 0, room, inputs, cancellationToken);
+        _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_shown);
+        _statistics.EndDraft();
+
+        // Verify: one pass of layers E..L-1 over the input and the draft together.
+        var rows = inputs + draft.Rows;
+        _steps.RunLayers(_rows, 0, rows, draft.Exit, _plan.Depth, cancellationToken);
+        var (accepted, next) = _steps.Verify(_rows, inputs - 1, 1 + draft.Rows, draft.Tokens);
+
+        // Accept the longest confirmed prefix, plus the full model's own next token.
+        var taken = accepted;
+        if (next is { } bonus)
+        {
+            _tokens.Draft(taken++, bonus);
+        }
+
+        _logProbabilities?.Record(_rows, inputs - 1, _tokens.Slice(_tokens.Count, taken), _tokens.OutputCount);
+        var forced = _constraint?.Accept(accepted, next) ?? default;
+        Accept(taken);
+
+        // Truncate: what was rejected is simply written again.
+        cache.Length = Math.Min(start + inputs + accepted, _tokens.Count - 1);
+        _shownDraft = new DraftResult(draft.Exit, draft.Tokens, accepted);
+        var result = new DraftResult(draft.Exit, draft.Guessed, accepted - forced.Drafted);
+        Learn(result, match);
+        _statistics.EndRound(result, forced.All, (draft.Passes * draft.Exit) + (_plan.Depth - draft.Exit), RoundTokens.Length);
+    }
+
+    /// <summary>The same round, run by the device as a whole: to the same result, with one wait.</summary>
+    private void RoundOnDevice(int length, int exit, int room, in LookupMatch match, CancellationToken cancellationToken)
+    {
+        var (cache, last) = (Cache, _tokens.Count - 1);
+        if (CacheLength < last)
+        {
+            // Such a round begins with one input, the last token.
+            RunPiece(last - CacheLength, cancellationToken);
+        }
+
+        _steps.Begin(default, first: 0);
+        var round = new GreedyRound(cache, Tokens[last], last, exit, _plan.Depth, length, room, _draftHead, _plan.StopIds);
+        var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
+        _statistics.EndDraft();
+        if (next < 0)
+        {
+            throw Distribution.NoTokenLeft();
+        }
+
+        for (var i = 0; i < accepted; i++)
+        {
+            _tokens.Draft(i, _shown[i]);
+        }
+
+        var taken = accepted;
+        if (next is { } bonus)
+        {
+            _tokens.Draft(taken++, bonus);
+        }
+
+        Accept(taken);
+        cache.Length = Math.Min(last + 1 + accepted, _tokens.Count - 1);
+        var result = _shownDraft = new DraftResult(exit, drafted, accepted);
+        Learn(result, match);
+        var passes = drafted > 0 && IsStop(_shown[drafted - 1]) ? drafted : 1 + drafted;
+        _statistics.EndRound(result, forced: 0, (passes * exit) + (_plan.Depth - exit), RoundTokens.Length);
+    }
+
+    /// <summary>Has the first layers guess tokens one by one. What a constraint forces rides along with the token before it.</summary>
+    private PreparedDraft DraftByExit(int length, int exit, int room, int inputs, CancellationToken cancellationToken)
+    {
         var drafted = AddForced(0, room);
-        _model.Embed(_rows, 0, _tokens.AsSpan(start, inputs + drafted));
-        _model.RunLayers(_rows, 0, inputs + drafted, 0, exit, cancellationToken);
-        var first = inputs - 1;
-        var last = first + drafted;
+        _model.Embed(_rows, 0, _tokens.Slice(_tokens.Count - inputs, inputs + drafted));
+        _steps.RunLayers(_rows, 0, inputs + drafted, 0, exit, cancellationToken);
+        var last = inputs - 1 + drafted;
         var guessed = 0;
         var passes = 1;
-        while (guessed < draft.Length && drafted < room && _constraint?.IsComplete(drafted) != true)
+        var goesOn = true;
+        while (goesOn && guessed < length && drafted < room && _constraint?.IsComplete(drafted) != true)
         {
-            if (_selector.Draft(_rows, last, _tokens.AsSpan(0, _count + drafted), drafted) is not { } token)
+            if (_steps.Guess(_rows, last, drafted, exit) is not { } guess)
             {
                 break;
             }
 
-            _tokens[_count + drafted] = token;
-            _constraint?.Advance(drafted, token);
+            var verdict = _controller.Judge(guess, guessed, last - inputs + 3);
+            if (verdict == GuessVerdict.Drop)
+            {
+                break;
+            }
+
+            _tokens.Draft(drafted, guess.Token);
+            _constraint?.Advance(drafted, guess.Token);
             drafted++;
             guessed++;
-            if (IsStop(token))
+            if (IsStop(guess.Token))
             {
                 // Nothing follows a stop token, so it alone needs no row.
                 break;
             }
 
             var added = 1 + AddForced(drafted, room);
-            _model.Embed(_rows, last + 1, _tokens.AsSpan(_count + drafted - 1, added));
-            _model.RunLayers(_rows, last + 1, added, 0, exit, cancellationToken);
+            _model.Embed(_rows, last + 1, _tokens.Slice(_tokens.Count + drafted - 1, added));
+            _steps.RunLayers(_rows, last + 1, added, 0, exit, cancellationToken);
             drafted += added - 1;
             last += added;
             passes++;
+            goesOn = verdict == GuessVerdict.Continue;
         }
 
-        _tokens.AsSpan(_count, drafted).CopyTo(_draft);
-        _statistics.EndDraft();
+        return new(exit, drafted, guessed, last - inputs + 1, passes);
+    }
 
-        // Verify: one pass of layers E..L-1 over the input and the draft together.
-        _model.RunLayers(_rows, 0, last + 1, exit, _plan.Depth, cancellationToken);
-        var (accepted, next) = _selector.Verify(_rows, first, last - first + 1, _tokens.AsSpan(0, _count + drafted), drafted);
-
-        // Accept the longest confirmed prefix, plus the full model's own next token.
-        var count = _count + accepted;
-        if (next is { } bonus)
+    /// <summary>Copies what followed an earlier occurrence of the context's end, as far as a constraint allows it.</summary>
+    private PreparedDraft DraftByLookup(in LookupMatch match, int length, int room, int inputs)
+    {
+        var copied = _tokens.Slice(match.Position, match.Available);
+        var (drafted, guessed) = (0, 0);
+        var stops = false;
+        for (var i = 0; i < copied.Length && !stops && drafted < room && _constraint?.IsComplete(drafted) != true; i++)
         {
-            _tokens[count++] = bonus;
+            var token = copied[i];
+            if (_constraint?.Force(drafted) is { } forced)
+            {
+                // Where it forces another token, the copy ends, but not what it forces.
+                _tokens.Draft(drafted++, forced);
+                if (forced != token)
+                {
+                    break;
+                }
+
+                continue;
+            }
+
+            if (guessed == length || _constraint?.Allows(drafted, token) == false)
+            {
+                break;
+            }
+
+            _constraint?.Advance(drafted, token);
+            _tokens.Draft(drafted++, token);
+            guessed++;
+            stops = IsStop(token);
         }
 
-        _logProbabilities?.Record(_rows, first, _tokens.AsSpan(_count, count - _count), _count - PromptTokens);
-        var forced = _constraint?.Accept(accepted, next) ?? default;
-        Accept(count);
-
-        // Truncate: what was rejected is simply written again.
-        cache.Length = Math.Min(start + inputs + accepted, _count - 1);
-        _shownDraft = new DraftResult(exit, drafted, accepted);
-        _lastDraft = new DraftResult(exit, guessed, accepted - forced.Drafted);
-        _nextDraft = null;
-        _statistics.EndRound(_lastDraft, forced.All, passes: (passes * exit) + (_plan.Depth - exit), tokens: _count - _roundStart);
+        drafted += stops ? 0 : AddForced(drafted, room);
+        var rows = stops ? drafted - 1 : drafted;
+        _model.Embed(_rows, 0, _tokens.Slice(_tokens.Count - inputs, inputs + rows));
+        return new(Exit: 0, drafted, guessed, rows, Passes: 0);
     }
 
     /// <summary>Adds to the draft what a constraint leaves no choice about.</summary>
@@ -305,46 +429,44 @@ public sealed class Generation : IDisposable
         var added = 0;
         while (drafted + added < room && _constraint?.Force(drafted + added) is { } token)
         {
-            _tokens[_count + drafted + added++] = token;
+            _tokens.Draft(drafted + added++, token);
         }
 
         return added;
     }
 
-    /// <summary>Takes the tokens up to <paramref name="count"/> into the output, ending at the earliest stop.</summary>
-    private void Accept(int count)
+    /// <summary>Takes so many tokens into the output, ending at the earliest stop.</summary>
+    private void Accept(int tokens)
     {
-        var stop = _tokens.AsSpan(_count, count - _count).IndexOfAny(_plan.StopIds);
-        _count = stop >= 0 ? _count + stop + 1 : count;
-        if (stop >= 0 || _constraint?.IsComplete(0) == true)
+        var stops = _tokens.Accept(tokens);
+        if (stops || _constraint?.IsComplete(0) == true)
         {
-            FinishReason = _constraint?.IsCurtailed == true ? Limit : stop >= 0 ? FinishReason.Stop : FinishReason.Complete;
+            FinishReason = _constraint?.IsCurtailed == true ? _tokens.Limit : stops ? FinishReason.Stop : FinishReason.Complete;
         }
-        else if (Room() <= 0)
+        else if (_tokens.Room <= 0)
         {
-            FinishReason = Limit;
+            FinishReason = _tokens.Limit;
         }
     }
 
-    /// <summary>What bounds the output's length.</summary>
-    private FinishReason Limit =>
-        _plan.MaxNewTokens <= _model.Config.MaxPositions - PromptTokens ? FinishReason.MaxNewTokens : FinishReason.ContextEnd;
-
-    /// <summary>Tokens that may still be generated: at least 1 until the generation ends.</summary>
-    private int Room() => Math.Min(_plan.MaxNewTokens - (_count - PromptTokens), _model.Config.MaxPositions - _count);
+    /// <summary>Tells the controller what became of the round.</summary>
+    private void Learn(in DraftResult draft, in LookupMatch match)
+    {
+        _nextDraft = null;
+        var followed = _tokens.Slice(match.Position, Math.Min(match.Available, RoundTokens.Length));
+        var right = followed.CommonPrefixLength(RoundTokens);
+        _controller.Learn(new RoundOutcome(
+            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
+        if (FinishReason != FinishReason.None && _costs is not null)
+        {
+            _costBook!.Publish(_costs);
+        }
+    }
 
     /// <summary>Most tokens of a round's draft, of which the model guesses so many.</summary>
-    private int DraftRoom(int guesses) => Math.Min(Room() - 1, _plan.DraftRoom(guesses));
+    private int DraftRoom(int guesses) => Math.Min(_tokens.Room - 1, _plan.DraftRoom(guesses));
 
     private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
-
-    private void EnsureTokens(int length)
-    {
-        if (length > _tokens.Length)
-        {
-            Array.Resize(ref _tokens, Math.Max(length, 2 * _tokens.Length));
-        }
-    }
 
     /// <summary>A generation that goes on without its cache has more to compute at once than its prompt.</summary>
     private void EnsureRows(int count)
@@ -372,4 +494,12 @@ public sealed class Generation : IDisposable
         Random.Shared.NextBytes(seed);
         return BitConverter.ToUInt64(seed);
     }
+
+    /// <summary>A draft as it goes into verification.</summary>
+    /// <param name="Exit">Layers that have run.</param>
+    /// <param name="Tokens">All tokens of it.</param>
+    /// <param name="Guessed">Those that no constraint forced.</param>
+    /// <param name="Rows">Rows of it: one for each token that something may follow.</param>
+    /// <param name="Passes">Passes over the layers of the exit.</param>
+    private readonly record struct PreparedDraft(int Exit, int Tokens, int Guessed, int Rows, int Passes);
 }

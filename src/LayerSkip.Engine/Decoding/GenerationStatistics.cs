@@ -30,11 +30,26 @@ public readonly record struct GenerationStatistics
     /// </summary>
     public long LayerPasses { get; init; }
 
-    /// <summary>Sum of the exit layers of all rounds that drafted.</summary>
+    /// <summary>Sum of the exit layers of all rounds that drafted by one.</summary>
     public long ExitLayers { get; init; }
 
     /// <summary>Rounds that drafted at least one token.</summary>
     public int DraftRounds { get; init; }
+
+    /// <summary>Of those, rounds whose draft was copied from the context.</summary>
+    public int LookupRounds { get; init; }
+
+    /// <summary>Of the drafted tokens, those that were copied from the context.</summary>
+    public int LookupDrafted { get; init; }
+
+    /// <summary>Of the accepted tokens, those that were copied from the context.</summary>
+    public int LookupAccepted { get; init; }
+
+    /// <summary>How many rounds drafted 0, 1, 2 ... tokens, as far as there are any; together <see cref="Rounds"/>.</summary>
+    public IReadOnlyList<int> DraftedPerRound { get => field ?? []; init; }
+
+    /// <summary>Of how many rounds 0, 1, 2 ... drafted tokens were accepted, as far as there are any; together <see cref="Rounds"/>.</summary>
+    public IReadOnlyList<int> AcceptedPerRound { get => field ?? []; init; }
 
     /// <summary>Bytes of the KV cache.</summary>
     public long KvBytes { get; init; }
@@ -60,8 +75,8 @@ public readonly record struct GenerationStatistics
     /// <summary>Tokens / rounds.</summary>
     public double TokensPerRound => Rounds == 0 ? 0 : (double)Tokens / Rounds;
 
-    /// <summary>Mean exit layer of the rounds that drafted, 0 if none did.</summary>
-    public double MeanExitLayer => DraftRounds == 0 ? 0 : (double)ExitLayers / DraftRounds;
+    /// <summary>Mean exit layer of the rounds that drafted by one, 0 if none did.</summary>
+    public double MeanExitLayer => DraftRounds == LookupRounds ? 0 : (double)ExitLayers / (DraftRounds - LookupRounds);
 
     /// <summary>Prompt and decoding together.</summary>
     public TimeSpan TotalTime => PrefillTime + DecodeTime;

@@ -11,19 +11,15 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
-    public override int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
-        if (draftHead is not null)
+        var guess = model.Guess(rows, slot, draftHead);
+        if (constraint is not null && Constrained(guess.Token, rows, slot, index) is var token && token != guess.Token)
         {
-            _choices[0] = model.ArgMax(rows, slot, draftHead);
-        }
-        else
-        {
-            model.ArgMax(rows, slot, _choices.AsSpan(0, 1));
+            guess = new(token, token < 0 ? 0 : (float)(1 / Math.Max(1, SoftmaxSum.Of(_logits, _logits[token]))));
         }
 
-        var choice = constraint is null ? _choices[0] : Constrained(_choices[0], rows, slot, index);
-        return choice < 0 ? null : choice;
+        return guess.Token < 0 ? null : guess;
     }
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)

@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -80,20 +79,7 @@ internal sealed class LogProbabilityRecorder(IDeviceModel model, int top, int ca
             return (max, 0);
         }
 
-        var sum = 0.0;
-        var i = 0;
-        for (; i <= logits.Length - 8; i += 8)
-        {
-            var weight = VectorMath.Exp(Vector256.Create(logits.Slice(i, 8)) - Vector256.Create(max));
-            sum += Vector256.Sum(Vector256.ConditionalSelect(Vector256.Equals(weight, weight), weight, Vector256<float>.Zero));
-        }
-
-        for (; i < logits.Length; i++)
-        {
-            sum += float.IsNaN(logits[i]) ? 0 : Math.Exp(logits[i] - max);
-        }
-
-        return (max, Math.Log(sum));
+        return (max, Math.Log(SoftmaxSum.Of(logits, max)));
     }
 
     /// <summary>Finds the largest logits, in descending order.</summary>

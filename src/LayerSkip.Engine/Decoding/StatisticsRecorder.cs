@@ -19,6 +19,11 @@ internal sealed class StatisticsRecorder(int promptTokens)
     private int _accepted;
     private int _forced;
     private int _firstRoundTokens;
+    private int _lookupRounds;
+    private int _lookupDrafted;
+    private int _lookupAccepted;
+    private readonly int[] _draftedPerRound = new int[DecodingPlan.MaxSpeculations + 1];
+    private readonly int[] _acceptedPerRound = new int[DecodingPlan.MaxSpeculations + 1];
 
     /// <summary>Tokens of the prompt that an earlier request had computed.</summary>
     public int CachedTokens { get; set; }
@@ -62,10 +67,18 @@ internal sealed class StatisticsRecorder(int promptTokens)
         _drafted += draft.Drafted;
         _accepted += draft.Accepted;
         _forced += forced;
+        _draftedPerRound[draft.Drafted]++;
+        _acceptedPerRound[draft.Accepted]++;
         if (draft.Drafted > 0)
         {
             _draftRounds++;
             _exitLayers += draft.ExitLayer;
+            if (draft.ExitLayer == 0)
+            {
+                _lookupRounds++;
+                _lookupDrafted += draft.Drafted;
+                _lookupAccepted += draft.Accepted;
+            }
         }
     }
 
@@ -81,6 +94,11 @@ internal sealed class StatisticsRecorder(int promptTokens)
         LayerPasses = _passes,
         ExitLayers = _exitLayers,
         DraftRounds = _draftRounds,
+        LookupRounds = _lookupRounds,
+        LookupDrafted = _lookupDrafted,
+        LookupAccepted = _lookupAccepted,
+        DraftedPerRound = Counts(_draftedPerRound),
+        AcceptedPerRound = Counts(_acceptedPerRound),
         KvBytes = kvBytes,
         PrefillTime = Stopwatch.GetElapsedTime(0, _prefill),
         DecodeTime = Stopwatch.GetElapsedTime(0, _decode),
@@ -88,4 +106,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
         VerifyTime = Stopwatch.GetElapsedTime(0, _verify),
         FirstRoundTokens = _firstRoundTokens,
     };
+
+    /// <summary>As many as are not 0, and those between.</summary>
+    private static int[] Counts(int[] perRound) => perRound[..(perRound.AsSpan().LastIndexOfAnyExcept(0) + 1)];
 }

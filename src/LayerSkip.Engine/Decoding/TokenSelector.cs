@@ -3,20 +3,16 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Chooses draft tokens, and judges them by the full model's logits.</summary>
+/// <remarks>What a row's choice is depends on its logits, its position and the request alone, never on what has been drafted or chosen before (invariant I4).</remarks>
 internal abstract class TokenSelector
 {
-    /// <summary>A round begins, perhaps again after it has failed: whatever the failed one used up is as it was.</summary>
-    public virtual void BeginRound()
-    {
-    }
-
-    /// <summary>Chooses the draft token that follows the context, from the exit state in a slot.</summary>
+    /// <summary>Chooses the token that follows the context, by the exit state in a slot.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the context's last token, standing after the exit layer.</param>
     /// <param name="context">Prompt, accepted and drafted tokens so far.</param>
-    /// <param name="index">Number of this draft token in the round, from 0.</param>
+    /// <param name="index">Drafted tokens of the round in the context.</param>
     /// <returns>The token, or null where none can follow this context. That ends the draft alone: the full model may never accept the context.</returns>
-    public abstract int? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
+    public abstract TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
 
     /// <summary>Compares a draft with the full model.</summary>
     /// <param name="rows">The round's rows, standing after the last layer.</param>

@@ -34,6 +34,11 @@ internal static class DeviceLoader
             throw new ArgumentOutOfRangeException(nameof(options), options.WeightFormat, "WeightFormat is no weight format.");
         }
 
+        if ((options.Finer & ~(FinerWeights.Embeddings | FinerWeights.Head)) != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Finer, "Finer names unknown weights.");
+        }
+
         var reasons = new List<string>();
         if (name.Kind == DeviceName.Auto)
         {
@@ -56,10 +61,10 @@ internal static class DeviceLoader
 
         var threads = options.Threads ?? Environment.ProcessorCount;
         var model = CpuModel.Load(
-            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, progress, cancellationToken);
+            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, options.Finer, progress, cancellationToken);
         return (model, reasons.Count > 0 ? string.Join("; ", reasons) : null);
 
         IDeviceModel LoadOnto(DeviceProvider provider, int? ordinal) =>
-            provider.Load(ordinal, config, weights, options.WeightFormat, defaults.DraftVocabulary, progress, cancellationToken);
+            provider.Load(ordinal, config, weights, options.WeightFormat, options.Finer, defaults.DraftVocabulary, progress, cancellationToken);
     }
 }

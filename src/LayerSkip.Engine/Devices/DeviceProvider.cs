@@ -18,6 +18,7 @@ public abstract class DeviceProvider
     /// <param name="config">The model's shape.</param>
     /// <param name="weights">Its weights; not needed afterwards.</param>
     /// <param name="format">How to keep the matrices.</param>
+    /// <param name="finer">Matrices to keep in the checkpoint's own precision all the same.</param>
     /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; empty: all.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
@@ -28,6 +29,7 @@ public abstract class DeviceProvider
         ModelConfig config,
         WeightSource weights,
         WeightFormat format,
+        FinerWeights finer,
         IReadOnlyList<int> draftVocabulary,
         IProgress<double>? progress,
         CancellationToken cancellationToken);

@@ -15,7 +15,7 @@ internal interface IDeviceModel : IDisposable
     /// <summary>The model's shape.</summary>
     ModelConfig Config { get; }
 
-    /// <summary>How the matrices are kept: <see cref="Devices.WeightFormat.F32"/> or <see cref="Devices.WeightFormat.BF16"/>.</summary>
+    /// <summary>How most of the matrices are kept: not <see cref="Devices.WeightFormat.Auto"/>.</summary>
     WeightFormat WeightFormat { get; }
 
     /// <summary>The device and its path, such as <c>cpu (2 threads, avx2)</c>.</summary>
@@ -64,11 +64,14 @@ internal interface IDeviceModel : IDisposable
     /// <param name="tokens">One result for each slot.</param>
     void ArgMax(RowBuffer rows, int start, Span<int> tokens);
 
-    /// <summary>Final norm and the head's rows of a draft's tokens over one slot: the most likely of them, or -1 where all logits are NaN. The slot stays as it is.</summary>
+    /// <summary>
+    /// Final norm and head over one slot, or the head's rows of a draft's tokens alone: the most likely token there (of equals any; -1 where all
+    /// logits are NaN), and how likely it is among them. The slot stays as it is.
+    /// </summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="slot">The slot.</param>
-    /// <param name="head">Of this model.</param>
-    int ArgMax(RowBuffer rows, int slot, DraftHead head);
+    /// <param name="head">Of this model; null: the whole vocabulary, and of equals the lowest id.</param>
+    TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head);
 
     /// <summary>Whether slots hold hidden states that <see cref="Normalize"/> can give.</summary>
     bool HasHiddenStates { get; }

@@ -3,7 +3,7 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Sampling;
 
-/// <summary>Turns logits into the distribution that a token is drawn from, and draws from it.</summary>
+/// <summary>Turns logits into the distribution that a token is drawn from.</summary>
 /// <param name="options">Temperature, top-k, top-p and min-p, valid.</param>
 /// <param name="vocabularySize">Length of every distribution.</param>
 internal sealed class Distribution(SamplingOptions options, int vocabularySize)
@@ -44,35 +44,6 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
 
     /// <summary>The error of a context that no token may follow.</summary>
     public static InvalidOperationException NoTokenLeft() => new("no token can be chosen: every logit is negative infinity or NaN");
-
-    /// <summary>Draws a token.</summary>
-    /// <param name="weights">Not negative, not all zero; need not add up to 1.</param>
-    /// <param name="random">Uniform in [0, 1).</param>
-    public static int Draw(ReadOnlySpan<float> weights, double random)
-    {
-        var total = 0.0;
-        foreach (var weight in weights)
-        {
-            total += weight;
-        }
-
-        var target = random * total;
-        var last = 0;
-        for (var i = 0; i < weights.Length; i++)
-        {
-            if (weights[i] > 0)
-            {
-                last = i;
-                target -= weights[i];
-                if (target < 0)
-                {
-                    return i;
-                }
-            }
-        }
-
-        return last;
-    }
 
     private static void Softmax(Span<float> logits, float max, float factor)
     {

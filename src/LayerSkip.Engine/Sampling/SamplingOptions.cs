@@ -18,7 +18,10 @@ public sealed record SamplingOptions
     /// <summary>Keep only tokens at least this share as likely as the likeliest; in 0 .. 1, 0 keeps all.</summary>
     public float MinP { get; init; }
 
-    /// <summary>Seed of the random numbers, all 64 bits of it; null draws one. The same seed, prompt and options give the same output.</summary>
+    /// <summary>
+    /// Seed of the random numbers, all 64 bits of it; null draws one. The same seed, prompt and options give the same output, however tokens are drafted:
+    /// <see cref="Decoding.DecodingMode.Autoregressive"/> and <see cref="Decoding.DecodingMode.SelfSpeculative"/> alike.
+    /// </summary>
     public ulong? Seed { get; init; }
 
     /// <summary>Whether the choice is the arg-max.</summary>

@@ -61,8 +61,14 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <summary>How tokens are decoded.</summary>
     public DecodingMode Mode => _plan.Mode;
 
-    /// <summary>Layers the draft runs (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the model's depth.</summary>
+    /// <summary>
+    /// Layers the draft runs, the first one where a controller chooses its exit (those of the exit in <see cref="DecodingMode.EarlyExit"/>), or the
+    /// model's depth.
+    /// </summary>
     public int ExitLayer => _plan.ExitLayer;
+
+    /// <summary>What decides about drafts; null where nothing is drafted.</summary>
+    public DraftController? Controller => _plan.NumSpeculations > 0 ? _plan.Controller : null;
 
     /// <summary>Most tokens drafted in a round; 0 where nothing is drafted.</summary>
     public int NumSpeculations => _plan.NumSpeculations;

@@ -49,16 +49,19 @@ public sealed class Tokenizer
     /// <summary>Number of added tokens which the model's own vocabulary does not hold.</summary>
     public int AddedTokenCount => _tokens.AddedBeyondVocabulary;
 
-    /// <summary>Loads a checkpoint directory's <c>tokenizer.json</c>, or, where there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2).</summary>
-    /// <param name="directory">The checkpoint's directory.</param>
+    /// <summary>
+    /// Loads a checkpoint directory's <c>tokenizer.json</c>, or, where there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2); or the
+    /// tokenizer in a GGUF file.
+    /// </summary>
+    /// <param name="path">The checkpoint's directory or file.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged or of a kind that is not supported; the message says which, where and what was expected.</exception>
-    public static Tokenizer Load(string directory) => Load(directory, paddedSize: 0);
+    public static Tokenizer Load(string path) => Load(path, paddedSize: 0);
 
     /// <summary>Loads the tokenizer of a model whose own vocabulary may be padded: the ids beyond the tokenizer's decode to nothing.</summary>
-    internal static Tokenizer Load(string directory, int paddedSize)
+    internal static Tokenizer Load(string path, int paddedSize)
     {
-        ArgumentNullException.ThrowIfNull(directory);
-        return new Tokenizer(TokenizerFiles.Read(directory), paddedSize);
+        ArgumentNullException.ThrowIfNull(path);
+        return new Tokenizer(TokenizerFiles.Read(path), paddedSize);
     }
 
     /// <summary>Encodes a text.</summary>

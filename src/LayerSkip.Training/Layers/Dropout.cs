@@ -15,8 +15,6 @@ namespace LayerSkip.Training.Layers;
 /// <param name="Key">Chooses the mask.</param>
 internal readonly record struct Dropout(double Rate, ulong Key)
 {
-    private const int Lanes = 8;
-
     /// <summary>The dropout of one place of the model, with a mask of its own.</summary>
     /// <param name="place">Its number.</param>
     public Dropout At(int place) => this with { Key = Mix(Key + (ulong)place) };
@@ -31,47 +29,32 @@ internal readonly record struct Dropout(double Rate, ulong Key)
             return;
         }
 
-        var (key, rate) = (Key, Rate);
-        pool.ForRows(x.Rows, row => Apply(x.Row(row), Mix(key ^ Mix((ulong)row)), (uint)(rate * uint.MaxValue), (float)(1 / (1 - rate))));
+        var dropout = this;
+        pool.ForRows(x.Rows, row => ApplyRow(dropout.Mask(row), x.Row(row)));
     }
 
-    /// <summary>Eight xorshift generators (Marsaglia 2003) side by side, each drawing every eighth column: the same numbers on every machine.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Apply(Span<float> x, ulong seed, uint threshold, float scale)
-    {
-        Span<uint> states = stackalloc uint[Lanes];
-        for (var lane = 0; lane < Lanes; lane++)
-        {
-            states[lane] = (uint)Mix(seed + (ulong)lane) | 1; // never 0, where xorshift would stay
-        }
+    /// <summary>A row's mask, for whoever has the row in registers already.</summary>
+    public DropoutMask Mask(int row) => new(Rate, Mix(Key ^ Mix((ulong)row)));
 
-        var state = Vector256.Create<uint>(states);
-        var thresholds = Vector256.Create(threshold);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ApplyRow(DropoutMask mask, Span<float> x)
+    {
         ref var p = ref MemoryMarshal.GetReference(x);
         var i = 0;
-        for (; i <= x.Length - Lanes; i += Lanes)
+        for (; i <= x.Length - DropoutMask.Lanes; i += DropoutMask.Lanes)
         {
-            state = Next(state);
-            var kept = Vector256.GreaterThanOrEqual(state, thresholds).AsSingle();
-            ((Vector256.LoadUnsafe(ref p, (nuint)i) * scale) & kept).StoreUnsafe(ref p, (nuint)i);
+            (Vector256.LoadUnsafe(ref p, (nuint)i) * mask.Next()).StoreUnsafe(ref p, (nuint)i);
         }
 
-        state = Next(state);
+        var last = mask.Next();
         for (var lane = 0; i < x.Length; i++, lane++)
         {
-            x[i] = state[lane] >= threshold ? x[i] * scale : 0;
+            x[i] *= last[lane];
         }
-    }
-
-    private static Vector256<uint> Next(Vector256<uint> state)
-    {
-        state ^= state << 13;
-        state ^= state >>> 17;
-        return state ^ (state << 5);
     }
 
     /// <summary>SplitMix64's output function over the next of its states.</summary>
-    private static ulong Mix(ulong value)
+    internal static ulong Mix(ulong value)
     {
         var z = value + 0x9E3779B97F4A7C15;
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;

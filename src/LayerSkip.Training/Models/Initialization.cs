@@ -1,5 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
-using LayerSkip.Engine.Sampling;
+using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Models;
 

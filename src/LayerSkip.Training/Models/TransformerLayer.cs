@@ -74,8 +74,7 @@ internal sealed class TransformerLayer : IDisposable
 
         RmsNorm.Forward(_pool, middle, w.MlpNorm, normed, _config.RmsNormEpsilon);
         Linear.Forward(_gemm, normed, w.GateUp, gateUp);
-        GatedSilu.Forward(_pool, gateUp, gated);
-        dropout.At(GatedPlace).Apply(_pool, gated);
+        GatedSilu.Forward(_pool, gateUp, gated, dropout.At(GatedPlace));
         Linear.ForwardAdd(_gemm, gated, w.Down, middle, y);
     }
 
@@ -103,9 +102,7 @@ internal sealed class TransformerLayer : IDisposable
 
         // y = middle + gated Downᵀ. The gated product is computed again along the way, so its own gradient comes first.
         _gemm.Multiply(d, w.Down, dGated);
-        dropout.At(GatedPlace).Apply(_pool, dGated);
-        GatedSilu.Backward(_pool, gateUp, dGated, gated);
-        dropout.At(GatedPlace).Apply(_pool, gated);
+        GatedSilu.Backward(_pool, gateUp, dGated, gated, dropout.At(GatedPlace));
         _gemm.MultiplyAdd(d.Transposed, gated, dw.Down, dw.Down);
         RmsNorm.Forward(_pool, middle, w.MlpNorm, normed, _config.RmsNormEpsilon);
         Linear.Backward(_gemm, normed, w.GateUp, gateUp, dNormed, dw.GateUp);

@@ -1,4 +1,4 @@
-using LayerSkip.Engine.Sampling;
+using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Recipes;
 

@@ -250,7 +250,7 @@ public class TelemetryTests
             (tags["gen_ai.usage.input_tokens"], tags["gen_ai.usage.output_tokens"]));
         Assert.Equal(response.Usage.CachedInputTokenCount, tags["gen_ai.usage.cache_read.input_tokens"]);
         Assert.Equal(response.Usage.ReasoningTokenCount, tags.GetValueOrDefault("gen_ai.usage.reasoning.output_tokens"));
-        Assert.Equal(("self-speculative", 2, 12), (tags["layerskip.decoding_mode"], tags["layerskip.exit_layer"], tags["layerskip.num_speculations"]));
+        Assert.Equal(("self-speculative", 2, 16), (tags["layerskip.decoding_mode"], tags["layerskip.exit_layer"], tags["layerskip.num_speculations"]));
         Assert.Equal(response.AdditionalProperties!["acceptance_rate"], tags["layerskip.acceptance_rate"]);
         Assert.True((double)tags["layerskip.time_to_first_token"]! > 0);
         Assert.DoesNotContain(tags.Values, value => value is string text && text.Contains("alex", StringComparison.Ordinal));

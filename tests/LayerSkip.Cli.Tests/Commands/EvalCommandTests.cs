@@ -239,7 +239,7 @@ public sealed class EvalCommandTests : IDisposable
 
     [Theory]
     [InlineData("--exit-layer 12", "--exit-layer is 12, expected 1..11")]
-    [InlineData("--exit-layer 0", "--exit-layer is '0', expected 'all', or integers of at least 1, separated by commas")]
+    [InlineData("--exit-layer 0", "--exit-layer is '0', expected 'all', or integers of at least 1 or ranges such as 2..6, separated by commas")]
     [InlineData("--exit-layer 2,,3", "--exit-layer is '2,,3'")]
     [InlineData("--exit-layer half", "--exit-layer is 'half'")]
     [InlineData("--num-speculations 4,65", "--num-speculations is '4,65', expected integers from 1 to 64")]

@@ -14,7 +14,7 @@ public class GenerateCommandTests
     [Fact]
     public void Json_has_the_promised_fields()
     {
-        var report = Generate(Tool.Parser, "Turn off alarms", "--chat");
+        var report = Generate(Tool.Parser, "Turn off alarms", "--chat", "--controller", "fixed");
 
         Assert.Equal("topv2-parser", report.GetProperty("model").GetString());
         Assert.Equal("self-speculative", report.GetProperty("mode").GetString());
@@ -107,7 +107,7 @@ public class GenerateCommandTests
     [Fact]
     public void Text_streams_to_the_output_and_statistics_to_the_error_output()
     {
-        var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms");
+        var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--controller", "fixed");
 
         Assert.Equal(0, result.ExitCode);
         Assert.Equal(" [IN:SILENCE_ALARM ]" + Environment.NewLine, result.Output);
@@ -211,7 +211,8 @@ public class GenerateCommandTests
 
         Assert.Contains("--exit-layer is 4, expected 1..3", Bad("--prompt", "x", "--exit-layer", "4"), StringComparison.Ordinal);
         Assert.Contains("--mode early-exit needs --exit-layer (1..3)", Bad("--prompt", "x", "--mode", "early-exit"), StringComparison.Ordinal);
-        Assert.Contains("--mode self-speculative needs --exit-layer", Bad("--prompt", "x", "--mode", "self-speculative"), StringComparison.Ordinal);
+        Assert.Contains("--mode self-speculative needs --exit-layer", Bad("--prompt", "x", "--mode", "self-speculative", "--num-speculations", "3"), StringComparison.Ordinal);
+        Assert.Contains("--controller fsm needs --exit-layer", Bad("--prompt", "x", "--controller", "fsm"), StringComparison.Ordinal);
         Assert.Contains("--prompt is empty", Bad("--prompt", ""), StringComparison.Ordinal);
         Assert.Contains("--prompt is empty", Bad("--prompt", "-"), StringComparison.Ordinal);
 

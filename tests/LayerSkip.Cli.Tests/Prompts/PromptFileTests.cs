@@ -32,7 +32,7 @@ public class PromptFileTests
         try
         {
             File.WriteAllText(file, content);
-            return PromptFile.Read(file);
+            return PromptFile.Read("--prompts", file);
         }
         finally
         {

@@ -125,7 +125,7 @@ public class CheckpointTests
     {
         using var tiny = TinyCheckpoint.Write();
         AssertRefused(tiny.PathOf("nowhere"), "nowhere: does not exist, expected a Hugging Face checkpoint directory with config.json and model.safetensors");
-        AssertRefused(tiny.PathOf("config.json"), "config.json: is a file, expected a Hugging Face checkpoint directory");
+        AssertRefused(tiny.PathOf("config.json"), "config.json: does not begin with 'GGUF', expected a GGUF file");
     }
 
     [Theory]

@@ -52,7 +52,10 @@ public class DraftVocabularyTests
             {
                 model.Logits(rows, row, 1, logits);
                 var best = vocabulary.Union(prompt).Max(token => logits[token]);
-                Assert.Equal(best, logits[model.ArgMax(rows, row, head!)]);
+                var guess = model.Guess(rows, row, head);
+                Assert.Equal(best, logits[guess.Token]);
+                var probability = 1 / vocabulary.Union(prompt).Sum(token => Math.Exp(logits[token] - best));
+                Assert.Equal(probability, guess.Probability, 1e-5);
             }
         }
     }
@@ -94,7 +97,7 @@ public class DraftVocabularyTests
         using var rows = model.CreateRows(1);
         rows.Place(0, 1, cache, 0);
         model.Embed(rows, 0, [1]);
-        Assert.Throws<ArgumentException>(() => model.ArgMax(rows, 0, head!));
+        Assert.Throws<ArgumentException>(() => model.Guess(rows, 0, head));
     }
 
     private static int[] Some(Random random, int size) => [.. Enumerable.Range(0, size).Where(token => token == 0 || random.Next(3) == 0)];

@@ -14,10 +14,14 @@ public class GenerationTests
     [InlineData(DecodingMode.EarlyExit, 0f)]
     [InlineData(DecodingMode.Autoregressive, 0.8f)]
     [InlineData(DecodingMode.SelfSpeculative, 0.8f)]
-    public void Decoding_allocates_nothing_once_warm(DecodingMode mode, float temperature)
+    [InlineData(DecodingMode.Autoregressive, 0f, WeightFormat.Int8)]
+    [InlineData(DecodingMode.SelfSpeculative, 0f, WeightFormat.Int8)]
+    [InlineData(DecodingMode.Autoregressive, 0f, WeightFormat.Int4)]
+    [InlineData(DecodingMode.SelfSpeculative, 0f, WeightFormat.Int4)]
+    public void Decoding_allocates_nothing_once_warm(DecodingMode mode, float temperature, WeightFormat format = WeightFormat.F32)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 640 };
-        using var model = Models.Random(config, threads: 2);
+        using var model = Models.Random(config, format: format, threads: 2);
         var options = new DecodingOptions
         {
             Mode = mode,

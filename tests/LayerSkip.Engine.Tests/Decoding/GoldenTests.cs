@@ -38,6 +38,25 @@ public class GoldenTests
     }
 
     [Theory]
+    [InlineData("stories260K", WeightFormat.Int8)]
+    [InlineData("stories260K", WeightFormat.Int4)]
+    [InlineData("topv2-parser", WeightFormat.Int8)]
+    [InlineData("topv2-parser", WeightFormat.Int4)]
+    public void Quantised_models_self_speculate_what_they_decode(string name, WeightFormat format)
+    {
+        using var model = Models.Shared(name, format);
+        var prompts = name == "stories260K" ? Stories().Take(6).Select(story => story.Prompt) : Parses().Take(6).Select(item => Ids(item, "prompt_ids"));
+        foreach (var prompt in prompts)
+        {
+            var expected = model.Tokens(prompt, Models.Autoregressive(80), [EndOfParse]);
+            for (var exitLayer = 1; exitLayer < model.Config.Layers; exitLayer++)
+            {
+                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, 1 + (exitLayer * 5 % 8), 80), [EndOfParse]));
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(WeightFormat.BF16)]
     [InlineData(WeightFormat.F32)]
     public void Parser_at_full_depth_equals_golden(WeightFormat format)

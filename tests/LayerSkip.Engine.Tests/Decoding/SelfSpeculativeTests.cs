@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Tests;
@@ -13,10 +14,11 @@ public class SelfSpeculativeTests
     public void Output_equals_autoregressive_for_every_exit_layer_and_length()
     {
         var random = new Random(21);
-        for (var round = 0; round < 12; round++)
+        WeightFormat[] formats = [WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
+        for (var round = 0; round < 16; round++)
         {
             var config = Models.RandomConfig(random);
-            using var model = Models.Random(config, (ulong)round, round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16, threads: 1 + (round % 2));
+            using var model = Models.Random(config, (ulong)round, formats[round % 4], threads: 1 + (round / 4 % 2));
             var prompt = Tokens(random, config, random.Next(1, 30));
             var maxNewTokens = random.Next(1, 60);
             int[] endOfSequence = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
@@ -163,6 +165,11 @@ public class SelfSpeculativeTests
         Assert.Equal(statistics.Tokens, statistics.Rounds + statistics.Accepted);
         Assert.Equal((statistics.Rounds * config.Layers) + (statistics.Drafted * 2), statistics.LayerPasses);
         Assert.Equal((double)statistics.Accepted / statistics.Drafted, statistics.AcceptanceRate);
+        Assert.Equal(statistics.Rounds, statistics.DraftedPerRound.Sum());
+        Assert.Equal(statistics.Drafted, statistics.DraftedPerRound.Select((rounds, tokens) => rounds * tokens).Sum());
+        Assert.Equal(statistics.Rounds, statistics.AcceptedPerRound.Sum());
+        Assert.Equal(statistics.Accepted, statistics.AcceptedPerRound.Select((rounds, tokens) => rounds * tokens).Sum());
+        Assert.NotEqual(0, statistics.AcceptedPerRound[^1]);
         Assert.Equal(2, statistics.MeanExitLayer);
         Assert.Equal(generation.Cache.Bytes, statistics.KvBytes);
         Assert.True(statistics.DraftTime + statistics.VerifyTime <= statistics.TotalTime + TimeSpan.FromTicks(100));
@@ -193,7 +200,11 @@ public class SelfSpeculativeTests
         Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 65 }, 1);
         Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 0 }, 1);
         Fails<ArgumentOutOfRangeException>("MaxNewTokens", new() { MaxNewTokens = 0 }, 1);
-        Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.SelfSpeculative }, 1);
+        Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Fixed }, 1);
+        Fails<ArgumentOutOfRangeException>("DraftController", new() { DraftController = (DraftController)9 }, 1);
+        Fails<ArgumentOutOfRangeException>("DraftSource", new() { DraftSource = (DraftSource)9 }, 1);
+        Fails<ArgumentOutOfRangeException>("0..1", new() { DraftThreshold = 1.1f }, 1);
+        Fails<ArgumentOutOfRangeException>("0..1", new() { DraftThreshold = float.NaN }, 1);
         Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.EarlyExit }, 1);
         Fails<ArgumentOutOfRangeException>("Mode", new() { Mode = (DecodingMode)9 }, 1);
         Fails<ArgumentOutOfRangeException>("StopTokenIds", new() { StopTokenIds = [97] }, 1);
@@ -212,9 +223,19 @@ public class SelfSpeculativeTests
         DecodingPlan With(DecodingOptions options, GenerationDefaults defaults) => DecodingPlan.Create(options, config, defaults);
 
         var own = With(new(), declared);
-        Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 4), (own.Mode, own.ExitLayer, own.NumSpeculations, own.Depth));
+        Assert.Equal((DecodingMode.SelfSpeculative, 3, 16, 4), (own.Mode, own.ExitLayer, own.NumSpeculations, own.Depth));
+        Assert.Equal((DraftController.Auto, DraftSource.Combined), (own.Controller, own.Source));
+        var asDeclared = With(new(), declared with { DraftController = DraftController.Confidence, DraftThreshold = 0.3f, DraftSource = DraftSource.Exit });
+        Assert.Equal(
+            (DraftController.Confidence, DraftSource.Exit, 0.3f, 6), (asDeclared.Controller, asDeclared.Source, asDeclared.DraftThreshold, asDeclared.NumSpeculations));
+        Assert.Equal(0.9f, With(new() { DraftController = DraftController.Adaptive }, declared with { DraftController = DraftController.Confidence, DraftThreshold = 0.3f }).DraftThreshold);
+        Assert.Equal(0.7f, With(new() { DraftController = DraftController.Adaptive, DraftThreshold = 0.7f }, declared).DraftThreshold);
+        var chooses = With(new() { DraftController = DraftController.Auto }, new());
+        Assert.Equal((DecodingMode.SelfSpeculative, 1, false, false), (chooses.Mode, chooses.ExitLayer, chooses.IsExitFixed, chooses.IsExitDeclared));
+        var copies = With(new() { DraftSource = DraftSource.Lookup, DraftController = DraftController.Fixed, NumSpeculations = 9 }, new());
+        Assert.Equal((DecodingMode.SelfSpeculative, 9), (copies.Mode, copies.NumSpeculations));
         var asked = With(new() { ExitLayer = 1, NumSpeculations = 2 }, declared);
-        Assert.Equal((DecodingMode.SelfSpeculative, 1, 2), (asked.Mode, asked.ExitLayer, asked.NumSpeculations));
+        Assert.Equal((DecodingMode.SelfSpeculative, 1, 2, DraftController.Fixed), (asked.Mode, asked.ExitLayer, asked.NumSpeculations, asked.Controller));
         var silent = With(new(), new());
         Assert.Equal((DecodingMode.Autoregressive, 4, 0), (silent.Mode, silent.ExitLayer, silent.NumSpeculations));
         var exitOnly = With(new() { ExitLayer = 2 }, new());
@@ -253,6 +274,6 @@ public class SelfSpeculativeTests
 
     private sealed class RandomDraft(int layers, Random random) : IDraftController
     {
-        public DraftPlan Next(in DraftResult last) => new(random.Next(1, layers), random.Next(0, 9));
+        public DraftPlan Next(in LookupMatch match) => new(random.Next(1, layers), random.Next(0, 9));
     }
 }

@@ -59,7 +59,7 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head) => inner.ArgMax(rows, slot, head);
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => inner.Guess(rows, slot, head);
 
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states) => inner.Normalize(rows, start, count, states);
 

@@ -154,13 +154,55 @@ public class SamplingTests
     }
 
     [Fact]
-    public void Draw_covers_the_whole_range_and_skips_zeros()
+    public void Each_token_wins_its_races_as_often_as_it_weighs()
     {
-        float[] weights = [0, 2, 0, 6, 0];
-        Assert.Equal(1, Distribution.Draw(weights, 0));
-        Assert.Equal(1, Distribution.Draw(weights, 0.2499));
-        Assert.Equal(3, Distribution.Draw(weights, 0.2501));
-        Assert.Equal(3, Distribution.Draw(weights, Math.BitDecrement(1.0)));
+        const int Races = 60_000;
+        float[] weights = [0.05f, 0, 0.4f, 0.05f, 0.1f, 0, 0.4f];
+        foreach (var byPosition in (bool[])[true, false])
+        {
+            var wins = new int[weights.Length];
+            for (var i = 0; i < Races; i++)
+            {
+                wins[byPosition ? new ExponentialRace(7).Winner(weights, i) : new ExponentialRace((ulong)i).Winner(weights, 7)]++;
+            }
+
+            // Chi-square with 4 degrees of freedom: 23.5 is the 99.99 % quantile.
+            var expected = weights.Select(weight => Races * (double)weight / weights.Sum()).ToArray();
+            Assert.Equal([0, 0], [wins[1], wins[5]]);
+            Assert.InRange(expected.Zip(wins).Where(pair => pair.First > 0).Sum(pair => Math.Pow(pair.Second - pair.First, 2) / pair.First), 0, 23.5);
+        }
+    }
+
+    [Fact]
+    public void Close_distributions_mostly_have_the_same_winner()
+    {
+        float[] full = [0.5f, 0.3f, 0.15f, 0.05f];
+        float[] draft = [0.45f, 0.3f, 0.15f, 0.1f];
+        var same = Enumerable.Range(0, 10_000).Count(position =>
+            new ExponentialRace(3).Winner(full, position) == new ExponentialRace(3).Winner(draft, position));
+
+        // Their total variation is 0.05: no way of drawing both can agree in more than 95 %, and this one agrees in 90.5 % at least.
+        Assert.InRange(same, 9_000, 9_550);
+    }
+
+    [Theory]
+    [InlineData(1f, 0, 1f)]
+    [InlineData(0.7f, 20, 0.9f)]
+    public void A_seed_gives_the_same_tokens_however_they_are_drafted(float temperature, int topK, float topP)
+    {
+        var random = new Random(18);
+        for (var round = 0; round < 6; round++)
+        {
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(config, (ulong)round);
+            int[] prompt = [.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(config.VocabularySize))];
+            var sampling = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, Seed = (ulong)random.NextInt64() };
+            var expected = model.Tokens(prompt, Models.Autoregressive(60) with { Sampling = sampling });
+            for (var exitLayer = 1; exitLayer < config.Layers; exitLayer++)
+            {
+                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, random.Next(1, 9), 60) with { Sampling = sampling }));
+            }
+        }
     }
 
     /// <summary>Probability of each pair of next tokens, from the full model's distributions.</summary>

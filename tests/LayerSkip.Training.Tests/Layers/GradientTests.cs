@@ -130,22 +130,27 @@ public sealed class GradientTests : IDisposable
     }
 
     [Theory]
-    [InlineData(3)]
-    [InlineData(21)]
-    public void Gated_silu_backward_is_the_gradient_and_brings_the_result(int width)
+    [InlineData(3, 0)]
+    [InlineData(21, 0)]
+    [InlineData(21, 0.4)]
+    public void Gated_silu_backward_is_the_gradient_and_brings_the_result(int width, double dropped)
     {
+        var dropout = new Dropout(dropped, Key: 9);
+        using var mask = new NativeMatrix(4, width);
+        mask.Set([.. Enumerable.Repeat(1.0, 4 * width)]);
+        dropout.Apply(_pool, mask.View);
         using var gateUp = NativeMatrix.Random(_random, 4, 2 * width, scale: 4);
         using var y = new NativeMatrix(4, width);
         using var again = new NativeMatrix(4, width);
         using var dy = NativeMatrix.Random(_random, 4, width);
-        var (xs, upstream) = (gateUp.ToDoubles(), dy.ToDoubles());
-        GatedSilu.Forward(_pool, gateUp.View, y.View);
-        AssertClose(NaiveLayers.GatedSilu(xs, width), y);
-        GatedSilu.Backward(_pool, gateUp.View, dy.View, again.View);
+        var (xs, upstream, factors) = (gateUp.ToDoubles(), dy.ToDoubles(), mask.ToDoubles());
+        double[] Naive() => [.. NaiveLayers.GatedSilu(xs, width).Zip(factors, static (value, factor) => value * factor)];
+        GatedSilu.Forward(_pool, gateUp.View, y.View, dropout);
+        AssertClose(Naive(), y);
+        GatedSilu.Backward(_pool, gateUp.View, dy.View, again.View, dropout);
 
         AssertClose(y.ToDoubles(), again);
-        NumericalGradient.AssertMatches(
-            xs, () => NumericalGradient.Dot(upstream, NaiveLayers.GatedSilu(xs, width)), gateUp.ToDoubles(), "dGateUp");
+        NumericalGradient.AssertMatches(xs, () => NumericalGradient.Dot(upstream, Naive()), gateUp.ToDoubles(), "dGateUp");
     }
 
     [Theory]

@@ -27,14 +27,14 @@ internal sealed class CpuModel : IDeviceModel
     private readonly AttentionJob _attention;
     private readonly GatedMlpJob _mlp = new();
     private readonly HeadJob _head;
-    private readonly PanelKernel _kernel;
+    private readonly RowQuantizer _quantizer;
     private readonly HeadRows? _draftVocabulary;
 
     private long _kvBytes;
     private bool _disposed;
 
     private CpuModel(
-        ModelConfig config, CpuWeights weights, PanelKernel kernel, WeightFormat format, SimdPath path, int threads, IReadOnlyList<int> draftVocabulary)
+        ModelConfig config, CpuWeights weights, WeightFormat format, SimdPath path, int threads, IReadOnlyList<int> draftVocabulary)
     {
         Config = config;
         WeightFormat = format;
@@ -55,8 +55,8 @@ internal sealed class CpuModel : IDeviceModel
         _append = new(config);
         _attention = new(this);
         _head = new(weights.Head);
-        _kernel = kernel;
-        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, kernel, [.. draftVocabulary]) : null;
+        _quantizer = new(Math.Max(queries, Math.Max(config.HiddenSize, config.IntermediateSize)));
+        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary]) : null;
     }
 
     public ModelConfig Config { get; }
@@ -79,9 +79,10 @@ internal sealed class CpuModel : IDeviceModel
     /// <param name="threads">Threads to compute with, the caller's included.</param>
     /// <param name="path">Vector width of the kernels.</param>
     /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; null or empty: all.</param>
+    /// <param name="finer">Matrices to keep in the source's own precision.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
-    /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing, has another shape than the configuration implies, or does not fit its format.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token of the draft vocabulary is outside the vocabulary.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static CpuModel Load(
@@ -91,19 +92,15 @@ internal sealed class CpuModel : IDeviceModel
         int threads,
         SimdPath path,
         IReadOnlyList<int>? draftVocabulary = null,
+        FinerWeights finer = FinerWeights.None,
         IProgress<double>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        if (format == WeightFormat.Auto)
-        {
-            format = AllMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
-        }
-
-        var kernel = PanelKernel.Create(format, path);
-        var weights = CpuWeights.Load(config, source, kernel, threads, progress, cancellationToken);
+        var plan = new WeightPlan(config, source, format, finer, path);
+        var weights = CpuWeights.Load(config, source, plan, threads, progress, cancellationToken);
         try
         {
-            return new CpuModel(config, weights, kernel, format, path, threads, draftVocabulary ?? []);
+            return new CpuModel(config, weights, plan.Format, path, threads, draftVocabulary ?? []);
         }
         catch
         {
@@ -155,7 +152,7 @@ internal sealed class CpuModel : IDeviceModel
             }
         }
 
-        return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, _kernel, [.. own]) : null);
+        return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, [.. own]) : null);
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
@@ -193,7 +190,7 @@ internal sealed class CpuModel : IDeviceModel
             AddProjection(layer.Output, layer.OutputBias, attended, hidden);
 
             _norm.Run(_pool, layer.MlpNorm, hidden, normed);
-            _mlp.Run(_pool, layer, normed, gated, up);
+            _mlp.Run(_pool, _quantizer, layer, normed, gated, up);
             AddProjection(layer.Down, layer.DownBias, gated, hidden);
         }
     }
@@ -208,9 +205,16 @@ internal sealed class CpuModel : IDeviceModel
         }
     }
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head)
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
+        if (head is null)
+        {
+            var all = Head(rows, slot, 1).Row(0, Config.VocabularySize);
+            var token = _head.Best(0);
+            return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
+        }
+
         if (head is not CpuDraftHead own || own.Model != this)
         {
             throw new ArgumentException("the draft head is of another model", nameof(head));
@@ -219,14 +223,18 @@ internal sealed class CpuModel : IDeviceModel
         var normed = _normed.Rows(1);
         var logits = _logits.Rows(1);
         _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(slot, 1), normed);
-        var best = own.Shared.Best(_pool, normed, logits);
-        if (own.Own is { } rest)
+        var best = own.Shared.Best(_pool, _quantizer, normed, logits);
+        if (own.Own?.Best(_pool, _quantizer, normed, logits) is { Token: >= 0 } other)
         {
-            var other = rest.Best(_pool, normed, logits);
-            best = other.Logit > best.Logit || best.Token < 0 ? other : best;
+            if (best.Token < 0 || other.Logit > best.Logit)
+            {
+                (best, other) = (other, best);
+            }
+
+            best.Sum += other.Token < 0 ? 0 : other.Sum * Math.Exp(other.Logit - best.Logit);
         }
 
-        return best.Token;
+        return best.Token < 0 ? new(-1, 0) : new(best.Token, (float)(1 / Math.Max(1, best.Sum)));
     }
 
     public bool HasHiddenStates => true;
@@ -268,6 +276,7 @@ internal sealed class CpuModel : IDeviceModel
             _weights.Dispose();
             _draftVocabulary?.Dispose();
             _attention.Dispose();
+            _quantizer.Dispose();
             foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up, _logits])
             {
                 buffer.Dispose();
@@ -277,27 +286,13 @@ internal sealed class CpuModel : IDeviceModel
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
 
-    /// <summary>One matrix in another precision is enough for float32, which holds all of them exactly.</summary>
-    private static bool AllMatricesAreBf16(ModelConfig config, WeightSource source)
-    {
-        foreach (var tensor in LlamaTensors.Of(config))
-        {
-            if (tensor.Role == TensorRole.Matrix && source.GetTensor(tensor.Name, tensor.Shape).DataType != TensorDataType.BF16)
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
     /// <summary>Final norm and head; logits stay in device memory until the next call.</summary>
     private RowsView Head(RowBuffer rows, int start, int count)
     {
         var normed = _normed.Rows(count);
         var logits = _logits.Rows(count);
         _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(start, count), normed);
-        _head.Run(_pool, normed, logits);
+        _head.Run(_pool, _quantizer, normed, logits);
         return logits;
     }
 
@@ -312,7 +307,7 @@ internal sealed class CpuModel : IDeviceModel
             }
         }
 
-        _multiply.Run(_pool, matrix, x, y, accumulate: bias is not null);
+        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: bias is not null);
     }
 
     /// <summary>y += W x + b: the residual stream is what the product accumulates into.</summary>
@@ -330,7 +325,7 @@ internal sealed class CpuModel : IDeviceModel
             }
         }
 
-        _multiply.Run(_pool, matrix, x, y, accumulate: true);
+        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: true);
     }
 
     private CpuRows Own(RowBuffer rows) =>

@@ -1,5 +1,4 @@
 using LayerSkip.Engine.Checkpoints;
-using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu;
 
@@ -7,27 +6,25 @@ namespace LayerSkip.Engine.Devices.Cpu;
 internal sealed unsafe class CpuWeights : IDisposable
 {
     private readonly WeightArena _arena;
-    private readonly PanelKernel _kernel;
     private readonly WeightSource _source;
     private readonly int _threads;
 
     private CpuWeights(
-        ModelConfig config, WeightSource source, PanelKernel kernel, int threads, IProgress<double>? progress, CancellationToken cancellationToken)
+        ModelConfig config, WeightSource source, WeightPlan plan, int threads, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         _source = source;
-        _kernel = kernel;
         _threads = threads;
-        _arena = new WeightArena(Fitting(Matrices(config).Sum(shape => WeightArena.Padded(WeightMatrix.BytesFor(kernel, shape.Outputs, shape.Inputs)))));
+        _arena = new WeightArena(Fitting(plan.Matrices.Sum(matrix => WeightArena.Padded(matrix.Bytes))));
         try
         {
-            Head = Matrix((config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize));
-            Embedding = config.TiedEmbeddings ? Head : Matrix(("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize));
+            Head = Matrix(plan.Head);
+            Embedding = config.TiedEmbeddings ? Head : Matrix(plan.Embedding);
             FinalNorm = Vector("model.norm.weight", config.HiddenSize);
             Layers = new CpuLayer[config.Layers];
             for (var layer = 0; layer < Layers.Length; layer++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                Layers[layer] = Layer(config, $"model.layers.{layer}.");
+                Layers[layer] = Layer(config, plan.Layers[layer]);
                 progress?.Report((layer + 1.0) / Layers.Length);
             }
         }
@@ -53,11 +50,11 @@ internal sealed unsafe class CpuWeights : IDisposable
     public long Bytes => _arena.Bytes;
 
     /// <summary>Reads and packs all weights.</summary>
-    /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    /// <exception cref="CheckpointException">A tensor is missing, has another shape than the configuration implies, or does not fit its format.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static CpuWeights Load(
-        ModelConfig config, WeightSource source, PanelKernel kernel, int threads, IProgress<double>? progress, CancellationToken cancellationToken) =>
-        new(config, source, kernel, threads, progress, cancellationToken);
+        ModelConfig config, WeightSource source, WeightPlan plan, int threads, IProgress<double>? progress, CancellationToken cancellationToken) =>
+        new(config, source, plan, threads, progress, cancellationToken);
 
     public void Dispose() => _arena.Dispose();
 
@@ -70,67 +67,41 @@ internal sealed unsafe class CpuWeights : IDisposable
             : throw new InsufficientMemoryException($"the weights take {bytes >> 20} MiB in memory, but this process may use {available >> 20} MiB");
     }
 
-    /// <summary>The packed matrices' shapes, which say how large the arena must be.</summary>
-    private static IEnumerable<(int Outputs, int Inputs)> Matrices(ModelConfig config)
-    {
-        var queries = config.AttentionHeads * config.HeadDimension;
-        var keys = config.KeyValueHeads * config.HeadDimension;
-        for (var i = 0; i < (config.TiedEmbeddings ? 1 : 2); i++)
-        {
-            yield return (config.VocabularySize, config.HiddenSize);
-        }
-
-        for (var layer = 0; layer < config.Layers; layer++)
-        {
-            yield return (queries + (2 * keys), config.HiddenSize);
-            yield return (config.HiddenSize, queries);
-            yield return (config.IntermediateSize, config.HiddenSize);
-            yield return (config.IntermediateSize, config.HiddenSize);
-            yield return (config.HiddenSize, config.IntermediateSize);
-        }
-    }
-
-    private CpuLayer Layer(ModelConfig config, string prefix)
+    private CpuLayer Layer(ModelConfig config, PlannedLayer plan)
     {
         var hidden = config.HiddenSize;
         var intermediate = config.IntermediateSize;
         var queries = config.AttentionHeads * config.HeadDimension;
         var keys = config.KeyValueHeads * config.HeadDimension;
-        string q = prefix + "self_attn.q_proj", k = prefix + "self_attn.k_proj", v = prefix + "self_attn.v_proj", o = prefix + "self_attn.o_proj";
-        string gate = prefix + "mlp.gate_proj", up = prefix + "mlp.up_proj", down = prefix + "mlp.down_proj";
+        string attention = plan.Prefix + "self_attn.", mlp = plan.Prefix + "mlp.";
         return new CpuLayer
         {
-            AttentionNorm = Vector(prefix + "input_layernorm.weight", hidden),
-            Qkv = Matrix((q + ".weight", queries, hidden), (k + ".weight", keys, hidden), (v + ".weight", keys, hidden)),
-            QkvBias = config.AttentionBias ? [.. Vector(q + ".bias", queries), .. Vector(k + ".bias", keys), .. Vector(v + ".bias", keys)] : null,
-            Output = Matrix((o + ".weight", hidden, queries)),
-            OutputBias = config.AttentionBias ? Vector(o + ".bias", hidden) : null,
-            MlpNorm = Vector(prefix + "post_attention_layernorm.weight", hidden),
-            Gate = Matrix((gate + ".weight", intermediate, hidden)),
-            GateBias = config.MlpBias ? Vector(gate + ".bias", intermediate) : null,
-            Up = Matrix((up + ".weight", intermediate, hidden)),
-            UpBias = config.MlpBias ? Vector(up + ".bias", intermediate) : null,
-            Down = Matrix((down + ".weight", hidden, intermediate)),
-            DownBias = config.MlpBias ? Vector(down + ".bias", hidden) : null,
+            AttentionNorm = Vector(plan.Prefix + "input_layernorm.weight", hidden),
+            Qkv = Matrix(plan.Qkv),
+            QkvBias = config.AttentionBias
+                ? [.. Vector(attention + "q_proj.bias", queries), .. Vector(attention + "k_proj.bias", keys), .. Vector(attention + "v_proj.bias", keys)]
+                : null,
+            Output = Matrix(plan.Output),
+            OutputBias = config.AttentionBias ? Vector(attention + "o_proj.bias", hidden) : null,
+            MlpNorm = Vector(plan.Prefix + "post_attention_layernorm.weight", hidden),
+            Gate = Matrix(plan.Gate),
+            GateBias = config.MlpBias ? Vector(mlp + "gate_proj.bias", intermediate) : null,
+            Up = Matrix(plan.Up),
+            UpBias = config.MlpBias ? Vector(mlp + "up_proj.bias", intermediate) : null,
+            Down = Matrix(plan.Down),
+            DownBias = config.MlpBias ? Vector(mlp + "down_proj.bias", hidden) : null,
         };
     }
 
     /// <summary>Packs tensors of equal width one below the other.</summary>
-    private WeightMatrix Matrix(params ReadOnlySpan<(string Name, int Rows, int Columns)> parts)
+    private WeightMatrix Matrix(PlannedMatrix plan)
     {
-        var outputs = 0;
-        foreach (var part in parts)
-        {
-            outputs += part.Rows;
-        }
-
-        var inputs = parts[0].Columns;
-        var matrix = new WeightMatrix(_arena.Take(WeightMatrix.BytesFor(_kernel, outputs, inputs)), _kernel, outputs, inputs);
+        var matrix = new WeightMatrix(_arena.Take(plan.Bytes), plan.Kernel, plan.Outputs, plan.Inputs);
         var first = 0;
-        foreach (var (name, rows, columns) in parts)
+        foreach (var part in plan.Parts)
         {
-            matrix.Fill(_source.GetTensor(name, rows, columns), first, _threads);
-            first += rows;
+            matrix.Fill(_source.GetTensor(part.Name, part.Rows, part.Columns), first, _threads);
+            first += part.Rows;
         }
 
         return matrix;

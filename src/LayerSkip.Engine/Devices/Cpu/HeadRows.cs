@@ -12,17 +12,16 @@ internal sealed unsafe class HeadRows : IDisposable
     private readonly HeadJob _job;
 
     /// <param name="head">[vocabulary, hidden]</param>
-    /// <param name="kernel">Weight format and vector path, the head's own.</param>
     /// <param name="tokens">At least one, each within the vocabulary.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token is outside the vocabulary.</exception>
-    public HeadRows(WeightMatrix head, PanelKernel kernel, int[] tokens)
+    public HeadRows(WeightMatrix head, int[] tokens)
     {
         _tokens = tokens;
         _known = [.. tokens];
-        _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
+        _memory = new NativeBuffer(WeightMatrix.BytesFor(head.Kernel, tokens.Length, head.Inputs));
         try
         {
-            var rows = new WeightMatrix(_memory.Pointer, kernel, tokens.Length, head.Inputs);
+            var rows = new WeightMatrix(_memory.Pointer, head.Kernel, tokens.Length, head.Inputs);
             rows.CopyRows(head, tokens);
             _job = new HeadJob(rows);
         }
@@ -39,15 +38,22 @@ internal sealed unsafe class HeadRows : IDisposable
     /// <summary>Whether a token's row is among them.</summary>
     public bool Contains(int token) => _known.Contains(token);
 
-    /// <summary>The most likely of the tokens, and its logit; -1 and NaN where all logits are NaN.</summary>
+    /// <summary>The most likely of the tokens, its logit, and the sum of e^(logit - its own) over all of them; -1 and NaN where all logits are NaN.</summary>
     /// <param name="pool">The threads.</param>
+    /// <param name="quantizer">Where the row is quantised, if the head is.</param>
     /// <param name="normed">One row, [hidden].</param>
     /// <param name="logits">One row as wide as the tokens' panels; overwritten.</param>
-    public (int Token, float Logit) Best(ComputePool pool, in RowsView normed, in RowsView logits)
+    public (int Token, float Logit, double Sum) Best(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits)
     {
-        _job.Run(pool, normed, logits);
+        _job.Run(pool, quantizer, normed, logits);
         var best = _job.Best(0);
-        return best < 0 ? (-1, float.NaN) : (_tokens[best], logits.Row(0, _tokens.Length)[best]);
+        if (best < 0)
+        {
+            return (-1, float.NaN, 0);
+        }
+
+        var all = logits.Row(0, _tokens.Length);
+        return (_tokens[best], all[best], SoftmaxSum.Of(all, all[best]));
     }
 
     public void Dispose() => _memory.Dispose();

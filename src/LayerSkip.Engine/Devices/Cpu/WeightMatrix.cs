@@ -23,7 +23,7 @@ internal sealed unsafe class WeightMatrix
     {
         _kernel = kernel;
         _panels = memory;
-        _panelBytes = (nint)inputs * kernel.RowBytes;
+        _panelBytes = (nint)kernel.PanelBytes(inputs);
         Outputs = outputs;
         Inputs = inputs;
     }
@@ -31,6 +31,9 @@ internal sealed unsafe class WeightMatrix
     public int Outputs { get; }
 
     public int Inputs { get; }
+
+    /// <summary>How the weights are kept, and with what vectors they are multiplied.</summary>
+    public PanelKernel Kernel => _kernel;
 
     /// <summary>Panels of 32 outputs, the last one padded with zeros.</summary>
     public int Panels => PanelsFor(Outputs);
@@ -53,10 +56,11 @@ internal sealed unsafe class WeightMatrix
     public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;
 
     public static long BytesFor(PanelKernel kernel, int outputs, int inputs) =>
-        PanelsFor(outputs) * (long)inputs * kernel.RowBytes;
+        PanelsFor(outputs) * kernel.PanelBytes(inputs);
 
     /// <summary>Packs a tensor's rows as the outputs from <paramref name="firstOutput"/> on.</summary>
     /// <exception cref="ArgumentException">The tensor does not fit there.</exception>
+    /// <exception cref="CheckpointException">The tensor holds a NaN or an infinity, and the format has none.</exception>
     public void Fill(WeightTensor tensor, int firstOutput, int threads = 1)
     {
         if (tensor.Columns != Inputs || firstOutput < 0 || firstOutput > Outputs - tensor.Rows)
@@ -69,38 +73,45 @@ internal sealed unsafe class WeightMatrix
         var firstPanel = firstOutput / PanelKernel.Width;
         var endPanel = PanelsFor(firstOutput + tensor.Rows);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        Parallel.For(firstPanel, endPanel, parallel, () => new float[Inputs], (panel, _, row) =>
+        try
         {
-            var from = Math.Max(firstOutput, panel * PanelKernel.Width);
-            var to = Math.Min(firstOutput + tensor.Rows, (panel + 1) * PanelKernel.Width);
-            for (var output = from; output < to; output++)
+            Parallel.For(firstPanel, endPanel, parallel, () => new ColumnPacker(_kernel, tensor), (panel, _, packer) =>
             {
-                tensor.ReadRow(output - firstOutput, row);
-                _kernel.WriteColumn(Panel(panel), output % PanelKernel.Width, row);
-            }
+                var from = Math.Max(firstOutput, panel * PanelKernel.Width);
+                var to = Math.Min(firstOutput + tensor.Rows, (panel + 1) * PanelKernel.Width);
+                for (var output = from; output < to; output++)
+                {
+                    packer.Pack(output - firstOutput, Panel(panel), output % PanelKernel.Width);
+                }
 
-            return row;
-        }, static _ => { });
+                return packer;
+            }, static _ => { });
+        }
+        catch (AggregateException failure) when (failure.InnerException is CheckpointException wrong)
+        {
+            throw new CheckpointException(wrong.Message, wrong);
+        }
     }
 
     /// <summary>Packs rows of another matrix, in their order, as this one's outputs.</summary>
-    /// <param name="source">A matrix of as many inputs.</param>
+    /// <param name="source">A matrix of as many inputs and the same kernel.</param>
     /// <param name="outputs">The outputs of <paramref name="source"/>, one for each of this matrix's.</param>
     /// <exception cref="ArgumentException">The numbers of inputs or outputs differ.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An output is not one of <paramref name="source"/>'s.</exception>
     public void CopyRows(WeightMatrix source, ReadOnlySpan<int> outputs)
     {
-        if (source.Inputs != Inputs || outputs.Length != Outputs)
+        if (source.Inputs != Inputs || outputs.Length != Outputs || source._kernel != _kernel)
         {
             throw new ArgumentException(
                 $"{outputs.Length} rows of [{source.Outputs}, {source.Inputs}] do not fit a [{Outputs}, {Inputs}] matrix", nameof(outputs));
         }
 
-        var row = new float[Inputs];
         for (var output = 0; output < Outputs; output++)
         {
-            source.ReadRow(outputs[output], row);
-            _kernel.WriteColumn(Panel(output / PanelKernel.Width), output % PanelKernel.Width, row);
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)outputs[output], (uint)source.Outputs, nameof(outputs));
+            _kernel.CopyColumn(
+                source.Panel(outputs[output] / PanelKernel.Width), outputs[output] % PanelKernel.Width,
+                Panel(output / PanelKernel.Width), output % PanelKernel.Width, Inputs);
         }
     }
 
@@ -108,14 +119,14 @@ internal sealed unsafe class WeightMatrix
     /// <param name="from">First panel.</param>
     /// <param name="to">End of the panels, exclusive, at most <see cref="Panels"/>.</param>
     /// <param name="rows">Activation rows, at most those of x and y.</param>
-    /// <param name="x">Rows of at least <see cref="Inputs"/> floats.</param>
+    /// <param name="x">Rows of at least <see cref="Inputs"/> floats, or quantised, where the kernel takes them so.</param>
     /// <param name="y">Rows of at least 32 * <see cref="Panels"/> floats; padding outputs are written too.</param>
     /// <param name="accumulate">Add to y instead of overwriting it.</param>
     /// <exception cref="ArgumentException">A size does not fit.</exception>
     public void Multiply(int from, int to, int rows, in RowsView x, in RowsView y, bool accumulate)
     {
         if ((uint)from > (uint)to || to > Panels || rows > x.Count || rows > y.Count
-            || x.Stride < Inputs || y.Stride < Panels * PanelKernel.Width)
+            || x.Stride < _kernel.RowFloats(Inputs) || y.Stride < Panels * PanelKernel.Width)
         {
             throw new ArgumentException(
                 $"panels {from}..{to} of {Panels}, {rows} rows, x [{x.Count}, {x.Stride}], y [{y.Count}, {y.Stride}]: does not fit a [{Outputs}, {Inputs}] matrix");

@@ -95,8 +95,11 @@ internal sealed class ScriptedDevice(ModelConfig config, ScriptedVocabulary voca
         }
     }
 
-    public int ArgMax(RowBuffer rows, int slot, DraftHead head) =>
-        throw new ArgumentException("the draft head is of another model", nameof(head));
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
+    {
+        RequireAlive();
+        return head is null ? new(Wanted(Own(rows), slot).Token, 1) : throw new ArgumentException("the draft head is of another model", nameof(head));
+    }
 
     public bool HasHiddenStates => false;
 

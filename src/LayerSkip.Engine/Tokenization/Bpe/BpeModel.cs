@@ -9,16 +9,14 @@ internal sealed class BpeModel
     private const int Unknown = -1;
     private const int StackSymbols = 128;
 
-    private readonly MergeTable _merges;
-    private readonly BpeOptions _options;
     private readonly PieceCache _cache = new();
     private readonly int[] _idsOfUnits = new int[char.MaxValue + 1]; // of the tokens that are one UTF-16 code unit
 
     public BpeModel(Vocabulary vocabulary, MergeTable merges, BpeOptions options)
     {
         Vocabulary = vocabulary;
-        _merges = merges;
-        _options = options;
+        Merges = merges;
+        Options = options;
         _idsOfUnits.AsSpan().Fill(Unknown);
         foreach (var (token, id) in vocabulary.Tokens)
         {
@@ -31,6 +29,10 @@ internal sealed class BpeModel
 
     public Vocabulary Vocabulary { get; }
 
+    public MergeTable Merges { get; }
+
+    public BpeOptions Options { get; }
+
     /// <summary>Appends the ids of <paramref name="piece"/>, which is well-formed UTF-16.</summary>
     public void Encode(ReadOnlySpan<char> piece, List<int> output)
     {
@@ -41,18 +43,18 @@ internal sealed class BpeModel
             return;
         }
 
-        if (_options.IgnoreMerges && Vocabulary.TryGetId(piece, out var whole))
+        if (Options.IgnoreMerges && Vocabulary.TryGetId(piece, out var whole))
         {
             output.Add(whole);
             return;
         }
 
         // A character falls back to its UTF-8 bytes: at most three for each UTF-16 code unit.
-        var capacity = checked(piece.Length * (_options.ByteIds is null ? 1 : 3));
+        var capacity = checked(piece.Length * (Options.ByteIds is null ? 1 : 3));
         int[]? rented = null;
         var symbols = capacity <= StackSymbols ? stackalloc int[StackSymbols] : rented = ArrayPool<int>.Shared.Rent(capacity);
         symbols = symbols[..ReadSymbols(piece, symbols)];
-        symbols = symbols[..BpeMerger.Merge(symbols, _merges)];
+        symbols = symbols[..BpeMerger.Merge(symbols, Merges)];
         output.AddRange(symbols);
         if (isShort)
         {
@@ -85,7 +87,7 @@ internal sealed class BpeModel
                 count += bytes;
                 afterUnknown = false;
             }
-            else if (_options.UnknownId is { } unknown && !(afterUnknown && _options.FuseUnknown))
+            else if (Options.UnknownId is { } unknown && !(afterUnknown && Options.FuseUnknown))
             {
                 symbols[count++] = unknown;
                 afterUnknown = true;
@@ -98,7 +100,7 @@ internal sealed class BpeModel
     private bool TryFallBack(ReadOnlySpan<char> character, Span<int> symbols, out int count)
     {
         count = 0;
-        if (_options.ByteIds is null)
+        if (Options.ByteIds is null)
         {
             return false;
         }
@@ -107,12 +109,12 @@ internal sealed class BpeModel
         bytes = bytes[..Encoding.UTF8.GetBytes(character, bytes)];
         foreach (var value in bytes)
         {
-            if (_options.ByteIds[value] == Unknown)
+            if (Options.ByteIds[value] == Unknown)
             {
                 return false;
             }
 
-            symbols[count++] = _options.ByteIds[value];
+            symbols[count++] = Options.ByteIds[value];
         }
 
         return true;

@@ -47,6 +47,18 @@ internal sealed class MergeTable
         return _keys[slot] == EmptyKey ? NoMerge : _merges[slot];
     }
 
+    /// <summary>All merges, in no order.</summary>
+    public IEnumerable<(int Left, int Right, int Rank, int Merged)> Entries()
+    {
+        for (var slot = 0; slot < _keys.Length; slot++)
+        {
+            if (_keys[slot] != EmptyKey)
+            {
+                yield return ((int)(_keys[slot] >> 32), (int)(uint)_keys[slot], (int)(_merges[slot] >> 32), (int)(uint)_merges[slot]);
+            }
+        }
+    }
+
     private static ulong Key(int left, int right) => (ulong)(uint)left << 32 | (uint)right;
 
     private int Slot(ulong key)

@@ -70,6 +70,18 @@ internal static class ModelReader
         return new Vocabulary(ids);
     }
 
+    /// <summary>Ids of the 256 tokens <c>&lt;0x00&gt;</c>..<c>&lt;0xFF&gt;</c>, -1 where one is missing.</summary>
+    public static int[] ByteIds(Vocabulary vocabulary)
+    {
+        var ids = new int[256];
+        for (var value = 0; value < ids.Length; value++)
+        {
+            ids[value] = vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out var id) ? id : -1;
+        }
+
+        return ids;
+    }
+
     private static string Name(JsonProperty entry, JsonField field)
     {
         try
@@ -111,17 +123,6 @@ internal static class ModelReader
         }
 
         return merges.Build();
-    }
-
-    private static int[] ByteIds(Vocabulary vocabulary)
-    {
-        var ids = new int[256];
-        for (var value = 0; value < ids.Length; value++)
-        {
-            ids[value] = vocabulary.TryGetId(string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>"), out var id) ? id : -1;
-        }
-
-        return ids;
     }
 
     private static void RequireAbsent(JsonField model, string name)

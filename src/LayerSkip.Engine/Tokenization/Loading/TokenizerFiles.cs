@@ -1,16 +1,23 @@
 using System.Text.Json;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Checkpoints.Gguf;
 
 namespace LayerSkip.Engine.Tokenization.Loading;
 
-/// <summary>Finds and opens a checkpoint directory's tokenizer files.</summary>
+/// <summary>Finds and opens a checkpoint's tokenizer: a directory's files, or the metadata of a GGUF file.</summary>
 internal static class TokenizerFiles
 {
     private const long MaxFileSize = 1L << 30;
 
     /// <exception cref="CheckpointException">There is no tokenizer that can be read.</exception>
-    public static TokenizerDefinition Read(string directory)
+    public static TokenizerDefinition Read(string path)
     {
+        if (File.Exists(path))
+        {
+            return GgufTokenizer.Read(GgufFile.ReadMetadata(path));
+        }
+
+        var directory = path;
         var json = Path.Combine(directory, "tokenizer.json");
         if (File.Exists(json))
         {
@@ -24,10 +31,12 @@ internal static class TokenizerFiles
             return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, ReadBytes(merges)));
         }
 
-        throw new CheckpointException($"{directory}: found no tokenizer, expected tokenizer.json, or vocab.json with merges.txt.");
+        throw new CheckpointException($"{directory}: found no tokenizer, expected tokenizer.json, or vocab.json with merges.txt, or a GGUF file.");
     }
 
-    private static TokenizerDefinition ReadJson(string file, Func<JsonField, TokenizerDefinition> read)
+    /// <summary>Reads something out of a JSON file.</summary>
+    /// <exception cref="CheckpointException">The file cannot be read or is not JSON.</exception>
+    public static T ReadJson<T>(string file, Func<JsonField, T> read)
     {
         var bytes = ReadBytes(file).AsMemory();
         if (bytes.Span.StartsWith("\uFEFF"u8))

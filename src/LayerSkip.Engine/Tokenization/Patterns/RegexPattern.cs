@@ -35,6 +35,13 @@ internal sealed class RegexPattern : TextPattern
         }
     }
 
+    /// <summary>An expression of the engine's own, in .NET syntax, which backtracks no more than a step at a time.</summary>
+    /// <remarks>
+    /// .NET's automaton, which runs the expressions of strangers, leaves out a match that ends where a longer one begins:
+    /// of <c>\s?\p{P}+</c> in "/ [", the slash.
+    /// </remarks>
+    public static RegexPattern CreateOwn(string expression) => new(new Regex(expression, Options(isRegular: false), OneMatch), expression);
+
     /// <exception cref="CheckpointException">The expression takes too long on this text.</exception>
     public override void FindMatches(ReadOnlySpan<char> text, RegexBudget budget, List<TextMatch> matches)
     {

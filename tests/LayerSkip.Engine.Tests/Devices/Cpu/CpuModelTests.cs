@@ -46,7 +46,7 @@ public class CpuModelTests
             var config = Models.RandomConfig(random);
             config = round < 5 ? config : config with { HiddenSize = 300, IntermediateSize = 700, VocabularySize = 1500, Layers = 2 };
             var tokens = Tokens(random, config, 40);
-            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16])
+            foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4])
             {
                 float[]? reference = null;
                 foreach (var path in Enum.GetValues<SimdPath>())

@@ -11,9 +11,9 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     private int[] _best = [];
 
     /// <summary>logits = W x over all rows of <paramref name="x"/>.</summary>
-    public void Run(ComputePool pool, in RowsView x, in RowsView logits)
+    public void Run(ComputePool pool, RowQuantizer quantizer, in RowsView x, in RowsView logits)
     {
-        (_x, _logits) = (x, logits);
+        (_x, _logits) = (quantizer.For(pool, head, x), logits);
         _panels = head.PanelsPerChunk(pool.Threads, x.Count);
         var chunks = Chunks;
         if (_best.Length < chunks * x.Count)

@@ -10,9 +10,9 @@ internal sealed class MultiplyJob : ParallelJob
     private bool _accumulate;
 
     /// <summary>Runs the product over all rows of <paramref name="x"/>.</summary>
-    public void Run(ComputePool pool, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate)
+    public void Run(ComputePool pool, RowQuantizer quantizer, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate)
     {
-        (_matrix, _x, _y, _accumulate) = (matrix, x, y, accumulate);
+        (_matrix, _x, _y, _accumulate) = (matrix, quantizer.For(pool, matrix, x), y, accumulate);
         _panels = matrix.PanelsPerChunk(pool.Threads, x.Count);
         pool.Run(this, (matrix.Panels + _panels - 1) / _panels);
     }

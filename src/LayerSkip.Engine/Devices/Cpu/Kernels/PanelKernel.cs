@@ -4,20 +4,31 @@ using System.Runtime.Intrinsics.X86;
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
 /// <summary>Multiplies activation rows with panels of weights, at one vector width and in one weight format.</summary>
-internal abstract unsafe class PanelKernel
+internal abstract unsafe class PanelKernel(WeightFormat format)
 {
     /// <summary>Output columns of a panel.</summary>
     public const int Width = 32;
 
-    /// <summary>Bytes of one input's weights in a panel.</summary>
-    public abstract int RowBytes { get; }
+    private const int CacheLine = 64;
+
+    /// <summary>How the weights are kept.</summary>
+    public WeightFormat Format { get; } = format;
+
+    /// <summary>Whether <see cref="Multiply"/> takes activations as <see cref="QuantizedRow"/> writes them, not as floats.</summary>
+    public virtual bool TakesQuantizedRows => false;
+
+    /// <summary>Bytes of a panel.</summary>
+    public abstract long PanelBytes(int inputs);
+
+    /// <summary>Floats that an activation row takes the room of.</summary>
+    public virtual int RowFloats(int inputs) => inputs;
 
     /// <summary>y[r, :] (+)= x[r, :] · panels, for every row.</summary>
     /// <param name="panels">Weights of neighbouring panels, one behind the other.</param>
     /// <param name="count">Number of panels.</param>
     /// <param name="inputs">Length of the dot products.</param>
     /// <param name="rows">Activation rows, any number.</param>
-    /// <param name="x">Activations [rows, inputs].</param>
+    /// <param name="x">Activations [rows, inputs], quantised where <see cref="TakesQuantizedRows"/>.</param>
     /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
     /// <param name="y">Outputs [rows, 32 · count].</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
@@ -30,21 +41,63 @@ internal abstract unsafe class PanelKernel
     /// <summary>Reads the weights of one output column (0..31), widened to float32.</summary>
     public abstract void ReadColumn(byte* panel, int column, Span<float> weights);
 
+    /// <summary>Copies an output column of another panel of this kernel's, exactly.</summary>
+    /// <param name="source">The other panel.</param>
+    /// <param name="column">Its column (0..31).</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="target">The panel's column (0..31).</param>
+    /// <param name="inputs">Inputs of both.</param>
+    public virtual void CopyColumn(byte* source, int column, byte* panel, int target, int inputs)
+    {
+        var weights = new float[inputs];
+        ReadColumn(source, column, weights);
+        WriteColumn(panel, target, weights);
+    }
+
     /// <summary>The kernel for a weight format on a vector path.</summary>
     public static PanelKernel Create(WeightFormat format, SimdPath path) => (format, path) switch
     {
-        (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(),
-        (WeightFormat.F32, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, F32Panel>(),
-        (WeightFormat.F32, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, F32Panel>(),
-        (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(),
-        (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(),
-        (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(),
+        (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(format),
+        (WeightFormat.F32, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, F32Panel>(format),
+        (WeightFormat.F32, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, F32Panel>(format),
+        (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(format),
+        (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(format),
+        (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(format),
+        (WeightFormat.Int8 or WeightFormat.Int4, _) => Create(format, DotPaths.Of(path)),
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
     };
+
+    /// <summary>The kernel for a quantised weight format on a path.</summary>
+    public static BlockKernel Create(WeightFormat format, DotPath path) => (format, path) switch
+    {
+        (WeightFormat.Int8, DotPath.AvxVnni) => new BlockKernel<AvxVnniDotLanes, Vector256<int>, Avx2Lanes, Vector256<float>, Int8Blocks>(format),
+        (WeightFormat.Int8, DotPath.Avx512) => new BlockKernel<Avx512DotLanes, Vector512<int>, Avx512Lanes, Vector512<float>, Int8Blocks>(format),
+        (WeightFormat.Int8, DotPath.Avx2) => new BlockKernel<Avx2DotLanes, Vector256<int>, Avx2Lanes, Vector256<float>, Int8Blocks>(format),
+        (WeightFormat.Int8, DotPath.Portable) => new BlockKernel<PortableDotLanes, Vector128<int>, PortableLanes, Vector128<float>, Int8Blocks>(format),
+        (WeightFormat.Int4, DotPath.AvxVnni) => new BlockKernel<AvxVnniDotLanes, Vector256<int>, Avx2Lanes, Vector256<float>, Int4Blocks>(format),
+        (WeightFormat.Int4, DotPath.Avx512) => new BlockKernel<Avx512DotLanes, Vector512<int>, Avx512Lanes, Vector512<float>, Int4Blocks>(format),
+        (WeightFormat.Int4, DotPath.Avx2) => new BlockKernel<Avx2DotLanes, Vector256<int>, Avx2Lanes, Vector256<float>, Int4Blocks>(format),
+        (WeightFormat.Int4, DotPath.Portable) => new BlockKernel<PortableDotLanes, Vector128<int>, PortableLanes, Vector128<float>, Int4Blocks>(format),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), $"no block kernel for {format} on {path}"),
+    };
+
+    /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
+    protected static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);
+
+    protected static void Prefetch(byte* from, int bytes)
+    {
+        if (Sse.IsSupported)
+        {
+            for (var line = 0; line < bytes; line += CacheLine)
+            {
+                Sse.Prefetch1(from + line);
+            }
+        }
+    }
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
+internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat format) : PanelKernel(format)
     where TLanes : ILanes<TVector>
     where TVector : struct
     where TFormat : IPanelFormat
@@ -55,9 +108,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
     /// <summary>Inputs of a slice at most: the activations' slice stays in the second-level cache while all panels pass over it.</summary>
     private const int SliceInputs = 256;
 
-    private const int CacheLine = 64;
-
-    public override int RowBytes => Width * TFormat.Bytes;
+    public override long PanelBytes(int inputs) => (long)inputs * Width * TFormat.Bytes;
 
     private static int Pairs => 16 / TLanes.Count;
 
@@ -153,20 +204,6 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat> : PanelKernel
         rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfFourPairs && left >= 4 ? 4
         : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs && left >= 2 ? 2
         : 1;
-
-    /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
-    private static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);
-
-    private static void Prefetch(byte* from, int bytes)
-    {
-        if (Sse.IsSupported)
-        {
-            for (var line = 0; line < bytes; line += CacheLine)
-            {
-                Sse.Prefetch1(from + line);
-            }
-        }
-    }
 
     /// <summary>First output column of a pair, counted over all panels.</summary>
     private static int Column(int pair) => (pair / Pairs * Width) + (pair % Pairs * TLanes.Count);

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace LayerSkip.Engine.Sampling;
+namespace LayerSkip.Training.Numerics;
 
 /// <summary>Random numbers from a 64-bit seed, the same on every machine: xoshiro256** (Blackman and Vigna), seeded by SplitMix64.</summary>
 internal sealed class RandomNumbers
@@ -13,13 +13,6 @@ internal sealed class RandomNumbers
         _b = SplitMix(ref seed);
         _c = SplitMix(ref seed);
         _d = SplitMix(ref seed);
-    }
-
-    /// <summary>Where the sequence stands; set back, it repeats from there.</summary>
-    public (ulong A, ulong B, ulong C, ulong D) State
-    {
-        get => (_a, _b, _c, _d);
-        set => (_a, _b, _c, _d) = value;
     }
 
     /// <summary>Uniform in [0, 1), 53 bits.</summary>

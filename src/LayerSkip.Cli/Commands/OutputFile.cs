@@ -1,0 +1,34 @@
+namespace LayerSkip.Cli.Commands;
+
+/// <summary>A file that a command is going to write: wrong ones are found before hours of work rather than after.</summary>
+internal static class OutputFile
+{
+    /// <summary>Checks that a file could be written, without touching it.</summary>
+    /// <param name="option">The option that named it.</param>
+    /// <param name="path">The file.</param>
+    /// <exception cref="UsageException">It is a directory, or in a directory that does not exist or may not be written to.</exception>
+    public static void Check(string option, string path)
+    {
+        if (path.Length == 0 || Directory.Exists(path) || Path.GetDirectoryName(Path.GetFullPath(path)) is not { } directory || !Directory.Exists(directory))
+        {
+            throw new UsageException($"{option} is '{path}', expected a file in a directory that exists");
+        }
+
+        CheckDirectory(option, directory);
+    }
+
+    /// <summary>Checks that files can be created in a directory.</summary>
+    /// <exception cref="UsageException">They cannot.</exception>
+    public static void CheckDirectory(string option, string directory)
+    {
+        try
+        {
+            var probe = Path.Combine(directory, $".{Guid.NewGuid():N}.tmp");
+            using var file = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{option} {directory}: cannot be written to: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.CommandLine;
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Cli.Reports.Plots;
+using LayerSkip.Cli.Sweeping;
+using LayerSkip.Engine;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary><c>layerskip sweep</c>: every exit layer with every speculation length, on the same prompts, into a file that a later run goes on with.</summary>
+internal sealed class SweepCommand
+{
+    private const int DefaultRuns = 3;
+
+    private static readonly int[] s_defaultSpeculations = [1, 2, 3, 4, 6, 8, 12, 16];
+
+    private readonly Terminal _terminal;
+    private readonly ModelArguments _model = new();
+    private readonly PromptArguments _prompts = new();
+
+    private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
+        "--exit-layer", "all|E,E..E", "Exit layers of the draft, 1..L-1 (default: all).", 1, all: "all");
+
+    private readonly Option<IReadOnlyList<int>?> _numSpeculations = CheckedOption.Integers(
+        "--num-speculations", "D,D..D", $"Most tokens drafted in a round (default: {string.Join(',', s_defaultSpeculations)}).", 1, 64);
+
+    private readonly Option<int?> _runs = CheckedOption.Integer("--runs", "N", $"Measured runs of each cell, after a warm-up (default: {DefaultRuns}).", 1, 10_000);
+
+    private readonly Option<string> _output = new("--output") { HelpName = "FILE", Description = "The CSV file; cells that it holds are not measured again.", Required = true };
+
+    private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "The page with heat maps (default: beside the CSV file, ending in .html)." };
+
+    private readonly Option<bool> _force = new("--force") { Description = "Start over, whatever the CSV file holds." };
+
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
+
+    private SweepCommand(Terminal terminal) => _terminal = terminal;
+
+    public static Command Create(Terminal terminal)
+    {
+        var sweep = new SweepCommand(terminal);
+        var command = new Command("sweep", "Measure every exit layer with every speculation length; a killed sweep goes on where it was.");
+        sweep._model.AddTo(command);
+        sweep._prompts.AddTo(command);
+        foreach (var option in (Option[])[sweep._exitLayers, sweep._numSpeculations, sweep._runs, sweep._output, sweep._html, sweep._force, sweep._json])
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(sweep.Run);
+        return command;
+    }
+
+    private int Run(ParseResult arguments)
+    {
+        var output = arguments.GetRequiredValue(_output);
+        OutputFile.Check("--output", output);
+        var html = arguments.GetValue(_html) ?? Path.ChangeExtension(output, ".html");
+        OutputFile.Check("--html", html);
+        if (Path.GetFullPath(html) == Path.GetFullPath(output))
+        {
+            throw new UsageException($"--html and --output are both '{html}', expected two files");
+        }
+
+        var texts = _prompts.Read(arguments);
+        var directory = arguments.GetRequiredValue(_model.Directory);
+        using var model = _model.Load(arguments, _terminal);
+        var cells = SpeedSettings.Grid(
+            DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model),
+            arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations);
+        var prompts = _prompts.Encode(arguments, texts, model, directory);
+        var setup = new SweepSetup(
+            model.Name,
+            Fingerprint.OfCheckpoint(directory),
+            model.WeightFormat.ToString().ToLowerInvariant(),
+            model.Device,
+            prompts.Length,
+            Fingerprint.OfTokens([.. prompts, model.Defaults.EndOfSequenceIds, model.Defaults.DraftVocabulary]),
+            _prompts.MaxTokens(arguments, model),
+            arguments.GetValue(_runs) ?? DefaultRuns);
+        var file = SweepFile.Open(output, setup, arguments.GetValue(_force));
+        var resumed = file.Cells.Count;
+        var sweep = new Sweep(model, prompts, setup, file);
+        Loading.Run(_terminal, $"Measuring {cells.Count} cells", (progress, cancellation) =>
+        {
+            sweep.Run(cells, () => Page.Write(html, SweepPage.Create(Report(model, setup, file, output, resumed))), progress, cancellation);
+            return cells.Count;
+        });
+
+        var report = Report(model, setup, file, output, resumed);
+        Page.Write(html, SweepPage.Create(report));
+        if (arguments.GetValue(_json))
+        {
+            ReportJson.Write(_terminal.Out, report, ReportJson.Instance.SweepReport);
+        }
+        else
+        {
+            SweepTable.Write(_terminal.OutConsole, report);
+        }
+
+        return report.Mismatches == 0 ? CommandLine.Success : CommandLine.Mismatch;
+    }
+
+    private static SweepReport Report(LayerSkipModel model, SweepSetup setup, SweepFile file, string output, int resumed) => new()
+    {
+        Model = setup.Model,
+        Checkpoint = setup.Checkpoint,
+        WeightFormat = setup.WeightFormat,
+        Machine = MachineReport.Of(model.Device),
+        Prompts = setup.Prompts,
+        PromptIds = setup.PromptIds,
+        MaxTokens = setup.MaxTokens,
+        Runs = setup.Runs,
+        Output = output,
+        Resumed = resumed,
+        Mismatches = file.Cells.Sum(cell => setup.Prompts - cell.Identical),
+        Best = file.Cells.MaxBy(cell => cell.Speedup.Median)!,
+        Cells = [.. file.Cells],
+    };
+}

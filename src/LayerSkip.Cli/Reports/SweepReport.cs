@@ -1,0 +1,43 @@
+namespace LayerSkip.Cli.Reports;
+
+/// <summary>What <c>layerskip sweep --json</c> prints.</summary>
+internal sealed record SweepReport
+{
+    /// <summary>The checkpoint folder's name.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Fingerprint of its configuration and weights, as in the CSV file.</summary>
+    public required string Checkpoint { get; init; }
+
+    /// <summary>How the matrices are kept in memory.</summary>
+    public required string WeightFormat { get; init; }
+
+    public required MachineReport Machine { get; init; }
+
+    /// <summary>Prompts in a run.</summary>
+    public required int Prompts { get; init; }
+
+    /// <summary>Fingerprint of their token ids, as in the CSV file.</summary>
+    public required string PromptIds { get; init; }
+
+    /// <summary>Most tokens of an answer.</summary>
+    public required int MaxTokens { get; init; }
+
+    /// <summary>Measured runs of each cell, after a warm-up.</summary>
+    public required int Runs { get; init; }
+
+    /// <summary>The CSV file.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Cells that the file had before.</summary>
+    public required int Resumed { get; init; }
+
+    /// <summary>Prompts with other tokens in one mode than in the other, over all cells; 0 unless something is broken.</summary>
+    public required int Mismatches { get; init; }
+
+    /// <summary>The cell with the largest median speedup.</summary>
+    public required SpeedCellReport Best { get; init; }
+
+    /// <summary>All cells in the file, by exit layer and speculation length.</summary>
+    public required IReadOnlyList<SpeedCellReport> Cells { get; init; }
+}

@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Text;
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine.Checkpoints;
+
+namespace LayerSkip.Cli.Sweeping;
+
+/// <summary>A sweep's CSV file: a row for each cell that is measured. It is replaced in whole after every cell, so that a killed sweep leaves whole rows and can go on.</summary>
+internal sealed class SweepFile
+{
+    private static readonly string[] s_columns =
+    [
+        .. SweepSetup.Columns,
+        "exit_layer", "num_speculations", "speedup", "speedup_min", "speedup_max", "autoregressive_ms", "self_speculative_ms",
+        "autoregressive_mean_ms", "self_speculative_mean_ms", "acceptance_rate", "tokens_per_round", "identical",
+    ];
+
+    private readonly string _path;
+    private readonly SweepSetup _setup;
+    private readonly List<SpeedCellReport> _cells;
+
+    private SweepFile(string path, SweepSetup setup, List<SpeedCellReport> cells) => (_path, _setup, _cells) = (path, setup, cells);
+
+    /// <summary>The cells measured so far, by exit layer and speculation length.</summary>
+    public IReadOnlyList<SpeedCellReport> Cells => _cells;
+
+    /// <summary>Goes on with a file, if it exists.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="setup">What its rows have to be of.</param>
+    /// <param name="startOver">Forget what it holds.</param>
+    /// <exception cref="UsageException">It holds something else, or cells of another setup; the message names the line and what is different.</exception>
+    public static SweepFile Open(string path, SweepSetup setup, bool startOver) =>
+        new(path, setup, startOver || !File.Exists(path) ? [] : Read(path, setup));
+
+    /// <summary>Whether a cell is measured.</summary>
+    public bool Contains((int ExitLayer, int NumSpeculations) cell) => _cells.Exists(known => (known.ExitLayer, known.NumSpeculations) == cell);
+
+    /// <summary>Adds a cell, and writes the file.</summary>
+    /// <exception cref="IOException">The file cannot be written; it is as it was.</exception>
+    public void Add(SpeedCellReport cell)
+    {
+        _cells.Add(cell);
+        _cells.Sort((a, b) => (a.ExitLayer, a.NumSpeculations).CompareTo((b.ExitLayer, b.NumSpeculations)));
+        var text = new StringBuilder().Append(Csv.Line(s_columns)).Append('\n');
+        foreach (var known in _cells)
+        {
+            text.Append(Csv.Line([.. _setup.Values, .. Values(known)])).Append('\n');
+        }
+
+        AtomicFile.Write(_path, stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
+    }
+
+    private static IEnumerable<string> Values(SpeedCellReport cell) =>
+    [
+        Text(cell.ExitLayer), Text(cell.NumSpeculations), Text(cell.Speedup.Median), Text(cell.Speedup.Min), Text(cell.Speedup.Max),
+        Text(cell.AutoregressiveMs), Text(cell.SelfSpeculativeMs), Text(cell.AutoregressiveMeanMs), Text(cell.SelfSpeculativeMeanMs),
+        Text(cell.AcceptanceRate), Text(cell.TokensPerRound), Text(cell.Identical),
+    ];
+
+    private static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
+
+    private static List<SpeedCellReport> Read(string path, SweepSetup setup)
+    {
+        var cells = new List<SpeedCellReport>();
+        var seen = new HashSet<(int, int)>();
+        var isHeader = true;
+        foreach (var (line, fields) in Csv.Records(InputText.ReadFile("--output", path)))
+        {
+            var where = $"--output {path}, line {line}";
+            if (isHeader && !fields.SequenceEqual(s_columns))
+            {
+                throw new UsageException($"{where}: is not the header of a sweep, expected one that 'layerskip sweep' wrote, or no file; --force starts over");
+            }
+
+            if (!isHeader)
+            {
+                var cell = ReadCell(where, fields, setup);
+                cells.Add(seen.Add((cell.ExitLayer, cell.NumSpeculations))
+                    ? cell
+                    : throw new UsageException($"{where}: exit layer {cell.ExitLayer} with {cell.NumSpeculations} speculations is there twice"));
+            }
+
+            isHeader = false;
+        }
+
+        return isHeader
+            ? throw new UsageException($"--output {path}: is empty, expected a file that 'layerskip sweep' wrote, or none; --force starts over")
+            : cells;
+    }
+
+    private static SpeedCellReport ReadCell(string where, string[] fields, SweepSetup setup)
+    {
+        if (fields.Length != s_columns.Length)
+        {
+            throw new UsageException($"{where}: has {fields.Length} fields, expected {s_columns.Length}");
+        }
+
+        foreach (var (column, expected) in setup.Values.Index())
+        {
+            if (fields[column] != expected)
+            {
+                throw new UsageException(
+                    $"{where}: was measured with {s_columns[column]} '{fields[column]}', this sweep has '{expected}'; the two cannot be compared. Name another file, or start over with --force");
+            }
+        }
+
+        double Number(string column)
+        {
+            var text = fields[Array.IndexOf(s_columns, column)];
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && value >= 0
+                ? value
+                : throw new UsageException($"{where}: {column} is '{text}', expected a number of at least 0");
+        }
+
+        int Integer(string column, int max) => Number(column) is var value && value <= max && value == Math.Floor(value)
+            ? (int)value
+            : throw new UsageException($"{where}: {column} is '{fields[Array.IndexOf(s_columns, column)]}', expected an integer up to {max}");
+
+        return new SpeedCellReport
+        {
+            ExitLayer = Integer("exit_layer", int.MaxValue),
+            NumSpeculations = Integer("num_speculations", int.MaxValue),
+            Speedup = new Spread(Number("speedup"), Number("speedup_min"), Number("speedup_max")),
+            AutoregressiveMs = Number("autoregressive_ms"),
+            SelfSpeculativeMs = Number("self_speculative_ms"),
+            AutoregressiveMeanMs = Number("autoregressive_mean_ms"),
+            SelfSpeculativeMeanMs = Number("self_speculative_mean_ms"),
+            AcceptanceRate = Number("acceptance_rate"),
+            TokensPerRound = Number("tokens_per_round"),
+            Identical = Integer("identical", setup.Prompts),
+        };
+    }
+}

@@ -1,0 +1,22 @@
+namespace LayerSkip.Cli.Sweeping;
+
+/// <summary>What all cells of a sweep have in common. Cells of another setup cannot be compared with them.</summary>
+/// <param name="Model">The checkpoint folder's name.</param>
+/// <param name="Checkpoint">Fingerprint of its configuration and weights.</param>
+/// <param name="WeightFormat">How the matrices are kept in memory.</param>
+/// <param name="Device">The device, its threads and vector path.</param>
+/// <param name="Prompts">How many prompts.</param>
+/// <param name="PromptIds">Fingerprint of their token ids, of the ids that end an answer and of the draft vocabulary.</param>
+/// <param name="MaxTokens">Most tokens of an answer.</param>
+/// <param name="Runs">Measured runs over all prompts.</param>
+internal sealed record SweepSetup(
+    string Model, string Checkpoint, string WeightFormat, string Device, int Prompts, string PromptIds, int MaxTokens, int Runs)
+{
+    /// <summary>The columns that say what a row was measured with.</summary>
+    public static IReadOnlyList<string> Columns { get; } =
+        ["model", "checkpoint", "weight_format", "device", "prompts", "prompt_ids", "max_tokens", "runs"];
+
+    /// <summary>Their values.</summary>
+    public IReadOnlyList<string> Values { get; } =
+        [Model, Checkpoint, WeightFormat, Device, FormattableString.Invariant($"{Prompts}"), PromptIds, FormattableString.Invariant($"{MaxTokens}"), FormattableString.Invariant($"{Runs}")];
+}

@@ -1,0 +1,80 @@
+namespace LayerSkip.Engine.Decoding.Drafting;
+
+/// <summary>How often an exit's guesses of a certain confidence are right: decayed counts in classes of confidence, with an assumption to begin with.</summary>
+internal sealed class ExitAcceptance
+{
+    /// <summary>Classes of confidence.</summary>
+    public const int Classes = 6;
+
+    private const double Memory = 0.96;
+    private const double AssumedHits = 2;
+
+    private static ReadOnlySpan<float> UpperEnds => [0.3f, 0.5f, 0.7f, 0.85f, 0.95f];
+
+    private static ReadOnlySpan<double> Assumed => [0.15, 0.4, 0.6, 0.78, 0.9, 0.97];
+
+    // How common each class is taken to be at first, where the exit is known to be good, and where nothing is known.
+    private static ReadOnlySpan<double> GoodShares => [0.1, 0.2, 0.2, 0.3, 0.5, 2.7];
+
+    private static ReadOnlySpan<double> UnknownShares => [1.6, 0.8, 0.6, 0.4, 0.3, 0.3];
+
+    private readonly double[] _count = new double[Classes];
+    private readonly double[] _hits = new double[Classes];
+    private readonly double[] _share = new double[Classes];
+
+    /// <param name="isGood">Whether the checkpoint, or the caller, recommends the exit.</param>
+    public ExitAcceptance(bool isGood) => (isGood ? GoodShares : UnknownShares).CopyTo(_share);
+
+    /// <summary>Guesses seen, those long ago counting less.</summary>
+    public double Seen { get; private set; }
+
+    /// <summary>A guess was right or wrong.</summary>
+    public void Add(float probability, bool isRight)
+    {
+        for (var i = 0; i < Classes; i++)
+        {
+            _count[i] *= Memory;
+            _hits[i] *= Memory;
+            _share[i] *= Memory;
+        }
+
+        var of = ClassOf(probability);
+        _count[of]++;
+        _share[of]++;
+        _hits[of] += isRight ? 1 : 0;
+        Seen = (Memory * Seen) + 1;
+    }
+
+    /// <summary>How likely a guess of a confidence is right.</summary>
+    public double Rate(float probability) => ClassRate(ClassOf(probability));
+
+    /// <summary>How likely the next guess is in a class or above it, and how likely it is so and right.</summary>
+    public (double Kept, double Right) From(int lowest)
+    {
+        var (all, kept, right) = (0.0, 0.0, 0.0);
+        for (var i = 0; i < Classes; i++)
+        {
+            all += _share[i];
+            if (i >= lowest)
+            {
+                kept += _share[i];
+                right += _share[i] * ClassRate(i);
+            }
+        }
+
+        return (kept / all, right / all);
+    }
+
+    private static int ClassOf(float probability)
+    {
+        var of = 0;
+        while (of < Classes - 1 && probability >= UpperEnds[of])
+        {
+            of++;
+        }
+
+        return of;
+    }
+
+    private double ClassRate(int of) => (_hits[of] + (AssumedHits * Assumed[of])) / (_count[of] + AssumedHits);
+}

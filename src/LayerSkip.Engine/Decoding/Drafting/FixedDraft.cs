@@ -1,0 +1,9 @@
+namespace LayerSkip.Engine.Decoding.Drafting;
+
+/// <summary>The same exit layer and speculation length in every round, as in the paper.</summary>
+internal sealed class FixedDraft(int exitLayer, int length) : IDraftController
+{
+    public bool JudgesGuesses => false;
+
+    public DraftPlan Next(in LookupMatch match) => new(exitLayer, length);
+}

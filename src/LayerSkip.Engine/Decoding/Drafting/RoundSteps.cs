@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Decoding.Drafting;
+
+/// <summary>A round's steps on the device, as a controller wants to know of them: how long they take, and what exits guess on the way.</summary>
+/// <param name="model">The model.</param>
+/// <param name="selector">Chooses tokens.</param>
+/// <param name="tokens">Context and draft.</param>
+/// <param name="constraint">What it forces needs no guess.</param>
+/// <param name="costs">Told how long steps take; null: nobody asks.</param>
+internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Transcript tokens, ConstraintTrace? constraint, StepCosts? costs)
+{
+    private readonly List<ExitGuess> _guesses = new(4 * DecodingPlan.MaxSpeculations);
+    private DraftPlan _plan;
+    private int _first;
+
+    /// <summary>All guesses of the round, drafted or noted.</summary>
+    public ReadOnlySpan<ExitGuess> Guesses => CollectionsMarshal.AsSpan(_guesses);
+
+    /// <summary>A round begins, perhaps again after it has failed.</summary>
+    /// <param name="plan">What it drafts.</param>
+    /// <param name="first">Slot of the last token before the draft.</param>
+    public void Begin(in DraftPlan plan, int first)
+    {
+        (_plan, _first) = (plan, first);
+        _guesses.Clear();
+    }
+
+    /// <summary>Runs the layers [from, to) over slots, pausing at the exits under survey that lie between.</summary>
+    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
+    {
+        foreach (var exit in _plan.Survey ?? [])
+        {
+            if (exit > from && exit < to)
+            {
+                Run(rows, start, count, from, exit, cancellationToken);
+                from = exit;
+                Note(rows, start, count, exit);
+            }
+        }
+
+        Run(rows, start, count, from, to, cancellationToken);
+    }
+
+    /// <summary>The draft's next token, or null where none can follow.</summary>
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="slot">Slot of the last token, standing after the exit layer.</param>
+    /// <param name="index">Tokens of the draft so far.</param>
+    /// <param name="exit">The exit layer.</param>
+    public TokenGuess? Guess(RowBuffer rows, int slot, int index, int exit)
+    {
+        var start = costs is null ? 0 : Stopwatch.GetTimestamp();
+        var guess = selector.Draft(rows, slot, tokens.With(index), index);
+        costs?.AddGuess(Stopwatch.GetTimestamp() - start);
+        if (guess is { } made)
+        {
+            _guesses.Add(new(exit, index, made));
+        }
+
+        return guess;
+    }
+
+    /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
+    public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted)
+    {
+        var start = costs is null ? 0 : Stopwatch.GetTimestamp();
+        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted);
+        costs?.AddHead(count, Stopwatch.GetTimestamp() - start);
+        return verdict;
+    }
+
+    private void Run(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
+    {
+        var began = costs is null ? 0 : Stopwatch.GetTimestamp();
+        model.RunLayers(rows, start, count, from, to, cancellationToken);
+        costs?.AddLayers(count, to - from, Stopwatch.GetTimestamp() - began);
+    }
+
+    private void Note(RowBuffer rows, int start, int count, int exit)
+    {
+        for (var slot = Math.Max(start, _first); slot < start + count && slot - _first < _plan.SurveyRows; slot++)
+        {
+            if (constraint?.Forced(slot - _first) is null && constraint?.IsComplete(slot - _first) != true)
+            {
+                Guess(rows, slot, slot - _first, exit);
+            }
+        }
+    }
+}

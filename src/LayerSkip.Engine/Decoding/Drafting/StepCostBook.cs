@@ -1,0 +1,28 @@
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Decoding.Drafting;
+
+/// <summary>A model's step costs as the last request that ended had measured them. Each value is immutable; a later one takes its place as a whole.</summary>
+internal sealed class StepCostBook(IDeviceModel model)
+{
+    private readonly StepCosts?[] _latest = new StepCosts?[3];
+
+    /// <summary>Costs to begin a request with.</summary>
+    /// <param name="choosesBest">Whether it takes the most likely tokens, which the device finds by itself.</param>
+    /// <param name="hasDraftHead">Whether it drafts over a part of the vocabulary.</param>
+    public StepCosts Begin(bool choosesBest, bool hasDraftHead)
+    {
+        var kind = hasDraftHead ? 0 : choosesBest ? 1 : 2;
+        if (Volatile.Read(ref _latest[kind]) is { } latest)
+        {
+            return new(latest);
+        }
+
+        var layer = Math.Max(1, (double)model.BytesRead(0, 1, head: false));
+        var head = (model.BytesRead(0, 0, head: true) / layer) + 0.1;
+        return new(kind, head, hasDraftHead ? (head / 4) + 0.1 : head);
+    }
+
+    /// <summary>A request ends. Its costs change no more.</summary>
+    public void Publish(StepCosts costs) => Volatile.Write(ref _latest[costs.Kind], costs);
+}

@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>Four bits an integer, -8..7: the first group in the lower halves of two vectors' bytes, the second group in the upper ones.</summary>
+internal unsafe struct Int4Blocks : IBlockFormat
+{
+    public static int Offset
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8;
+    }
+
+    public static int StepBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 4;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct
+    {
+        low = TDot.LowNibbles(TDot.Load(step));
+        high = TDot.LowNibbles(TDot.Load(step + bytes));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadSecond<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct
+    {
+        low = TDot.HighNibbles(TDot.Load(step));
+        high = TDot.HighNibbles(TDot.Load(step + bytes));
+    }
+
+    public static void Write(byte* step, int lanes, int lane, int input, int value)
+    {
+        var cell = step + (4 * lane) + (input % 4);
+        var nibble = value + Offset;
+        *cell = (byte)(input < 4 ? (*cell & 0xF0) | nibble : (*cell & 0x0F) | (nibble << 4));
+    }
+
+    public static int Read(byte* step, int lanes, int lane, int input)
+    {
+        int pair = *(step + (4 * lane) + (input % 4));
+        return (input < 4 ? pair & 0x0F : pair >> 4) - Offset;
+    }
+}

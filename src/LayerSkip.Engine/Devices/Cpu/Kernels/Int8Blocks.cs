@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>A byte an integer, -128..127: the first group's two vectors, then the second group's.</summary>
+internal unsafe struct Int8Blocks : IBlockFormat
+{
+    public static int Offset
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 128;
+    }
+
+    public static int StepBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => 8;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct
+    {
+        low = TDot.Load(step);
+        high = TDot.Load(step + bytes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void LoadSecond<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct
+    {
+        low = TDot.Load(step + (2 * bytes));
+        high = TDot.Load(step + (3 * bytes));
+    }
+
+    public static void Write(byte* step, int lanes, int lane, int input, int value) => *At(step, lanes, lane, input) = (byte)(value + Offset);
+
+    public static int Read(byte* step, int lanes, int lane, int input) => *At(step, lanes, lane, input) - Offset;
+
+    private static byte* At(byte* step, int lanes, int lane, int input) => step + (4 * ((input / 4 * 2 * lanes) + lane)) + (input % 4);
+}

@@ -1,0 +1,116 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Which matrices of a model are kept in which format.</summary>
+internal sealed class WeightPlan
+{
+    private readonly WeightSource _source;
+    private readonly WeightFormat _format;
+    private readonly SimdPath _path;
+    private readonly WeightFormat _plain;
+    private readonly Dictionary<WeightFormat, PanelKernel> _kernels = [];
+
+    /// <param name="config">The model's shape.</param>
+    /// <param name="source">Its weights.</param>
+    /// <param name="format">What is asked for.</param>
+    /// <param name="finer">What stays in the checkpoint's own precision.</param>
+    /// <param name="path">Vector width of the kernels.</param>
+    /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
+    public WeightPlan(ModelConfig config, WeightSource source, WeightFormat format, FinerWeights finer, SimdPath path)
+    {
+        (_source, _format, _path) = (source, format, path);
+        _plain = AllPlainMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
+        Head = Of(
+            Coarsest(finer.HasFlag(FinerWeights.Head) || (config.TiedEmbeddings && finer.HasFlag(FinerWeights.Embeddings))),
+            new MatrixPart(config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize));
+        Embedding = config.TiedEmbeddings
+            ? Head
+            : Of(Coarsest(finer.HasFlag(FinerWeights.Embeddings)), new MatrixPart("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize));
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => LayerOf(config, $"model.layers.{layer}."))];
+    }
+
+    public PlannedMatrix Head { get; }
+
+    /// <summary>The head's where they are tied.</summary>
+    public PlannedMatrix Embedding { get; }
+
+    public IReadOnlyList<PlannedLayer> Layers { get; }
+
+    /// <summary>The format of most weights.</summary>
+    public WeightFormat Format => _format == WeightFormat.Auto ? Layers[0].Gate.Kernel.Format : _format;
+
+    /// <summary>Every matrix once.</summary>
+    public IEnumerable<PlannedMatrix> Matrices =>
+        Layers.SelectMany(layer => (IEnumerable<PlannedMatrix>)[layer.Qkv, layer.Output, layer.Gate, layer.Up, layer.Down])
+            .Concat(Embedding == Head ? [Head] : [Head, Embedding]);
+
+    /// <summary>One matrix in another precision is enough for float32, which holds all of them exactly.</summary>
+    private static bool AllPlainMatricesAreBf16(ModelConfig config, WeightSource source) =>
+        LlamaTensors.Of(config)
+            .Where(tensor => tensor.Role == TensorRole.Matrix)
+            .Select(tensor => source.GetTensor(tensor.Name, tensor.Shape).DataType)
+            .All(type => type == TensorDataType.BF16 || WeightBlocks.AreIn(type));
+
+    /// <summary>What embeddings and head are kept as: a little finer than four bits, which cost them most.</summary>
+    private WeightFormat Coarsest(bool finer) => finer ? WeightFormat.Auto : _format == WeightFormat.Int4 ? WeightFormat.Int8 : _format;
+
+    private PlannedLayer LayerOf(ModelConfig config, string prefix)
+    {
+        var hidden = config.HiddenSize;
+        var intermediate = config.IntermediateSize;
+        var queries = config.AttentionHeads * config.HeadDimension;
+        var keys = config.KeyValueHeads * config.HeadDimension;
+        return new(
+            prefix,
+            Of(
+                _format,
+                new(prefix + "self_attn.q_proj.weight", queries, hidden),
+                new(prefix + "self_attn.k_proj.weight", keys, hidden),
+                new(prefix + "self_attn.v_proj.weight", keys, hidden)),
+            Of(_format, new MatrixPart(prefix + "self_attn.o_proj.weight", hidden, queries)),
+            Of(_format, new MatrixPart(prefix + "mlp.gate_proj.weight", intermediate, hidden)),
+            Of(_format, new MatrixPart(prefix + "mlp.up_proj.weight", intermediate, hidden)),
+            Of(_format, new MatrixPart(prefix + "mlp.down_proj.weight", hidden, intermediate)));
+    }
+
+    private PlannedMatrix Of(WeightFormat format, params MatrixPart[] parts)
+    {
+        if (format == WeightFormat.Auto)
+        {
+            format = OwnFormat([.. parts.Select(part => _source.GetTensor(part.Name, part.Rows, part.Columns).DataType)]);
+        }
+
+        if (!_kernels.TryGetValue(format, out var kernel))
+        {
+            _kernels[format] = kernel = PanelKernel.Create(format, _path);
+        }
+
+        return new(kernel, parts);
+    }
+
+    /// <summary>The format that holds tensors of these types exactly, or, where only some are quantised, with one rounding.</summary>
+    private WeightFormat OwnFormat(TensorDataType[] parts) =>
+        parts.All(type => type == TensorDataType.Int4) ? WeightFormat.Int4
+        : parts.All(WeightBlocks.AreIn) ? WeightFormat.Int8
+        : parts.Any(WeightBlocks.AreIn) ? WeightFormat.F32
+        : _plain;
+}
+
+/// <summary>The tensors of a matrix, one below the other, and the kernel that it is packed for.</summary>
+internal sealed record PlannedMatrix(PanelKernel Kernel, IReadOnlyList<MatrixPart> Parts)
+{
+    public int Outputs => Parts.Sum(part => part.Rows);
+
+    public int Inputs => Parts[0].Columns;
+
+    /// <summary>Bytes of the packed matrix.</summary>
+    public long Bytes => WeightMatrix.BytesFor(Kernel, Outputs, Inputs);
+}
+
+/// <summary>A tensor [rows, columns].</summary>
+internal sealed record MatrixPart(string Name, int Rows, int Columns);
+
+/// <summary>The matrices of the layer whose tensors' names begin with <paramref name="Prefix"/>.</summary>
+internal sealed record PlannedLayer(string Prefix, PlannedMatrix Qkv, PlannedMatrix Output, PlannedMatrix Gate, PlannedMatrix Up, PlannedMatrix Down);

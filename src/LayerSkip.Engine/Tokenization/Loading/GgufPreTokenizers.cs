@@ -1,0 +1,68 @@
+using LayerSkip.Engine.Checkpoints.Gguf;
+using LayerSkip.Engine.Tokenization.Patterns;
+using LayerSkip.Engine.Tokenization.PreTokenization;
+
+namespace LayerSkip.Engine.Tokenization.Loading;
+
+/// <summary>The ways of splitting a text that <c>tokenizer.ggml.pre</c> names.</summary>
+internal static class GgufPreTokenizers
+{
+    // Each expression cuts the pieces that the ones before have left.
+    private static readonly string[] s_default =
+        [@"[\p{P}\$\+<=>\^~\|]+", GptPattern.Expression(GptDialect.Gpt2), @"\p{N}+", "[0-9][0-9][0-9]"];
+
+    private static readonly string[] s_gpt2 = [GptPattern.Expression(GptDialect.Gpt2)];
+    private static readonly string[] s_llama3 = [GptPattern.Expression(GptDialect.Llama3)];
+    private static readonly string[] s_qwen2 = [GptPattern.Expression(GptDialect.Qwen2)];
+    private static readonly string[] s_singleDigits = [@"\p{N}", GptPattern.Expression(GptDialect.Gpt2)];
+    private static readonly string[] s_deepSeekCoder = [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", @"\p{N}"];
+
+    // Names differ that split alike: they stand for vocabularies.
+    private static readonly Dictionary<string, Splitting> s_byName = new(StringComparer.Ordinal)
+    {
+        ["default"] = new(s_default),
+        ["gpt-2"] = new(s_gpt2),
+        ["phi-2"] = new(s_gpt2),
+        ["mpt"] = new(s_gpt2),
+        ["olmo"] = new(s_gpt2),
+        ["llama-bpe"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["llama3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["llama-v3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["falcon3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["smaug-bpe"] = new(s_llama3),
+        ["dbrx"] = new(s_llama3),
+        ["qwen2"] = new(s_qwen2),
+        ["deepseek-r1-qwen"] = new(s_qwen2),
+        ["stablelm2"] = new(s_qwen2),
+        ["smollm"] = new(s_singleDigits),
+        ["starcoder"] = new(s_singleDigits),
+        ["refact"] = new(s_singleDigits),
+        ["command-r"] = new(s_singleDigits),
+        ["codeshell"] = new(s_singleDigits),
+        ["minerva-7b"] = new(s_singleDigits),
+        ["deepseek-coder"] = new(s_deepSeekCoder),
+    };
+
+    /// <summary>The way that a file names; <c>default</c> where it names none.</summary>
+    /// <exception cref="Checkpoints.CheckpointException">The name is unknown.</exception>
+    public static Splitting Find(GgufMetadata metadata) =>
+        s_byName.TryGetValue(metadata.TextOrNull(GgufKeys.PreTokenizer) ?? "default", out var found)
+            ? found
+            : throw metadata.Wrong(GgufKeys.PreTokenizer, $"one of {string.Join(", ", s_byName.Keys)}");
+
+    /// <summary>A way of splitting, and what goes with its name.</summary>
+    /// <param name="Expressions">What cuts, one after the other; matches and what lies between become pieces.</param>
+    /// <param name="IgnoresMerges">A piece that is itself a token is taken whole.</param>
+    /// <param name="AddsBegin">A begin-of-sequence token is put before a text unless the file says otherwise.</param>
+    public sealed record Splitting(string[] Expressions, bool IgnoresMerges = false, bool AddsBegin = false)
+    {
+        public PreTokenizer Create() => new SequencePreTokenizer(
+        [
+            .. Expressions.Select(expression => new SplitPreTokenizer(
+                (TextPattern?)GptPattern.TryRecognize(expression) ?? RegexPattern.CreateOwn(expression),
+                SplitBehavior.Isolated,
+                isInverted: false)),
+            new ByteLevelPreTokenizer(addPrefixSpace: false, useRegex: false),
+        ]);
+    }
+}

@@ -1,0 +1,160 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Xml.Linq;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Cli.Tests.Commands;
+
+public sealed class SweepCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("layerskip-sweep-").FullName;
+    private readonly TinyCheckpoint _checkpoint = TokenizedCheckpoint.Write();
+
+    private readonly string _prompts = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.txt");
+
+    public SweepCommandTests() => File.WriteAllText(_prompts, "Turn off alarms\n\nremind me to call mom\nset a timer\n");
+
+    private string Csv => Path.Combine(_folder, "grid.csv");
+
+    public void Dispose()
+    {
+        _checkpoint.Dispose();
+        File.Delete(_prompts);
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public void Grid_is_measured_on_the_same_prompts_in_every_cell()
+    {
+        var report = Tool.RunJson(Arguments("--exit-layer", "1..3", "--num-speculations", "2,4..5"));
+
+        Assert.Equal(0, report.GetProperty("mismatches").GetInt32());
+        Assert.Equal(0, report.GetProperty("resumed").GetInt32());
+        Assert.Equal(3, report.GetProperty("prompts").GetInt32());
+        var cells = report.GetProperty("cells").EnumerateArray().ToArray();
+        Assert.Equal([(1, 2), (1, 4), (1, 5), (2, 2), (2, 4), (2, 5), (3, 2), (3, 4), (3, 5)], cells.Select(Key));
+        Assert.All(cells, cell => Assert.Equal(3, cell.GetProperty("identical").GetInt32()));
+        var best = report.GetProperty("best").GetProperty("speedup").GetProperty("median").GetDouble();
+        Assert.Equal(cells.Max(cell => cell.GetProperty("speedup").GetProperty("median").GetDouble()), best);
+
+        var lines = File.ReadAllLines(Csv);
+        Assert.Equal(10, lines.Length);
+        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
+        Assert.Equal(["grid.csv", "grid.html"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
+        var page = XDocument.Parse(File.ReadAllText(Path.Combine(_folder, "grid.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
+        Assert.Equal(3, page.Descendants("svg").Count());
+    }
+
+    [Fact]
+    public void Killed_sweep_goes_on_and_keeps_what_is_there()
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2,3"));
+        var lines = File.ReadAllLines(Csv);
+        File.WriteAllLines(Csv, [lines[0], lines[1], lines[3]]);
+
+        var report = Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2,3"));
+
+        Assert.Equal(2, report.GetProperty("resumed").GetInt32());
+        var resumed = File.ReadAllLines(Csv);
+        Assert.Equal(5, resumed.Length);
+        Assert.Equal((lines[1], lines[3]), (resumed[1], resumed[3]));
+
+        // A larger grid takes over what is known of it, and a finished one measures nothing.
+        Tool.RunJson(Arguments("--exit-layer", "all", "--num-speculations", "2,3"));
+        Assert.Equal(resumed, File.ReadAllLines(Csv)[..5]);
+        var finished = File.ReadAllText(Csv);
+        Assert.Equal(6, Tool.RunJson(Arguments("--exit-layer", "3", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+        Assert.Equal(finished, File.ReadAllText(Csv));
+    }
+
+    [Fact]
+    public void File_of_another_setup_is_refused_by_name_and_stays()
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+        var before = File.ReadAllText(Csv);
+
+        AssertRefused("max_tokens '6', this sweep has '7'", Arguments("--max-tokens", "7"));
+        AssertRefused("runs '1', this sweep has '2'", Arguments("--runs", "2"));
+        AssertRefused("device 'cpu (2 threads", Arguments("--threads", "1"));
+        AssertRefused("weight_format 'f32', this sweep has 'bf16'", Arguments("--dtype", "bf16"));
+        AssertRefused("prompt_ids '", Arguments("--plain"));
+        using (var other = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { RmsNormEpsilon = 1e-4f }))
+        {
+            AssertRefused("model '", [.. Arguments().Select(argument => argument == _checkpoint.Directory ? other.Directory : argument)]);
+        }
+
+        _checkpoint.Edit("config.json", config => config["rms_norm_eps"] = 1e-4);
+        AssertRefused("checkpoint '", Arguments());
+        Assert.Equal(before, File.ReadAllText(Csv));
+
+        Assert.Equal(0, Tool.RunJson([.. Arguments("--exit-layer", "1", "--num-speculations", "2"), "--force"]).GetProperty("resumed").GetInt32());
+        Assert.NotEqual(before, File.ReadAllText(Csv));
+    }
+
+    [Fact]
+    public void How_the_checkpoint_drafts_does_not_matter_to_a_sweep()
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+        File.WriteAllText(_checkpoint.PathOf("generation_config.json"), new JsonObject { ["layerskip"] = new JsonObject { ["exit_layer"] = 2 } }.ToJsonString());
+
+        Assert.Equal(1, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+    }
+
+    [Fact]
+    public void Tokens_that_differ_end_with_exit_code_1()
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+        var lines = File.ReadAllLines(Csv);
+        File.WriteAllLines(Csv, [lines[0], lines[1][..^1] + "2"]);
+
+        var result = Tool.Run(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+
+        Assert.Equal((CommandLine.Mismatch, ""), (result.ExitCode, result.Error));
+        Assert.Contains("tokens differ: 1 answer", result.Output, StringComparison.Ordinal);
+        Assert.Contains("no: 1 differ", File.ReadAllText(Path.Combine(_folder, "grid.html")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("", "is empty")]
+    [InlineData("a,b\n1,2\n", "line 1: is not the header of a sweep")]
+    [InlineData("HEADER\nROW,9\n", "line 2: has 21 fields, expected 20")]
+    [InlineData("HEADER\nROW\nROW\n", "line 3: exit layer 1 with 2 speculations is there twice")]
+    [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
+    [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer up to 3")]
+    public void Damaged_file_names_the_line_and_stays(string content, string names)
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+        var lines = File.ReadAllLines(Csv);
+        var fields = lines[1].Split(',');
+        content = content.Replace("HEADER", lines[0], StringComparison.Ordinal)
+            .Replace("SPEED", string.Join(',', [.. fields[..^10], "fast", .. fields[^9..]]), StringComparison.Ordinal)
+            .Replace("IDENTICAL", lines[1][..^1] + "4", StringComparison.Ordinal)
+            .Replace("ROW", lines[1], StringComparison.Ordinal);
+        File.WriteAllText(Csv, content);
+
+        AssertRefused(names, Arguments());
+        Assert.Equal(content, File.ReadAllText(Csv));
+    }
+
+    [Theory]
+    [InlineData("--exit-layer 4", "--exit-layer is 4, expected 1..3")]
+    [InlineData("--exit-layer 3..2", "--exit-layer is '3..2'")]
+    [InlineData("--exit-layer 1..", "--exit-layer is '1..'")]
+    [InlineData("--exit-layer 1..2000000000", "--exit-layer is '1..2000000000'")]
+    [InlineData("--num-speculations 1..65", "integers from 1 to 64")]
+    [InlineData("--data none.tsv", "none.tsv")]
+    [InlineData("--html OUT", "expected two files")]
+    public void Bad_options_are_one_line(string options, string names) =>
+        AssertRefused(names, [.. Arguments(), .. options.Replace("OUT", Csv, StringComparison.Ordinal).Split(' ')]);
+
+    private static (int, int) Key(JsonElement cell) => (cell.GetProperty("exit_layer").GetInt32(), cell.GetProperty("num_speculations").GetInt32());
+
+    private static void AssertRefused(string names, string[] arguments) => Assert.Contains(names, Tool.RunBad(arguments), StringComparison.Ordinal);
+
+    private string[] Arguments(params string[] options)
+    {
+        string[] defaults = ["--max-tokens", "6", "--runs", "1", "--threads", "2"];
+        var kept = defaults.Chunk(2).Where(pair => !options.Contains(pair[0])).SelectMany(pair => pair);
+        return ["sweep", "--model", _checkpoint.Directory, "--data", _prompts, "--output", Csv, .. kept, .. options];
+    }
+}

@@ -1,0 +1,80 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Cuda.Tests;
+
+/// <summary>Decoding on the CUDA device: the CPU device's greedy tokens, in every mode and with every exit layer.</summary>
+public class GenerationTests
+{
+    [Fact]
+    public void Stories260K_decodes_to_the_tokens_of_the_CPU_with_every_exit_layer()
+    {
+        var (cuda, cpu, _) = CudaModels.Load(SharedData.Require("stories260K"));
+        using (cuda)
+        using (cpu)
+        {
+            int[] prompt = [1, 403, 407, 261, 378];
+            var expected = cpu.Tokens(prompt, CudaModels.Autoregressive(24));
+            Assert.Equal(expected, cuda.Tokens(prompt, CudaModels.Autoregressive(24)));
+            for (var exit = 1; exit < cuda.Config.Layers; exit++)
+            {
+                Assert.Equal(expected, cuda.Tokens(prompt, CudaModels.Speculative(exit, 1 + (3 * exit % 8), 24)));
+                var early = new DecodingOptions { Mode = DecodingMode.EarlyExit, ExitLayer = exit, MaxNewTokens = 16 };
+                Assert.Equal(cpu.Tokens(prompt, early), cuda.Tokens(prompt, early));
+            }
+        }
+    }
+
+    [Fact]
+    public void The_parser_decodes_to_the_tokens_of_the_CPU_with_every_exit_layer()
+    {
+        var directory = Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser");
+        var (cuda, cpu, defaults) = CudaModels.Load(directory);
+        using (cuda)
+        using (cpu)
+        {
+            var tokenizer = Tokenization.Tokenizer.Load(directory, cuda.Config.VocabularySize);
+            var prompt = tokenizer.Encode("call mom").ToArray();
+            int[] stops = [.. defaults.EndOfSequenceIds];
+            var expected = cpu.Tokens(prompt, CudaModels.Autoregressive(14), stops);
+            Assert.Equal(expected, cuda.Tokens(prompt, CudaModels.Autoregressive(14), stops));
+            for (var exit = 1; exit < cuda.Config.Layers; exit++)
+            {
+                Assert.Equal(expected, cuda.Tokens(prompt, CudaModels.Speculative(exit, 5, 14), stops));
+            }
+        }
+    }
+
+    [Fact]
+    public void Rounds_as_a_whole_count_like_rounds_step_by_step()
+    {
+        var random = new Random(21);
+        for (var round = 0; round < 6; round++)
+        {
+            var config = CudaModels.RandomConfig(random);
+            var format = round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16;
+            int[]? vocabulary = round % 3 == 0 ? [.. Enumerable.Range(0, config.VocabularySize).Where(id => id % 3 == 0)] : null;
+            using var cuda = CudaModels.Random(config, (ulong)round, format, vocabulary);
+            using var steps = new Stepwise(cuda);
+            var prompt = CudaModels.RandomTokens(random, config, random.Next(1, 30));
+            var maxNewTokens = random.Next(1, 40);
+            int[] stops = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
+            var plain = cuda.Tokens(prompt, CudaModels.Autoregressive(maxNewTokens), stops);
+            for (var exit = 1; exit < config.Layers; exit++)
+            {
+                var options = CudaModels.Speculative(exit, random.Next(1, 20), maxNewTokens);
+                using var expected = steps.Decode(prompt, options, stops);
+                using var actual = cuda.Decode(prompt, options, stops);
+                Assert.Equal(plain, actual.Output.ToArray());
+                Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+                Assert.Equal(expected.FinishReason, actual.FinishReason);
+                Assert.Equal(Counts(expected.Statistics), Counts(actual.Statistics));
+            }
+        }
+    }
+
+    private static (int, int, int, long) Counts(GenerationStatistics statistics) =>
+        (statistics.Rounds, statistics.Drafted, statistics.Accepted, statistics.LayerPasses);
+}
