@@ -10,19 +10,19 @@ internal sealed class KernelBench : IDisposable
 {
     private readonly CudaContext _context;
     private readonly KernelLibrary _kernels;
+    private readonly Dictionary<string, nint> _functions = [];
 
     public KernelBench()
     {
-        Assert.True(CudaDriver.TryLoad(FakeDriver.Library, out var driver, out var reason), reason);
-        FakeDriver.Reset();
-        _context = new CudaContext(driver!, driver!.Devices()[0]);
+        var (driver, device) = Rig.Device;
+        _context = new CudaContext(driver, device);
         _kernels = new KernelLibrary(_context);
     }
 
     /// <summary>The stride of vectors of k elements.</summary>
     public static int Padded(int k) => Geometry.Padded(k);
 
-    /// <summary>Runs the same twice, with the threads in forward and in reversed order; the results must be the same to the last bit.</summary>
+    /// <summary>Runs the same twice, emulated threads in forward and in reversed order; the results must be the same to the last bit.</summary>
     public static T[] InBothOrders<T>(Func<KernelBench, T[]> run)
         where T : unmanaged
     {
@@ -30,12 +30,24 @@ internal sealed class KernelBench : IDisposable
         for (var order = 0; order < 2; order++)
         {
             using var bench = new KernelBench();
-            FakeDriver.Reversed(order == 1);
-            results[order] = run(bench);
-            Assert.True(FakeDriver.IsWhole, "a kernel wrote outside its memory");
+            if (Rig.IsGpu)
+            {
+                results[order] = run(bench);
+                continue;
+            }
+
+            Rig.Controls.Reverse(order == 1);
+            try
+            {
+                results[order] = run(bench);
+                Assert.True(Rig.Controls.IsWhole, "a kernel wrote outside its memory");
+            }
+            finally
+            {
+                Rig.Controls.Reverse(false);
+            }
         }
 
-        FakeDriver.Reversed(false);
         Assert.True(
             MemoryMarshal.AsBytes<T>(results[0]).SequenceEqual(MemoryMarshal.AsBytes<T>(results[1])), "the result depends on the order of the threads");
         return results[0];
@@ -52,6 +64,10 @@ internal sealed class KernelBench : IDisposable
 
     public ulong Put<T>(params T[] values)
         where T : unmanaged => Put((ReadOnlySpan<T>)values);
+
+    /// <summary>Writes over values that were put there.</summary>
+    public void Set<T>(ulong address, ReadOnlySpan<T> values)
+        where T : unmanaged => _context.Write(address, values);
 
     /// <summary>Puts rows there, each with zeros up to a stride.</summary>
     public ulong PutRows(float[] values, int length, int stride)
@@ -113,10 +129,23 @@ internal sealed class KernelBench : IDisposable
             }
         }
 
-        _context.Launch(_kernels.Function(kernel), grid, block, ref packed);
+        _context.Launch(Function(kernel), grid, block, ref packed);
     }
+
+    /// <summary>Looks a kernel up.</summary>
+    public void Find(string kernel) => Assert.NotEqual(0, Function(kernel));
 
     public void Synchronize() => _context.Synchronize();
 
     public void Dispose() => _context.Dispose();
+
+    private nint Function(string kernel)
+    {
+        if (!_functions.TryGetValue(kernel, out var function))
+        {
+            _functions[kernel] = function = _kernels.Function(kernel);
+        }
+
+        return function;
+    }
 }

@@ -17,18 +17,26 @@ need() {
     fi
 }
 
+await() { # processes, each of which must succeed
+    for process in "$@"; do
+        wait "$process"
+    done
+}
+
 device() { # source, output, further options
     clang-14 -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -Xclang -target-feature -Xclang +ptx70 -nocudainc -nocudalib -std=c++17 \
         -O3 -ffp-contract=off -fdeclspec -Wall -Wextra -Wno-unused-parameter "${@:3}" -S "$kernels/$1" -o - | grep -v '^//' > "$2"
 }
 
 ptx() { # output folder
+    local compilations=()
     for family in embedding attention choosing sampling; do
-        device $family.cu "$1/$family.ptx"
+        device $family.cu "$1/$family.ptx" & compilations+=($!)
     done
     for format in $formats; do
-        device products.cu "$1/products_${format%:*}.ptx" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}"
+        device products.cu "$1/products_${format%:*}.ptx" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}" & compilations+=($!)
     done
+    await "${compilations[@]}"
 }
 
 host() { # source, output, further options
@@ -73,14 +81,17 @@ case "${1:-}" in
         work=$(mktemp -d "$1/objects.XXXXXX")
         trap 'rm -rf "$work"' EXIT
         compilations=()
-        for source in fake_driver emulator kernels_embedding kernels_attention kernels_choosing kernels_sampling; do
+        for source in fake_driver emulator kernels_embedding kernels_attention kernels_choosing kernels_sampling kernels_planted; do
             host $source.cpp "$work/$source.o" & compilations+=($!)
         done
         for format in $formats; do
             host kernels_products.cpp "$work/products_${format%:*}.o" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}" & compilations+=($!)
         done
-        for compilation in "${compilations[@]}"; do
-            wait "$compilation"
+        await "${compilations[@]}"
+
+        # The kernels' static variables are shared memory: the emulator must find all of them.
+        for object in "$work"/kernels_*.o "$work"/products_*.o; do
+            objcopy --rename-section .bss=emulated_shared "$object"
         done
 
         # Another process may be using the old one, or making the same.

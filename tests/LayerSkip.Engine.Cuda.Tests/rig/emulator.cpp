@@ -32,6 +32,10 @@ emulator_switch:
 )");
 extern "C" void emulator_switch(void** from, void* to);
 
+// The kernels' static variables (build.sh puts them there).
+extern char __start_emulated_shared[] __attribute__((weak, visibility("hidden")));
+extern char __stop_emulated_shared[] __attribute__((weak, visibility("hidden")));
+
 namespace emulator
 {
 Fiber* current;
@@ -195,6 +199,9 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
     argumentsOfFibers = arguments;
     warps = warpsOfBlock;
     failure = nullptr;
+
+    // Shared memory holds nothing that a kernel may count on.
+    memset(__start_emulated_shared, 0xff, __stop_emulated_shared - __start_emulated_shared);
     for (u64 i = 0; i < blocks && !failure; i++)
     {
         const u64 index = reversed ? blocks - 1 - i : i;

@@ -1,8 +1,8 @@
 // What a PTX text says of its kernels: name, sizes of the parameters, threads of a block.
 #pragma once
 #include <cstdlib>
+#include <cstring>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,37 +20,28 @@ struct PtxModule
 
     explicit PtxModule(const char* text)
     {
-        std::istringstream lines(text);
-        PtxKernel* kernel = nullptr;
-        for (std::string line; std::getline(lines, line);)
+        valid = strstr(text, ".version ") != nullptr;
+        const char* at = strstr(text, ".target sm_");
+        target = at ? atoi(at + 11) : 0;
+        while ((at = strstr(at ? at : text, ".entry ")))
         {
-            std::istringstream words(line);
-            std::string first, second, third, name;
-            words >> first >> second >> third >> name;
-            if (first == ".version")
+            at += 7;
+            const char *open = strchr(at, '('), *body = open ? strchr(open, '{') : nullptr;
+            if (!body)
             {
-                valid = true;
+                valid = false;
+                return;
             }
-            else if (first == ".target")
+
+            PtxKernel& kernel = kernels[std::string(at, open)];
+            for (const char* parameter = strstr(open, ".param ."); parameter && parameter < body; parameter = strstr(parameter + 9, ".param ."))
             {
-                target = atoi(second.c_str() + 3);
+                kernel.parameterBytes.push_back(atoi(parameter + 9) / 8); // .u64, .f32
             }
-            else if (first == ".visible" && second == ".entry")
-            {
-                kernel = &kernels[third.substr(0, third.find('('))];
-            }
-            else if (kernel && first == ".param")
-            {
-                kernel->parameterBytes.push_back(atoi(second.c_str() + 2) / 8);
-            }
-            else if (kernel && first == ".maxntid")
-            {
-                kernel->threads = atoi(second.c_str());
-            }
-            else if (first == "{")
-            {
-                kernel = nullptr;
-            }
+
+            const char* threads = strstr(open, ".maxntid ");
+            kernel.threads = threads && threads < body ? atoi(threads + 9) : 0;
+            at = body;
         }
     }
 };
