@@ -12,7 +12,7 @@ public class FaultTests
     private const int LaunchOutOfResources = 701;
     private const int IllegalAddress = 700;
 
-    private static readonly ModelConfig s_config = TinyCheckpoint.DefaultConfig with { Layers = 2, VocabularySize = 40, HiddenSize = 24, IntermediateSize = 30 };
+    private static readonly ModelConfig s_config = TinyCheckpoint.DefaultConfig with { Layers = 2, VocabularySize = 40, HiddenSize = 24, IntermediateSize = 30, AttentionHeads = 2, KeyValueHeads = 1 };
 
     [Theory]
     [InlineData(OutOfMemory)]
@@ -51,36 +51,36 @@ public class FaultTests
         Assert.True(rig.IsWhole, rig.Problem);
     }
 
-    [Theory]
-    [InlineData(OutOfMemory)]
-    [InlineData(LaunchOutOfResources)]
-    public void A_generation_goes_on_after_an_error_at_any_call(int code)
+    [Fact]
+    public void A_generation_goes_on_after_an_error_at_any_call()
     {
         var rig = Rig.Controls;
         var live = rig.Live();
         rig.Reset();
+        int[] expected;
         using (var model = CudaModels.Random(s_config))
         {
-            var expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(12));
-            var failures = 0;
-            for (var call = 1; call < 400; call++)
-            {
-                rig.Reset();
-                rig.Inject(call, code);
-                var output = Retry(model, out var failed);
-                Assert.Equal(expected, output);
-                failures += failed ? 1 : 0;
-                if (rig.Calls() < call)
-                {
-                    break;
-                }
-            }
-
-            Assert.True(failures > 10, $"only {failures} errors were noticed");
-            rig.Reset();
-            Assert.Equal(0, model.KvBytes);
+            expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(4));
         }
 
+        // A new model each time, so that the capture of its graphs fails at every call, too.
+        var failures = 0;
+        for (var call = 1; ; call++)
+        {
+            rig.Reset();
+            using var model = CudaModels.Random(s_config);
+            rig.Reset();
+            rig.Inject(call, call % 2 == 0 ? OutOfMemory : LaunchOutOfResources);
+            Assert.Equal(expected, Retry(model, out var failed));
+            failures += failed ? 1 : 0;
+            if (rig.Calls() < call)
+            {
+                break;
+            }
+        }
+
+        Assert.True(failures > 40, $"only {failures} errors were noticed");
+        rig.Reset();
         Assert.Equal(live, rig.Live());
         Assert.True(rig.IsWhole, rig.Problem);
     }
@@ -99,7 +99,7 @@ public class FaultTests
                 rig.Inject(call, IllegalAddress);
                 try
                 {
-                    model.Tokens([1, 2, 3], CudaModels.Speculative(1, 3, 12));
+                    model.Tokens([1, 2, 3], CudaModels.Speculative(1, 2, 4));
                     break;
                 }
                 catch (CudaException e)
@@ -170,7 +170,7 @@ public class FaultTests
             {
                 try
                 {
-                    generation ??= new Generation(model, [1, 2, 3], DecodingPlan.Create(CudaModels.Speculative(1, 3, 12), model.Config, new()));
+                    generation ??= new Generation(model, [1, 2, 3], DecodingPlan.Create(CudaModels.Speculative(1, 2, 4), model.Config, new()));
                     generation.NextRound();
                 }
                 catch (Exception e) when (e is CudaException or OutOfMemoryException)

@@ -13,7 +13,7 @@ public class HostWorkTests
     [InlineData(DecodingMode.SelfSpeculative, 12)]
     public void A_round_allocates_nothing_waits_once_and_calls_the_driver_equally_often(DecodingMode mode, int length)
     {
-        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400, Layers = 2 };
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400, Layers = 2, VocabularySize = 30, HiddenSize = 20, IntermediateSize = 20, AttentionHeads = 2, KeyValueHeads = 1 };
         using var model = CudaModels.Random(config);
         var options = new DecodingOptions
         {

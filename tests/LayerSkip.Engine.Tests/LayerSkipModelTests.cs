@@ -73,7 +73,7 @@ public class LayerSkipModelTests
         void Fails<T>(string message, ModelOptions options)
             where T : ArgumentException =>
             Assert.Contains(message, Assert.Throws<T>(() => LayerSkipModel.Load(ParserDirectory, options)).Message, StringComparison.Ordinal);
-        Fails<ArgumentException>("Device is 'tpu', expected 'cpu'", new() { Device = "tpu" });
+        Fails<ArgumentException>("Device is 'tpu', expected one of 'auto', 'cpu'", new() { Device = "tpu" });
         Fails<ArgumentOutOfRangeException>("Threads must lie in 1..1024", new() { Threads = 0 });
         Fails<ArgumentOutOfRangeException>("WeightFormat", new() { WeightFormat = (WeightFormat)7 });
     }

@@ -82,15 +82,26 @@ internal sealed unsafe class RoundRunner
         if (!_graphs.TryGetValue(shape, out var graph))
         {
             Forget(keep: MaxGraphs - 1);
-            var before = _context.Counters.Kernels;
-            var handle = _context.Capture(() => Record(shape));
-            graph = new RoundGraph(handle, (int)(_context.Counters.Kernels - before));
-            _context.Counters.Kernels = before;
-            _graphs.Add(shape, graph);
+            _graphs.Add(shape, graph = Capture(shape));
         }
 
         graph.LastRound = ++_rounds;
         return graph;
+    }
+
+    private RoundGraph Capture(RoundShape shape)
+    {
+        var before = _context.Counters.Kernels;
+        try
+        {
+            var handle = _context.Capture(() => Record(shape));
+            return new RoundGraph(handle, (int)(_context.Counters.Kernels - before));
+        }
+        finally
+        {
+            // None of them has run.
+            _context.Counters.Kernels = before;
+        }
     }
 
     /// <summary>Drafting token by token, one verification of all slots, acceptance: the decode story, in launches.</summary>
