@@ -135,6 +135,29 @@ DEVICE void cosineAndSine(float angle, float& cosine, float& sine)
     sine = (float)(quarter >= 2 ? -y : y);
 }
 
+/// The natural logarithm of a positive, normal number, to within a few units in the last place.
+DEVICE double logarithm(double x)
+{
+    // x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh((m - 1) / (m + 1)) by its series.
+    u64 bits = __builtin_bit_cast(u64, x) + (0x3ff0000000000000ull - 0x3fe6a09e667f3bcdull);
+    const int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0x000fffffffffffffull) + 0x3fe6a09e667f3bcdull;
+    const double rest = __builtin_bit_cast(double, bits) - 1.0, s = rest / (rest + 2.0), square = s * s;
+    double series = 1.0 / 23;
+    series = fused(series, square, 1.0 / 21);
+    series = fused(series, square, 1.0 / 19);
+    series = fused(series, square, 1.0 / 17);
+    series = fused(series, square, 1.0 / 15);
+    series = fused(series, square, 1.0 / 13);
+    series = fused(series, square, 1.0 / 11);
+    series = fused(series, square, 1.0 / 9);
+    series = fused(series, square, 1.0 / 7);
+    series = fused(series, square, 1.0 / 5);
+    series = fused(series, square, 1.0 / 3);
+    series = fused(series * square, s, s);
+    return fused((double)exponent, 0.69314718055994530942, 2.0 * series);
+}
+
 DEVICE float warpSum(float value)
 {
     for (int mask = 16; mask > 0; mask >>= 1)
