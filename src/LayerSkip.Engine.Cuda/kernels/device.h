@@ -49,12 +49,18 @@ DEVICE float floatOfHalf(u32 bits)
 DEVICE void atomicMax(u64* address, u64 value) { asm volatile("red.max.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 DEVICE void atomicAdd(u64* address, u64 value) { asm volatile("red.add.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 
-/// d[16, 8] += a[16, 16] b[16, 8] on a tensor core: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as PTX says for mma.m16n8k16.
-DEVICE void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
+/// d[16, 8] += a[i][16, 16] b[i][16, 8] on a tensor core, for one i after the other: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as
+/// PTX says for mma.m16n8k16.
+template <int Count>
+static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(float (&d)[4], const u32 (&a)[Count][4], const u32 (&b)[Count][2])
 {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+    {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[i][0]), "r"(a[i][1]), "r"(a[i][2]), "r"(a[i][3]), "r"(b[i][0]), "r"(b[i][1]));
+    }
 }
 
 #else
