@@ -1,6 +1,5 @@
 // From logits to token ids without the host: keys of the head (choiceKey in device.h) become choices, draft tokens and verdicts; and the likeliest few of a row.
 #include "device.h"
-#include "rounds.h"
 
 /// Final norm alone: the hidden state as the head sees it.
 KERNEL(32) normalize(float* y, const float* x, const float* gain, const int* positions, int rows, int k, float epsilon)
@@ -43,6 +42,39 @@ KERNEL(1) draft_next(int* tokens, int* positions, u64* tables, u64* best, const 
     positions[slot + 1] = goesOn ? position + 1 : -1;
     tables[slot + 1] = tables[slot];
     best[slot] = 0;
+}
+
+enum { NoRow = -2 };
+
+/// Tokens drafted in slots 1 and up.
+DEVICE int countDrafted(const int* tokens, int slots)
+{
+    int drafted = 0;
+    while (drafted < slots - 1 && tokens[drafted + 1] >= 0)
+    {
+        drafted++;
+    }
+
+    return drafted;
+}
+
+/// result = {drafted, accepted, next, position, draft ...}; by one thread.
+DEVICE void endRound(int* result, int* tokens, int* positions, int slots, int drafted, int accepted, int next)
+{
+    result[0] = drafted;
+    result[1] = accepted;
+    result[2] = next;
+    result[3] = positions[0];
+    for (int i = 1; i < slots; i++)
+    {
+        result[3 + i] = i <= drafted ? tokens[i] : -1;
+    }
+
+    if (next >= 0)
+    {
+        tokens[0] = next;
+        positions[0] += accepted + 1;
+    }
 }
 
 /// The longest prefix of the draft that the full model chooses, too, and its own next token.

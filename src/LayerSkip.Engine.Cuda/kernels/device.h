@@ -49,12 +49,18 @@ DEVICE float floatOfHalf(u32 bits)
 DEVICE void atomicMax(u64* address, u64 value) { asm volatile("red.max.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 DEVICE void atomicAdd(u64* address, u64 value) { asm volatile("red.add.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 
-/// d[16, 8] += a[16, 16] b[16, 8] on a tensor core: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as PTX says for mma.m16n8k16.
-DEVICE void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
+/// d[16, 8] += a[i][16, 16] b[i][16, 8] on a tensor core, for one i after the other: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as
+/// PTX says for mma.m16n8k16.
+template <int Count>
+static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(float (&d)[4], const u32 (&a)[Count][4], const u32 (&b)[Count][2])
 {
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#pragma unroll
+    for (int i = 0; i < Count; i++)
+    {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[i][0]), "r"(a[i][1]), "r"(a[i][2]), "r"(a[i][3]), "r"(b[i][0]), "r"(b[i][1]));
+    }
 }
 
 #else
@@ -133,6 +139,29 @@ DEVICE void cosineAndSine(float angle, float& cosine, float& sine)
     const double y = (quarter & 1) ? c : s;
     cosine = (float)(quarter == 1 || quarter == 2 ? -x : x);
     sine = (float)(quarter >= 2 ? -y : y);
+}
+
+/// The natural logarithm of a positive, normal number, to within a few units in the last place.
+DEVICE double logarithm(double x)
+{
+    // x = m 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh((m - 1) / (m + 1)) by its series.
+    u64 bits = __builtin_bit_cast(u64, x) + (0x3ff0000000000000ull - 0x3fe6a09e667f3bcdull);
+    const int exponent = (int)(bits >> 52) - 1023;
+    bits = (bits & 0x000fffffffffffffull) + 0x3fe6a09e667f3bcdull;
+    const double rest = __builtin_bit_cast(double, bits) - 1.0, s = rest / (rest + 2.0), square = s * s;
+    double series = 1.0 / 23;
+    series = fused(series, square, 1.0 / 21);
+    series = fused(series, square, 1.0 / 19);
+    series = fused(series, square, 1.0 / 17);
+    series = fused(series, square, 1.0 / 15);
+    series = fused(series, square, 1.0 / 13);
+    series = fused(series, square, 1.0 / 11);
+    series = fused(series, square, 1.0 / 9);
+    series = fused(series, square, 1.0 / 7);
+    series = fused(series, square, 1.0 / 5);
+    series = fused(series, square, 1.0 / 3);
+    series = fused(series * square, s, s);
+    return fused((double)exponent, 0.69314718055994530942, 2.0 * series);
 }
 
 DEVICE float warpSum(float value)

@@ -13,20 +13,30 @@ enum { Slices = 8, BlockThreads = 256 };
 template <int Parts>
 DEVICE void accumulate(float (&sum)[4], const u32 (&upper)[Parts][4], const u32 (&lower)[Parts][4], const u32 (&x)[3][4])
 {
+    enum { Products = Parts * (7 - Parts) }; // of each half of the block, part i with the first 3 - i parts of the activations
+    u32 a[Products][4], b[Products][2];
+    int product = 0;
 #pragma unroll
     for (int half = 0; half < 4; half += 2)
     {
 #pragma unroll
         for (int i = 0; i < Parts; i++)
         {
-            const u32 a[4] = {upper[i][half], lower[i][half], upper[i][half + 1], lower[i][half + 1]};
 #pragma unroll
             for (int j = 0; j < 3 - i; j++)
             {
-                multiplyAccumulate(sum, a, x[j][half], x[j][half + 1]);
+                a[product][0] = upper[i][half];
+                a[product][1] = lower[i][half];
+                a[product][2] = upper[i][half + 1];
+                a[product][3] = lower[i][half + 1];
+                b[product][0] = x[j][half];
+                b[product][1] = x[j][half + 1];
+                product++;
             }
         }
     }
+
+    multiplyAccumulate<Products>(sum, a, b);
 }
 
 /// What a lane reads of a matrix: two of a tile's 16 outputs, g and g + 8.

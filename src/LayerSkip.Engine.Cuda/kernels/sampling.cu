@@ -1,6 +1,5 @@
-// Sampling by speculation on the device. Sums of probabilities are of whole numbers (of 2^-52), so that no order of adding changes them.
+// Sampling on the device. Sums of probabilities are of whole numbers (of 2^-52), so that no order of adding changes them.
 #include "device.h"
-#include "rounds.h"
 
 enum { Threads = 256 };
 
@@ -113,46 +112,6 @@ DEVICE u64 likeliest(const float* row, int n, u64 target, u64 floor)
     return prefix;
 }
 
-/// The token at share uniform of a row's weight, by the block; -1 where it weighs nothing. Each thread has a stretch of neighbouring tokens.
-template <class Weight>
-DEVICE int drawToken(Weight weightOf, int n, double uniform)
-{
-    __shared__ u64 stretches[Threads];
-    __shared__ int token;
-    const int length = ceilDiv(n, Threads), first = lesser(threadIdx.x * length, n), end = lesser(first + length, n);
-    u64 own = 0;
-    for (int id = first; id < end; id++)
-    {
-        own += weightOf(id);
-    }
-
-    __syncthreads();
-    stretches[threadIdx.x] = own;
-    token = -1;
-    __syncthreads();
-    u64 before = 0, total = 0;
-    for (int i = 0; i < Threads; i++)
-    {
-        before += i < (int)threadIdx.x ? stretches[i] : 0;
-        total += stretches[i];
-    }
-
-    const u64 rounded = (u64)(uniform * (double)total), target = rounded < total ? rounded : total - 1;
-    if (total > 0 && before <= target && target < before + own)
-    {
-        int id = first;
-        for (u64 rest = target - before; rest >= weightOf(id); id++)
-        {
-            rest -= weightOf(id);
-        }
-
-        token = id;
-    }
-
-    __syncthreads();
-    return token;
-}
-
 KERNEL(256) distribution(float* p, int* valid, int rows, int n, int ldp, float inverseTemperature, int topK, float topP, float minP)
 {
     float* row = p + (u64)blockIdx.x * ldp;
@@ -258,65 +217,55 @@ KERNEL(256) distribution(float* p, int* valid, int rows, int n, int ldp, float i
     }
 }
 
-struct Likelihood
+/// The finalizer of SplitMix64 (Steele, Lea and Flood).
+DEVICE u64 mix(u64 z)
 {
-    const float* p;
-
-    __device__ u64 operator()(int id) const { return fixedPoint(p[id]); }
-};
-
-/// What the full model gives a token beyond what the draft gave it.
-struct Excess
-{
-    const float* q;
-    const float* p;
-
-    __device__ u64 operator()(int id) const { return fixedPoint(q[id] - p[id]); }
-};
-
-KERNEL(256) draw(u64* best, const float* p, const int* valid, const double* uniforms, int rows, int n, int ldp)
-{
-    const int row = blockIdx.x, token = drawToken(Likelihood{p + (u64)row * ldp}, n, uniforms[row]);
-    if (threadIdx.x == 0)
-    {
-        best[row] = valid[row] && token >= 0 ? choiceKey(0.0f, token) : 0;
-    }
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
 }
 
-/// Accepts a drafted token with probability min(1, q / p), and draws a rejected one's replacement from max(q - p, 0): the output has the distribution q.
-KERNEL(256) accept_sampled(
-    int* result, int* tokens, int* positions, const float* p, const float* q, const int* valid, const double* uniforms, int slots, int n, int ldp)
+/// The token that a row draws after its position: each arrives after a time that is exponentially distributed with its probability as the rate, and the first is drawn.
+/// The times depend on seed, position and token alone, as in the engine's ExponentialRace: draft and full model draw alike, and are compared like greedy choices.
+KERNEL(256) race(u64* best, const float* p, const int* valid, const int* positions, u64 seed, int rows, int n, int ldp)
 {
-    const int drafted = countDrafted(tokens, slots);
-    int accepted = 0;
-    bool possible = true;
-    while (accepted < drafted)
+    const int row = blockIdx.x;
+    if (positions[row] < 0)
     {
-        const u64 at = (u64)accepted * ldp + tokens[accepted + 1];
-        possible = valid[accepted];
-        if (!possible || uniforms[accepted] * (double)p[at] >= (double)q[at])
+        return;
+    }
+
+    const u64 step = 0x9e3779b97f4a7c15ull;
+    const u64 key = mix(mix(seed + step) + (u64)(u32)(positions[row] + 1) * 0xd1b54a32d192ed03ull);
+    double first = 0;
+    int winner = -1;
+    for (int token = threadIdx.x; token < n; token += Threads)
+    {
+        const double weight = p[(u64)row * ldp + token];
+        if (!(weight > 0))
         {
-            break;
+            continue;
         }
 
-        accepted++;
+        // In (0, 1], 53 bits. Since -ln u >= 1 - u, few tokens need the logarithm.
+        const double uniform = (double)((mix(key + (u64)(u32)token * step) >> 11) + 1) * (1.0 / 9007199254740992.0);
+        if (winner < 0 || 1 - uniform < first * weight)
+        {
+            const double time = -logarithm(uniform) / weight;
+            if (winner < 0 || time < first)
+            {
+                winner = token;
+                first = time;
+            }
+        }
     }
 
-    const bool there = accepted < slots && positions[accepted] >= 0;
-    int next = NoRow;
-    if (there)
-    {
-        const float* full = q + (u64)accepted * ldp;
-        next = accepted < drafted ? drawToken(Excess{full, p + (u64)accepted * ldp}, n, uniforms[slots])
-                                  : drawToken(Likelihood{full}, n, uniforms[slots]);
-
-        // Nothing is left only where p and q differ by rounding, and then the token was as good as accepted.
-        next = !possible || !valid[accepted] ? -1 : next < 0 && accepted < drafted ? tokens[accepted + 1] : next;
-    }
-
-    __syncthreads();
+    // Times that are not negative sort like their bits.
+    const u64 time = winner < 0 ? ~0ull : __builtin_bit_cast(u64, first + 0.0);
+    const u64 earliest = ~blockMax(~time);
+    const u64 lowest = blockMax(winner >= 0 && time == earliest ? (u64)(u32)~winner : 0);
     if (threadIdx.x == 0)
     {
-        endRound(result, tokens, positions, slots, drafted, accepted, next);
+        best[row] = valid[row] && lowest != 0 ? choiceKey(0.0f, (int)~(u32)lowest) : 0;
     }
 }

@@ -21,6 +21,8 @@ struct alignas(16) float4 { float x, y, z, w; };
 
 namespace emulator
 {
+enum { MaxProducts = 12 };
+
 struct Index { u32 x, y, z; };
 
 enum class Collective : u32 { None, Barrier, Shuffle, Vote, Multiply };
@@ -40,8 +42,8 @@ struct Warp
     u32 arrived, alive, generation;
     Collective kind;
     u32 words[2][32];
-    alignas(32) u32 a[32][4];
-    alignas(32) u32 b[32][2];
+    alignas(32) float a[MaxProducts][16][16];
+    alignas(32) float b[MaxProducts][16][8];
     alignas(32) float sums[2][16][8];
 };
 
@@ -87,7 +89,7 @@ inline u32 arrive(Warp& warp, Collective kind, Last last)
     return generation & 1;
 }
 
-void multiply(Warp& warp);
+void multiply(Warp& warp, int count);
 
 enum class Order { Forward, Reversed };
 
@@ -163,19 +165,34 @@ static inline float floatOfHalf(u32 bits)
 static inline void atomicMax(u64* address, u64 value) { *address = value > *address ? value : *address; }
 static inline void atomicAdd(u64* address, u64 value) { *address += value; }
 
-static inline void multiplyAccumulate(float (&d)[4], const u32 (&a)[4], u32 b0, u32 b1)
+/// The lanes come together once for all products; each is still computed by itself.
+template <int Count>
+static inline void multiplyAccumulate(float (&d)[4], const u32 (&a)[Count][4], const u32 (&b)[Count][2])
 {
     auto& warp = emulator::warp();
     const u32 lane = emulator::current->linear & 31, g = lane >> 2, t = lane & 3, side = warp.generation & 1;
-    memcpy(warp.a[lane], a, sizeof a);
-    warp.b[lane][0] = b0;
-    warp.b[lane][1] = b1;
+    for (int i = 0; i < Count; i++)
+    {
+        for (u32 j = 0; j < 4; j++)
+        {
+            float* pair = &warp.a[i][g + 8 * (j & 1)][2 * t + 8 * (j >> 1)];
+            pair[0] = floatOf(a[i][j] << 16);
+            pair[1] = floatOf(a[i][j] & 0xffff0000u);
+        }
+
+        for (u32 j = 0; j < 2; j++)
+        {
+            warp.b[i][2 * t + 8 * j][g] = floatOf(b[i][j] << 16);
+            warp.b[i][2 * t + 8 * j + 1][g] = floatOf(b[i][j] & 0xffff0000u);
+        }
+    }
+
     float(&sums)[16][8] = warp.sums[side];
     sums[g][2 * t] = d[0];
     sums[g][2 * t + 1] = d[1];
     sums[g + 8][2 * t] = d[2];
     sums[g + 8][2 * t + 1] = d[3];
-    emulator::arrive(warp, emulator::Collective::Multiply, [&] { emulator::multiply(warp); });
+    emulator::arrive(warp, emulator::Collective::Multiply, [&] { emulator::multiply(warp, Count); });
     d[0] = sums[g][2 * t];
     d[1] = sums[g][2 * t + 1];
     d[2] = sums[g + 8][2 * t];

@@ -2,5 +2,4 @@
 #include "kernel_table.h"
 
 ADD_KERNEL(distribution);
-ADD_KERNEL(draw);
-ADD_KERNEL(accept_sampled);
+ADD_KERNEL(race);
