@@ -59,19 +59,20 @@ function writeWeights(path, tensors) {
     writeSync(file, length);
     writeSync(file, json);
     let state = 2463534242;
+    const value = new Float32Array(1);
+    const bits = new Uint32Array(value.buffer);
     for (const { shape, elements } of tensors) {
-        const values = new Float32Array(elements);
+        const stored = new Uint16Array(elements);
         const bound = Math.sqrt(3 / shape.at(-1)); // uniform, with a standard deviation of 1 / sqrt(columns)
         for (let i = 0; i < elements; i++) {
             state ^= state << 13;
             state ^= state >>> 17;
             state ^= state << 5;
-            values[i] = shape.length === 1 ? 1 : bound * state / 2147483648;
+            value[0] = shape.length === 1 ? 1 : bound * state / 2147483648;
+            stored[i] = bits[0] >>> 16; // bfloat16: the upper half of a float32
         }
 
-        // bfloat16: the upper half of a float32.
-        const bits = new Uint32Array(values.buffer);
-        writeSync(file, new Uint8Array(Uint16Array.from(bits, value => value >>> 16).buffer));
+        writeSync(file, new Uint8Array(stored.buffer));
     }
 
     closeSync(file);

@@ -15,6 +15,14 @@ using TopV2Agent;
 Console.OutputEncoding = System.Text.Encoding.UTF8;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
+// Nothing that anyone says begins with two dashes.
+if (Array.Find(args, static arg => arg is "-h" or "-?" || arg.StartsWith("--", StringComparison.Ordinal)) is { } option)
+{
+    var isHelp = option is "--help" or "-h" or "-?";
+    (isHelp ? Console.Out : Console.Error).WriteLine($"{(isHelp ? "" : $"'{option}' is no option. ")}Usage: TopV2Agent [UTTERANCE]; without one it holds a scripted conversation.");
+    return isHelp ? 0 : 2;
+}
+
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
@@ -71,3 +79,4 @@ foreach (var utterance in args.Length > 0 ? [string.Join(' ', args)] : script)
 }
 
 household.Show();
+return 0;

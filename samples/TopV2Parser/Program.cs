@@ -16,6 +16,14 @@ using Microsoft.Extensions.Logging;
 Console.OutputEncoding = System.Text.Encoding.UTF8;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
+// Nothing that anyone says begins with two dashes.
+if (Array.Find(args, static arg => arg is "-h" or "-?" || arg.StartsWith("--", StringComparison.Ordinal)) is { } option)
+{
+    var isHelp = option is "--help" or "-h" or "-?";
+    (isHelp ? Console.Out : Console.Error).WriteLine($"{(isHelp ? "" : $"'{option}' is no option. ")}Usage: TopV2Parser [UTTERANCE]; without one it asks for utterances until the input ends.");
+    return isHelp ? 0 : 2;
+}
+
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options =>
@@ -29,7 +37,7 @@ var client = host.Services.GetRequiredService<IChatClient>();
 if (args.Length > 0)
 {
     await ParseAsync(string.Join(' ', args));
-    return;
+    return 0;
 }
 
 while (true)
@@ -37,7 +45,7 @@ while (true)
     Console.Write("utterance> ");
     if (Console.ReadLine() is not { } utterance)
     {
-        return;
+        return 0;
     }
 
     if (!string.IsNullOrWhiteSpace(utterance))

@@ -71,6 +71,7 @@ internal static class CommandLine
             ExportCommand.Create(terminal),
             BenchCommand.Create(terminal),
             SweepCommand.Create(terminal),
+            TuneCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),
             EvalCommand.Create(terminal),
             TrainCommand.Create(terminal),

@@ -2,8 +2,10 @@ using System.CommandLine;
 using LayerSkip.Cli.Measurement;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Cli.Reports;
+using LayerSkip.Cli.Reports.Plots;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -14,8 +16,8 @@ internal sealed class BenchCommand
     private const int DefaultPromptTokens = 128;
     private const int DefaultSyntheticTokens = 64;
     private const int DefaultCheckpointTokens = 128;
-    private const int DefaultSpeculations = 4;
     private const int DefaultRuns = 5;
+    private const int MostGrown = 64;
 
     private readonly Terminal _terminal;
     private readonly ModelArguments _model = new();
@@ -29,7 +31,7 @@ internal sealed class BenchCommand
 
     private readonly Option<string?> _prompts = new("--prompts")
     {
-        HelpName = "FILE", Description = "JSON lines {\"prompt\": \"...\"} to continue (default: one built-in sentence).",
+        HelpName = "FILE", Description = "Prompts to continue: .jsonl with {\"prompt\"} a line, TOPv2's .tsv or .txt with one a line (default: one built-in sentence).",
     };
 
     private readonly Option<bool> _chat = new("--chat")
@@ -48,6 +50,14 @@ internal sealed class BenchCommand
 
     private readonly Option<int?> _runs = CheckedOption.Integer("--runs", "N", $"Measured runs, after a warm-up (default: {DefaultRuns}).", 1, 10_000);
 
+    private readonly Option<IReadOnlyList<int>?> _contexts = CheckedOption.Integers(
+        "--context-lengths", "N,N..", "Also measure a token's time behind so many others, such as 128,1024,8192 (default: none).", 1);
+
+    private readonly Option<IReadOnlyList<int>?> _rows = CheckedOption.Integers(
+        "--rows", "N,N..N", "Also measure a pass of so many rows, such as 1..64 (default: none).", 1, 1024);
+
+    private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "Also write a page with plots (default: none)." };
+
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
 
     private BenchCommand(Terminal terminal) => _terminal = terminal;
@@ -60,7 +70,11 @@ internal sealed class BenchCommand
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
         bench._model.AddTo(command);
         foreach (var option in (Option[])
-            [bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._maxTokens, bench._promptTokens, bench._runs, bench._json])
+            [
+                bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._decoding.Controller,
+                bench._decoding.DraftThreshold, bench._decoding.Source, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows,
+                bench._html, bench._json,
+            ])
         {
             command.Add(option);
         }
@@ -83,8 +97,14 @@ internal sealed class BenchCommand
 
     private int Run(ParseResult arguments)
     {
+        var html = arguments.GetValue(_html);
+        if (html is not null)
+        {
+            OutputFile.Check("--html", html);
+        }
+
         var isSynthetic = arguments.GetValue(_synthetic) is not null;
-        var prompts = arguments.GetValue(_prompts) is { } path ? PromptFile.Read("--prompts", path) : [DefaultPrompt];
+        var prompts = arguments.GetValue(_prompts) is { } path ? PromptSource.Read("--prompts", path) : [DefaultPrompt];
         using var model = isSynthetic ? LoadSynthetic(arguments) : _model.Load(arguments, _terminal);
         if (model.Config.Layers < 2)
         {
@@ -93,8 +113,14 @@ internal sealed class BenchCommand
 
         var settings = isSynthetic ? Settings(arguments, model, [RandomPrompt(PromptTokens(arguments, model), model.Config)], true)
             : Settings(arguments, model, Encode(arguments, model, prompts), false);
-        var report = new Bench(model, settings).Run(_terminal.Interrupt.Command);
+        var bench = new Bench(model, settings);
+        var report = bench.Run(_terminal.Interrupt.Command);
         report = report with { Notes = [.. Notes(report, isSynthetic)] };
+        if (html is not null)
+        {
+            Page.Write(html, BenchPage.Create(report, bench.Autoregressive, bench.Speculative));
+        }
+
         if (arguments.GetValue(_json))
         {
             ReportJson.Write(_terminal.Out, report, ReportJson.Instance.BenchReport);
@@ -128,12 +154,35 @@ internal sealed class BenchCommand
     private BenchSettings Settings(ParseResult arguments, LayerSkipModel model, IReadOnlyList<int[]> prompts, bool isSynthetic) => new(
         prompts,
         Repeat(prompts, PromptTokens(arguments, model)),
-        _decoding.ReadExitLayer(arguments, model.Config) ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
-        arguments.GetValue(_decoding.NumSpeculations) ?? Math.Clamp(model.Defaults.NumSpeculations ?? DefaultSpeculations, 1, 64),
+        Draft(arguments, model, isSynthetic),
         arguments.GetValue(_maxTokens) ?? (isSynthetic ? DefaultSyntheticTokens : model.Defaults.MaxNewTokens ?? DefaultCheckpointTokens),
         IgnoreEndOfSequence: isSynthetic,
         arguments.GetValue(_runs) ?? DefaultRuns,
+        Grown("--context-lengths", arguments.GetValue(_contexts), model),
+        Grown("--rows", arguments.GetValue(_rows), model),
         arguments.GetValue(_model.Threads) ?? Environment.ProcessorCount);
+
+    /// <summary>As a request does without options; but a synthetic model, of which no exit is better than another, drafts by fixed ones.</summary>
+    private DecodingOptions Draft(ParseResult arguments, LayerSkipModel model, bool isSynthetic)
+    {
+        var draft = _decoding.ReadDraft(arguments, model.Config);
+        return draft.DraftController is null && (isSynthetic || draft.ExitLayer is not null || draft.NumSpeculations is not null)
+            ? draft with
+            {
+                ExitLayer = draft.ExitLayer ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
+                NumSpeculations = draft.NumSpeculations ?? DecodingArguments.Speculations(model.Defaults),
+            }
+            : draft;
+    }
+
+    private static IReadOnlyList<int> Grown(string option, IReadOnlyList<int>? asked, LayerSkipModel model) => asked switch
+    {
+        null => [],
+        { Count: > MostGrown } => throw new UsageException($"{option} has {asked.Count} values, expected at most {MostGrown}"),
+        _ when asked[^1] > model.Config.MaxPositions => throw new UsageException(
+            $"{option} goes up to {asked[^1]}, expected at most {model.Config.MaxPositions}: the model's context (of a synthetic model: context=... in its shape)"),
+        _ => asked,
+    };
 
     private int PromptTokens(ParseResult arguments, LayerSkipModel model)
     {

@@ -13,6 +13,11 @@ internal sealed class DecodingArguments
     /// <summary>Tokens generated at most where neither the user nor the checkpoint says.</summary>
     private const int DefaultMaxTokens = 256;
 
+    /// <summary>Tokens drafted in a round at most where neither the user nor the checkpoint says.</summary>
+    public const int DefaultSpeculations = 4;
+
+    private const int MostSpeculations = 64;
+
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens to generate (default: the checkpoint's max_new_tokens, else {DefaultMaxTokens}).", 1);
 
@@ -52,7 +57,7 @@ internal sealed class DecodingArguments
         "D",
         "Most tokens drafted in a round (default: the checkpoint's, else 4; 16 where a controller decides).",
         1,
-        64);
+        MostSpeculations);
 
     /// <summary>What decides about drafts.</summary>
     public Option<DraftController?> Controller { get; } = CheckedOption.Choice(
@@ -100,18 +105,24 @@ internal sealed class DecodingArguments
             throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
         }
 
-        return new DecodingOptions
+        return ReadDraft(arguments, model.Config) with
         {
             Mode = mode,
-            ExitLayer = exitLayer,
-            NumSpeculations = arguments.GetValue(NumSpeculations),
-            DraftController = arguments.GetValue(Controller),
-            DraftThreshold = arguments.GetValue(DraftThreshold),
-            DraftSource = arguments.GetValue(Source),
             MaxNewTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? DefaultMaxTokens,
             Sampling = ReadSampling(arguments, model.Defaults),
         };
     }
+
+    /// <summary>The options that say how to draft, alone.</summary>
+    /// <exception cref="UsageException">The exit layer does not lie in 1..L-1.</exception>
+    public DecodingOptions ReadDraft(ParseResult arguments, ModelConfig config) => new()
+    {
+        ExitLayer = ReadExitLayer(arguments, config),
+        NumSpeculations = arguments.GetValue(NumSpeculations),
+        DraftController = arguments.GetValue(Controller),
+        DraftThreshold = arguments.GetValue(DraftThreshold),
+        DraftSource = arguments.GetValue(Source),
+    };
 
     /// <summary>The option that needs an exit layer, or null: controllers that choose the exit, and look-up, need none.</summary>
     private string? NeedsExitLayer(ParseResult arguments, DecodingMode? mode, GenerationDefaults defaults)
@@ -137,6 +148,10 @@ internal sealed class DecodingArguments
         exitLayer < config.Layers
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+
+    /// <summary>The speculation length to measure with where none is asked for: the checkpoint's, unless it says not to draft.</summary>
+    public static int Speculations(GenerationDefaults defaults) =>
+        defaults.NumSpeculations is > 0 and var own ? Math.Min(own, MostSpeculations) : DefaultSpeculations;
 
     /// <summary>The exit layers asked for, checked; all of the model's where the list is empty.</summary>
     /// <exception cref="UsageException">One does not lie in 1..L-1, or the model has one layer.</exception>

@@ -15,7 +15,6 @@ namespace LayerSkip.Cli.Commands;
 internal sealed class EvalCommand
 {
     private const int DefaultSpeedRows = 200;
-    private const int DefaultSpeculations = 4;
     private const int DefaultRuns = 5;
     private const int DefaultSeed = 1;
     private const int MaxConcurrency = 4096;
@@ -39,7 +38,7 @@ internal sealed class EvalCommand
     private readonly Option<IReadOnlyList<int>?> _numSpeculations = CheckedOption.Integers(
         "--num-speculations",
         "D,D...",
-        $"Most tokens drafted in a round while measuring speed (default: the checkpoint's, else {DefaultSpeculations}).",
+        $"Most tokens drafted in a round while measuring speed (default: the checkpoint's, else {DecodingArguments.DefaultSpeculations}).",
         1,
         64);
 
@@ -152,9 +151,12 @@ internal sealed class EvalCommand
         var settings = new SpeedSettings(
             [.. rows.Select(row => evaluator.Prompts[row])],
             [.. rows.Select(row => full.Answers[row].Tokens)],
-            SpeedSettings.Grid(
-                exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
-                arguments.GetValue(_numSpeculations) ?? [Math.Clamp(model.Defaults.NumSpeculations ?? DefaultSpeculations, 1, 64)]),
+            [
+                .. DraftSetting.Grid(
+                    exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
+                    arguments.GetValue(_numSpeculations) ?? [DecodingArguments.Speculations(model.Defaults)]),
+                DraftSetting.Auto,
+            ],
             evaluator.MaxTokens(model),
             arguments.GetValue(_runs) ?? DefaultRuns);
         return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);

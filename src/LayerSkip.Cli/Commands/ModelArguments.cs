@@ -12,8 +12,11 @@ internal sealed class ModelArguments
 {
     public Option<string> Directory { get; } = DirectoryOption.Create("Checkpoint directory in Hugging Face layout, or GGUF file.");
 
-    public Option<int?> Threads { get; } =
-        CheckedOption.Integer("--threads", "N", "Threads to compute with (default: one for each processor).", 1, 1024);
+    /// <summary>Threads compute all at once and wait for each other: more than there are processors help nobody, and many more come to a standstill.</summary>
+    public static int MostThreads { get; } = Math.Min(8 * Environment.ProcessorCount, 1024);
+
+    public Option<int?> Threads { get; } = CheckedOption.Integer(
+        "--threads", "N", "Threads to compute with, at most eight for each processor (default: one for each).", 1, MostThreads);
 
     public Option<WeightFormat?> Format { get; } = CheckedOption.Choice(
         "--dtype",

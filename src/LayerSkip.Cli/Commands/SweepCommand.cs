@@ -65,9 +65,12 @@ internal sealed class SweepCommand
         var texts = _prompts.Read(arguments);
         var directory = arguments.GetRequiredValue(_model.Directory);
         using var model = _model.Load(arguments, _terminal);
-        var cells = SpeedSettings.Grid(
-            DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model),
-            arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations);
+        IReadOnlyList<DraftSetting> cells =
+        [
+            .. DraftSetting.Grid(
+                DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model), arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations),
+            DraftSetting.Auto,
+        ];
         var prompts = _prompts.Encode(arguments, texts, model, directory);
         var setup = new SweepSetup(
             model.Name,
@@ -101,6 +104,8 @@ internal sealed class SweepCommand
         return report.Mismatches == 0 ? CommandLine.Success : CommandLine.Mismatch;
     }
 
+    private static bool IsOfGrid(SpeedCellReport cell) => cell is { ExitLayer: not null, NumSpeculations: not null };
+
     private static SweepReport Report(LayerSkipModel model, SweepSetup setup, SweepFile file, string output, int resumed) => new()
     {
         Model = setup.Model,
@@ -114,7 +119,8 @@ internal sealed class SweepCommand
         Output = output,
         Resumed = resumed,
         Mismatches = file.Cells.Sum(cell => setup.Prompts - cell.Identical),
-        Best = file.Cells.MaxBy(cell => cell.Speedup.Median)!,
-        Cells = [.. file.Cells],
+        Best = file.Cells.Where(IsOfGrid).MaxBy(cell => cell.Speedup.Median)!,
+        Auto = file.Cells.FirstOrDefault(cell => cell.Controller == DraftSetting.Auto.ControllerName),
+        Cells = [.. file.Cells.Where(IsOfGrid)],
     };
 }

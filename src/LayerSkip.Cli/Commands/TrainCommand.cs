@@ -15,7 +15,7 @@ internal sealed class TrainCommand
     private readonly Option<string?> _output = new("--output") { HelpName = "DIR", Description = "Where the run goes (default: the recipe's output)." };
     private readonly Option<string?> _from = new("--from") { HelpName = "DIR", Description = "The checkpoint to start from (default: the recipe's from, else random weights)." };
     private readonly Option<string?> _data = new("--data") { HelpName = "DIR", Description = "What the recipe's data files are relative to (default: the recipe's data_root)." };
-    private readonly Option<int?> _threads = CheckedOption.Integer("--threads", "N", "Threads to compute with (default: the recipe's, else one for each processor).", 1, 1024);
+    private readonly Option<int?> _threads = CheckedOption.Integer("--threads", "N", "Threads to compute with (default: the recipe's, else one for each processor).", 1, ModelArguments.MostThreads);
     private readonly Option<bool> _check = new("--check") { Description = "Read and check recipe and data, print what would run, and train nothing." };
     private readonly Option<bool> _adopt = new("--adopt") { Description = "Go on with a state that does not say by what recipe it was trained." };
 

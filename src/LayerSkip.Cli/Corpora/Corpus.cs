@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Parsing.Data;
 using LayerSkip.Parsing.Forms;
 using LayerSkip.Parsing.Frames;
@@ -104,7 +105,7 @@ internal sealed class Corpus
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{where}: is not valid JSON: {e.Message}", e);
+            throw new InvalidDataException($"{where}: is not valid JSON: {JsonFile.LineReason(e)}", e);
         }
     }
 }

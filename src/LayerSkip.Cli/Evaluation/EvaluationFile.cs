@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Parsing.Data;
 using LayerSkip.Parsing.Forms;
 
@@ -76,7 +77,7 @@ internal static class EvaluationFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{option} {source}: is not valid JSON: {e.Message}");
+            throw new UsageException($"{option} {source}: is not valid JSON: {JsonFile.LineReason(e)}");
         }
 
         string Field(JsonElement row, string name) =>

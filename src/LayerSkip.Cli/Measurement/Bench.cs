@@ -9,16 +9,24 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
 {
     private const int ReadsPerRun = 3;
     private const double WarmUpSeconds = 0.5;
+    private const double GrowthSecondsPerRun = 1;
 
     private readonly ModePair _pair = new(
-        model, settings.ExitLayer, settings.NumSpeculations, settings.MaxTokens, settings.IgnoreEndOfSequence);
+        model, settings.Draft, settings.MaxTokens, settings.IgnoreEndOfSequence);
 
     private readonly List<ModeRun> _autoregressive = [];
     private readonly List<ModeRun> _speculative = [];
     private readonly List<double> _prefillSeconds = [];
     private AllocationMeter _allocations = new();
+    private GrowthReport? _growth;
     private double _bandwidth;
     private double _flops;
+
+    /// <summary>The autoregressive runs.</summary>
+    public IReadOnlyList<ModeRun> Autoregressive => _autoregressive;
+
+    /// <summary>The self-speculative runs.</summary>
+    public IReadOnlyList<ModeRun> Speculative => _speculative;
 
     /// <summary>Runs all of it.</summary>
     /// <param name="cancellationToken">Ends it between layers.</param>
@@ -35,6 +43,12 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
                 _bandwidth = Math.Max(_bandwidth, memory.Measure());
                 _flops = Math.Max(_flops, FmaPeak.Measure(settings.Threads));
             }
+        }
+
+        if (settings.Contexts.Count + settings.Rows.Count > 0)
+        {
+            _growth = new Growth(model, settings.PrefillPrompt).Run(
+                settings.Contexts, settings.Rows, GrowthSecondsPerRun * settings.Runs, cancellationToken);
         }
 
         return Report();
@@ -86,6 +100,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             ? Spread.Of(pairs.Select(pair => pair.Second.DecodeTokensPerSecond / pair.First.DecodeTokensPerSecond))
             : null;
 
+        var plan = DecodingPlan.Create(settings.Draft with { Mode = DecodingMode.SelfSpeculative }, model.Config, model.Defaults);
         var weightBytes = model.BytesRead(0, model.Config.Layers, head: true);
         var kvBytes = ModelSize.KvBytesPerToken(model.Config) * _autoregressive[0].MeanContext;
         return new BenchReport
@@ -97,8 +112,9 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Prompts = settings.Prompts.Count,
             MaxTokens = settings.MaxTokens,
             PrefillTokens = settings.PrefillPrompt.Length,
-            ExitLayer = settings.ExitLayer,
-            NumSpeculations = settings.NumSpeculations,
+            Controller = plan.Controller.ToString().ToLowerInvariant(),
+            ExitLayer = plan.ExitLayer,
+            NumSpeculations = plan.NumSpeculations,
             DecodeTokensPerSecond = decode.Median,
             SelfSpeculativeDecodeTokensPerSecond = speculativeDecode.Median,
             PrefillTokensPerSecond = prefill.Median,
@@ -113,10 +129,17 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             BandwidthShare = (weightBytes + kvBytes) * decode.Median / _bandwidth,
             FmaFlopsPerSecond = _flops,
             FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / _flops,
+            MeanExitLayer = _speculative[0].MeanExitLayer,
+            AcceptedPerRound = Histogram(_speculative[0].AcceptedPerRound),
+            Latency = new(LatencyReport.Of(_autoregressive), LatencyReport.Of(_speculative)),
+            Growth = _growth,
             AllocatedBytesPerToken = _allocations.BytesPerToken,
             Spread = new(decode, speculativeDecode, prefill, speedup, decodeSpeedup),
         };
     }
+
+    /// <summary>Up to the largest number that there was.</summary>
+    private static int[] Histogram(IReadOnlyList<int> rounds) => [.. rounds.Take(rounds.Index().Last(entry => entry.Index == 0 || entry.Item > 0).Index + 1)];
 
     /// <summary>Two operations for each weight of a matrix and token, the head's for the last token alone. Attention is left out.</summary>
     private double PrefillFlops() => 2.0 *

@@ -6,22 +6,19 @@ namespace LayerSkip.Cli.Measurement;
 
 /// <summary>Decodes prompts greedily, each in both modes one right after the other, which first alternating: a busy machine slows both alike.</summary>
 /// <param name="model">The model.</param>
-/// <param name="exitLayer">Exit layer E of the draft.</param>
-/// <param name="numSpeculations">Speculation length d.</param>
+/// <param name="draft">How to draft.</param>
 /// <param name="maxTokens">Most tokens to generate for a prompt.</param>
 /// <param name="ignoreEndOfSequence">Whether to always generate that many.</param>
-internal sealed class ModePair(LayerSkipModel model, int exitLayer, int numSpeculations, int maxTokens, bool ignoreEndOfSequence = false)
+internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false)
 {
     private readonly DecodingOptions _autoregressive = new()
     {
         Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence,
     };
 
-    private readonly DecodingOptions _speculative = new()
+    private readonly DecodingOptions _speculative = draft with
     {
         Mode = DecodingMode.SelfSpeculative,
-        ExitLayer = exitLayer,
-        NumSpeculations = numSpeculations,
         MaxNewTokens = maxTokens,
         IgnoreEndOfSequence = ignoreEndOfSequence,
     };
@@ -57,8 +54,11 @@ internal sealed class ModePair(LayerSkipModel model, int exitLayer, int numSpecu
     {
         var start = Stopwatch.GetTimestamp();
         using var generation = model.Generate(prompt, options);
-        while (allocations.NextRound(generation, cancellationToken))
+        for (var last = start; allocations.NextRound(generation, cancellationToken);)
         {
+            var now = Stopwatch.GetTimestamp();
+            run.AddRound(generation, Stopwatch.GetElapsedTime(last, now).TotalSeconds, Stopwatch.GetElapsedTime(start, now).TotalSeconds);
+            last = now;
         }
 
         run.Add(generation, Stopwatch.GetElapsedTime(start).TotalSeconds);

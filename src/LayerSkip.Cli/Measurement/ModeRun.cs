@@ -5,14 +5,22 @@ namespace LayerSkip.Cli.Measurement;
 /// <summary>What one mode did over all prompts in one run.</summary>
 internal sealed class ModeRun
 {
+    /// <summary>Most tokens of a draft.</summary>
+    private const int MostAccepted = 64;
+
     private readonly List<int[]> _outputs = [];
     private readonly List<double> _seconds = [];
+    private readonly List<double> _firstTokenSeconds = [];
+    private readonly List<double> _tokenSeconds = [];
+    private readonly int[] _accepted = new int[MostAccepted + 1];
     private double _decodeSeconds;
     private int _tokens;
     private int _decodedTokens;
     private int _rounds;
     private int _drafted;
-    private int _accepted;
+    private int _acceptedTokens;
+    private long _exitLayers;
+    private int _draftRounds;
     private long _positionsRead;
 
     /// <summary>Token ids of the answers.</summary>
@@ -21,19 +29,59 @@ internal sealed class ModeRun
     /// <summary>Seconds of each request, from token ids to token ids: setting it up, prefill and decoding.</summary>
     public IReadOnlyList<double> RequestSeconds => _seconds;
 
+    /// <summary>Seconds of each request until its first round's tokens stood.</summary>
+    public IReadOnlyList<double> FirstTokenSeconds => _firstTokenSeconds;
+
+    /// <summary>Seconds of each token after its request's first round: its share of its round.</summary>
+    public IReadOnlyList<double> TokenSeconds => _tokenSeconds;
+
+    /// <summary>How many rounds had so many drafted tokens accepted, by that number.</summary>
+    public IReadOnlyList<int> AcceptedPerRound => _accepted;
+
+    /// <summary>Mean exit layer of the rounds that drafted, 0 if none did.</summary>
+    public double MeanExitLayer => _draftRounds == 0 ? 0 : (double)_exitLayers / _draftRounds;
+
     /// <summary>All requests together.</summary>
     public double Seconds => _seconds.Sum();
 
     /// <summary>Tokens of all rounds but each answer's first, by their time; 0 where every answer came in one round.</summary>
     public double DecodeTokensPerSecond => _decodeSeconds > 0 ? _decodedTokens / _decodeSeconds : 0;
 
-    public double AcceptanceRate => _drafted == 0 ? 0 : (double)_accepted / _drafted;
+    public double AcceptanceRate => _drafted == 0 ? 0 : (double)_acceptedTokens / _drafted;
 
     public double TokensPerRound => _rounds == 0 ? 0 : (double)_tokens / _rounds;
 
     /// <summary>Cache positions that attention read for a token decoded after the first, on average, at one token a round.</summary>
     public double MeanContext => _decodedTokens == 0 ? 0 : (double)_positionsRead / _decodedTokens;
 
+    /// <summary>Adds a round, or a piece of a long prompt.</summary>
+    /// <param name="generation">The request, behind the round.</param>
+    /// <param name="seconds">How long the round took.</param>
+    /// <param name="sinceStart">How long the request has taken.</param>
+    public void AddRound(Generation generation, double seconds, double sinceStart)
+    {
+        var tokens = generation.RoundTokens.Length;
+        if (tokens == 0)
+        {
+            return;
+        }
+
+        if (tokens == generation.Output.Length)
+        {
+            _firstTokenSeconds.Add(sinceStart);
+        }
+        else
+        {
+            for (var token = 0; token < tokens; token++)
+            {
+                _tokenSeconds.Add(seconds / tokens);
+            }
+        }
+
+        _accepted[Math.Min(generation.RoundAccepted, MostAccepted)]++;
+    }
+
+    /// <summary>Adds a request.</summary>
     /// <param name="generation">A request that has ended.</param>
     /// <param name="seconds">How long it took in all.</param>
     public void Add(Generation generation, double seconds)
@@ -47,7 +95,9 @@ internal sealed class ModeRun
         _decodedTokens += decoded;
         _rounds += statistics.Rounds;
         _drafted += statistics.Drafted;
-        _accepted += statistics.Accepted;
+        _acceptedTokens += statistics.Accepted;
+        _exitLayers += statistics.ExitLayers;
+        _draftRounds += statistics.DraftRounds;
 
         // The i-th token after the first attends to the prompt and i tokens.
         _positionsRead += ((long)statistics.PromptTokens * decoded) + ((long)decoded * (decoded + 1) / 2);

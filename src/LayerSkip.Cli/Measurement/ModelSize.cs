@@ -32,9 +32,8 @@ internal static class ModelSize
     /// <summary>Bytes of the weights in memory.</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="matrixElementBytes">Bytes of a matrix element: 4 for float32, 2 for bfloat16.</param>
-    /// <param name="draftTokens">Tokens of the draft vocabulary, whose rows of the head are kept a second time.</param>
-    public static long WeightBytes(ModelConfig config, int matrixElementBytes, int draftTokens = 0) =>
-        ((Matrices(config) + ((long)draftTokens * config.HiddenSize)) * matrixElementBytes) + (Vectors(config) * sizeof(float));
+    public static long WeightBytes(ModelConfig config, int matrixElementBytes) =>
+        (Matrices(config) * matrixElementBytes) + (Vectors(config) * sizeof(float));
 
     /// <summary>Bytes of keys and values (float32) that one position adds to the cache, and that attention reads back for it.</summary>
     public static long KvBytesPerToken(ModelConfig config) =>

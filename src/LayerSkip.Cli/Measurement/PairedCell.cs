@@ -3,17 +3,16 @@ using LayerSkip.Engine;
 
 namespace LayerSkip.Cli.Measurement;
 
-/// <summary>One exit layer and speculation length against autoregressive decoding: the same prompts, each in both modes one right after the other.</summary>
+/// <summary>One way to draft against autoregressive decoding: the same prompts, each in both modes one right after the other.</summary>
 /// <param name="model">The model.</param>
 /// <param name="prompts">Token ids of the prompts; at least one.</param>
-/// <param name="exitLayer">Exit layer E of the draft.</param>
-/// <param name="numSpeculations">Speculation length d.</param>
+/// <param name="draft">How to draft.</param>
 /// <param name="maxTokens">Most tokens of an answer.</param>
-internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prompts, int exitLayer, int numSpeculations, int maxTokens)
+internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prompts, DraftSetting draft, int maxTokens)
 {
     private const double WarmUpSeconds = 1;
 
-    private readonly ModePair _pair = new(model, exitLayer, numSpeculations, maxTokens);
+    private readonly ModePair _pair = new(model, draft.Options(), maxTokens);
     private readonly List<ModeRun> _autoregressive = [];
     private readonly List<ModeRun> _speculative = [];
 
@@ -43,14 +42,16 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
         answers ??= _autoregressive[0].Outputs;
         return new SpeedCellReport
         {
-            ExitLayer = exitLayer,
-            NumSpeculations = numSpeculations,
+            Controller = draft.ControllerName,
+            ExitLayer = draft.ExitLayer,
+            NumSpeculations = draft.NumSpeculations,
             Speedup = Spread.Of(_autoregressive.Zip(_speculative, (autoregressive, speculative) => autoregressive.Seconds / speculative.Seconds)),
             AutoregressiveMs = Milliseconds(_autoregressive),
             SelfSpeculativeMs = Milliseconds(_speculative),
             AutoregressiveMeanMs = MeanMilliseconds(_autoregressive),
             SelfSpeculativeMeanMs = MeanMilliseconds(_speculative),
             TokensPerRound = _speculative[0].TokensPerRound,
+            MeanExitLayer = _speculative[0].MeanExitLayer,
             AcceptanceRate = _speculative[0].AcceptanceRate,
             Identical = Enumerable.Range(0, prompts.Count).Count(
                 row => _autoregressive.Concat(_speculative).All(run => run.Outputs[row].SequenceEqual(answers[row]))),

@@ -3,12 +3,12 @@ using LayerSkip.Engine;
 
 namespace LayerSkip.Cli.Measurement;
 
-/// <summary>Compares self-speculative with autoregressive decoding on whole requests, one at a time, for every exit layer and speculation length asked for.</summary>
+/// <summary>Compares self-speculative with autoregressive decoding on whole requests, one at a time, for every way to draft asked for.</summary>
 internal sealed class SpeedGrid(LayerSkipModel model, SpeedSettings settings)
 {
     private readonly PairedCell[] _cells =
     [
-        .. settings.Cells.Select(cell => new PairedCell(model, settings.Prompts, cell.ExitLayer, cell.NumSpeculations, settings.MaxTokens)),
+        .. settings.Cells.Select(cell => new PairedCell(model, settings.Prompts, cell, settings.MaxTokens)),
     ];
 
     /// <summary>Measures. Runs go around all cells, so that a machine's slow minute falls on each of them.</summary>

@@ -3,17 +3,12 @@ namespace LayerSkip.Cli.Measurement;
 /// <summary>What to compare the modes on.</summary>
 /// <param name="Prompts">Token ids of the prompts; at least one.</param>
 /// <param name="Answers">The token ids that full depth answers, one list for each prompt.</param>
-/// <param name="Cells">Exit layers E and speculation lengths d; at least one pair.</param>
+/// <param name="Cells">How to draft; at least one.</param>
 /// <param name="MaxTokens">Most tokens of an answer.</param>
 /// <param name="Runs">Measured runs over all prompts, at least one.</param>
 internal sealed record SpeedSettings(
     IReadOnlyList<int[]> Prompts,
     IReadOnlyList<IReadOnlyList<int>> Answers,
-    IReadOnlyList<(int ExitLayer, int NumSpeculations)> Cells,
+    IReadOnlyList<DraftSetting> Cells,
     int MaxTokens,
-    int Runs)
-{
-    /// <summary>Every exit layer with every speculation length.</summary>
-    public static IReadOnlyList<(int ExitLayer, int NumSpeculations)> Grid(IReadOnlyList<int> exitLayers, IReadOnlyList<int> numSpeculations) =>
-        [.. exitLayers.SelectMany(exit => numSpeculations.Select(speculations => (exit, speculations)))];
-}
+    int Runs);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Prompts;
 
@@ -37,7 +38,7 @@ internal static class PromptFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{where}: is not valid JSON: {e.Message}");
+            throw new UsageException($"{where}: is not valid JSON: {JsonFile.LineReason(e)}");
         }
     }
 }

@@ -25,7 +25,7 @@ internal static class PromptSource
         "Once upon a time there was a little girl who",
     ];
 
-    /// <summary>Reads a file's prompts: TOPv2's <c>.tsv</c>, <c>.jsonl</c> with <c>{"prompt"}</c> a line, or the lines of a <c>.txt</c>.</summary>
+    /// <summary>Reads a file's prompts: TOPv2's <c>.tsv</c>, the lines of a <c>.txt</c>, or <c>{"prompt"}</c> a line of any other.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
     /// <param name="path">The file.</param>
     /// <exception cref="UsageException">The file cannot be read, holds no prompt, or a line is wrong; the message names file and line.</exception>
@@ -34,9 +34,8 @@ internal static class PromptSource
         IReadOnlyList<string> prompts = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".tsv" => [.. EvaluationFile.Read(option, path).Select(row => row.Prompt)],
-            ".jsonl" => PromptFile.Read(option, path),
             ".txt" => [.. InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Where(line => !string.IsNullOrWhiteSpace(line))],
-            var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected .tsv (TOPv2), .jsonl or .txt"),
+            _ => PromptFile.Read(option, path),
         };
         return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt");
     }

@@ -23,8 +23,13 @@ internal sealed record BenchReport
     /// <summary>Tokens of the prompt whose prefill was measured.</summary>
     public required int PrefillTokens { get; init; }
 
+    /// <summary>What decides about drafts.</summary>
+    public required string Controller { get; init; }
+
+    /// <summary>Exit layer E; where the controller chooses, the first one.</summary>
     public required int ExitLayer { get; init; }
 
+    /// <summary>Speculation length d; where the controller chooses, the longest one.</summary>
     public required int NumSpeculations { get; init; }
 
     /// <summary>Autoregressive: tokens after each answer's first, by their time. 0 where no answer had a second token.</summary>
@@ -46,6 +51,15 @@ internal sealed record BenchReport
 
     /// <summary>Self-speculative tokens / rounds.</summary>
     public required double TokensPerRound { get; init; }
+
+    /// <summary>Mean exit layer of the rounds that drafted; 0 where none did.</summary>
+    public required double MeanExitLayer { get; init; }
+
+    /// <summary>Rounds of a run that had 0, 1, 2 ... drafted tokens accepted.</summary>
+    public required IReadOnlyList<int> AcceptedPerRound { get; init; }
+
+    /// <summary>How long each mode makes a caller wait.</summary>
+    public required BenchLatencies Latency { get; init; }
 
     /// <summary>Both modes gave the same token ids for every prompt in every run.</summary>
     public required bool Identical { get; init; }
@@ -73,6 +87,14 @@ internal sealed record BenchReport
 
     public required BenchSpreads Spread { get; init; }
 
+    /// <summary>How a step's time grows; null unless asked for.</summary>
+    public required GrowthReport? Growth { get; init; }
+
     /// <summary>What to bear in mind when reading the figures.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>How drafts were made, in words.</summary>
+    public string DescribeDrafts() => Controller == "fixed"
+        ? FormattableString.Invariant($"exit layer {ExitLayer}, {NumSpeculations} tokens drafted a round")
+        : FormattableString.Invariant($"{Controller} drafts of up to {NumSpeculations} tokens a round");
 }

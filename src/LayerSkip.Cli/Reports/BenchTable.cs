@@ -10,7 +10,7 @@ internal static class BenchTable
     {
         console.WriteLine(VisibleText.Line($"{report.Model}, {report.WeightFormat}, {report.Machine.Describe()}"));
         console.WriteLine(
-            $"{Quantity.Of(report.Runs, "run")} of {Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each; exit layer {report.ExitLayer}, {report.NumSpeculations} tokens drafted a round");
+            $"{Quantity.Of(report.Runs, "run")} of {Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each; {report.DescribeDrafts()}");
 
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("").AddColumn(new TableColumn("median").RightAligned()).AddColumn("min - max");
@@ -23,8 +23,16 @@ internal static class BenchTable
             Add(table, "speedup of decoding alone", decode, "0.00x");
         }
 
+        Add(table, "first token, autoregressive, ms", report.Latency.Autoregressive.FirstTokenMs);
+        Add(table, "first token, self-speculative, ms", report.Latency.SelfSpeculative.FirstTokenMs);
+        Add(table, "later token, autoregressive, ms", report.Latency.Autoregressive.TokenMs);
+        Add(table, "later token, self-speculative, ms", report.Latency.SelfSpeculative.TokenMs);
+        Add(table, "request, autoregressive, ms", report.Latency.Autoregressive.RequestMs);
+        Add(table, "request, self-speculative, ms", report.Latency.SelfSpeculative.RequestMs);
         Add(table, "drafted tokens accepted", $"{report.AcceptanceRate:P1}");
         Add(table, "tokens a round", $"{report.TokensPerRound:0.00}");
+        Add(table, "mean exit layer", $"{report.MeanExitLayer:0.00}");
+        Add(table, "rounds with 0, 1, 2 ... accepted", string.Join(' ', report.AcceptedPerRound));
         Add(table, "outputs identical", report.Identical ? "yes" : "no");
         Add(table, "bytes read per token, weights", Quantity.Bytes(report.WeightBytesPerToken));
         Add(table, "bytes read per token, KV cache", Quantity.Bytes(report.KvBytesPerToken));
@@ -34,9 +42,48 @@ internal static class BenchTable
         Add(table, "share of it, prefill without attention", $"{report.FmaShare:P1}");
         Add(table, "managed bytes allocated per token", $"{report.AllocatedBytesPerToken:0.##}");
         console.Write(table);
+        WriteGrowth(console, report.Growth);
         foreach (var note in report.Notes)
         {
             console.WriteLine($"note: {note}");
+        }
+    }
+
+    private static void WriteGrowth(IAnsiConsole console, GrowthReport? growth)
+    {
+        if (growth is { Contexts.Count: > 0 })
+        {
+            var contexts = new Table { Border = TableBorder.Simple };
+            contexts.AddColumn(new TableColumn("context").RightAligned()).AddColumn(new TableColumn("ms a token").RightAligned()).AddColumn("min - max");
+            foreach (var step in growth.Contexts)
+            {
+                Add(contexts, FormattableString.Invariant($"{step.Context}"), step.Ms, "0.000");
+            }
+
+            console.Write(contexts);
+        }
+
+        if (growth is { Rows.Count: > 0 })
+        {
+            var rows = new Table { Border = TableBorder.Simple };
+            rows.AddColumn(new TableColumn("rows").RightAligned()).AddColumn(new TableColumn("ms a pass").RightAligned()).AddColumn("min - max").AddColumn(new TableColumn("relative").RightAligned());
+            foreach (var pass in growth.Rows)
+            {
+                rows.AddRow(
+                    Cell($"{pass.Rows}"), Cell($"{pass.Ms.Median:0.000}"), Cell($"{pass.Ms.Min:0.000} - {pass.Ms.Max:0.000}"), Cell($"{pass.Relative:0.00}"));
+            }
+
+            console.Write(rows);
+        }
+    }
+
+    private static Text Cell(FormattableString value) => new(FormattableString.Invariant(value));
+
+    private static void Add(Table table, string name, Percentiles? milliseconds)
+    {
+        if (milliseconds is not null)
+        {
+            table.AddRow(new Text(name), Cell($"{milliseconds.P50:0.000}"), Cell($"p90 {milliseconds.P90:0.000}, p99 {milliseconds.P99:0.000}"));
         }
     }
 

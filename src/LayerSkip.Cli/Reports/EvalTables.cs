@@ -81,12 +81,13 @@ internal sealed class EvalTables(IAnsiConsole console)
     {
         Line($"speed, end to end (prefill included, from token ids to token ids): {Quantity.Of(speed.Runs, "run")} of {Quantity.Of(speed.Rows, "row")}, one at a time, both modes in turn");
         var table = Create(
-            "exit layer", "drafted\na round", "speedup", "min - max", "ms a row,\nautoregressive", "ms a row,\nself-speculative", "tokens\na round", "drafts\naccepted", "identical");
+            "controller", "exit layer", "drafted\na round", "speedup", "min - max", "ms a row,\nautoregressive", "ms a row,\nself-speculative", "tokens\na round", "drafts\naccepted", "identical");
         foreach (var cell in speed.Cells)
         {
             table.AddRow(
-                Cell(cell.ExitLayer.ToString(CultureInfo.InvariantCulture)),
-                Cell(cell.NumSpeculations.ToString(CultureInfo.InvariantCulture)),
+                Cell(cell.Controller),
+                Cell(Invariant($"{cell.ExitLayer}")),
+                Cell(Invariant($"{cell.NumSpeculations}")),
                 Cell(Invariant($"{cell.Speedup.Median:0.00}x")),
                 Cell(Invariant($"{cell.Speedup.Min:0.00}x - {cell.Speedup.Max:0.00}x")),
                 Cell(Invariant($"{cell.AutoregressiveMs:0.00}")),

@@ -2,6 +2,8 @@ using System.Text.RegularExpressions;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Measurement;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Cli.Reports;
@@ -79,23 +81,26 @@ internal static partial class InspectReports
 
     private static MemoryReport Memory(Checkpoint checkpoint)
     {
-        var config = checkpoint.Config;
-        var most = checkpoint.Weights.GetTensor("model.layers.0.mlp.gate_proj.weight", config.IntermediateSize, config.HiddenSize).DataType;
-        var kvBytes = ModelSize.KvBytesPerToken(config);
-        var draftTokens = checkpoint.Generation.DraftVocabulary.Count;
+        var kvBytes = ModelSize.KvBytesPerToken(checkpoint.Config);
         return new(
-            ModelSize.WeightBytes(config, sizeof(float), draftTokens),
-            ModelSize.WeightBytes(config, sizeof(ushort), draftTokens),
-            most switch
-            {
-                TensorDataType.BF16 => "bf16",
-                TensorDataType.Int8 => "int8",
-                TensorDataType.Int4 => "int4",
-                _ => "f32",
-            },
+            WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.F32)),
+            WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.BF16)),
+            WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int8)),
+            WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int4)),
+            WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Auto)),
+            Plan(checkpoint, WeightFormat.Auto).Format.ToString().ToLowerInvariant(),
             kvBytes,
-            kvBytes * config.MaxPositions);
+            kvBytes * checkpoint.Config.MaxPositions);
     }
+
+    private static WeightPlan Plan(Checkpoint checkpoint, WeightFormat format) =>
+        new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose());
+
+    /// <summary>The matrices as they are packed, the head's rows of the draft vocabulary once more, and the vectors.</summary>
+    private static long WeightBytes(Checkpoint checkpoint, WeightPlan plan) =>
+        plan.Matrices.Sum(matrix => matrix.Bytes)
+        + WeightMatrix.BytesFor(plan.Head.Kernel, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
+        + (ModelSize.Vectors(checkpoint.Config) * sizeof(float));
 
     private static TokenizerReport? DescribeTokenizer(string path)
     {

@@ -13,6 +13,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(SweepReport))]
 [JsonSerializable(typeof(ExportReport))]
+[JsonSerializable(typeof(TuneReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(DevicesReport))]

@@ -2,12 +2,17 @@ using LayerSkip.Cli.Measurement;
 
 namespace LayerSkip.Cli.Reports;
 
-/// <summary>One exit layer and speculation length. Times are from token ids to token ids: setting the request up, prefill and decoding.</summary>
+/// <summary>One way to draft. Times are from token ids to token ids: setting the request up, prefill and decoding.</summary>
 internal sealed record SpeedCellReport
 {
-    public required int ExitLayer { get; init; }
+    /// <summary>What decides about drafts.</summary>
+    public required string Controller { get; init; }
 
-    public required int NumSpeculations { get; init; }
+    /// <summary>Exit layer E; null where the controller chooses.</summary>
+    public required int? ExitLayer { get; init; }
+
+    /// <summary>Speculation length d; null where the controller chooses.</summary>
+    public required int? NumSpeculations { get; init; }
 
     /// <summary>Autoregressive time / self-speculative time of a run's requests, over the runs.</summary>
     public required Spread Speedup { get; init; }
@@ -23,6 +28,9 @@ internal sealed record SpeedCellReport
 
     /// <summary>The same, as the mean over a run's requests; median of the runs.</summary>
     public required double SelfSpeculativeMeanMs { get; init; }
+
+    /// <summary>Mean exit layer of the rounds that drafted; 0 where none did.</summary>
+    public required double MeanExitLayer { get; init; }
 
     /// <summary>Output tokens / rounds.</summary>
     public required double TokensPerRound { get; init; }

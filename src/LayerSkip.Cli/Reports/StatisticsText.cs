@@ -17,8 +17,10 @@ internal static class StatisticsText
             DecodingMode.EarlyExit => $" (lossy, exit layer {generation.ExitLayer})",
             _ => "",
         };
+        var time = statistics.Rounds > 1
+            ? FormattableString.Invariant($"prompt of {Quantity.Of(statistics.PromptTokens, "token")} {statistics.PrefillTime.TotalMilliseconds:0.0} ms, decode {statistics.DecodeTime.TotalMilliseconds:0.0} ms")
+            : FormattableString.Invariant($"prompt of {Quantity.Of(statistics.PromptTokens, "token")} and the answer with it {statistics.PrefillTime.TotalMilliseconds:0.0} ms");
         return FormattableString.Invariant($"{ModeName.Of(generation.Mode)}: {Quantity.Of(statistics.Tokens, "token")}{how}; ") +
-            FormattableString.Invariant($"prompt of {Quantity.Of(statistics.PromptTokens, "token")} {statistics.PrefillTime.TotalMilliseconds:0.0} ms, ") +
-            FormattableString.Invariant($"decode {statistics.DecodeTime.TotalMilliseconds:0.0} ms, {statistics.TokensPerSecond:0.0} tokens/s");
+            FormattableString.Invariant($"{time}, {statistics.TokensPerSecond:0.0} tokens/s");
     }
 }

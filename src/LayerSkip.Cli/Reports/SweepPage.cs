@@ -13,12 +13,12 @@ internal static class SweepPage
             Title = title,
             RowLabel = "exit layer",
             ColumnLabel = "tokens drafted a round",
-            Rows = [.. report.Cells.Select(cell => cell.ExitLayer).Distinct().Order()],
-            Columns = [.. report.Cells.Select(cell => cell.NumSpeculations).Distinct().Order()],
-            Values = report.Cells.ToDictionary(cell => (cell.ExitLayer, cell.NumSpeculations), value),
+            Rows = [.. report.Cells.Select(cell => cell.ExitLayer ?? 0).Distinct().Order()],
+            Columns = [.. report.Cells.Select(cell => cell.NumSpeculations ?? 0).Distinct().Order()],
+            Values = report.Cells.ToDictionary(cell => (cell.ExitLayer ?? 0, cell.NumSpeculations ?? 0), value),
             Show = show,
             Neutral = neutral,
-            Framed = (report.Best.ExitLayer, report.Best.NumSpeculations),
+            Framed = (report.Best.ExitLayer ?? 0, report.Best.NumSpeculations ?? 0),
         };
         var best = report.Best;
         return Page.Create(
@@ -26,6 +26,7 @@ internal static class SweepPage
             Page.Facts(
             [
                 ("best", FormattableString.Invariant($"exit layer {best.ExitLayer}, {best.NumSpeculations} tokens drafted a round: {best.Speedup.Median:0.00}x ({best.Speedup.Min:0.00}x - {best.Speedup.Max:0.00}x)")),
+                ("controller auto", report.DescribeAuto() ?? "not measured yet"),
                 ("measured on", FormattableString.Invariant($"{Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each, {Quantity.Of(report.Runs, "run")} of each cell")),
                 ("outputs identical", report.Mismatches == 0 ? "yes, in all cells" : FormattableString.Invariant($"no: {report.Mismatches} differ")),
                 ("model", $"{report.Model}, {report.WeightFormat}, checkpoint {report.Checkpoint}"),

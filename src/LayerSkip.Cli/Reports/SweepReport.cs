@@ -35,9 +35,16 @@ internal sealed record SweepReport
     /// <summary>Prompts with other tokens in one mode than in the other, over all cells; 0 unless something is broken.</summary>
     public required int Mismatches { get; init; }
 
-    /// <summary>The cell with the largest median speedup.</summary>
+    /// <summary>The cell of the grid with the largest median speedup.</summary>
     public required SpeedCellReport Best { get; init; }
 
-    /// <summary>All cells in the file, by exit layer and speculation length.</summary>
+    /// <summary>The controller that chooses by itself, on the same prompts; null while it is not measured.</summary>
+    public required SpeedCellReport? Auto { get; init; }
+
+    /// <summary>All cells of the grid in the file, by exit layer and speculation length.</summary>
     public required IReadOnlyList<SpeedCellReport> Cells { get; init; }
+
+    /// <summary>How the controller does beside the best cell, in words.</summary>
+    public string? DescribeAuto() => Auto is null ? null : FormattableString.Invariant(
+        $"{Auto.Speedup.Median:0.00}x ({Auto.Speedup.Min:0.00}x - {Auto.Speedup.Max:0.00}x), {100 * Auto.Speedup.Median / Best.Speedup.Median:0} % of the best cell; {Auto.AcceptanceRate:P1} accepted, {Auto.TokensPerRound:0.00} tokens a round, mean exit layer {Auto.MeanExitLayer:0.00}");
 }

@@ -12,8 +12,8 @@ internal sealed class SweepFile
     private static readonly string[] s_columns =
     [
         .. SweepSetup.Columns,
-        "exit_layer", "num_speculations", "speedup", "speedup_min", "speedup_max", "autoregressive_ms", "self_speculative_ms",
-        "autoregressive_mean_ms", "self_speculative_mean_ms", "acceptance_rate", "tokens_per_round", "identical",
+        "controller", "exit_layer", "num_speculations", "speedup", "speedup_min", "speedup_max", "autoregressive_ms", "self_speculative_ms",
+        "autoregressive_mean_ms", "self_speculative_mean_ms", "mean_exit_layer", "acceptance_rate", "tokens_per_round", "identical",
     ];
 
     private readonly string _path;
@@ -22,7 +22,7 @@ internal sealed class SweepFile
 
     private SweepFile(string path, SweepSetup setup, List<SpeedCellReport> cells) => (_path, _setup, _cells) = (path, setup, cells);
 
-    /// <summary>The cells measured so far, by exit layer and speculation length.</summary>
+    /// <summary>The cells measured so far, by exit layer and speculation length; those of a controller that chooses them come first.</summary>
     public IReadOnlyList<SpeedCellReport> Cells => _cells;
 
     /// <summary>Goes on with a file, if it exists.</summary>
@@ -34,14 +34,14 @@ internal sealed class SweepFile
         new(path, setup, startOver || !File.Exists(path) ? [] : Read(path, setup));
 
     /// <summary>Whether a cell is measured.</summary>
-    public bool Contains((int ExitLayer, int NumSpeculations) cell) => _cells.Exists(known => (known.ExitLayer, known.NumSpeculations) == cell);
+    public bool Contains(DraftSetting cell) => _cells.Exists(known => Key(known) == (cell.ControllerName, cell.ExitLayer, cell.NumSpeculations));
 
     /// <summary>Adds a cell, and writes the file.</summary>
     /// <exception cref="IOException">The file cannot be written; it is as it was.</exception>
     public void Add(SpeedCellReport cell)
     {
         _cells.Add(cell);
-        _cells.Sort((a, b) => (a.ExitLayer, a.NumSpeculations).CompareTo((b.ExitLayer, b.NumSpeculations)));
+        _cells.Sort((a, b) => (a.ExitLayer ?? 0, a.NumSpeculations ?? 0, a.Controller).CompareTo((b.ExitLayer ?? 0, b.NumSpeculations ?? 0, b.Controller)));
         var text = new StringBuilder().Append(Csv.Line(s_columns)).Append('\n');
         foreach (var known in _cells)
         {
@@ -53,17 +53,21 @@ internal sealed class SweepFile
 
     private static IEnumerable<string> Values(SpeedCellReport cell) =>
     [
-        Text(cell.ExitLayer), Text(cell.NumSpeculations), Text(cell.Speedup.Median), Text(cell.Speedup.Min), Text(cell.Speedup.Max),
+        cell.Controller, Whole(cell.ExitLayer), Whole(cell.NumSpeculations), Text(cell.Speedup.Median), Text(cell.Speedup.Min), Text(cell.Speedup.Max),
         Text(cell.AutoregressiveMs), Text(cell.SelfSpeculativeMs), Text(cell.AutoregressiveMeanMs), Text(cell.SelfSpeculativeMeanMs),
-        Text(cell.AcceptanceRate), Text(cell.TokensPerRound), Text(cell.Identical),
+        Text(cell.MeanExitLayer), Text(cell.AcceptanceRate), Text(cell.TokensPerRound), Whole(cell.Identical),
     ];
+
+    private static (string Controller, int? ExitLayer, int? NumSpeculations) Key(SpeedCellReport cell) => (cell.Controller, cell.ExitLayer, cell.NumSpeculations);
+
+    private static string Whole(int? value) => value is { } number ? Text((double)number) : "";
 
     private static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
 
     private static List<SpeedCellReport> Read(string path, SweepSetup setup)
     {
         var cells = new List<SpeedCellReport>();
-        var seen = new HashSet<(int, int)>();
+        var seen = new HashSet<(string, int?, int?)>();
         var isHeader = true;
         foreach (var (line, fields) in Csv.Records(InputText.ReadFile("--output", path)))
         {
@@ -76,9 +80,9 @@ internal sealed class SweepFile
             if (!isHeader)
             {
                 var cell = ReadCell(where, fields, setup);
-                cells.Add(seen.Add((cell.ExitLayer, cell.NumSpeculations))
+                cells.Add(seen.Add(Key(cell))
                     ? cell
-                    : throw new UsageException($"{where}: exit layer {cell.ExitLayer} with {cell.NumSpeculations} speculations is there twice"));
+                    : throw new UsageException($"{where}: {cell.Controller}, exit layer {cell.ExitLayer}, with {cell.NumSpeculations} speculations is there twice"));
             }
 
             isHeader = false;
@@ -105,9 +109,11 @@ internal sealed class SweepFile
             }
         }
 
+        string Field(string column) => fields[Array.IndexOf(s_columns, column)];
+
         double Number(string column)
         {
-            var text = fields[Array.IndexOf(s_columns, column)];
+            var text = Field(column);
             return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && value >= 0
                 ? value
                 : throw new UsageException($"{where}: {column} is '{text}', expected a number of at least 0");
@@ -115,17 +121,21 @@ internal sealed class SweepFile
 
         int Integer(string column, int max) => Number(column) is var value && value <= max && value == Math.Floor(value)
             ? (int)value
-            : throw new UsageException($"{where}: {column} is '{fields[Array.IndexOf(s_columns, column)]}', expected an integer up to {max}");
+            : throw new UsageException($"{where}: {column} is '{Field(column)}', expected an integer up to {max}");
+
+        int? IntegerOrNull(string column) => Field(column).Length == 0 ? null : Integer(column, int.MaxValue);
 
         return new SpeedCellReport
         {
-            ExitLayer = Integer("exit_layer", int.MaxValue),
-            NumSpeculations = Integer("num_speculations", int.MaxValue),
+            Controller = Field("controller"),
+            ExitLayer = IntegerOrNull("exit_layer"),
+            NumSpeculations = IntegerOrNull("num_speculations"),
             Speedup = new Spread(Number("speedup"), Number("speedup_min"), Number("speedup_max")),
             AutoregressiveMs = Number("autoregressive_ms"),
             SelfSpeculativeMs = Number("self_speculative_ms"),
             AutoregressiveMeanMs = Number("autoregressive_mean_ms"),
             SelfSpeculativeMeanMs = Number("self_speculative_mean_ms"),
+            MeanExitLayer = Number("mean_exit_layer"),
             AcceptanceRate = Number("acceptance_rate"),
             TokensPerRound = Number("tokens_per_round"),
             Identical = Integer("identical", setup.Prompts),

@@ -117,7 +117,7 @@ internal static class RowFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{source}: is not valid JSON: {e.Message}");
+            throw new UsageException($"{source}: is not valid JSON: {JsonFile.LineReason(e)}");
         }
     }
 

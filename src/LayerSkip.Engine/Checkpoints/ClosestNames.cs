@@ -9,38 +9,47 @@ internal static class ClosestNames
     private const int MaxCandidates = 20_000;
     private const int MaxNameLength = 160;
 
-    /// <summary>Up to three of <paramref name="candidates"/>, nearest first by edit distance, ties in their own order.</summary>
+    /// <summary>Up to three of <paramref name="candidates"/>, nearest first by edit distance; of equals first those of the same length, then in their own order.</summary>
     public static IReadOnlyList<string> To(string name, IEnumerable<string> candidates) =>
         [.. candidates
             .Take(MaxCandidates)
             .Where(candidate => candidate.Length <= MaxNameLength)
             .OrderBy(candidate => EditDistance(name, candidate))
+            .ThenBy(candidate => Math.Abs(candidate.Length - name.Length))
             .Take(MaxSuggestions)];
 
-    /// <summary>Levenshtein distance: the fewest single-character insertions, deletions and replacements.</summary>
+    /// <summary>The fewest insertions, deletions and replacements of single characters, and swaps of neighbours (none is edited twice).</summary>
     /// <param name="from">Any string.</param>
     /// <param name="to">At most 160 characters.</param>
     public static int EditDistance(string from, string to)
     {
-        // distances[j]: from the first i characters of `from` to the first j of `to`.
-        Span<int> distances = stackalloc int[MaxNameLength + 1];
+        // row[j]: from the first i characters of `from` to the first j of `to`; before it the rows of i - 1 and i - 2.
+        Span<int> row = stackalloc int[MaxNameLength + 1];
+        Span<int> last = stackalloc int[MaxNameLength + 1];
+        Span<int> lastButOne = stackalloc int[MaxNameLength + 1];
         for (var j = 0; j <= to.Length; j++)
         {
-            distances[j] = j;
+            row[j] = j;
         }
 
         for (var i = 1; i <= from.Length; i++)
         {
-            var diagonal = distances[0];
-            distances[0] = i;
+            var free = lastButOne;
+            lastButOne = last;
+            last = row;
+            row = free;
+            row[0] = i;
             for (var j = 1; j <= to.Length; j++)
             {
-                var replaced = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
-                diagonal = distances[j];
-                distances[j] = Math.Min(replaced, 1 + Math.Min(diagonal, distances[j - 1]));
+                var replaced = last[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+                row[j] = Math.Min(replaced, 1 + Math.Min(last[j], row[j - 1]));
+                if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1])
+                {
+                    row[j] = Math.Min(row[j], 1 + lastButOne[j - 2]);
+                }
             }
         }
 
-        return distances[to.Length];
+        return row[to.Length];
     }
 }

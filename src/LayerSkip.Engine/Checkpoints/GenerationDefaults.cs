@@ -44,7 +44,7 @@ public sealed record GenerationDefaults
     /// <summary><c>layerskip.exit_layer</c>: the exit layer E the checkpoint asks to be drafted with, or null.</summary>
     public int? ExitLayer { get; init; }
 
-    /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null.</summary>
+    /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null. 0: to decode autoregressively, unless a request asks for drafts.</summary>
     public int? NumSpeculations { get; init; }
 
     /// <summary><c>layerskip.draft_controller</c>: the draft controller the checkpoint asks for, such as <c>auto</c>, or null.</summary>

@@ -31,7 +31,7 @@ internal static class GenerationDefaultsReader
             TopP = generation?.NumberOrNull("top_p", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = generation?.IntegerOrNull("max_new_tokens", 1, int.MaxValue),
             ExitLayer = ReadExitLayer(layerSkip, config.Layers),
-            NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 1, int.MaxValue),
+            NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 0, int.MaxValue),
             DraftController = layerSkip?.ChoiceOrNull<DraftController>("draft_controller"),
             DraftThreshold = layerSkip?.NumberOrNull("draft_threshold", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             DraftSource = layerSkip?.ChoiceOrNull<DraftSource>("draft_source"),

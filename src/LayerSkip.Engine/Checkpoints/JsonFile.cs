@@ -73,6 +73,16 @@ internal static class JsonFile
             $"{file}: {where}not valid JSON: {ErrorText.Shorten(position < 0 ? reason : reason[..position])}", error);
     }
 
+    /// <summary>What is wrong with a line that should be JSON: the parser's reason with the byte, counted from 1, but without a line number of its own.</summary>
+    /// <param name="error">What the parser threw: a <see cref="JsonException"/>, or what it throws for half a surrogate pair.</param>
+    public static string LineReason(Exception error)
+    {
+        var position = error.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
+        return error is JsonException { BytePositionInLine: { } column } && position >= 0
+            ? FormattableString.Invariant($"byte {column + 1}: {error.Message[..position].TrimEnd(' ', '|')}")
+            : error.Message;
+    }
+
     /// <summary>The error for a string that is not Unicode text: an escape such as <c>\ud800</c> for half a surrogate pair.</summary>
     public static CheckpointException InvalidEscape(string file, InvalidOperationException error) =>
         new($"{file}: holds a string that is not valid Unicode text", error);

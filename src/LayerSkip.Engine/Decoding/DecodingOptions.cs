@@ -7,7 +7,7 @@ namespace LayerSkip.Engine.Decoding;
 public sealed record DecodingOptions
 {
     /// <summary>
-    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of
+    /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults (its speculation length not being 0), or one of
     /// <see cref="ExitLayer"/>, <see cref="DraftController"/> and <see cref="DraftSource"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; init; }

@@ -74,7 +74,7 @@ internal sealed class DecodingPlan
     public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults)
     {
         var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null
-            || defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null;
+            || (defaults.NumSpeculations != 0 && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null));
         var mode = options.Mode ?? (asksForDrafts ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
         if (!Enum.IsDefined(mode))
         {
@@ -177,7 +177,7 @@ internal sealed class DecodingPlan
 
     private static int Longest(DecodingOptions options, GenerationDefaults defaults, DraftController controller)
     {
-        var asked = options.NumSpeculations ?? defaults.NumSpeculations;
+        var asked = options.NumSpeculations ?? (defaults.NumSpeculations is > 0 and var own ? own : null);
         return Math.Clamp(
             controller is DraftController.Auto or DraftController.Dynamic
                 ? options.NumSpeculations ?? Math.Max(defaults.NumSpeculations ?? 0, DefaultLongest)

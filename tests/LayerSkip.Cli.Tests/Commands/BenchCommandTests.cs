@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Xml.Linq;
 
 namespace LayerSkip.Cli.Tests.Commands;
 
@@ -23,6 +24,7 @@ public class BenchCommandTests
         Assert.Equal(32, report.GetProperty("prefill_tokens").GetInt32());
         var elements = (2 * ((64 * (64 + 32 + 32 + 64)) + (3 * 64 * 96))) + (128 * 64);
         Assert.Equal(elements * (format == "f32" ? 4 : 2), report.GetProperty("weight_bytes_per_token").GetInt64());
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("growth").ValueKind);
         Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("random weights", StringComparison.Ordinal));
     }
 
@@ -34,13 +36,46 @@ public class BenchCommandTests
         {
             File.WriteAllText(file, "{\"prompt\": \"Turn off alarms\"}\n{\"prompt\": \"remind me to call mom at 5 pm\"}\n");
 
-            var report = Tool.RunJson("bench", "--model", Tool.Parser, "--prompts", file, "--chat", "--runs", "2");
+            var report = Tool.RunJson("bench", "--model", Tool.Parser, "--prompts", file, "--chat", "--runs", "2", "--exit-layer", "2");
 
             Assert.True(report.GetProperty("identical").GetBoolean());
             AssertSane(report);
             Assert.Equal(2, report.GetProperty("prompts").GetInt32());
             Assert.Equal(2, report.GetProperty("exit_layer").GetInt32());
             Assert.InRange(report.GetProperty("acceptance_rate").GetDouble(), 0.1, 1);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
+    {
+        var report = Tool.RunJson(
+            "bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--context-lengths", "16,100,256", "--rows", "1..3,8", "--threads", "1");
+
+        var growth = report.GetProperty("growth");
+        Assert.Equal([16, 100, 256], growth.GetProperty("contexts").EnumerateArray().Select(step => step.GetProperty("context").GetInt32()));
+        Assert.Equal([1, 2, 3, 8], growth.GetProperty("rows").EnumerateArray().Select(pass => pass.GetProperty("rows").GetInt32()));
+        Assert.Equal(128, growth.GetProperty("rows_context").GetInt32());
+        Assert.Equal(1, growth.GetProperty("rows")[0].GetProperty("relative").GetDouble());
+        Assert.All(growth.GetProperty("contexts").EnumerateArray(), step => Assert.True(step.GetProperty("ms").GetProperty("min").GetDouble() > 0));
+    }
+
+    [Fact]
+    public void Page_has_a_picture_for_all_that_was_measured()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.html");
+        try
+        {
+            string[] bench = ["bench", "--synthetic", Tiny, "--runs", "2", "--max-tokens", "4", "--prompt-tokens", "8", "--html", file];
+            Assert.Equal(0, Tool.Run(bench).ExitCode);
+            Assert.Equal(["requests", "tokens", "accepted"], Pictures(file));
+
+            Assert.Equal(0, Tool.Run([.. bench, "--context-lengths", "8,64", "--rows", "1,2"]).ExitCode);
+            Assert.Equal(["requests", "tokens", "accepted", "contexts", "rows"], Pictures(file));
         }
         finally
         {
@@ -82,11 +117,34 @@ public class BenchCommandTests
     {
         Assert.Contains("--prompt-tokens is 256", Tool.RunBad("bench", "--synthetic", Tiny, "--prompt-tokens", "256"), StringComparison.Ordinal);
         Assert.Contains("--exit-layer is 2", Tool.RunBad("bench", "--synthetic", Tiny, "--exit-layer", "2"), StringComparison.Ordinal);
+        Assert.Contains("--context-lengths goes up to 257, expected at most 256", Tool.RunBad("bench", "--synthetic", Tiny, "--context-lengths", "16,257"), StringComparison.Ordinal);
+        Assert.Contains("--context-lengths has 65 values", Tool.RunBad("bench", "--synthetic", Tiny, "--context-lengths", "1..65"), StringComparison.Ordinal);
+        Assert.Contains("--rows is '0'", Tool.RunBad("bench", "--synthetic", Tiny, "--rows", "0"), StringComparison.Ordinal);
+        Assert.Contains("--html is 'no/such/page.html'", Tool.RunBad("bench", "--synthetic", Tiny, "--html", "no/such/page.html"), StringComparison.Ordinal);
         Assert.Contains("no-such.jsonl", Tool.RunBad("bench", "--model", Tool.Parser, "--prompts", "no-such.jsonl"), StringComparison.Ordinal);
     }
 
+    private static string[] Pictures(string file) =>
+        [.. XDocument.Parse(File.ReadAllText(file).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)).Descendants("svg")
+            .Select(svg => svg.Attribute("aria-labelledby")!.Value.Split("-title")[0])];
+
     private static void AssertSane(JsonElement report)
     {
+        foreach (var mode in (string[])["autoregressive", "self_speculative"])
+        {
+            var latency = report.GetProperty("latency").GetProperty(mode);
+            foreach (var what in (string[])["first_token_ms", "request_ms"])
+            {
+                var (p50, p90, p99) = (latency.GetProperty(what).GetProperty("p50").GetDouble(), latency.GetProperty(what).GetProperty("p90").GetDouble(), latency.GetProperty(what).GetProperty("p99").GetDouble());
+                Assert.True(0 < p50 && p50 <= p90 && p90 <= p99, what);
+            }
+        }
+
+        // A drafted token is accepted in some round; tokens beside those are the full model's own, one a round at most.
+        var rounds = report.GetProperty("accepted_per_round").EnumerateArray().Select(count => count.GetInt32()).ToArray();
+        var tokens = report.GetProperty("tokens_per_round").GetDouble() * rounds.Sum();
+        Assert.InRange(tokens - rounds.Index().Sum(entry => (double)entry.Index * entry.Item), 0, rounds.Sum() + 1e-9);
+        Assert.Equal(report.GetProperty("exit_layer").GetInt32(), report.GetProperty("mean_exit_layer").GetDouble());
         foreach (var field in (string[])
             ["decode_tokens_per_second", "prefill_tokens_per_second", "bandwidth_share", "fma_share", "speedup", "bandwidth_bytes_per_second", "fma_flops_per_second"])
         {

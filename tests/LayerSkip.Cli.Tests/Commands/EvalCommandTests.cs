@@ -64,8 +64,11 @@ public sealed class EvalCommandTests : IDisposable
         Assert.Equal((3, 2), (speed.GetProperty("rows").GetInt32(), speed.GetProperty("runs").GetInt32()));
         Assert.Equal(
             [(2, 3), (2, 5), (6, 3), (6, 5)],
-            speed.GetProperty("cells").EnumerateArray().Select(cell => (cell.GetProperty("exit_layer").GetInt32(), cell.GetProperty("num_speculations").GetInt32())));
-        foreach (var cell in speed.GetProperty("cells").EnumerateArray())
+            speed.GetProperty("cells").EnumerateArray().SkipLast(1).Select(cell => (cell.GetProperty("exit_layer").GetInt32(), cell.GetProperty("num_speculations").GetInt32())));
+        var auto = speed.GetProperty("cells").EnumerateArray().Last();
+        Assert.Equal(("auto", JsonValueKind.Null), (auto.GetProperty("controller").GetString(), auto.GetProperty("exit_layer").ValueKind));
+        Assert.Equal(3, auto.GetProperty("identical").GetInt32());
+        foreach (var cell in speed.GetProperty("cells").EnumerateArray().SkipLast(1))
         {
             Assert.Equal(3, cell.GetProperty("identical").GetInt32());
             Assert.InRange(cell.GetProperty("acceptance_rate").GetDouble(), 0.3, 1);
@@ -175,7 +178,7 @@ public sealed class EvalCommandTests : IDisposable
 
         Assert.Contains("no chat template", result.Error, StringComparison.Ordinal);
         using var report = JsonDocument.Parse(result.Output);
-        var cell = report.RootElement.GetProperty("speed").GetProperty("best");
+        var cell = report.RootElement.GetProperty("speed").GetProperty("cells")[0];
         Assert.Equal((1, 4, 2), (
             cell.GetProperty("exit_layer").GetInt32(), cell.GetProperty("num_speculations").GetInt32(), cell.GetProperty("identical").GetInt32()));
         Assert.Equal(2, report.RootElement.GetProperty("depths")[0].GetProperty("over_rows").GetProperty("unfinished").GetInt32());

@@ -95,6 +95,26 @@ public sealed class ExportCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_template_for_tools_goes_along()
+    {
+        var source = CopyParser();
+        File.WriteAllText(Path.Combine(source, "chat_template.jinja"), "plain {{ messages[0].content }}");
+        Directory.CreateDirectory(Path.Combine(source, "additional_chat_templates"));
+        File.WriteAllText(Path.Combine(source, "additional_chat_templates", "tool_use.jinja"), "{{ eos_token }} {{ tools | length }} tool");
+        Tool.RunJson("export", "--model", source, "--gguf", Target);
+
+        Assert.Equal("plain hello", Render("[]"));
+        Assert.Equal("<|end|> 1 tool", Render("""[{"type": "function", "function": {"name": "f", "parameters": {}}}]"""));
+
+        string Render(string tools)
+        {
+            var context = Path.Combine(_folder.FullName, "context.json");
+            File.WriteAllText(context, $$"""{"messages": [{"role": "user", "content": "hello"}], "tools": {{tools}}}""");
+            return Tool.Run("template", "--model", Target, "--context", context).Output;
+        }
+    }
+
+    [Fact]
     public void What_cannot_be_done_is_told_in_a_line_and_leaves_an_earlier_file()
     {
         File.WriteAllText(Target, "before");
@@ -110,13 +130,7 @@ public sealed class ExportCommandTests : IDisposable
     [Fact]
     public void Tokenizers_that_a_file_cannot_tell_are_refused()
     {
-        var folder = Path.Combine(_folder.FullName, "source");
-        Directory.CreateDirectory(folder);
-        foreach (var path in Directory.GetFiles(Tool.Parser, "*.json").Append(Path.Combine(Tool.Parser, "model.safetensors")))
-        {
-            File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
-        }
-
+        var folder = CopyParser();
         var tokenizer = File.ReadAllText(Path.Combine(Tool.Parser, "tokenizer.json"));
         Expect("has lstrip, rstrip or single_word", tokenizer => Replace(tokenizer, "\"lstrip\"", "false", "true"));
         Expect("normalizer is an object, expected null", tokenizer => Replace(tokenizer, "\"normalizer\"", "null", """{"type": "NFC"}"""));
@@ -134,5 +148,17 @@ public sealed class ExportCommandTests : IDisposable
             var at = text.IndexOf(before, text.IndexOf(field, StringComparison.Ordinal), StringComparison.Ordinal);
             return string.Concat(text.AsSpan(0, at), after, text.AsSpan(at + before.Length));
         }
+    }
+
+    private string CopyParser()
+    {
+        var folder = Path.Combine(_folder.FullName, "source");
+        Directory.CreateDirectory(folder);
+        foreach (var path in Directory.GetFiles(Tool.Parser, "*.json").Append(Path.Combine(Tool.Parser, "model.safetensors")))
+        {
+            File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        }
+
+        return folder;
     }
 }

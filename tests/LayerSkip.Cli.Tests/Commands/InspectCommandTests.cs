@@ -38,7 +38,11 @@ public class InspectCommandTests
     public void Weight_memory_is_what_loading_takes()
     {
         var memory = Tool.RunJson("inspect", "--model", Tool.Parser).GetProperty("memory");
-        foreach (var (format, field) in ((WeightFormat, string)[])[(WeightFormat.F32, "weight_bytes_f32"), (WeightFormat.BF16, "weight_bytes_bf16")])
+        foreach (var (format, field) in ((WeightFormat, string)[])
+            [
+                (WeightFormat.F32, "weight_bytes_f32"), (WeightFormat.BF16, "weight_bytes_bf16"), (WeightFormat.Int8, "weight_bytes_int8"),
+                (WeightFormat.Int4, "weight_bytes_int4"), (WeightFormat.Auto, "weight_bytes_auto"),
+            ])
         {
             using var model = LayerSkipModel.Load(Tool.Parser, new ModelOptions { WeightFormat = format, Threads = 1 });
 

@@ -38,8 +38,9 @@ public sealed class SweepCommandTests : IDisposable
         Assert.Equal(cells.Max(cell => cell.GetProperty("speedup").GetProperty("median").GetDouble()), best);
 
         var lines = File.ReadAllLines(Csv);
-        Assert.Equal(10, lines.Length);
-        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
+        Assert.Equal(11, lines.Length);
+        Assert.Equal("auto", report.GetProperty("auto").GetProperty("controller").GetString());
+        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
         Assert.Equal(["grid.csv", "grid.html"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         var page = XDocument.Parse(File.ReadAllText(Path.Combine(_folder, "grid.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         Assert.Equal(3, page.Descendants("svg").Count());
@@ -50,20 +51,21 @@ public sealed class SweepCommandTests : IDisposable
     {
         Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2,3"));
         var lines = File.ReadAllLines(Csv);
+        Assert.Contains(",auto,,,", lines[1], StringComparison.Ordinal);
         File.WriteAllLines(Csv, [lines[0], lines[1], lines[3]]);
 
         var report = Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2,3"));
 
         Assert.Equal(2, report.GetProperty("resumed").GetInt32());
         var resumed = File.ReadAllLines(Csv);
-        Assert.Equal(5, resumed.Length);
+        Assert.Equal(6, resumed.Length);
         Assert.Equal((lines[1], lines[3]), (resumed[1], resumed[3]));
 
         // A larger grid takes over what is known of it, and a finished one measures nothing.
         Tool.RunJson(Arguments("--exit-layer", "all", "--num-speculations", "2,3"));
-        Assert.Equal(resumed, File.ReadAllLines(Csv)[..5]);
+        Assert.Equal(resumed, File.ReadAllLines(Csv)[..6]);
         var finished = File.ReadAllText(Csv);
-        Assert.Equal(6, Tool.RunJson(Arguments("--exit-layer", "3", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+        Assert.Equal(7, Tool.RunJson(Arguments("--exit-layer", "3", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
         Assert.Equal(finished, File.ReadAllText(Csv));
     }
 
@@ -97,7 +99,7 @@ public sealed class SweepCommandTests : IDisposable
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
         File.WriteAllText(_checkpoint.PathOf("generation_config.json"), new JsonObject { ["layerskip"] = new JsonObject { ["exit_layer"] = 2 } }.ToJsonString());
 
-        Assert.Equal(1, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+        Assert.Equal(2, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
     }
 
     [Fact]
@@ -105,7 +107,7 @@ public sealed class SweepCommandTests : IDisposable
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
         var lines = File.ReadAllLines(Csv);
-        File.WriteAllLines(Csv, [lines[0], lines[1][..^1] + "2"]);
+        File.WriteAllLines(Csv, [lines[0], lines[1], lines[2][..^1] + "2"]);
 
         var result = Tool.Run(Arguments("--exit-layer", "1", "--num-speculations", "2"));
 
@@ -117,19 +119,20 @@ public sealed class SweepCommandTests : IDisposable
     [Theory]
     [InlineData("", "is empty")]
     [InlineData("a,b\n1,2\n", "line 1: is not the header of a sweep")]
-    [InlineData("HEADER\nROW,9\n", "line 2: has 21 fields, expected 20")]
-    [InlineData("HEADER\nROW\nROW\n", "line 3: exit layer 1 with 2 speculations is there twice")]
+    [InlineData("HEADER\nROW,9\n", "line 2: has 23 fields, expected 22")]
+    [InlineData("HEADER\nROW\nROW\n", "line 3: fixed, exit layer 1, with 2 speculations is there twice")]
     [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
     [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer up to 3")]
     public void Damaged_file_names_the_line_and_stays(string content, string names)
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
         var lines = File.ReadAllLines(Csv);
-        var fields = lines[1].Split(',');
+        var row = lines[2];
+        var fields = row.Split(',');
         content = content.Replace("HEADER", lines[0], StringComparison.Ordinal)
-            .Replace("SPEED", string.Join(',', [.. fields[..^10], "fast", .. fields[^9..]]), StringComparison.Ordinal)
-            .Replace("IDENTICAL", lines[1][..^1] + "4", StringComparison.Ordinal)
-            .Replace("ROW", lines[1], StringComparison.Ordinal);
+            .Replace("SPEED", string.Join(',', [.. fields[..^11], "fast", .. fields[^10..]]), StringComparison.Ordinal)
+            .Replace("IDENTICAL", row[..^1] + "4", StringComparison.Ordinal)
+            .Replace("ROW", row, StringComparison.Ordinal);
         File.WriteAllText(Csv, content);
 
         AssertRefused(names, Arguments());

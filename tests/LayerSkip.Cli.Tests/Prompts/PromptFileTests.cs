@@ -26,6 +26,12 @@ public class PromptFileTests
         Assert.Contains(names, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Damaged_line_is_named_once() => Assert.EndsWith(
+        "line 2: is not valid JSON: byte 12: 'x' is an invalid start of a value.",
+        Assert.Throws<UsageException>(() => Read("{\"prompt\": \"a\"}\n{\"prompt\": x}\n")).Message,
+        StringComparison.Ordinal);
+
     private static IReadOnlyList<string> Read(string content)
     {
         var file = Path.GetTempFileName();

@@ -74,7 +74,7 @@ public class GenerationDefaultsReaderTests
     [InlineData("""{ "layerskip": { "exit_layer": 0 } }""", "generation_config.json: layerskip.exit_layer is 0, expected an integer from 1 to 3")]
     [InlineData("""{ "layerskip": { "exit_layer": 4 } }""", "generation_config.json: layerskip.exit_layer is 4, expected an integer from 1 to 3")]
     [InlineData("""{ "layerskip": { "draft_vocabulary": [-1] } }""", "generation_config.json: layerskip.draft_vocabulary is [-1]")]
-    [InlineData("""{ "layerskip": { "num_speculations": 0 } }""", "generation_config.json: layerskip.num_speculations is 0")]
+    [InlineData("""{ "layerskip": { "num_speculations": -1 } }""", "generation_config.json: layerskip.num_speculations is -1")]
     public void Bad_field_is_refused_by_name(string json, string message)
     {
         var error = Assert.Throws<CheckpointException>(() => Read(json, "{}"));

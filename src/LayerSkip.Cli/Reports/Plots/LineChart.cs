@@ -117,7 +117,7 @@ internal sealed record LineChart
             foreach (var point in line.Points)
             {
                 var mark = Svg.Element("circle", ("cx", x.At(point.X)), ("cy", y.At(point.Y)), ("r", 3.0));
-                mark.Add(Svg.Text("title", FormattableString.Invariant($"{line.Name}, step {point.X:0}: {point.Y:0.####}")));
+                mark.Add(Svg.Text("title", FormattableString.Invariant($"{line.Name}, {XLabel} {point.X:0}: {point.Y:0.####}")));
                 group.Add(mark);
             }
         }

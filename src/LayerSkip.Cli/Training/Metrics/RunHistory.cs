@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using LayerSkip.Cli.Reports;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Parsing.Data;
 
 namespace LayerSkip.Cli.Training.Metrics;
@@ -67,7 +68,7 @@ internal sealed record RunHistory(IReadOnlyList<RunLine> Starts, IReadOnlyList<S
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new UsageException($"{where}: is not valid JSON: {e.Message}");
+            throw new UsageException($"{where}: is not valid JSON: {JsonFile.LineReason(e)}");
         }
     }
 

@@ -7,8 +7,6 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 internal static class GgufBlocks
 {
     private const int Small = 32;
-    private const int Super = 256;
-    private const int Quarter = 64;
 
     /// <summary>Widens a row.</summary>
     /// <param name="type">How it is stored.</param>
@@ -67,8 +65,12 @@ internal static class GgufBlocks
 
     private static bool TryWidenBlock(GgufTensorType type, ReadOnlySpan<byte> block, Span<float> values) => type switch
     {
-        GgufTensorType.Q4_K => TryWidenQ4K(block, values),
-        GgufTensorType.Q6_K => TryWidenQ6K(block, values),
+        GgufTensorType.Q4_1 => TryWidenWithMinimum(block, bits: 4, hasMinimum: true, values),
+        GgufTensorType.Q5_0 => TryWidenWithMinimum(block, bits: 5, hasMinimum: false, values),
+        GgufTensorType.Q5_1 => TryWidenWithMinimum(block, bits: 5, hasMinimum: true, values),
+        GgufTensorType.Q4_K => GgufSuperBlocks.TryWidenQ4K(block, values),
+        GgufTensorType.Q5_K => GgufSuperBlocks.TryWidenQ5K(block, values),
+        GgufTensorType.Q6_K => GgufSuperBlocks.TryWidenQ6K(block, values),
         _ => TryWidenSmall(type, block, values),
     };
 
@@ -102,58 +104,25 @@ internal static class GgufBlocks
         }
     }
 
-    /// <summary>Scale of scales, scale of minima; eight pairs of 6-bit scale and minimum in 12 bytes; 128 bytes of two elements each.</summary>
-    private static bool TryWidenQ4K(ReadOnlySpan<byte> block, Span<float> values)
+    /// <summary>Scale and, or not, what is added; four bytes with the fifth bits, or none; 16 bytes of two elements each.</summary>
+    private static bool TryWidenWithMinimum(ReadOnlySpan<byte> block, int bits, bool hasMinimum, Span<float> values)
     {
-        var (scale, minimum) = (Half(block), Half(block[2..]));
-        var packed = block.Slice(4, 12);
-        var quants = block[16..];
-        for (var quarter = 0; quarter < Super / Quarter; quarter++)
+        var scale = Half(block);
+        var (added, zero) = hasMinimum ? (Half(block[2..]), 0) : (0, 16);
+        var rest = block[(hasMinimum ? 4 : 2)..];
+        var fifth = bits == 5 ? BinaryPrimitives.ReadUInt32LittleEndian(rest) : 0;
+        var packed = bits == 5 ? rest[4..] : rest;
+        for (var i = 0; i < packed.Length; i++)
         {
-            // 64 elements: the low halves of 32 bytes, then their high halves.
-            var bytes = quants.Slice(quarter * Small, Small);
-            var low = values.Slice(quarter * Quarter, Small);
-            var high = values.Slice((quarter * Quarter) + Small, Small);
-            var (lowScale, lowMinimum) = PairOf(packed, 2 * quarter);
-            var (highScale, highMinimum) = PairOf(packed, (2 * quarter) + 1);
-            for (var i = 0; i < Small; i++)
-            {
-                low[i] = (scale * lowScale * (bytes[i] & 15)) - (minimum * lowMinimum);
-                high[i] = (scale * highScale * (bytes[i] >> 4)) - (minimum * highMinimum);
-            }
+            var low = (packed[i] & 15) | (int)((fifth >> i << 4) & 16);
+            var high = (packed[i] >> 4) | (int)((fifth >> (i + 16) << 4) & 16);
+            values[i] = ((low - zero) * scale) + added;
+            values[i + packed.Length] = ((high - zero) * scale) + added;
         }
 
-        return float.IsFinite(scale) && float.IsFinite(minimum);
+        return float.IsFinite(scale) && float.IsFinite(added);
     }
 
-    /// <summary>Four pairs in the low six bits of bytes 0-3 and 4-7; of the other four, four bits in bytes 8-11 and two atop the first eight.</summary>
-    private static (int Scale, int Minimum) PairOf(ReadOnlySpan<byte> packed, int index) => index < 4
-        ? (packed[index] & 63, packed[index + 4] & 63)
-        : ((packed[index + 4] & 15) | (packed[index - 4] >> 6 << 4), (packed[index + 4] >> 4) | (packed[index] >> 6 << 4));
-
-    /// <summary>128 bytes with the low four bits of two elements each; 64 with two more bits of four; 16 signed scales; their scale.</summary>
-    private static bool TryWidenQ6K(ReadOnlySpan<byte> block, Span<float> values)
-    {
-        const int Half128 = 128;
-        var scale = Half(block[208..]);
-        for (var half = 0; half < 2; half++)
-        {
-            var low = block.Slice(half * Quarter, Quarter);
-            var high = block.Slice(128 + (half * Small), Small);
-            var scales = block.Slice(192 + (half * 8), 8);
-            var output = values.Slice(half * Half128, Half128);
-            for (var i = 0; i < Half128; i++)
-            {
-                // Four runs of 32: low halves of the first and second 32 bytes, then their high halves.
-                var (run, lane) = (i / Small, i % Small);
-                var nibble = low[((run & 1) * Small) + lane] >> (run >> 1 << 2) & 15;
-                var quant = (nibble | (high[lane] >> (2 * run) & 3) << 4) - Small;
-                output[i] = scale * (sbyte)scales[(2 * run) + (lane / 16)] * quant;
-            }
-        }
-
-        return float.IsFinite(scale);
-    }
-
-    private static float Half(ReadOnlySpan<byte> bytes) => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes);
+    /// <summary>The binary16 number that bytes begin with.</summary>
+    public static float Half(ReadOnlySpan<byte> bytes) => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes);
 }

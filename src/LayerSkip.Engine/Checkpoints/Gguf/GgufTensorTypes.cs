@@ -4,7 +4,7 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 internal static class GgufTensorTypes
 {
     /// <summary>The types that can be read as weights, for messages.</summary>
-    public const string Readable = "F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K";
+    public const string Readable = "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K";
 
     /// <summary>Name, elements of a block and its bytes; null where the number stands for no type.</summary>
     public static (string Name, int Elements, int Bytes)? Find(uint type) => type switch

@@ -59,7 +59,7 @@ internal static class GgufPreTokenizers
         public PreTokenizer Create() => new SequencePreTokenizer(
         [
             .. Expressions.Select(expression => new SplitPreTokenizer(
-                (TextPattern?)GptPattern.TryRecognize(expression) ?? RegexPattern.CreateOwn(expression),
+                (TextPattern?)GptPattern.TryRecognize(expression) ?? RegexPattern.Create(expression, GgufKeys.PreTokenizer),
                 SplitBehavior.Isolated,
                 isInverted: false)),
             new ByteLevelPreTokenizer(addPrefixSpace: false, useRegex: false),

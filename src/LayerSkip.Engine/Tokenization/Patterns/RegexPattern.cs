@@ -11,11 +11,13 @@ internal sealed class RegexPattern : TextPattern
     private static readonly TimeSpan OneMatch = TimeSpan.FromSeconds(3);
 
     private readonly Regex _regex;
+    private readonly bool _isRegular;
     private readonly string _origin;
 
-    private RegexPattern(Regex regex, string origin)
+    private RegexPattern(Regex regex, bool isRegular, string origin)
     {
         _regex = regex;
+        _isRegular = isRegular;
         _origin = origin;
     }
 
@@ -27,20 +29,13 @@ internal sealed class RegexPattern : TextPattern
         try
         {
             var translated = OnigurumaTranslator.Translate(expression, out var isRegular);
-            return new RegexPattern(new Regex(translated, Options(isRegular), OneMatch), origin);
+            return new RegexPattern(new Regex(translated, Options(isRegular), OneMatch), isRegular, origin);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException)
         {
             throw new CheckpointException($"{origin}: the regular expression '{Shorten(expression)}' is not supported: {e.Message}", e);
         }
     }
-
-    /// <summary>An expression of the engine's own, in .NET syntax, which backtracks no more than a step at a time.</summary>
-    /// <remarks>
-    /// .NET's automaton, which runs the expressions of strangers, leaves out a match that ends where a longer one begins:
-    /// of <c>\s?\p{P}+</c> in "/ [", the slash.
-    /// </remarks>
-    public static RegexPattern CreateOwn(string expression) => new(new Regex(expression, Options(isRegular: false), OneMatch), expression);
 
     /// <exception cref="CheckpointException">The expression takes too long on this text.</exception>
     public override void FindMatches(ReadOnlySpan<char> text, RegexBudget budget, List<TextMatch> matches)
@@ -66,22 +61,16 @@ internal sealed class RegexPattern : TextPattern
         var previousEnd = -1;
         try
         {
-            foreach (var match in _regex.EnumerateMatches(text))
+            for (var position = 0; position <= text.Length && Find(text, position, budget, ref clock) is var (start, length);)
             {
-                if (!budget.Spend(ref clock))
+                var end = start + length;
+                if (length > 0 || start != previousEnd)
                 {
-                    throw TooSlow(text.Length, null);
-                }
-
-                var end = match.Index + match.Length;
-                if (match.Length > 0 || match.Index != previousEnd)
-                {
-                    matches.Add(starts.IsEmpty
-                        ? new TextMatch(match.Index, match.Length)
-                        : new TextMatch(starts[match.Index], starts[end] - starts[match.Index]));
+                    matches.Add(starts.IsEmpty ? new TextMatch(start, length) : new TextMatch(starts[start], starts[end] - starts[start]));
                 }
 
                 previousEnd = end;
+                position = length > 0 ? end : end + 1;
             }
         }
         catch (RegexMatchTimeoutException e)
@@ -90,6 +79,48 @@ internal sealed class RegexPattern : TextPattern
         }
 
         budget.Spend(ref clock);
+    }
+
+    /// <summary>The first match from a position on.</summary>
+    /// <remarks>
+    /// .NET's automaton may leave out a match that ends where a longer one begins: of <c>\s?\p{P}+</c> in "a/ [", the slash. What lies before a
+    /// match is therefore looked through again, up to where it begins.
+    /// </remarks>
+    private (int Start, int Length)? Find(ReadOnlySpan<char> text, int position, RegexBudget budget, ref long clock)
+    {
+        var found = First(text, position);
+        Spend(text.Length, budget, ref clock);
+        while (_isRegular && found is { Start: var start } && start > position && First(text[..start], position) is { Start: var earlier })
+        {
+            // Its length is that in the whole text; a match that is none there was made by the cut.
+            if (First(text, earlier) is not { } whole || whole.Start != earlier)
+            {
+                break;
+            }
+
+            found = whole;
+            Spend(text.Length, budget, ref clock);
+        }
+
+        return found;
+    }
+
+    private void Spend(int length, RegexBudget budget, ref long clock)
+    {
+        if (!budget.Spend(ref clock))
+        {
+            throw TooSlow(length, null);
+        }
+    }
+
+    private (int Start, int Length)? First(ReadOnlySpan<char> text, int position)
+    {
+        foreach (var match in _regex.EnumerateMatches(text, position))
+        {
+            return (match.Index, match.Length);
+        }
+
+        return null;
     }
 
     private static RegexOptions Options(bool isRegular) =>

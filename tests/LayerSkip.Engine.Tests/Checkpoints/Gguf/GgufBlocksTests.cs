@@ -14,7 +14,11 @@ public class GgufBlocksTests
     [Theory]
     [InlineData("Q8_0")]
     [InlineData("Q4_0")]
+    [InlineData("Q4_1")]
+    [InlineData("Q5_0")]
+    [InlineData("Q5_1")]
     [InlineData("Q4_K")]
+    [InlineData("Q5_K")]
     [InlineData("Q6_K")]
     public void Blocks_widen_to_what_ggml_makes_of_them(string name)
     {
@@ -42,6 +46,10 @@ public class GgufBlocksTests
     [Theory]
     [InlineData("Q8_0", 0)]
     [InlineData("Q4_0", 0)]
+    [InlineData("Q4_1", 2)]
+    [InlineData("Q5_0", 0)]
+    [InlineData("Q5_1", 2)]
+    [InlineData("Q5_K", 2)]
     [InlineData("Q4_K", 0)]
     [InlineData("Q4_K", 2)]
     [InlineData("Q6_K", 208)]

@@ -145,9 +145,9 @@ public class GgufCheckpointTests
         // The type stands behind name, number of dimensions and dimensions.
         var changed = s_whole.ToArray();
         var name = "blk.0.attn_output.weight"u8;
-        changed[changed.AsSpan().IndexOf(name) + name.Length + 4 + 16] = 6;
+        changed[changed.AsSpan().IndexOf(name) + name.Length + 4 + 16] = 20;
         Assert.Contains(
-            "tensor 'blk.0.attn_output.weight' has type Q5_0, expected F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K", TinyGguf.Refusal(changed), StringComparison.Ordinal);
+            "tensor 'blk.0.attn_output.weight' has type IQ4_NL, expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K", TinyGguf.Refusal(changed), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public class GgufHeaderTests
         Expect("has 5 dimensions", Tensor("t", [1, 1, 1, 1, 1], 0, 0));
         Expect("has a dimension outside 1 .. 2^63 - 1", Tensor("t", [0], 0, 0));
         Expect("has a dimension outside", Tensor("t", [ulong.MaxValue], 0, 0));
-        Expect("has type 99, expected F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K", Tensor("t", [1], 99, 0));
+        Expect("has type 99, expected F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K", Tensor("t", [1], 99, 0));
         Expect("has rows of 33 elements, expected a multiple of 32, the block of Q8_0", Tensor("t", [33, 2], 8, 0));
         Expect("more than 2^63 bytes", Tensor("t", [1ul << 62, 1ul << 62, 1ul << 62, 1ul << 62], 0, 0));
         Expect("begins at 4 within the data, expected a multiple of 32", Tensor("t", [1], 0, 4));

@@ -1,0 +1,34 @@
+using LayerSkip.Engine.Decoding;
+
+namespace LayerSkip.Cli.Measurement;
+
+/// <summary>How to draft.</summary>
+/// <param name="Controller">What decides about drafts.</param>
+/// <param name="ExitLayer">Exit layer E; null: the controller chooses.</param>
+/// <param name="NumSpeculations">Speculation length d; null: the controller chooses.</param>
+internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, int? NumSpeculations)
+{
+    /// <summary>By what pays.</summary>
+    public static DraftSetting Auto { get; } = new(DraftController.Auto, null, null);
+
+    /// <summary>The controller's name, as options and files have it.</summary>
+    public string ControllerName => Controller.ToString().ToLowerInvariant();
+
+    /// <summary>In every round the same.</summary>
+    public static DraftSetting Fixed(int exitLayer, int numSpeculations) => new(DraftController.Fixed, exitLayer, numSpeculations);
+
+    /// <summary>Every exit layer with every speculation length.</summary>
+    public static IReadOnlyList<DraftSetting> Grid(IReadOnlyList<int> exitLayers, IReadOnlyList<int> numSpeculations) =>
+        [.. exitLayers.SelectMany(exit => numSpeculations.Select(length => Fixed(exit, length)))];
+
+    /// <summary>Options of a request that drafts so.</summary>
+    public DecodingOptions Options() => new()
+    {
+        Mode = DecodingMode.SelfSpeculative, DraftController = Controller, ExitLayer = ExitLayer, NumSpeculations = NumSpeculations,
+    };
+
+    /// <summary>In words.</summary>
+    public override string ToString() => Controller == DraftController.Fixed
+        ? FormattableString.Invariant($"exit layer {ExitLayer}, {NumSpeculations} drafted")
+        : ControllerName;
+}

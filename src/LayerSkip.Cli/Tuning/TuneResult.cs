@@ -1,0 +1,30 @@
+namespace LayerSkip.Cli.Tuning;
+
+/// <summary>What tuning found.</summary>
+/// <param name="Answers">The answers with their shadows.</param>
+/// <param name="Costs">What steps take.</param>
+/// <param name="CostModel">What predicted.</param>
+/// <param name="Predictions">Every exit layer with every speculation length.</param>
+/// <param name="Confirmed">The settings that were measured: fixed ones, best predicted first, at least one, then the controller that chooses by itself.</param>
+/// <param name="ConfirmedPrompts">The prompts that they were measured on.</param>
+internal sealed record TuneResult(
+    IReadOnlyList<ShadowedAnswer> Answers,
+    MeasuredCosts Costs,
+    CostModel CostModel,
+    IReadOnlyList<Prediction> Predictions,
+    IReadOnlyList<TunedSetting> Confirmed,
+    int ConfirmedPrompts)
+{
+    /// <summary>The fixed setting that was fastest when measured.</summary>
+    public TunedSetting Fastest => Confirmed.Where(setting => setting.Predicted is not null).MaxBy(setting => setting.Speedup)!;
+
+    /// <summary>What to decode with: the controller that chooses by itself, unless a fixed setting is clearly faster.</summary>
+    public TunedSetting Winner =>
+        Confirmed.FirstOrDefault(setting => setting.Predicted is null) is { } auto && Fastest.Speedup <= Tuner.Preference * auto.Speedup ? auto : Fastest;
+
+    /// <summary>Whether it is faster than not drafting at all.</summary>
+    public bool Pays => Winner.Speedup > 1;
+
+    /// <summary>Answers that self-speculative decoding changed; 0 unless something is broken.</summary>
+    public int Mismatches => Confirmed.Sum(setting => ConfirmedPrompts - setting.Measured.Identical);
+}
