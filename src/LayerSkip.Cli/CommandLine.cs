@@ -77,6 +77,7 @@ internal static class CommandLine
             TrainCommand.Create(terminal),
             PlotCommand.Create(terminal),
             DevicesCommand.Create(terminal),
+            SelfTestCommand.Create(terminal),
         };
 
     private static int Fail(Terminal terminal, string message)

@@ -115,7 +115,11 @@ internal sealed class BenchCommand
             : Settings(arguments, model, Encode(arguments, model, prompts), false);
         var bench = new Bench(model, settings);
         var report = bench.Run(_terminal.Interrupt.Command);
-        report = report with { Notes = [.. Notes(report, isSynthetic)] };
+        report = report with
+        {
+            Notes = [.. Notes(report, isSynthetic)],
+            Device = DeviceActivity.Measure(model, settings, _terminal.Interrupt.Command),
+        };
         if (html is not null)
         {
             Page.Write(html, BenchPage.Create(report, bench.Autoregressive, bench.Speculative));
@@ -128,6 +132,11 @@ internal sealed class BenchCommand
         else
         {
             BenchTable.Write(_terminal.OutConsole, report);
+            if (report.Device is { } device)
+            {
+                _terminal.Out.WriteLine(device.Autoregressive.Describe("autoregressive"));
+                _terminal.Out.WriteLine(device.SelfSpeculative.Describe("self-speculative"));
+            }
         }
 
         return CommandLine.Success;

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace LayerSkip.Cli.Reports;
 
 /// <summary>What <c>layerskip bench --json</c> prints. Rates and ratios are medians over the runs.</summary>
@@ -92,6 +94,10 @@ internal sealed record BenchReport
 
     /// <summary>What to bear in mind when reading the figures.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>What a CUDA device was asked for; null on the CPU.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DeviceActivityReport? Device { get; init; }
 
     /// <summary>How drafts were made, in words.</summary>
     public string DescribeDrafts() => Controller == "fixed"
