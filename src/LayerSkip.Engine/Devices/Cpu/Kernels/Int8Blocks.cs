@@ -18,6 +18,13 @@ internal unsafe struct Int8Blocks : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TInt Correction<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct =>
+        TDot.ShiftLeft(sum, 7);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
         where TDot : IDotLanes<TInt, TFloat>
         where TInt : struct
