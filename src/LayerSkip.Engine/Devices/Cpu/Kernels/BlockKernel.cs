@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -72,6 +73,7 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void WriteColumn(byte* panel, int column, ReadOnlySpan<sbyte> values, ReadOnlySpan<float> scales)
     {
         var block = FirstBlock(panel, column, values.Length);
@@ -158,8 +160,10 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
     /// <summary>A column's place within its pair's block: the lower group, then the upper one.</summary>
     private static int Lane(int column) => (column % TLanes.Count) + (column >= 16 ? TLanes.Count : 0);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Step(byte* block, int input) => block + (input / 8 * BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.StepBytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float* Scales(byte* block) =>
         (float*)(block + (BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.Steps * BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.StepBytes));
 }

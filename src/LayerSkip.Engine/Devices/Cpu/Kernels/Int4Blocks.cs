@@ -44,6 +44,7 @@ internal unsafe struct Int4Blocks : IBlockFormat
         high = TDot.HighNibbles(TDot.Load(step + bytes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* step, int lanes, int lane, int input, int value)
     {
         var cell = step + (4 * lane) + (input % 4);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -167,6 +168,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
 
     public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights) => WriteColumns(panel, column, weights, weights.Length);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void WriteColumns(byte* panel, int first, ReadOnlySpan<float> columns, int inputs)
     {
         // A stretch of inputs after the other, so that what all columns write to together stays in the first-level cache.
