@@ -242,7 +242,7 @@ public sealed class Generation : IDisposable
         var (cache, start) = (Cache, CacheLength);
         var inputs = _tokens.Count - start;
         var match = _lookup?.Find(Tokens) ?? default;
-        var plan = _nextDraft ??= _controller.Next(match);
+        var plan = _nextDraft ??= _controller.Next(match, inputs);
         var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
         _tokens.MakeRoom(room);
         _steps.Begin(plan, first: inputs - 1);
@@ -298,7 +298,7 @@ public sealed class Generation : IDisposable
                 break;
             }
 
-            var verdict = _controller.Judge(guess, guessed, last - inputs + 3);
+            var verdict = _controller.Judge(guess, guessed, drafted);
             if (verdict == GuessVerdict.Drop)
             {
                 break;
