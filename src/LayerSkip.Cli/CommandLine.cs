@@ -73,6 +73,7 @@ internal static class CommandLine
             SweepCommand.Create(terminal),
             TuneCommand.Create(terminal),
             TrainTokenizerCommand.Create(terminal),
+            CorrectnessCommand.Create(terminal),
             EvalCommand.Create(terminal),
             TrainCommand.Create(terminal),
             PlotCommand.Create(terminal),

@@ -146,6 +146,9 @@ public class DraftingTests
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
         using var model = Models.Random(config);
+
+        // The device's buffers come to the size of the longest draft, which not every controller makes soon.
+        model.Tokens([1, 2, 3], Models.Speculative(2, 5, 100));
         using var cache = model.CreateCache();
         cache.Reserve(2000);
         var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source };
