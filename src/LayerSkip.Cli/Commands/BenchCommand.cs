@@ -18,6 +18,7 @@ internal sealed class BenchCommand
     private const int DefaultCheckpointTokens = 128;
     private const int DefaultRuns = 5;
     private const int MostGrown = 64;
+    private const int DefaultRowsContext = 128;
 
     private readonly Terminal _terminal;
     private readonly ModelArguments _model = new();
@@ -56,6 +57,9 @@ internal sealed class BenchCommand
     private readonly Option<IReadOnlyList<int>?> _rows = CheckedOption.Integers(
         "--rows", "N,N..N", "Also measure a pass of so many rows, such as 1..64 (default: none).", 1, 1024);
 
+    private readonly Option<int?> _rowsContext = CheckedOption.Integer(
+        "--rows-context", "N", $"Tokens before those of such passes (default: {DefaultRowsContext}).", 0);
+
     private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "Also write a page with plots (default: none)." };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
@@ -72,7 +76,7 @@ internal sealed class BenchCommand
         foreach (var option in (Option[])
             [
                 bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._decoding.Controller,
-                bench._decoding.DraftThreshold, bench._decoding.Source, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows,
+                bench._decoding.DraftThreshold, bench._decoding.Source, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows, bench._rowsContext,
                 bench._html, bench._json,
             ])
         {
@@ -169,6 +173,7 @@ internal sealed class BenchCommand
         arguments.GetValue(_runs) ?? DefaultRuns,
         Grown("--context-lengths", arguments.GetValue(_contexts), model),
         Grown("--rows", arguments.GetValue(_rows), model),
+        arguments.GetValue(_rowsContext) ?? DefaultRowsContext,
         arguments.GetValue(_model.Threads) ?? Environment.ProcessorCount);
 
     /// <summary>As a request does without options; but a synthetic model, of which no exit is better than another, drafts by fixed ones.</summary>

@@ -53,7 +53,13 @@ internal sealed class Evaluator
     public IReadOnlyList<DepthEvaluation> Evaluate(
         LayerSkipModel model, IReadOnlyList<int> exits, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
-        Check(model, exits);
+        foreach (var exit in exits)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(exit, 1, nameof(exits));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(exit, model.Config.Layers, nameof(exits));
+        }
+
+        Check(model);
         var decoder = new BatchDecoder(model, _settings.Concurrency);
         var evaluations = new List<DepthEvaluation>();
         var share = new DepthProgress(progress, [model.Config.Layers, .. exits]);
@@ -74,14 +80,10 @@ internal sealed class Evaluator
     /// <summary>An answer's text, without control tokens and without white space around it.</summary>
     public string Text(Answer answer) => _tokenizer.Decode([.. answer.Tokens]).Trim();
 
-    private void Check(LayerSkipModel model, IReadOnlyList<int> exits)
+    /// <summary>Checks that a model can read all prompts.</summary>
+    /// <exception cref="UsageException">A prompt is empty or does not fit into the model's context; the message names its row.</exception>
+    public void Check(LayerSkipModel model)
     {
-        foreach (var exit in exits)
-        {
-            ArgumentOutOfRangeException.ThrowIfLessThan(exit, 1, nameof(exits));
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(exit, model.Config.Layers, nameof(exits));
-        }
-
         for (var row = 0; row < _prompts.Length; row++)
         {
             if (_prompts[row].Length == 0 || _prompts[row].Length >= model.Config.MaxPositions)

@@ -48,7 +48,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         if (settings.Contexts.Count + settings.Rows.Count > 0)
         {
             _growth = new Growth(model, settings.PrefillPrompt).Run(
-                settings.Contexts, settings.Rows, GrowthSecondsPerRun * settings.Runs, cancellationToken);
+                settings.Contexts, settings.Rows, settings.RowsContext, GrowthSecondsPerRun * settings.Runs, cancellationToken);
         }
 
         return Report();

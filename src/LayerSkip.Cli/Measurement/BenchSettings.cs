@@ -11,6 +11,7 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="Runs">Measured runs, at least one.</param>
 /// <param name="Contexts">Contexts to measure a token's time at, ascending; empty: none.</param>
 /// <param name="Rows">Rows of passes to measure, ascending; empty: none.</param>
+/// <param name="RowsContext">Tokens before those of these passes.</param>
 /// <param name="Threads">Threads of the model, and of the bandwidth and FMA measurements.</param>
 internal sealed record BenchSettings(
     IReadOnlyList<int[]> Prompts,
@@ -21,4 +22,5 @@ internal sealed record BenchSettings(
     int Runs,
     IReadOnlyList<int> Contexts,
     IReadOnlyList<int> Rows,
+    int RowsContext,
     int Threads);

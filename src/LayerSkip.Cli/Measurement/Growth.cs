@@ -11,21 +11,19 @@ internal sealed class Growth(LayerSkipModel model, IReadOnlyList<int> tokens)
 {
     private const int PrefillRows = 256;
 
-    /// <summary>Tokens before those of a pass whose rows are varied.</summary>
-    private const int UsualContext = 128;
-
     private readonly IDeviceModel _steps = model.Steps;
     private readonly int _layers = model.Config.Layers;
 
     /// <summary>Measures.</summary>
     /// <param name="contexts">Tokens that a step attends to, ascending, at most the model's context.</param>
     /// <param name="rows">Rows of a pass, ascending, at most the model's context.</param>
+    /// <param name="rowsContext">Tokens before those of a pass whose rows are varied; fewer where the model's context has no room for them.</param>
     /// <param name="seconds">About how long to take, filling the context aside.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
-    public GrowthReport Run(IReadOnlyList<int> contexts, IReadOnlyList<int> rows, double seconds, CancellationToken cancellationToken)
+    public GrowthReport Run(IReadOnlyList<int> contexts, IReadOnlyList<int> rows, int rowsContext, double seconds, CancellationToken cancellationToken)
     {
         var mostRows = rows.Count > 0 ? rows[^1] : 1;
-        var rowsContext = Math.Min(UsualContext, model.Config.MaxPositions - mostRows);
+        rowsContext = Math.Min(rowsContext, model.Config.MaxPositions - mostRows);
         using var cache = _steps.CreateCache();
         cache.Continue(_layers, 0);
         using var buffer = _steps.CreateRows(Math.Max(mostRows, PrefillRows));

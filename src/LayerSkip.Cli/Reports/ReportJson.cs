@@ -12,6 +12,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(SweepReport))]
+[JsonSerializable(typeof(CorrectnessReport))]
 [JsonSerializable(typeof(ExportReport))]
 [JsonSerializable(typeof(TuneReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]

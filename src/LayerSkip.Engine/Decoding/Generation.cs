@@ -254,7 +254,7 @@ public sealed class Generation : IDisposable
         var (cache, start) = (Cache, CacheLength);
         var inputs = _tokens.Count - start;
         var match = _lookup?.Find(Tokens) ?? default;
-        var plan = _nextDraft ??= _controller.Next(match);
+        var plan = _nextDraft ??= _controller.Next(match, inputs);
         var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
         _tokens.MakeRoom(room);
         if (_leavesRoundsToDevice && plan.Survey is null && (plan.ExitLayer > 0 || plan.Length == 0))
@@ -354,7 +354,7 @@ public sealed class Generation : IDisposable
                 break;
             }
 
-            var verdict = _controller.Judge(guess, guessed, last - inputs + 3);
+            var verdict = _controller.Judge(guess, guessed, drafted);
             if (verdict == GuessVerdict.Drop)
             {
                 break;

@@ -54,12 +54,12 @@ public class BenchCommandTests
     public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
     {
         var report = Tool.RunJson(
-            "bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--context-lengths", "16,100,256", "--rows", "1..3,8", "--threads", "1");
+            "bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--context-lengths", "16,100,256", "--rows", "1..3,8", "--rows-context", "200", "--threads", "1");
 
         var growth = report.GetProperty("growth");
         Assert.Equal([16, 100, 256], growth.GetProperty("contexts").EnumerateArray().Select(step => step.GetProperty("context").GetInt32()));
         Assert.Equal([1, 2, 3, 8], growth.GetProperty("rows").EnumerateArray().Select(pass => pass.GetProperty("rows").GetInt32()));
-        Assert.Equal(128, growth.GetProperty("rows_context").GetInt32());
+        Assert.Equal(200, growth.GetProperty("rows_context").GetInt32());
         Assert.Equal(1, growth.GetProperty("rows")[0].GetProperty("relative").GetDouble());
         Assert.All(growth.GetProperty("contexts").EnumerateArray(), step => Assert.True(step.GetProperty("ms").GetProperty("min").GetDouble() > 0));
     }

@@ -1,6 +1,9 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Scheduling;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -8,6 +11,8 @@ namespace LayerSkip.Engine.Tests.Decoding;
 /// <summary>Whatever a controller decides, and wherever drafts come from, the tokens are the full model's.</summary>
 public class DraftingTests
 {
+    private static readonly WeightFormat[] s_formats = [.. Enum.GetValues<WeightFormat>().Where(format => format != WeightFormat.Auto)];
+
     public static TheoryData<DraftController, DraftSource> Kinds()
     {
         var kinds = new TheoryData<DraftController, DraftSource>();
@@ -30,8 +35,9 @@ public class DraftingTests
         for (var round = 0; round < 10; round++)
         {
             var config = Models.RandomConfig(random);
+            var format = s_formats[round % s_formats.Length];
             int[]? vocabulary = random.Next(2) == 0 ? null : [.. Enumerable.Range(0, config.VocabularySize).Where(token => token == 0 || random.Next(3) == 0)];
-            using var model = Models.Random(config, (ulong)round, round % 2 == 0 ? WeightFormat.F32 : WeightFormat.BF16, 1 + (round % 2), draftVocabulary: vocabulary);
+            using var model = Models.Random(config, (ulong)round, format, 1 + (round % 2), draftVocabulary: vocabulary);
             int[] prompt = [.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => random.Next(config.VocabularySize))];
             int[] stops = random.Next(2) == 0 ? [] : [random.Next(config.VocabularySize)];
             var options = Options(random, config, controller, source);
@@ -67,10 +73,82 @@ public class DraftingTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public void Constrained_tokens_and_log_probabilities_are_those_of_full_depth(DraftController controller, DraftSource source)
+    {
+        var tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(
+            grammar.Repeat(grammar.Sequence(grammar.OneOf(["alarm", "reminder", "all of it"]), grammar.Literal(" = "), grammar.TextUntil(";"), grammar.Literal(", ")), 1, 4),
+            tokenizer);
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 };
+        using var model = Models.Random(config, seed: 3);
+        var random = new Random(51 + (10 * (int)controller) + (int)source);
+        var prompt = tokenizer.Encode("alarm = 7;, reminder = 8;, all of it = ");
+        for (var round = 0; round < 6; round++)
+        {
+            var options = Options(random, config, controller, source) with { Constraint = constraint, TopLogProbabilities = 2, MaxNewTokens = random.Next(1, 60) };
+            options = round % 2 == 0 ? options : options with { Sampling = new() { Temperature = 0.8f, Seed = (ulong)round } };
+            int[] stops = round % 3 == 0 ? [] : [2303];
+            using var expected = model.Decode(prompt, options with { Mode = DecodingMode.Autoregressive }, stops);
+            using var actual = model.Decode(prompt, options, stops);
+            Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+            Assert.Equal((expected.FinishReason, expected.Statistics.Forced), (actual.FinishReason, actual.Statistics.Forced));
+            for (var i = 0; i < expected.Output.Length; i++)
+            {
+                Assert.Equal(expected.LogProbabilities(i).Chosen, actual.LogProbabilities(i).Chosen);
+                Assert.Equal(expected.LogProbabilities(i).Top.ToArray(), actual.LogProbabilities(i).Top.ToArray());
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Requests_of_all_kinds_at_once_get_the_tokens_of_full_depth()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400 };
+        using var weights = new RandomWeightSource(config, 7, TensorDataType.F32);
+        using var model = LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
+        using var engine = new LayerSkipEngine(model);
+        var random = new Random(61);
+        int[] beginning = [.. Enumerable.Range(0, 60).Select(_ => random.Next(config.VocabularySize))];
+        var requests = Kinds().SelectMany(kind => Enumerable.Range(0, 2).Select(round =>
+        {
+            int[] prompt = [.. beginning[..random.Next(1, 60)], .. Enumerable.Range(0, random.Next(1, 9)).Select(_ => random.Next(config.VocabularySize))];
+            return (Prompt: prompt, Options: Options(random, config, kind.Data.Item1, kind.Data.Item2) with
+            {
+                Sampling = round == 0 ? null : new() { Temperature = 0.9f, Seed = (ulong)random.Next() },
+            });
+        })).ToArray();
+        var answers = await Task.WhenAll(requests.Select(async request =>
+        {
+            await using var reader = engine.Generate(request.Prompt, request.Options, TestContext.Current.CancellationToken);
+            var tokens = new List<int>();
+            while (await reader.WaitToReadAsync())
+            {
+                tokens.AddRange(reader.Read());
+            }
+
+            return tokens;
+        }));
+        foreach (var (request, answer) in requests.Zip(answers))
+        {
+            using var alone = model.Generate(request.Prompt, request.Options with { Mode = DecodingMode.Autoregressive });
+            while (alone.NextRound())
+            {
+            }
+
+            Assert.Equal(alone.Output.ToArray(), answer);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public void Decoding_allocates_nothing_for_each_token(DraftController controller, DraftSource source)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
         using var model = Models.Random(config);
+
+        // The device's buffers come to the size of the longest draft, which not every controller makes soon.
+        model.Tokens([1, 2, 3], Models.Speculative(2, 5, 100));
         using var cache = model.CreateCache();
         cache.Reserve(2000);
         var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source };

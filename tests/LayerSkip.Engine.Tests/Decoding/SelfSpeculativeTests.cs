@@ -274,6 +274,6 @@ public class SelfSpeculativeTests
 
     private sealed class RandomDraft(int layers, Random random) : IDraftController
     {
-        public DraftPlan Next(in LookupMatch match) => new(random.Next(1, layers), random.Next(0, 9));
+        public DraftPlan Next(in LookupMatch match, int inputs) => new(random.Next(1, layers), random.Next(0, 9));
     }
 }

@@ -18,12 +18,17 @@ public class SamplingTests
     [InlineData(DecodingMode.SelfSpeculative, 3, 3, 1.3f, 0, 0.8f)]
     [InlineData(DecodingMode.SelfSpeculative, 2, 3, 1.1f, 5, 0.9f)]
     [InlineData(DecodingMode.SelfSpeculative, 2, 3, 1f, 0, 1f, 0.1f)]
+    [InlineData(DecodingMode.SelfSpeculative, 2, 3, 1f, 0, 1f, 0f, DraftSource.Lookup)]
+    [InlineData(DecodingMode.SelfSpeculative, 2, 3, 0.7f, 4, 0.9f, 0f, DraftSource.Combined)]
     [InlineData(DecodingMode.SelfSpeculative, 2, 1, 1f, 0, 1f)] // the second token is the bonus wherever the first was accepted
-    public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, int length, float temperature, int topK, float topP, float minP = 0)
+    public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, int length, float temperature, int topK, float topP, float minP = 0, DraftSource source = DraftSource.Exit)
     {
         const int Samples = 20_000;
+
+        // There is something to copy, the token after 1 and 2.
+        int[] prompt = [1, 2, 3, 1, 2];
         using var model = Models.Random(s_config, seed: 8);
-        var expected = ExactPairs(model, [1, 2, 3], new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP });
+        var expected = ExactPairs(model, prompt, new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP });
 
         var counts = new int[36];
         for (var i = 0; i < Samples; i++)
@@ -33,10 +38,11 @@ public class SamplingTests
                 Mode = mode,
                 ExitLayer = exitLayer,
                 NumSpeculations = length,
+                DraftSource = source,
                 MaxNewTokens = 3,
                 Sampling = new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = (ulong)i },
             };
-            var output = model.Tokens([1, 2, 3], options);
+            var output = model.Tokens(prompt, options);
             counts[(output[0] * 6) + output[1]]++;
         }
 

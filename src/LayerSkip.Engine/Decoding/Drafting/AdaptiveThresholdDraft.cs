@@ -18,9 +18,9 @@ internal sealed class AdaptiveThresholdDraft(int exitLayer, int longest, float t
     /// <summary>Where drafts end now.</summary>
     public double Threshold { get; private set; } = FirstThreshold;
 
-    public DraftPlan Next(in LookupMatch match) => new(exitLayer, longest);
+    public DraftPlan Next(in LookupMatch match, int inputs) => new(exitLayer, longest);
 
-    public GuessVerdict Judge(in TokenGuess guess, int guessed, int rows) =>
+    public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) =>
         guess.Probability < Threshold ? GuessVerdict.Last : GuessVerdict.Continue;
 
     public void Learn(in RoundOutcome outcome)

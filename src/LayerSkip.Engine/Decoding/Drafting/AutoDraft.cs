@@ -3,8 +3,9 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Decoding.Drafting;
 
 /// <summary>
-/// Drafts what pays. Before each round it compares what a token would cost without a draft, copied from the context, and drafted by each exit that
-/// enough is known of; within a draft it keeps a guess, and asks for another, only as long as the time that it is likely to save is more than it costs.
+/// Drafts what pays. A token has a price: what it costs in the long run, drafted by the best exit that enough is known of, or without a draft. Before each
+/// round the choices (no draft, one by an exit, one that is copied) are compared by the tokens they are likely to bring, at that price, less their cost; within a
+/// draft a guess is kept, and another asked for, by the same measure.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -18,7 +19,7 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// </remarks>
 internal sealed class AutoDraft : IDraftController
 {
-    /// <summary>What a draft must promise to save of a plain step: less is not worth being wrong about.</summary>
+    /// <summary>What a draft must promise to save, as a share of a plain step: less is not worth being wrong about.</summary>
     private const double Margin = 0.02;
 
     private const int SurveyEvery = 6;
@@ -26,7 +27,11 @@ internal sealed class AutoDraft : IDraftController
     private const int FirstPause = 4;
     private const int LongestPause = 32;
 
+    // A plain step of a small model takes no longer than some hundreds of these comparisons: where nothing new is known they can wait.
+    private const int ReviewEvery = 16;
+
     private readonly StepCosts _costs;
+    private readonly RoundCost _cost;
     private readonly int _layers;
     private readonly int _longest;
     private readonly int[] _exits;
@@ -40,11 +45,19 @@ internal sealed class AutoDraft : IDraftController
     private int _pause = FirstPause;
     private int _steps;
 
-    // Of the present round: what a token costs as things go, how likely the next guess is kept, and kept and right, and the draft's chance so far.
-    private double _tokenCost;
+    // As of the last review: what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
+    private bool _newGuesses;
+    private int _untilReview;
+    private double _plain;
+    private double _price;
+    private int _best = -1;
+    private bool _pays;
     private double _keeps;
     private double _gains;
+
+    // Of the present round's draft: its chance so far, and the round's inputs.
     private double _chance;
+    private int _inputs;
 
     /// <param name="costs">What steps cost.</param>
     /// <param name="layers">The model's layers.</param>
@@ -54,57 +67,70 @@ internal sealed class AutoDraft : IDraftController
     /// <param name="longest">Most tokens of a draft.</param>
     public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isGood, int longest)
     {
-        (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
+        (_costs, _cost, _layers, _exits, _longest) = (costs, new(costs, layers), layers, exits, longest);
         _first = _current = Math.Max(0, Array.IndexOf(exits, first));
         _acceptance = [.. exits.Select(exit => new ExitAcceptance(isGood && exit == first))];
         _alone = [.. exits.Select(static exit => new[] { exit })];
         _neighbours = [.. exits.Select((_, i) => exits.Where((_, j) => Math.Abs(i - j) == 1).ToArray())];
     }
 
-    public DraftPlan Next(in LookupMatch match)
+    public DraftPlan Next(in LookupMatch match, int inputs)
     {
-        var plain = (_layers * _costs.Layer(1)) + _costs.Head(1);
-        var limit = plain * (1 - Margin);
-        var (exitCost, exit) = BestExit();
-        var (lookupCost, length) = BestLookup(match);
-        if (lookupCost < limit && lookupCost <= exitCost)
+        if (_newGuesses || _untilReview-- == 0)
+        {
+            Review();
+        }
+
+        var exit = _best;
+        var exitGain = _pays ? ExitGain(_exits[exit], inputs) : 0;
+        var (lookupGain, length) = LookupGain(match, inputs);
+        if (lookupGain > Margin * _plain && lookupGain >= exitGain)
         {
             return DraftPlan.Lookup(length);
         }
 
-        if (exit >= 0 && exitCost < limit)
+        if (exitGain > 0)
         {
-            _current = exit;
-            _steps = 0;
-            _pause = FirstPause;
-            _tokenCost = exitCost;
+            (_current, _inputs) = (exit, inputs);
+            (_steps, _pause) = (0, FirstPause);
             var surveys = ++_round % SurveyEvery == 0;
             return new(_exits[exit], _longest, surveys ? _neighbours[exit] : null, SurveyRows: 1);
         }
 
         if (exit >= 0 && ++_steps >= _pause)
         {
-            _steps = 0;
-            _pause = Math.Min(2 * _pause, LongestPause);
+            (_steps, _pause) = (0, Math.Min(2 * _pause, LongestPause));
             return new(0, 0, _alone[exit], SurveyRows: 1);
         }
 
         return DraftPlan.None;
     }
 
-    public GuessVerdict Judge(in TokenGuess guess, int guessed, int rows)
+    public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted)
     {
         var exit = _exits[_current];
-        var chance = (guessed == 0 ? 1 : _chance) * _acceptance[_current].Rate(guess.Probability);
-        var row = (exit * _costs.Layer(1))
-            + ((_layers - exit) * (_costs.Layer(rows) - _costs.Layer(rows - 1))) + _costs.Head(rows) - _costs.Head(rows - 1);
-        if (chance * _tokenCost <= row)
+        _chance = (guessed == 0 ? 1 : _chance) * _acceptance[_current].Rate(guess.Probability);
+
+        // The draft may end with this guess or any later one: what is the best of these worth?
+        var (gain, reached, chance) = (0.0, 1.0, _chance);
+        var best = (Gain: 0.0, Length: 0);
+        for (var length = 1; length <= _longest - guessed; length++)
         {
-            return GuessVerdict.Drop;
+            var rows = _inputs + drafted + length;
+            var row = (exit * _costs.Layer(1)) + ((_layers - exit) * (_costs.Layer(rows) - _costs.Layer(rows - 1)))
+                + _costs.Head(1 + drafted + length) - _costs.Head(drafted + length);
+            gain += (chance * _price) - (reached * row);
+            if (gain > best.Gain)
+            {
+                best = (gain, length);
+            }
+
+            gain -= reached * _costs.Guess;
+            reached *= _keeps;
+            chance *= _gains;
         }
 
-        _chance = chance;
-        return chance * _gains * _tokenCost > _costs.Guess + (_keeps * row) ? GuessVerdict.Continue : GuessVerdict.Last;
+        return best.Length switch { 0 => GuessVerdict.Drop, 1 => GuessVerdict.Last, _ => GuessVerdict.Continue };
     }
 
     public void Learn(in RoundOutcome outcome)
@@ -114,15 +140,27 @@ internal sealed class AutoDraft : IDraftController
         {
             if (outcome.IsKnown(guess))
             {
+                _newGuesses = true;
                 _acceptance[Array.IndexOf(_exits, guess.ExitLayer)].Add(guess.Guess.Probability, outcome.IsRight(guess));
             }
         }
     }
 
-    /// <summary>The exit whose drafts make a token cheapest, and what it then costs.</summary>
-    private (double Cost, int Exit) BestExit()
+    /// <summary>Takes new costs and counts into account.</summary>
+    private void Review()
     {
-        var best = (Cost: double.PositiveInfinity, Exit: -1);
+        (_newGuesses, _untilReview) = (false, ReviewEvery);
+        _costs.Refresh();
+        _plain = _cost.Plain(1);
+        (var price, _best) = BestExit();
+        _price = Math.Min(_plain, price);
+        _pays = price <= _plain * (1 - Margin);
+    }
+
+    /// <summary>The exit whose drafts make a token cheapest in the long run, and what it then costs. Sets how likely its guesses are kept, and right.</summary>
+    private (double Price, int Exit) BestExit()
+    {
+        var best = (Price: double.PositiveInfinity, Exit: -1);
         for (var i = 0; i < _exits.Length; i++)
         {
             if (i != _first && i != _current && _acceptance[i].Seen < EnoughSeen)
@@ -134,10 +172,23 @@ internal sealed class AutoDraft : IDraftController
             for (var lowest = 0; lowest < ExitAcceptance.Classes; lowest++)
             {
                 var (keeps, gains) = _acceptance[i].From(lowest);
-                var cost = DraftCost(_exits[i], keeps, gains);
-                if (cost < best.Cost)
+                var (guesses, drafted, tokens) = (0.0, 0.0, 1.0);
+                var (reached, right) = (1.0, 1.0);
+                for (var length = 1; length <= _longest; length++)
                 {
-                    (best, _keeps, _gains) = ((cost, i), keeps, gains);
+                    guesses += reached;
+                    drafted += reached *= keeps;
+                    tokens += right *= gains;
+                    if (length > 6 && length != _longest && length % 4 != 0)
+                    {
+                        continue;
+                    }
+
+                    var price = _cost.Drafted(_exits[i], 1, guesses, drafted) / tokens;
+                    if (price < best.Price)
+                    {
+                        (best, _keeps, _gains) = ((price, i), keeps, gains);
+                    }
                 }
             }
         }
@@ -145,49 +196,44 @@ internal sealed class AutoDraft : IDraftController
         return best;
     }
 
-    /// <summary>What a token costs with drafts of the best length, each of whose guesses is kept, and kept and right, with given probabilities.</summary>
-    private double DraftCost(int exit, double keeps, double gains)
+    /// <summary>What the best draft by an exit is worth beyond a plain step over the same inputs.</summary>
+    private double ExitGain(int exit, int inputs)
     {
-        var least = double.PositiveInfinity;
-        var (guesses, drafted, tokens) = (0.0, 0.0, 1.0);
+        var plain = _cost.Plain(inputs);
+        var best = 0.0;
+        var (guesses, drafted, tokens) = (0.0, 0.0, 0.0);
         var (reached, right) = (1.0, 1.0);
         for (var length = 1; length <= _longest; length++)
         {
             guesses += reached;
-            drafted += reached *= keeps;
-            tokens += right *= gains;
-            var cost = DynamicExitDraft.RoundCost(_costs, _layers, exit, guesses, drafted) / tokens;
-            if (cost > least)
-            {
-                break;
-            }
-
-            least = cost;
+            drafted += reached *= _keeps;
+            tokens += right *= _gains;
+            best = Math.Max(best, (tokens * _price) + plain - _cost.Drafted(exit, inputs, guesses, drafted));
         }
 
-        return least;
+        return best;
     }
 
-    private (double Cost, int Length) BestLookup(in LookupMatch match)
+    /// <summary>What the best length of a copy is worth beyond a plain step over the same inputs.</summary>
+    private (double Gain, int Length) LookupGain(in LookupMatch match, int inputs)
     {
-        var best = (Cost: double.PositiveInfinity, Length: 0);
+        var best = (Gain: 0.0, Length: 0);
         if (match.IsEmpty)
         {
             return best;
         }
 
+        var plain = _cost.Plain(inputs);
         var rate = _lookup.Rate(match.Length);
-        var (tokens, right) = (1.0, 1.0);
+        var (tokens, right) = (0.0, 1.0);
         for (var length = 1; length <= Math.Min(_longest, match.Available); length++)
         {
             tokens += right *= rate;
-            var cost = ((_layers * _costs.Layer(1 + length)) + _costs.Head(1 + length)) / tokens;
-            if (cost >= best.Cost)
+            var gain = (tokens * _price) + plain - _cost.Copied(inputs, length);
+            if (gain > best.Gain)
             {
-                break;
+                best = (gain, length);
             }
-
-            best = (cost, length);
         }
 
         return best;

@@ -16,7 +16,7 @@ internal sealed class DynamicExitDraft : IDraftController
     private const int SurveyEvery = 4;
 
     private readonly StepCosts _costs;
-    private readonly int _layers;
+    private readonly RoundCost _cost;
     private readonly int _longest;
     private readonly int[] _exits;
     private readonly Counts[] _counts;
@@ -31,12 +31,12 @@ internal sealed class DynamicExitDraft : IDraftController
     /// <param name="longest">Most tokens of a draft.</param>
     public DynamicExitDraft(StepCosts costs, int layers, int[] exits, int first, int longest)
     {
-        (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
+        (_costs, _cost, _exits, _longest) = (costs, new(costs, layers), exits, longest);
         _counts = new Counts[exits.Length];
         _current = Array.IndexOf(exits, first);
     }
 
-    public DraftPlan Next(in LookupMatch match)
+    public DraftPlan Next(in LookupMatch match, int inputs)
     {
         // As the authors have it, the first round drafts one token, and only the choice of no draft at all makes use of the length.
         var length = _round == 0 ? 1 : _length == 0 ? 0 : _longest;
@@ -44,7 +44,7 @@ internal sealed class DynamicExitDraft : IDraftController
         return length > 0 ? new(_exits[_current], length, survey, int.MaxValue) : new(0, 0, survey, int.MaxValue);
     }
 
-    public GuessVerdict Judge(in TokenGuess guess, int guessed, int rows) =>
+    public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) =>
         guess.Probability < _counts[_current].Threshold ? GuessVerdict.Last : GuessVerdict.Continue;
 
     public void Learn(in RoundOutcome outcome)
@@ -68,7 +68,8 @@ internal sealed class DynamicExitDraft : IDraftController
 
     private void Choose()
     {
-        var least = (_layers * _costs.Layer(1)) + _costs.Head(1);
+        _costs.Refresh();
+        var least = _cost.Plain(1);
         var found = (Exit: _current, Length: 0);
         for (var i = 0; i < _exits.Length; i++)
         {
@@ -81,7 +82,7 @@ internal sealed class DynamicExitDraft : IDraftController
             for (var length = 1; length <= _longest; length++)
             {
                 tokens += power *= acceptance;
-                var cost = RoundCost(_costs, _layers, _exits[i], length, length) / tokens;
+                var cost = _cost.Drafted(_exits[i], 1, length, length) / tokens;
                 if (cost < least)
                 {
                     (least, found) = (cost, (i, length));
@@ -91,15 +92,6 @@ internal sealed class DynamicExitDraft : IDraftController
 
         (_current, _length) = found;
     }
-
-    /// <summary>What a round costs.</summary>
-    /// <param name="costs">What steps cost.</param>
-    /// <param name="layers">The model's layers.</param>
-    /// <param name="exit">The draft's exit.</param>
-    /// <param name="guesses">Guesses made.</param>
-    /// <param name="drafted">Guesses that were kept.</param>
-    public static double RoundCost(StepCosts costs, int layers, int exit, double guesses, double drafted) =>
-        (guesses * costs.Guess) + ((1 + drafted) * exit * costs.Layer(1)) + ((layers - exit) * costs.Layer(1 + drafted)) + costs.Head(1 + drafted);
 
     /// <summary>Right and wrong guesses of an exit, and the sums of their probabilities.</summary>
     private struct Counts

@@ -4,26 +4,33 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 internal sealed class ExitAcceptance
 {
     /// <summary>Classes of confidence.</summary>
-    public const int Classes = 6;
+    public const int Classes = 7;
 
     private const double Memory = 0.96;
-    private const double AssumedHits = 2;
+    private const double AssumedWeight = 2;
 
-    private static ReadOnlySpan<float> UpperEnds => [0.3f, 0.5f, 0.7f, 0.85f, 0.95f];
+    private static ReadOnlySpan<float> UpperEnds => [0.3f, 0.5f, 0.7f, 0.85f, 0.95f, 0.99f];
 
-    private static ReadOnlySpan<double> Assumed => [0.15, 0.4, 0.6, 0.78, 0.9, 0.97];
+    // Middle of each class.
+    private static ReadOnlySpan<float> Middles => [0.15f, 0.4f, 0.6f, 0.78f, 0.9f, 0.97f, 0.995f];
 
     // How common each class is taken to be at first, where the exit is known to be good, and where nothing is known.
-    private static ReadOnlySpan<double> GoodShares => [0.1, 0.2, 0.2, 0.3, 0.5, 2.7];
+    private static ReadOnlySpan<double> GoodShares => [0.1, 0.1, 0.2, 0.2, 0.3, 0.5, 2.6];
 
-    private static ReadOnlySpan<double> UnknownShares => [1.6, 0.8, 0.6, 0.4, 0.3, 0.3];
+    private static ReadOnlySpan<double> UnknownShares => [1.6, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1];
 
     private readonly double[] _count = new double[Classes];
     private readonly double[] _hits = new double[Classes];
     private readonly double[] _share = new double[Classes];
 
+    private readonly bool _isGood;
+
     /// <param name="isGood">Whether the checkpoint, or the caller, recommends the exit.</param>
-    public ExitAcceptance(bool isGood) => (isGood ? GoodShares : UnknownShares).CopyTo(_share);
+    public ExitAcceptance(bool isGood)
+    {
+        _isGood = isGood;
+        (isGood ? GoodShares : UnknownShares).CopyTo(_share);
+    }
 
     /// <summary>Guesses seen, those long ago counting less.</summary>
     public double Seen { get; private set; }
@@ -46,7 +53,7 @@ internal sealed class ExitAcceptance
     }
 
     /// <summary>How likely a guess of a confidence is right.</summary>
-    public double Rate(float probability) => ClassRate(ClassOf(probability));
+    public double Rate(float probability) => Rate(ClassOf(probability), probability);
 
     /// <summary>How likely the next guess is in a class or above it, and how likely it is so and right.</summary>
     public (double Kept, double Right) From(int lowest)
@@ -58,7 +65,7 @@ internal sealed class ExitAcceptance
             if (i >= lowest)
             {
                 kept += _share[i];
-                right += _share[i] * ClassRate(i);
+                right += _share[i] * Rate(i, Middles[i]);
             }
         }
 
@@ -76,5 +83,11 @@ internal sealed class ExitAcceptance
         return of;
     }
 
-    private double ClassRate(int of) => (_hits[of] + (AssumedHits * Assumed[of])) / (_count[of] + AssumedHits);
+    private double Rate(int of, float probability) => (_hits[of] + (AssumedWeight * Expected(probability))) / (_count[of] + AssumedWeight);
+
+    /// <summary>
+    /// What is assumed until counts say otherwise: of an unknown exit, that it is as often right as it says; of a recommended one, that it is more often: that both
+    /// prefer the same token is likelier than that token is.
+    /// </summary>
+    private double Expected(float probability) => _isGood ? 1 - ((1 - probability) * (1 - probability)) : probability;
 }

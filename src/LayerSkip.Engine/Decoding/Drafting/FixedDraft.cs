@@ -5,5 +5,5 @@ internal sealed class FixedDraft(int exitLayer, int length) : IDraftController
 {
     public bool JudgesGuesses => false;
 
-    public DraftPlan Next(in LookupMatch match) => new(exitLayer, length);
+    public DraftPlan Next(in LookupMatch match, int inputs) => new(exitLayer, length);
 }

@@ -7,7 +7,8 @@ internal interface IDraftController
 {
     /// <summary>The next round's draft. Asked once for a round, even where the round fails and is run again.</summary>
     /// <param name="match">What the context could be continued with; empty where nothing is known or wanted.</param>
-    DraftPlan Next(in LookupMatch match);
+    /// <param name="inputs">Tokens that have run no layers yet: the prompt at first, later one.</param>
+    DraftPlan Next(in LookupMatch match, int inputs);
 
     /// <summary>Whether <see cref="Judge"/> ever ends a draft. Where it does not, guesses need not come one by one.</summary>
     bool JudgesGuesses => true;
@@ -15,8 +16,8 @@ internal interface IDraftController
     /// <summary>What to do with a token that the exit has guessed; not asked about tokens that were looked up.</summary>
     /// <param name="guess">The token.</param>
     /// <param name="guessed">Guesses of the round before it, all of them kept; 0 may be asked about again where a round failed.</param>
-    /// <param name="rows">Rows that verification has if the token is kept.</param>
-    GuessVerdict Judge(in TokenGuess guess, int guessed, int rows) => GuessVerdict.Continue;
+    /// <param name="drafted">All tokens of the draft before it, forced ones included.</param>
+    GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) => GuessVerdict.Continue;
 
     /// <summary>A round is over.</summary>
     void Learn(in RoundOutcome outcome)

@@ -7,10 +7,10 @@ internal sealed class LookupFirstDraft(IDraftController other, int length) : IDr
 {
     public bool JudgesGuesses => other.JudgesGuesses;
 
-    public DraftPlan Next(in LookupMatch match) =>
-        match.IsEmpty ? other.Next(match) : DraftPlan.Lookup(Math.Min(length, match.Available));
+    public DraftPlan Next(in LookupMatch match, int inputs) =>
+        match.IsEmpty ? other.Next(match, inputs) : DraftPlan.Lookup(Math.Min(length, match.Available));
 
-    public GuessVerdict Judge(in TokenGuess guess, int guessed, int rows) => other.Judge(guess, guessed, rows);
+    public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) => other.Judge(guess, guessed, drafted);
 
     public void Learn(in RoundOutcome outcome)
     {

@@ -12,9 +12,13 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// <param name="costs">Told how long steps take; null: nobody asks.</param>
 internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Transcript tokens, ConstraintTrace? constraint, StepCosts? costs)
 {
+    private const int PlainStepsPerSample = 4;
+
     private readonly List<ExitGuess> _guesses = new(4 * DecodingPlan.MaxSpeculations);
     private DraftPlan _plan;
     private int _first;
+    private StepCosts? _told;
+    private int _untimed;
 
     /// <summary>All guesses of the round, drafted or noted.</summary>
     public ReadOnlySpan<ExitGuess> Guesses => CollectionsMarshal.AsSpan(_guesses);
@@ -25,6 +29,10 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     public void Begin(in DraftPlan plan, int first)
     {
         (_plan, _first) = (plan, first);
+
+        // The time of plain steps is known soon, and to take it is work, too.
+        _untimed = plan.Length > 0 ? 0 : _untimed + 1;
+        _told = _untimed % PlainStepsPerSample == 0 ? costs : null;
         _guesses.Clear();
     }
 
@@ -51,9 +59,9 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     /// <param name="exit">The exit layer.</param>
     public TokenGuess? Guess(RowBuffer rows, int slot, int index, int exit)
     {
-        var start = costs is null ? 0 : Stopwatch.GetTimestamp();
+        var start = _told is null ? 0 : Stopwatch.GetTimestamp();
         var guess = selector.Draft(rows, slot, tokens.With(index), index);
-        costs?.AddGuess(Stopwatch.GetTimestamp() - start);
+        _told?.AddGuess(Stopwatch.GetTimestamp() - start);
         if (guess is { } made)
         {
             _guesses.Add(new(exit, index, made));
@@ -65,17 +73,17 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
     public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted)
     {
-        var start = costs is null ? 0 : Stopwatch.GetTimestamp();
+        var start = _told is null ? 0 : Stopwatch.GetTimestamp();
         var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted);
-        costs?.AddHead(count, Stopwatch.GetTimestamp() - start);
+        _told?.AddHead(count, Stopwatch.GetTimestamp() - start);
         return verdict;
     }
 
     private void Run(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
     {
-        var began = costs is null ? 0 : Stopwatch.GetTimestamp();
+        var began = _told is null ? 0 : Stopwatch.GetTimestamp();
         model.RunLayers(rows, start, count, from, to, cancellationToken);
-        costs?.AddLayers(count, to - from, Stopwatch.GetTimestamp() - began);
+        _told?.AddLayers(count, to - from, Stopwatch.GetTimestamp() - began);
     }
 
     private void Note(RowBuffer rows, int start, int count, int exit)

@@ -1,5 +1,3 @@
-using LayerSkip.Engine.Devices;
-
 namespace LayerSkip.Engine.Decoding.Drafting;
 
 /// <summary>
@@ -12,51 +10,65 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// </remarks>
 internal sealed class StepCosts
 {
-    /// <summary>Passes of more rows are of another kind: a prompt's.</summary>
-    private const int MaxRows = 33;
-
     private readonly double _headRatio;
     private readonly double _guessRatio;
-    private double? _given;
-    private LinearCost _layer;
-    private LinearCost _head;
-    private LinearCost _guess;
+    private readonly Func<double, double>? _given;
+    private readonly RowCosts _layer;
+    private readonly RowCosts _head;
+    private readonly RowCosts _guess;
 
     /// <summary>Costs that are yet to be measured.</summary>
     /// <param name="kind">Of what kind of requests.</param>
     /// <param name="headRatio">What the head costs, in layers.</param>
     /// <param name="guessRatio">What a guess costs, in layers.</param>
-    public StepCosts(int kind, double headRatio, double guessRatio) => (Kind, _headRatio, _guessRatio) = (kind, headRatio, guessRatio);
+    public StepCosts(int kind, double headRatio, double guessRatio)
+        : this(kind, headRatio, guessRatio, new(), new(), new())
+    {
+    }
 
     /// <summary>Goes on from what has been measured.</summary>
     public StepCosts(StepCosts other)
-        : this(other.Kind, other._headRatio, other._guessRatio) =>
-        (_layer, _head, _guess, _given) = (other._layer, other._head, other._guess, other._given);
+        : this(other.Kind, other._headRatio, other._guessRatio, new(other._layer), new(other._head), new(other._guess)) =>
+        _given = other._given;
+
+    private StepCosts(int kind, double headRatio, double guessRatio, RowCosts layer, RowCosts head, RowCosts guess) =>
+        (Kind, _headRatio, _guessRatio, _layer, _head, _guess) = (kind, headRatio, guessRatio, layer, head, guess);
+
+    private StepCosts(Func<double, double> layer, double headRatio, double guessRatio)
+        : this(0, headRatio, guessRatio) => _given = layer;
+
+    /// <summary>Costs that are given, and not measured: for tests of what depends on them.</summary>
+    /// <param name="layer">What a layer costs by its rows.</param>
+    /// <param name="head">What the head costs, in layers.</param>
+    /// <param name="guess">What a guess costs, in layers.</param>
+    public static StepCosts Of(Func<double, double> layer, double head, double guess) => new(layer, head, guess);
 
     /// <summary>Of what kind of requests they are.</summary>
     public int Kind { get; }
 
-    /// <summary>Costs that are given, and not measured: for tests of what depends on them.</summary>
-    /// <param name="furtherRow">What each further row costs, as a share of the first.</param>
-    /// <param name="head">What the head costs, in layers.</param>
-    /// <param name="guess">What a guess costs, in layers.</param>
-    public static StepCosts Of(double furtherRow, double head, double guess) => new(0, head, guess) { _given = furtherRow };
+    /// <summary>Takes what has been measured since the last time into account.</summary>
+    public void Refresh()
+    {
+        _layer.Refresh();
+        _head.Refresh();
+        _guess.Refresh();
+    }
 
     /// <summary>A guess, its head included.</summary>
-    public double Guess => _guess.IsMeasured ? _guess.Single : Layer(1) * _guessRatio;
+    public double Guess => _guess.IsMeasured ? _guess[1] : Layer(1) * _guessRatio;
 
     /// <summary>One layer over a number of rows.</summary>
-    public double Layer(double rows) => _layer.IsMeasured
-        ? _layer.Single + (_layer.Further * (rows - 1))
-        : 1 + ((_given ?? LinearCost.AssumedSlope) * (rows - 1));
+    public double Layer(double rows) => _given is not null ? _given(rows)
+        : _layer.IsMeasured ? _layer[rows]
+        : 1 + (RowCosts.AssumedSlope * (rows - 1));
 
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
-    public double Head(double rows) => _head.IsMeasured ? _head.Single + (_head.Further * (rows - 1)) : Layer(rows) * _headRatio;
+    public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
 
     /// <summary>A pass over some layers took so long.</summary>
     public void AddLayers(int rows, int layers, long ticks)
     {
-        if (rows <= MaxRows && layers > 0 && _given is null)
+        if (layers > 0 && _given is null)
         {
             _layer.Add(rows, (double)ticks / layers);
         }
@@ -65,7 +77,7 @@ internal sealed class StepCosts
     /// <summary>A verification took so long.</summary>
     public void AddHead(int rows, long ticks)
     {
-        if (rows <= MaxRows && _given is null)
+        if (_given is null)
         {
             _head.Add(rows, ticks);
         }

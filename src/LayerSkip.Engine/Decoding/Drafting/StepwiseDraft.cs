@@ -7,7 +7,7 @@ internal sealed class StepwiseDraft(int exitLayer, int longest) : IDraftControll
 
     public bool JudgesGuesses => false;
 
-    public DraftPlan Next(in LookupMatch match) => new(exitLayer, _length);
+    public DraftPlan Next(in LookupMatch match, int inputs) => new(exitLayer, _length);
 
     public void Learn(in RoundOutcome outcome)
     {

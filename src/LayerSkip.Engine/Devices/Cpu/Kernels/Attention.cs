@@ -43,6 +43,41 @@ internal static unsafe class Attention
         (s3 * factor).Store(scores + 24);
     }
 
+    /// <summary><see cref="Scores"/> of two queries over the same keys: each load serves both, and the same bits come out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ScoresOfPair(float* first, float* second, float* keys, int headDimension, float scale, float* firstScores, float* secondScores)
+    {
+        Vector256<float> s0 = default, s1 = default, s2 = default, s3 = default;
+        Vector256<float> t0 = default, t1 = default, t2 = default, t3 = default;
+        for (var d = 0; d < headDimension; d++, keys += BlockPositions)
+        {
+            var q = Vector256.Create(first[d]);
+            var r = Vector256.Create(second[d]);
+            var k0 = Vector256.Load(keys);
+            var k1 = Vector256.Load(keys + 8);
+            var k2 = Vector256.Load(keys + 16);
+            var k3 = Vector256.Load(keys + 24);
+            s0 = Vector256.FusedMultiplyAdd(q, k0, s0);
+            s1 = Vector256.FusedMultiplyAdd(q, k1, s1);
+            s2 = Vector256.FusedMultiplyAdd(q, k2, s2);
+            s3 = Vector256.FusedMultiplyAdd(q, k3, s3);
+            t0 = Vector256.FusedMultiplyAdd(r, k0, t0);
+            t1 = Vector256.FusedMultiplyAdd(r, k1, t1);
+            t2 = Vector256.FusedMultiplyAdd(r, k2, t2);
+            t3 = Vector256.FusedMultiplyAdd(r, k3, t3);
+        }
+
+        var factor = Vector256.Create(scale);
+        (s0 * factor).Store(firstScores);
+        (s1 * factor).Store(firstScores + 8);
+        (s2 * factor).Store(firstScores + 16);
+        (s3 * factor).Store(firstScores + 24);
+        (t0 * factor).Store(secondScores);
+        (t1 * factor).Store(secondScores + 8);
+        (t2 * factor).Store(secondScores + 16);
+        (t3 * factor).Store(secondScores + 24);
+    }
+
     /// <summary>Turns scores into weights e^(score - max), and returns their sum.</summary>
     /// <param name="scores">Room for <paramref name="count"/> rounded up to 8; what lies beyond the count becomes 0.</param>
     /// <param name="count">Positions attended to, at least 1.</param>
@@ -121,6 +156,68 @@ internal static unsafe class Attention
             }
 
             o.Store(output + d);
+        }
+    }
+
+    /// <summary><see cref="Accumulate"/> of two rows of weights over the same values: each load serves both, and the same bits come out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AccumulatePair(
+        float* firstWeights, float* secondWeights, int count, float* values, int paddedDimension, float* firstOutput, float* secondOutput)
+    {
+        var d = 0;
+        for (; d <= paddedDimension - 32; d += 32)
+        {
+            var o0 = Vector256.Load(firstOutput + d);
+            var o1 = Vector256.Load(firstOutput + d + 8);
+            var o2 = Vector256.Load(firstOutput + d + 16);
+            var o3 = Vector256.Load(firstOutput + d + 24);
+            var u0 = Vector256.Load(secondOutput + d);
+            var u1 = Vector256.Load(secondOutput + d + 8);
+            var u2 = Vector256.Load(secondOutput + d + 16);
+            var u3 = Vector256.Load(secondOutput + d + 24);
+            var v = values + d;
+            for (var p = 0; p < count; p++, v += paddedDimension)
+            {
+                var w = Vector256.Create(firstWeights[p]);
+                var x = Vector256.Create(secondWeights[p]);
+                var v0 = Vector256.Load(v);
+                var v1 = Vector256.Load(v + 8);
+                var v2 = Vector256.Load(v + 16);
+                var v3 = Vector256.Load(v + 24);
+                o0 = Vector256.FusedMultiplyAdd(w, v0, o0);
+                o1 = Vector256.FusedMultiplyAdd(w, v1, o1);
+                o2 = Vector256.FusedMultiplyAdd(w, v2, o2);
+                o3 = Vector256.FusedMultiplyAdd(w, v3, o3);
+                u0 = Vector256.FusedMultiplyAdd(x, v0, u0);
+                u1 = Vector256.FusedMultiplyAdd(x, v1, u1);
+                u2 = Vector256.FusedMultiplyAdd(x, v2, u2);
+                u3 = Vector256.FusedMultiplyAdd(x, v3, u3);
+            }
+
+            o0.Store(firstOutput + d);
+            o1.Store(firstOutput + d + 8);
+            o2.Store(firstOutput + d + 16);
+            o3.Store(firstOutput + d + 24);
+            u0.Store(secondOutput + d);
+            u1.Store(secondOutput + d + 8);
+            u2.Store(secondOutput + d + 16);
+            u3.Store(secondOutput + d + 24);
+        }
+
+        for (; d < paddedDimension; d += 8)
+        {
+            var o = Vector256.Load(firstOutput + d);
+            var u = Vector256.Load(secondOutput + d);
+            var v = values + d;
+            for (var p = 0; p < count; p++, v += paddedDimension)
+            {
+                var value = Vector256.Load(v);
+                o = Vector256.FusedMultiplyAdd(Vector256.Create(firstWeights[p]), value, o);
+                u = Vector256.FusedMultiplyAdd(Vector256.Create(secondWeights[p]), value, u);
+            }
+
+            o.Store(firstOutput + d);
+            u.Store(secondOutput + d);
         }
     }
 }

@@ -108,6 +108,37 @@ public unsafe class VectorKernelTests
     }
 
     [Fact]
+    public void Attention_of_two_queries_has_the_bits_of_each()
+    {
+        var random = new Random(8);
+        for (var round = 0; round < 60; round++)
+        {
+            var (size, count) = (random.Next(1, 80), random.Next(1, Attention.BlockPositions + 1));
+            var padded = Attention.PaddedDimension(size);
+            var keys = Values(random, size * Attention.BlockPositions);
+            var values = Values(random, padded * Attention.BlockPositions);
+            var queries = new[] { Values(random, size), Values(random, size) };
+            var single = new[] { new float[Attention.BlockPositions], new float[Attention.BlockPositions] };
+            var pair = new[] { new float[Attention.BlockPositions], new float[Attention.BlockPositions] };
+            var singleOutput = new[] { Values(random, padded), Values(random, padded) };
+            var pairOutput = new[] { singleOutput[0].ToArray(), singleOutput[1].ToArray() };
+            fixed (float* k = keys, v = values, q0 = queries[0], q1 = queries[1], s0 = single[0], s1 = single[1], p0 = pair[0], p1 = pair[1])
+            fixed (float* t0 = singleOutput[0], t1 = singleOutput[1], o0 = pairOutput[0], o1 = pairOutput[1])
+            {
+                Attention.Scores(q0, k, size, 0.3f, s0);
+                Attention.Scores(q1, k, size, 0.3f, s1);
+                Attention.ScoresOfPair(q0, q1, k, size, 0.3f, p0, p1);
+                Attention.Accumulate(s0, count, v, padded, t0);
+                Attention.Accumulate(s1, count, v, padded, t1);
+                Attention.AccumulatePair(p0, p1, count, v, padded, o0, o1);
+            }
+
+            Assert.Equal(single, pair);
+            Assert.Equal(singleOutput, pairOutput);
+        }
+    }
+
+    [Fact]
     public void Rope_turns_each_pair_by_its_angle()
     {
         var config = Config(RopeScalingKind.None, 1);

@@ -1,0 +1,139 @@
+namespace LayerSkip.Engine.Decoding.Drafting;
+
+/// <summary>
+/// What a step costs by its number of rows: a line through all samples, by least squares, and for each number of rows what its own samples say beyond it, since
+/// kernels work in tiles, so that one row more may cost nothing or a lot.
+/// </summary>
+/// <remarks>
+/// Samples fade as others come, so that what has not been seen for long is the line's again: a number of rows that was slow once, while code was being compiled or
+/// the machine was busy, is not avoided for ever.
+/// </remarks>
+internal sealed class RowCosts
+{
+    /// <summary>Passes of more rows are not told apart.</summary>
+    public const int MaxRows = 40;
+
+    /// <summary>A further row's share of one row's cost, where nothing has been measured.</summary>
+    public const double AssumedSlope = 0.2;
+
+    private const double AssumedWeight = 0.5;
+    private const double LineWeight = 0.5;
+    private const double Memory = 0.98;
+
+    // Steps are interrupted, never sped up: a slow sample counts as so many times what was expected at most, and for less than a quick one.
+    private const double MaxSurprise = 1.5;
+    private const double SlowWeight = 0.4;
+
+    // By number of rows: the mean of its samples, and how much they weigh by now.
+    private readonly double[] _mean = new double[MaxRows + 1];
+    private readonly double[] _weight = new double[MaxRows + 1];
+    private readonly double[] _all = new double[MaxRows + 2];
+    private double _slope;
+    private double _unit = 1;
+
+    public RowCosts()
+    {
+    }
+
+    /// <summary>A copy that goes on by itself.</summary>
+    public RowCosts(RowCosts other)
+    {
+        other._mean.CopyTo(_mean, 0);
+        other._weight.CopyTo(_weight, 0);
+        (_unit, IsMeasured) = (other._unit, other.IsMeasured);
+        Refresh();
+    }
+
+    /// <summary>Whether there is a sample.</summary>
+    public bool IsMeasured { get; private set; }
+
+    /// <summary>Adds a sample.</summary>
+    /// <param name="rows">At least 1; more than <see cref="MaxRows"/> are not counted.</param>
+    /// <param name="cost">Positive, in any unit.</param>
+    public void Add(int rows, double cost)
+    {
+        if (rows > MaxRows || !(cost > 0))
+        {
+            return;
+        }
+
+        // Instead of fading all others, a sample weighs more than those before.
+        _unit /= Memory;
+        var weight = _unit;
+        if (_all[rows] is > 0 and var expected && cost > expected)
+        {
+            cost = Math.Min(cost, MaxSurprise * expected);
+            weight *= SlowWeight;
+        }
+
+        _weight[rows] += weight;
+        _mean[rows] += (cost - _mean[rows]) * weight / _weight[rows];
+        if (!IsMeasured)
+        {
+            IsMeasured = true;
+            Refresh();
+        }
+    }
+
+    /// <summary>The cost of a number of rows, at least 1, which may lie between two, as of the last <see cref="Refresh"/>; valid where there is a sample.</summary>
+    public double this[double rows]
+    {
+        get
+        {
+            if (rows >= MaxRows)
+            {
+                return _all[MaxRows] + (_slope * (rows - MaxRows));
+            }
+
+            var below = (int)rows;
+            return _all[below] + ((rows - below) * (_all[below + 1] - _all[below]));
+        }
+    }
+
+    /// <summary>Takes the samples into account. The line minimises the squared errors plus the assumed weight times (slope - assumed slope * single)^2.</summary>
+    public void Refresh()
+    {
+        if (!IsMeasured)
+        {
+            return;
+        }
+
+        for (var rows = 1; rows <= MaxRows; rows++)
+        {
+            _weight[rows] /= _unit;
+        }
+
+        _unit = 1;
+        var (w, x, xx, y, xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
+        for (var rows = 1; rows <= MaxRows; rows++)
+        {
+            // Relative errors are what is alike.
+            var further = rows - 1.0;
+            var weight = _weight[rows] / ((1 + (AssumedSlope * further)) * (1 + (AssumedSlope * further)));
+            w += weight;
+            x += weight * further;
+            xx += weight * further * further;
+            y += weight * _mean[rows];
+            xy += weight * further * _mean[rows];
+        }
+
+        var a = w + (AssumedWeight * AssumedSlope * AssumedSlope);
+        var b = x - (AssumedWeight * AssumedSlope);
+        var c = xx + AssumedWeight;
+        var determinant = (a * c) - (b * b);
+        var single = ((y * c) - (xy * b)) / determinant;
+        _slope = ((xy * a) - (y * b)) / determinant;
+        if (_slope < 0 || single <= 0)
+        {
+            // A line through samples that scatter so much says nothing but their mean.
+            single = y / (w + (AssumedSlope * x));
+            _slope = AssumedSlope * single;
+        }
+
+        for (var rows = 1; rows <= MaxRows; rows++)
+        {
+            var line = single + (_slope * (rows - 1));
+            _all[rows] = ((_weight[rows] * _mean[rows]) + (LineWeight * line)) / (_weight[rows] + LineWeight);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+using LayerSkip.Engine.Decoding.Drafting;
+
+namespace LayerSkip.Engine.Tests.Decoding.Drafting;
+
+/// <summary>Auto drafts where it pays by the costs it is given, stops where it does not, and comes back. All by counts: no clock is asked.</summary>
+public class AutoDraftTests
+{
+    private const int Layers = 12;
+    private const int Longest = 16;
+
+    [Theory]
+    [InlineData(0.05f)]
+    [InlineData(0.99f)]
+    public void Where_no_exit_ever_agrees_it_stops_drafting_and_loses_little(float confidence)
+    {
+        var run = new Simulation(isGood: true);
+        run.Rounds(400, agreement: 0, confidence);
+
+        // In the end a look every 32 steps is all it does; and all in all it loses less than 3 % of 400 plain steps.
+        Assert.Equal(0, run.DraftedIn(100));
+        Assert.InRange(run.GuessesIn(100), 0, 4);
+        Assert.InRange(run.Cost / (run.Tokens * run.Plain), 1, 1.03);
+    }
+
+    [Fact]
+    public void Where_the_exit_begins_to_agree_it_comes_back()
+    {
+        var run = new Simulation(isGood: true);
+        run.Rounds(200, agreement: 0, confidence: 0.9f);
+        Assert.Equal(0, run.DraftedIn(50));
+        run.Rounds(300, agreement: 1, confidence: 0.98f);
+        Assert.InRange(run.DraftedIn(50) / 50.0, 4, Longest);
+    }
+
+    [Fact]
+    public void Where_all_agree_it_drafts_far()
+    {
+        var run = new Simulation(isGood: true);
+        run.Rounds(100, agreement: 1, confidence: 0.995f);
+        Assert.InRange(run.Cost / (run.Tokens * run.Plain), 0, 0.5);
+    }
+
+    [Fact]
+    public void Unsure_guesses_are_dropped_and_sure_ones_kept()
+    {
+        var run = new Simulation(isGood: true);
+        var random = new Random(5);
+        for (var i = 0; i < 300; i++)
+        {
+            // Half of the guesses are sure and right, the others unsure and mostly wrong: on average not worth a draft.
+            var isSure = random.Next(2) == 0;
+            run.Rounds(1, isSure ? 1 : 0.1, isSure ? 0.99f : 0.2f);
+        }
+
+        Assert.InRange(run.AcceptanceRate, 0.9, 1);
+        Assert.InRange(run.Cost / (run.Tokens * run.Plain), 0.3, 0.85);
+    }
+
+    [Fact]
+    public void An_exit_that_nobody_recommends_is_used_once_it_is_known_to_agree()
+    {
+        var run = new Simulation(isGood: false);
+        run.Rounds(400, agreement: 1, confidence: 0.9f);
+        Assert.InRange(run.DraftedIn(50) / 50.0, 3, Longest);
+    }
+
+    [Fact]
+    public void Another_exit_takes_over_where_it_agrees_as_often_for_less()
+    {
+        var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isGood: true, Longest);
+        var exits = new List<int>();
+        for (var round = 0; round < 400; round++)
+        {
+            // All exits but the first are right always.
+            var plan = draft.Next(default, 1);
+            exits.Add(plan.ExitLayer);
+            var guesses = new List<ExitGuess>();
+            foreach (var exit in plan.Survey ?? [])
+            {
+                guesses.Add(new(exit, 0, new(exit > 1 ? 0 : 1, 0.99f)));
+            }
+
+            var drafted = 0;
+            for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
+            {
+                guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
+                verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
+                drafted += verdict == GuessVerdict.Drop ? 0 : 1;
+            }
+
+            draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
+        }
+
+        Assert.All(exits[^100..], exit => Assert.Equal(2, exit));
+    }
+
+    [Fact]
+    public void Copies_are_made_where_they_come_true_and_not_where_they_do_not()
+    {
+        var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
+        var draft = new AutoDraft(costs, Layers, [], first: 1, isGood: false, Longest);
+        int Copies(int rounds, bool comeTrue)
+        {
+            var copies = 0;
+            for (var round = 0; round < rounds; round++)
+            {
+                var match = new LookupMatch(3, 5, 20);
+                var plan = draft.Next(match, 1);
+                Assert.Equal(0, plan.ExitLayer);
+                copies += plan.Length;
+                var right = comeTrue ? plan.Length + 1 : 0;
+                draft.Learn(new RoundOutcome(0, plan.Length, comeTrue ? plan.Length : 0, new(3, right, !comeTrue), [], new int[right + 1]));
+            }
+
+            return copies;
+        }
+
+        Assert.InRange(Copies(50, comeTrue: true), 250, 50 * Longest);
+        Copies(50, comeTrue: false);
+        Assert.Equal(0, Copies(50, comeTrue: false));
+        Copies(50, comeTrue: true);
+        Assert.InRange(Copies(50, comeTrue: true), 250, 50 * Longest);
+    }
+
+    /// <summary>Rounds of a controller whose exit is right with a given chance, and what they cost.</summary>
+    private sealed class Simulation(bool isGood)
+    {
+        private readonly Random _random = new(11);
+        private readonly RoundCost _cost = new(StepCosts.Of(rows => 1 + (0.3 * (rows - 1)), 1, 0.2), Layers);
+        private readonly AutoDraft _draft =
+            new(StepCosts.Of(rows => 1 + (0.3 * (rows - 1)), 1, 0.2), Layers, [2], first: 2, isGood, Longest);
+
+        private readonly List<(int Drafted, int Guesses)> _rounds = [];
+        private int _drafted;
+        private int _accepted;
+
+        public double Cost { get; private set; }
+
+        public int Tokens { get; private set; }
+
+        public double Plain => _cost.Plain(1);
+
+        public double AcceptanceRate => _accepted / (double)_drafted;
+
+        public int DraftedIn(int last) => _rounds[^last..].Sum(round => round.Drafted);
+
+        public int GuessesIn(int last) => _rounds[^last..].Sum(round => round.Guesses);
+
+        public void Rounds(int count, double agreement, float confidence)
+        {
+            for (var round = 0; round < count; round++)
+            {
+                var plan = _draft.Next(default, 1);
+                var guesses = new List<ExitGuess>();
+                foreach (var exit in plan.Survey ?? [])
+                {
+                    guesses.Add(new(exit, 0, new(_random.NextDouble() < agreement ? 0 : 1, confidence)));
+                }
+
+                var (drafted, made) = (0, 0);
+                for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
+                {
+                    guesses.Add(new(plan.ExitLayer, drafted, new(_random.NextDouble() < agreement ? 0 : 1, confidence)));
+                    made++;
+                    verdict = _draft.Judge(guesses[^1].Guess, drafted, drafted);
+                    drafted += verdict == GuessVerdict.Drop ? 0 : 1;
+                }
+
+                var own = guesses.Where(guess => guess.ExitLayer == plan.ExitLayer && guess.Index < drafted).ToList();
+                var accepted = own.TakeWhile(guess => guess.Guess.Token == 0).Count();
+                _draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, accepted, default, guesses.ToArray(), new int[accepted + 1]));
+                _rounds.Add((drafted, guesses.Count));
+                _drafted += drafted;
+                _accepted += accepted;
+                Tokens += accepted + 1;
+                Cost += plan.Length > 0 ? _cost.Drafted(2, 1, made, drafted) : _cost.Plain(1) + (0.2 * guesses.Count);
+            }
+        }
+    }
+}
