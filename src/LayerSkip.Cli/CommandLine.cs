@@ -69,6 +69,7 @@ internal static class CommandLine
             TemplateCommand.Create(terminal),
             InspectCommand.Create(terminal),
             ExportCommand.Create(terminal),
+            QuantizeCommand.Create(terminal),
             BenchCommand.Create(terminal),
             SweepCommand.Create(terminal),
             TuneCommand.Create(terminal),

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Checkpoints;
@@ -48,6 +49,7 @@ internal static class ElementNarrowing
     }
 
     /// <summary>The bits of the nearest bfloat16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static ushort ToBF16(float value)
     {
         var bits = BitConverter.SingleToUInt32Bits(value);

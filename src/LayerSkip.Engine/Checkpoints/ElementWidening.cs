@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Checkpoints;
@@ -41,6 +42,7 @@ internal static class ElementWidening
     }
 
     /// <summary>bfloat16 is the upper half of a binary32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WidenBF16(ReadOnlySpan<byte> source, Span<float> destination)
     {
         var i = 0;
@@ -58,6 +60,7 @@ internal static class ElementWidening
     }
 
     /// <summary>binary16: rebias the exponent of normal numbers, renormalise subnormal ones, keep infinities and NaNs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WidenF16(ReadOnlySpan<byte> source, Span<float> destination)
     {
         var i = 0;
@@ -74,6 +77,7 @@ internal static class ElementWidening
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<uint> WidenF16(Vector<uint> half)
     {
         var sign = (half & new Vector<uint>(0x8000)) << 16;
@@ -89,11 +93,14 @@ internal static class ElementWidening
         return wide | sign;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<ushort> Load(ReadOnlySpan<byte> source, int element) =>
         Vector.AsVectorUInt16(new Vector<byte>(source[(element * sizeof(ushort))..]));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ushort LoadOne(ReadOnlySpan<byte> source, int element) =>
         BinaryPrimitives.ReadUInt16LittleEndian(source[(element * sizeof(ushort))..]);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(Vector<uint> bits, Span<float> destination) => Vector.AsVectorSingle(bits).CopyTo(destination);
 }

@@ -96,9 +96,9 @@ internal static class ModelConfigReader
 
     private static void RefuseWhatWouldComputeSomethingElse(JsonSection json)
     {
-        if (json.Has("quantization_config"))
+        if (json.SectionOrNull("quantization_config") is { } quantization && quantization.TextOrNull("quant_method") != CheckpointQuantizer.Method)
         {
-            throw json.Wrong("quantization_config", "none: quantised checkpoints are not read, only F32, F16 and BF16 weights");
+            throw json.Wrong("quantization_config", $"none, or one of quant_method '{CheckpointQuantizer.Method}': others' quantised checkpoints are not read");
         }
 
         if (json.TextOrNull("hidden_act") is not (null or "silu"))

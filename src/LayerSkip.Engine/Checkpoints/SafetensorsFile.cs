@@ -60,6 +60,16 @@ internal sealed class SafetensorsFile : IDisposable
         ElementWidening.Widen(type, stored.Bytes, destination);
     }
 
+    /// <summary>Bytes as they are stored, valid until they are given back.</summary>
+    /// <param name="offset">Where the first lies within the data.</param>
+    /// <param name="length">How many there are.</param>
+    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    public MappedFile.Lease Take(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return _mapped.Take(_dataStart + offset, length);
+    }
+
     /// <summary>Unmaps and closes the file.</summary>
     public void Dispose() => _mapped.Dispose();
 

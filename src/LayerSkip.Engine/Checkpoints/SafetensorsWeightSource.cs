@@ -65,6 +65,16 @@ internal sealed class SafetensorsWeightSource : WeightSource
         }
 
         var (file, entry) = tensor;
+        if (entry.DataType is QuantizedTensors.Int8Type or QuantizedTensors.Int4Type && shape.Length == 2)
+        {
+            CheckSize(file, name, shape);
+            return _tensors.TryGetValue(QuantizedTensors.ScalesOf(name), out var scales)
+                ? new QuantizedSafetensorsTensor(file, entry, scales.File, scales.Entry, shape.ToArray())
+                : throw new CheckpointException(
+                    $"{file.Name}: tensor {ErrorText.Quote(name)} has dtype {entry.DataType}, but its scales, "
+                    + $"tensor {ErrorText.Quote(QuantizedTensors.ScalesOf(name))}, are missing; expected both, or F32, F16 or BF16");
+        }
+
         if (!shape.SequenceEqual(entry.Shape))
         {
             throw new CheckpointException(
@@ -77,12 +87,7 @@ internal sealed class SafetensorsWeightSource : WeightSource
                 $"{file.Name}: tensor {ErrorText.Quote(name)} has dtype {entry.DataType}, expected F32, F16 or BF16");
         }
 
-        if (shape.Length is not (1 or 2) || shape[0] > int.MaxValue || shape[^1] > MaxColumns)
-        {
-            throw new CheckpointException(
-                $"{file.Name}: tensor {ErrorText.Quote(name)} has shape {ErrorText.Shape(shape)}, expected a vector or a matrix with at most {MaxColumns} columns");
-        }
-
+        CheckSize(file, name, shape);
         return new SafetensorsTensor(file, entry, type);
     }
 
@@ -92,6 +97,15 @@ internal sealed class SafetensorsWeightSource : WeightSource
         foreach (var file in _files)
         {
             file.Dispose();
+        }
+    }
+
+    private static void CheckSize(SafetensorsFile file, string name, ReadOnlySpan<long> shape)
+    {
+        if (shape.Length is not (1 or 2) || shape[0] > int.MaxValue || shape[^1] > MaxColumns)
+        {
+            throw new CheckpointException(
+                $"{file.Name}: tensor {ErrorText.Quote(name)} has shape {ErrorText.Shape(shape)}, expected a vector or a matrix with at most {MaxColumns} columns");
         }
     }
 

@@ -53,6 +53,15 @@ public sealed class SafetensorsWriter
         Declare(name, dataType, shape, (stream, _) => stream.Write(data.Span));
     }
 
+    /// <summary>Declares a tensor whose stored bytes are written when their turn comes.</summary>
+    /// <param name="name">Its name, not declared before.</param>
+    /// <param name="dataType">Its element type as safetensors spells it.</param>
+    /// <param name="shape">Its dimensions.</param>
+    /// <param name="write">Writes as many bytes as type and shape imply.</param>
+    /// <exception cref="ArgumentException">The name is empty or taken, or the type is unknown.</exception>
+    internal void Add(string name, string dataType, ReadOnlySpan<long> shape, Action<Stream> write) =>
+        Declare(name, dataType, shape, (stream, _) => write(stream));
+
     /// <summary>Declares a tensor that is copied from elsewhere.</summary>
     /// <param name="tensor">The tensor.</param>
     /// <param name="dataType">How to store it: rounded to nearest, ties to even; NaNs stay NaNs.</param>

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>Quantised weights: a row is cut into blocks of 32 integers, each block with a float32 scale; weight = integer · scale.</summary>
@@ -46,6 +48,7 @@ internal static class WeightBlocks
     }
 
     /// <summary>The greatest magnitude becomes ±127: an error of at most half a 127th of it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float QuantizeInt8(ReadOnlySpan<float> block, Span<sbyte> values)
     {
         var extreme = Math.Abs(Extreme(block));
@@ -62,6 +65,7 @@ internal static class WeightBlocks
     /// The weight of the greatest magnitude becomes -8, the end that reaches one further, as in GGUF's Q4_0: an error of at most an eighth of it,
     /// and of half that where the other end's 7 suffices.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float QuantizeInt4(ReadOnlySpan<float> block, Span<sbyte> values)
     {
         var extreme = Extreme(block);
@@ -75,6 +79,7 @@ internal static class WeightBlocks
     }
 
     /// <summary>The first weight of the greatest magnitude; NaN where there is one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Extreme(ReadOnlySpan<float> block)
     {
         var extreme = 0f;

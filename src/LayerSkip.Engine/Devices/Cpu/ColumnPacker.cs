@@ -17,7 +17,7 @@ internal sealed unsafe class ColumnPacker
     {
         _kernel = kernel;
         _tensor = tensor;
-        _weights = new float[tensor.Columns];
+        _weights = new float[kernel is BlockKernel ? tensor.Columns : Math.Min(tensor.Rows, PanelKernel.Width) * tensor.Columns];
         if (kernel is BlockKernel blocks)
         {
             _values = new sbyte[tensor.Columns];
@@ -26,20 +26,35 @@ internal sealed unsafe class ColumnPacker
         }
     }
 
-    /// <summary>Packs one row.</summary>
-    /// <param name="row">The tensor's row.</param>
+    /// <summary>Packs rows as neighbouring columns of a panel.</summary>
+    /// <param name="row">The tensor's first row.</param>
+    /// <param name="count">How many rows, 1..32.</param>
     /// <param name="panel">The panel.</param>
-    /// <param name="column">The panel's column (0..31).</param>
-    /// <exception cref="CheckpointException">The row holds a NaN or an infinity, and the format has none.</exception>
-    public void Pack(int row, byte* panel, int column)
+    /// <param name="column">The panel's first column.</param>
+    /// <exception cref="CheckpointException">A row holds a NaN or an infinity, and the format has none.</exception>
+    public void Pack(int row, int count, byte* panel, int column)
     {
-        if (_kernel is not BlockKernel blocks)
+        if (_kernel is BlockKernel blocks)
         {
-            _tensor.ReadRow(row, _weights);
-            _kernel.WriteColumn(panel, column, _weights);
+            for (var i = 0; i < count; i++)
+            {
+                Pack(blocks, row + i, panel, column + i);
+            }
+
             return;
         }
 
+        var columns = _weights.AsSpan(0, count * _tensor.Columns);
+        for (var i = 0; i < count; i++)
+        {
+            _tensor.ReadRow(row + i, columns.Slice(i * _tensor.Columns, _tensor.Columns));
+        }
+
+        _kernel.WriteColumns(panel, column, columns, _tensor.Columns);
+    }
+
+    private void Pack(BlockKernel blocks, int row, byte* panel, int column)
+    {
         if (_holdsBlocks)
         {
             // The tensor's own blocks, as they are.
@@ -47,8 +62,9 @@ internal sealed unsafe class ColumnPacker
         }
         else
         {
-            _tensor.ReadRow(row, _weights);
-            WeightBlocks.Quantize(blocks.DataType, _weights, _values, _scales);
+            var weights = _weights.AsSpan(0, _tensor.Columns);
+            _tensor.ReadRow(row, weights);
+            WeightBlocks.Quantize(blocks.DataType, weights, _values, _scales);
         }
 
         foreach (var scale in _scales)

@@ -49,19 +49,30 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
 
         // Large buffers hold weights or caches, read front to back: huge pages spare them most TLB misses.
         var large = bytes >= 2 * HugePage;
-        var memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(bytes, 1), large ? (nuint)HugePage : CacheLine);
+        var alignment = (nuint)(large ? HugePage : CacheLine);
+
+        // What the allocator gave stands before the aligned memory. Large memory comes from the system zeroed, page by page when it is first
+        // touched: by the threads that fill it, not by one that clears it beforehand.
+        var given = (byte*)NativeMemory.AllocZeroed((nuint)Math.Max(bytes, 1) + alignment + (nuint)sizeof(nuint));
+        var memory = (byte*)(((nuint)given + (nuint)sizeof(nuint) + alignment - 1) / alignment * alignment);
+        ((void**)memory)[-1] = given;
         if (large && OperatingSystem.IsLinux())
         {
             // Advice only: where it is refused, ordinary pages serve.
             _ = Advise(memory, (nuint)bytes, AdviseHugePages);
         }
 
-        NativeMemory.Clear(memory, (nuint)bytes);
         return memory;
     }
 
     /// <summary>Frees what <see cref="Allocate"/> gave.</summary>
-    public static void Free(byte* memory) => NativeMemory.AlignedFree(memory);
+    public static void Free(byte* memory)
+    {
+        if (memory is not null)
+        {
+            NativeMemory.Free(((void**)memory)[-1]);
+        }
+    }
 
     private void Free()
     {

@@ -79,11 +79,7 @@ internal sealed unsafe class WeightMatrix
             {
                 var from = Math.Max(firstOutput, panel * PanelKernel.Width);
                 var to = Math.Min(firstOutput + tensor.Rows, (panel + 1) * PanelKernel.Width);
-                for (var output = from; output < to; output++)
-                {
-                    packer.Pack(output - firstOutput, Panel(panel), output % PanelKernel.Width);
-                }
-
+                packer.Pack(from - firstOutput, to - from, Panel(panel), from % PanelKernel.Width);
                 return packer;
             }, static _ => { });
         }

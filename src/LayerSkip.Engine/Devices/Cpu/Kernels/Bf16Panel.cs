@@ -18,6 +18,7 @@ internal unsafe struct Bf16Panel : IPanelFormat
         where TVector : struct =>
         TLanes.WidenBf16((uint*)source, out low, out high);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
         ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = ElementNarrowing.ToBF16(value);
 

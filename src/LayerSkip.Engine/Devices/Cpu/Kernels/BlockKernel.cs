@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -66,47 +67,13 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
     public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         var (pairs, blocks, pairBytes, xBytes) = (count * Pairs, QuantizedRow.Blocks(inputs), PairBytes(inputs), xStride * sizeof(float));
-        switch (rows)
+        for (var pair = 0; pair < pairs; pair++)
         {
-            case <= 0:
-                break;
-            case 1:
-                for (var pair = 0; pair < pairs; pair += 4)
-                {
-                    // Where fewer than four are left, the last one is done again: its outputs are the same.
-                    var w = panels + (pair * pairBytes);
-                    var left = pairs - pair - 1;
-                    int second = Math.Min(1, left), third = Math.Min(2, left), fourth = Math.Min(3, left);
-                    PrefetchStarts(w + (4 * pairBytes), pairBytes, 4);
-                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.FourPairs(
-                        w, second * pairBytes, third * pairBytes, fourth * pairBytes, blocks, (byte*)x,
-                        y + Column(pair), y + Column(pair + second), y + Column(pair + third), y + Column(pair + fourth), accumulate);
-                }
-
-                break;
-            case 2:
-                for (var pair = 0; pair < pairs; pair += 2)
-                {
-                    var w = panels + (pair * pairBytes);
-                    var second = Math.Min(1, pairs - pair - 1);
-                    PrefetchStarts(w + (2 * pairBytes), pairBytes, 2);
-                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.TwoPairs(
-                        w, second * pairBytes, blocks, (byte*)x, xBytes, y + Column(pair), y + Column(pair + second), yStride, accumulate);
-                }
-
-                break;
-            default:
-                for (var pair = 0; pair < pairs; pair++)
-                {
-                    var w = panels + (pair * pairBytes);
-                    PrefetchStarts(w + pairBytes, pairBytes, 1);
-                    MultiplyPair(w, blocks, rows, (byte*)x, xBytes, y + Column(pair), yStride, accumulate);
-                }
-
-                break;
+            MultiplyPair(panels + (pair * pairBytes), blocks, rows, (byte*)x, xBytes, y + Column(pair), yStride, accumulate);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void WriteColumn(byte* panel, int column, ReadOnlySpan<sbyte> values, ReadOnlySpan<float> scales)
     {
         var block = FirstBlock(panel, column, values.Length);
@@ -149,7 +116,7 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
         }
     }
 
-    /// <summary>Three rows or more. They are dealt evenly to tiles: 7 rows become 4 and 3, not 6 and 1.</summary>
+    /// <summary>The rows are dealt evenly to tiles: 7 rows become 4 and 3, not 6 and 1.</summary>
     private static void MultiplyPair(byte* w, int blocks, int rows, byte* x, nint xBytes, float* y, nint yStride, bool accumulate)
     {
         var tiles = (rows + MaxRows - 1) / MaxRows;
@@ -160,27 +127,26 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
             byte* xTile = x + (row * xBytes);
             float* yTile = y + (row * yStride);
             var last = taken - 1;
-            if (taken <= 4)
+            switch (taken)
             {
-                BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.FourRows(
-                    w, blocks, xTile, xBytes, 2 * xBytes, last * xBytes, yTile, yStride, 2 * yStride, last * yStride, accumulate);
-            }
-            else
-            {
-                BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.SixRows(
-                    w, blocks, xTile, xBytes, 2 * xBytes, 3 * xBytes, 4 * xBytes, last * xBytes,
-                    yTile, yStride, 2 * yStride, 3 * yStride, 4 * yStride, last * yStride, accumulate);
+                case 1:
+                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.OneRow(w, blocks, xTile, yTile, accumulate);
+                    break;
+                case 2:
+                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.TwoRows(w, blocks, xTile, xBytes, yTile, yStride, accumulate);
+                    break;
+                case 3 or 4:
+                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.FourRows(
+                        w, blocks, xTile, xBytes, 2 * xBytes, last * xBytes, yTile, yStride, 2 * yStride, last * yStride, accumulate);
+                    break;
+                default:
+                    BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.SixRows(
+                        w, blocks, xTile, xBytes, 2 * xBytes, 3 * xBytes, 4 * xBytes, last * xBytes,
+                        yTile, yStride, 2 * yStride, 3 * yStride, 4 * yStride, last * yStride, accumulate);
+                    break;
             }
 
             row += taken;
-        }
-    }
-
-    private static void PrefetchStarts(byte* pair, nint pairBytes, int count)
-    {
-        for (var next = 0; next < count; next++)
-        {
-            PrefetchStart(pair + (next * pairBytes));
         }
     }
 
@@ -194,8 +160,10 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
     /// <summary>A column's place within its pair's block: the lower group, then the upper one.</summary>
     private static int Lane(int column) => (column % TLanes.Count) + (column >= 16 ? TLanes.Count : 0);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* Step(byte* block, int input) => block + (input / 8 * BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.StepBytes);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float* Scales(byte* block) =>
         (float*)(block + (BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.Steps * BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>.StepBytes));
 }

@@ -1,8 +1,9 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>Register tiles of quantised products: R activation rows times one, two or four column pairs, block after block.</summary>
+/// <summary>Register tiles of quantised products: R activation rows times a pair of column vectors, block after block.</summary>
 /// <remarks>
 /// Within a block the sum of products is an exact integer, whatever the order. Over the blocks b = 0, 1, 2, ... every output is one chain
 /// y = fma(sum_b, weightScale_b · activationScale_b, y), whatever the tile, the vector width and the number of rows: invariant I1
@@ -17,6 +18,11 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
 {
     /// <summary>Steps of eight inputs in a block.</summary>
     public const int Steps = QuantizedRow.BlockSize / 8;
+
+    private const int CacheLine = 64;
+
+    /// <summary>How far ahead of its use memory is fetched: what it delivers within its latency, and some more.</summary>
+    private const int FetchBytes = 6 * 1024;
 
     /// <summary>Bytes of a step's weights of a pair.</summary>
     public static int StepBytes
@@ -39,109 +45,65 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         get => TLanes.Count * sizeof(float);
     }
 
-    /// <summary>One row, four pairs.</summary>
-    /// <param name="w">The first pair's first block.</param>
-    /// <param name="w1">Bytes from there to the second pair's.</param>
-    /// <param name="w2">Bytes from the first pair's to the third pair's.</param>
-    /// <param name="w3">Bytes from the first pair's to the fourth pair's.</param>
+    /// <summary>One row. The pair's blocks are one stream, which the next pair's continue: with several at a time, memory would start anew too often.</summary>
+    /// <param name="w">The pair's first block.</param>
     /// <param name="blocks">How many blocks to run over.</param>
     /// <param name="x">The row's blocks, as <see cref="QuantizedRow"/> writes them.</param>
-    /// <param name="y">Outputs of the first pair: columns [0, W) and [16, 16 + W).</param>
-    /// <param name="y1">Outputs of the second pair.</param>
-    /// <param name="y2">Outputs of the third pair.</param>
-    /// <param name="y3">Outputs of the fourth pair.</param>
+    /// <param name="y">Outputs: columns [0, W) and [16, 16 + W).</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void FourPairs(byte* w, nint w1, nint w2, nint w3, int blocks, byte* x, float* y, float* y1, float* y2, float* y3, bool accumulate)
+    public static void OneRow(byte* w, int blocks, byte* x, float* y, bool accumulate)
     {
-        TFloat f00 = Start(y, accumulate), f01 = Start(y + 16, accumulate), f02 = Start(y1, accumulate), f03 = Start(y1 + 16, accumulate);
-        TFloat f04 = Start(y2, accumulate), f05 = Start(y2 + 16, accumulate), f06 = Start(y3, accumulate), f07 = Start(y3 + 16, accumulate);
+        TFloat f00 = Start(y, accumulate), f01 = Start(y + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00, i02 = i00, i03 = i00, i04 = i00, i05 = i00, i06 = i00, i07 = i00;
-            for (nint step = 0; step < Steps; step++, w += StepBytes)
+            TInt i00 = Correction(x), i01 = i00;
+            for (nint step = 0; step < Steps; step += 2, w += 2 * StepBytes)
             {
-                var a = Activations(x, step);
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w + w1, VectorBytes, out low, out high);
-                (i02, i03) = (TDot.Dot(i02, low, a), TDot.Dot(i03, high, a));
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w + w2, VectorBytes, out low, out high);
-                (i04, i05) = (TDot.Dot(i04, low, a), TDot.Dot(i05, high, a));
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w + w3, VectorBytes, out low, out high);
-                (i06, i07) = (TDot.Dot(i06, low, a), TDot.Dot(i07, high, a));
-
-                a = MoreActivations(x, step);
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w + w1, VectorBytes, out low, out high);
-                (i02, i03) = (TDot.Dot(i02, low, a), TDot.Dot(i03, high, a));
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w + w2, VectorBytes, out low, out high);
-                (i04, i05) = (TDot.Dot(i04, low, a), TDot.Dot(i05, high, a));
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w + w3, VectorBytes, out low, out high);
-                (i06, i07) = (TDot.Dot(i06, low, a), TDot.Dot(i07, high, a));
+                Step(w, step, x, ref i00, ref i01);
+                Step(w + StepBytes, step + 1, x, ref i00, ref i01);
             }
 
+            TFloat lowScales = Low(w), highScales = High(w);
             var s = Scale(x);
-            (f00, f01) = (Add(f00, i00, Low(w), s), Add(f01, i01, High(w), s));
-            (f02, f03) = (Add(f02, i02, Low(w + w1), s), Add(f03, i03, High(w + w1), s));
-            (f04, f05) = (Add(f04, i04, Low(w + w2), s), Add(f05, i05, High(w + w2), s));
-            (f06, f07) = (Add(f06, i06, Low(w + w3), s), Add(f07, i07, High(w + w3), s));
+            (f00, f01) = (Add(f00, i00, lowScales, s), Add(f01, i01, highScales, s));
             w += 2 * VectorBytes;
         }
 
         Store(y, f00, f01);
-        Store(y1, f02, f03);
-        Store(y2, f04, f05);
-        Store(y3, f06, f07);
     }
 
-    /// <summary>Two rows, two pairs; row 1 is <paramref name="x1"/> bytes behind row 0, its outputs <paramref name="yStride"/> floats.</summary>
-    /// <inheritdoc cref="FourPairs"/>
+    /// <summary>Two rows.</summary>
+    /// <remarks>x1 .. are the bytes from row 0 to the others, y1 .. the floats from row 0's outputs to theirs. Rows may coincide: their outputs are the same then.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TwoPairs(byte* w, nint w1, int blocks, byte* x, nint x1, float* y, float* y1, nint yStride, bool accumulate)
+    public static void TwoRows(byte* w, int blocks, byte* x, nint x1, float* y, nint y1, bool accumulate)
     {
-        float* z = y + yStride, z1 = y1 + yStride;
-        TFloat f00 = Start(y, accumulate), f01 = Start(y + 16, accumulate), f02 = Start(y1, accumulate), f03 = Start(y1 + 16, accumulate);
-        TFloat f10 = Start(z, accumulate), f11 = Start(z + 16, accumulate), f12 = Start(z1, accumulate), f13 = Start(z1 + 16, accumulate);
+        TFloat f00 = Start(y, accumulate), f01 = Start(y + 16, accumulate);
+        TFloat f10 = Start(y + y1, accumulate), f11 = Start(y + y1 + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00, i02 = i00, i03 = i00;
-            TInt i10 = Correction(x + x1), i11 = i10, i12 = i10, i13 = i10;
-            for (nint step = 0; step < Steps; step++, w += StepBytes)
+            TInt i00 = Correction(x), i01 = i00;
+            TInt i10 = Correction(x + x1), i11 = i10;
+            for (nint step = 0; step < Steps; step += 2, w += 2 * StepBytes)
             {
-                var a = Activations(x, step);
-                var b = Activations(x + x1, step);
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
-                (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
-                TBlocks.LoadFirst<TDot, TInt, TFloat>(w + w1, VectorBytes, out low, out high);
-                (i02, i03, i12, i13) = (TDot.Dot(i02, low, a), TDot.Dot(i03, high, a), TDot.Dot(i12, low, b), TDot.Dot(i13, high, b));
-
-                a = MoreActivations(x, step);
-                b = MoreActivations(x + x1, step);
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
-                (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
-                TBlocks.LoadSecond<TDot, TInt, TFloat>(w + w1, VectorBytes, out low, out high);
-                (i02, i03, i12, i13) = (TDot.Dot(i02, low, a), TDot.Dot(i03, high, a), TDot.Dot(i12, low, b), TDot.Dot(i13, high, b));
+                Step(w, step, x, ref i00, ref i01, x + x1, ref i10, ref i11);
+                Step(w + StepBytes, step + 1, x, ref i00, ref i01, x + x1, ref i10, ref i11);
             }
 
+            TFloat lowScales = Low(w), highScales = High(w);
             var s = Scale(x);
-            (f00, f01) = (Add(f00, i00, Low(w), s), Add(f01, i01, High(w), s));
-            (f02, f03) = (Add(f02, i02, Low(w + w1), s), Add(f03, i03, High(w + w1), s));
+            (f00, f01) = (Add(f00, i00, lowScales, s), Add(f01, i01, highScales, s));
             s = Scale(x + x1);
-            (f10, f11) = (Add(f10, i10, Low(w), s), Add(f11, i11, High(w), s));
-            (f12, f13) = (Add(f12, i12, Low(w + w1), s), Add(f13, i13, High(w + w1), s));
+            (f10, f11) = (Add(f10, i10, lowScales, s), Add(f11, i11, highScales, s));
             w += 2 * VectorBytes;
         }
 
         Store(y, f00, f01);
-        Store(y1, f02, f03);
-        Store(z, f10, f11);
-        Store(z1, f12, f13);
+        Store(y + y1, f10, f11);
     }
 
-    /// <summary>Four rows, one pair. Rows may coincide: their outputs are the same then.</summary>
-    /// <remarks>x1 .. are the bytes from row 0 to the others, y1 .. the floats from row 0's outputs to theirs.</remarks>
+    /// <summary>Four rows.</summary>
+    /// <inheritdoc cref="TwoRows"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FourRows(byte* w, int blocks, byte* x, nint x1, nint x2, nint x3, float* y, nint y1, nint y2, nint y3, bool accumulate)
     {
@@ -157,6 +119,7 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
             TInt i30 = Correction(x + x3), i31 = i30;
             for (nint step = 0; step < Steps; step++, w += StepBytes)
             {
+                Fetch(w);
                 TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
                 var a = Activations(x, step);
                 (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
@@ -196,8 +159,8 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         Store(y + y3, f30, f31);
     }
 
-    /// <summary>Six rows, one pair: as many sums as leave a register free of the sixteen that dot products may use.</summary>
-    /// <inheritdoc cref="FourRows"/>
+    /// <summary>Six rows: as many sums as leave the weights a place among the sixteen registers that dot products work in.</summary>
+    /// <inheritdoc cref="TwoRows"/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void SixRows(byte* w, int blocks, byte* x, nint x1, nint x2, nint x3, nint x4, nint x5, float* y, nint y1, nint y2, nint y3, nint y4, nint y5, bool accumulate)
     {
@@ -217,6 +180,7 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
             TInt i50 = Correction(x + x5), i51 = i50;
             for (nint step = 0; step < Steps; step++, w += StepBytes)
             {
+                Fetch(w);
                 TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
                 var a = Activations(x, step);
                 (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
@@ -270,12 +234,59 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         Store(y + y5, f50, f51);
     }
 
+    /// <summary>A step of one row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step(byte* w, nint step, byte* x, ref TInt i00, ref TInt i01)
+    {
+        Fetch(w);
+        TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
+        var a = Activations(x, step);
+        (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+        TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
+        a = MoreActivations(x, step);
+        (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+    }
+
+    /// <summary>A step of two rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step(byte* w, nint step, byte* x, ref TInt i00, ref TInt i01, byte* x1, ref TInt i10, ref TInt i11)
+    {
+        Fetch(w);
+        TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
+        TInt a = Activations(x, step), b = Activations(x1, step);
+        (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
+        TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
+        (a, b) = (MoreActivations(x, step), MoreActivations(x1, step));
+        (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
+    }
+
+    /// <summary>Fetches what comes later: the hardware alone does not look far enough ahead while a tile computes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* step)
+    {
+        step += FetchBytes;
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(step);
+            if (StepBytes > CacheLine)
+            {
+                Sse.Prefetch0(step + CacheLine);
+            }
+
+            if (StepBytes > 2 * CacheLine)
+            {
+                Sse.Prefetch0(step + (2 * CacheLine));
+                Sse.Prefetch0(step + (3 * CacheLine));
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TFloat Start(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : TLanes.Broadcast(0);
 
     /// <summary>What the weights' offset adds to a block's sum of products, taken away beforehand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TInt Correction(byte* x) => TDot.Broadcast(-TBlocks.Offset * QuantizedRow.Sum(x));
+    private static TInt Correction(byte* x) => TBlocks.Correction<TDot, TInt, TFloat>(TDot.Broadcast(QuantizedRow.NegatedSum(x)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TInt Activations(byte* x, nint step) => TDot.Broadcast(*((int*)x + (2 * step)));

@@ -20,6 +20,7 @@ internal unsafe struct F32Panel : IPanelFormat
         high = TLanes.Load((float*)source + TLanes.Count);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
         ((float*)pair)[(upper ? lanes : 0) + lane] = value;
 

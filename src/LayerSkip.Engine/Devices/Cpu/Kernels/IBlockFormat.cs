@@ -11,6 +11,12 @@ internal unsafe interface IBlockFormat
     /// <summary>What is added to a weight's integer to make it unsigned.</summary>
     static abstract int Offset { get; }
 
+    /// <summary><see cref="Offset"/> times a number: what the offsets add to a sum of products with activations that add up to it.</summary>
+    static abstract TInt Correction<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct;
+
     /// <summary>Bytes of a step's weights in one 32-bit lane.</summary>
     static abstract int StepBytes { get; }
 

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
 /// <summary>The few integer operations a block tile is made of, at one vector width.</summary>
@@ -11,6 +13,8 @@ internal unsafe interface IDotLanes<TInt, TFloat>
     static abstract TInt Load(byte* source);
 
     static abstract TInt Broadcast(int value);
+
+    static abstract TInt ShiftLeft(TInt value, [ConstantExpected] byte bits);
 
     /// <summary>The lower four bits of every byte.</summary>
     static abstract TInt LowNibbles(TInt bytes);

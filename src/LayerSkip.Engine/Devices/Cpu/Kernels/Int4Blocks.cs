@@ -18,6 +18,13 @@ internal unsafe struct Int4Blocks : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TInt Correction<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct =>
+        TDot.ShiftLeft(sum, 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
         where TDot : IDotLanes<TInt, TFloat>
         where TInt : struct
@@ -37,6 +44,7 @@ internal unsafe struct Int4Blocks : IBlockFormat
         high = TDot.HighNibbles(TDot.Load(step + bytes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* step, int lanes, int lane, int input, int value)
     {
         var cell = step + (4 * lane) + (input % 4);

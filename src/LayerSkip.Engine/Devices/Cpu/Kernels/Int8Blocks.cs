@@ -18,6 +18,13 @@ internal unsafe struct Int8Blocks : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TInt Correction<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct =>
+        TDot.ShiftLeft(sum, 7);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)
         where TDot : IDotLanes<TInt, TFloat>
         where TInt : struct
@@ -37,9 +44,11 @@ internal unsafe struct Int8Blocks : IBlockFormat
         high = TDot.Load(step + (3 * bytes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* step, int lanes, int lane, int input, int value) => *At(step, lanes, lane, input) = (byte)(value + Offset);
 
     public static int Read(byte* step, int lanes, int lane, int input) => *At(step, lanes, lane, input) - Offset;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static byte* At(byte* step, int lanes, int lane, int input) => step + (4 * ((input / 4 * 2 * lanes) + lane)) + (input % 4);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -37,6 +38,19 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
 
     /// <summary>Stores the weights of one output column (0..31).</summary>
     public abstract void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights);
+
+    /// <summary>Stores the weights of the neighbouring output columns of a panel.</summary>
+    /// <param name="panel">The panel.</param>
+    /// <param name="first">First column.</param>
+    /// <param name="columns">Their weights, one column behind the other.</param>
+    /// <param name="inputs">Weights of a column.</param>
+    public virtual void WriteColumns(byte* panel, int first, ReadOnlySpan<float> columns, int inputs)
+    {
+        for (var column = 0; column < columns.Length / inputs; column++)
+        {
+            WriteColumn(panel, first + column, columns.Slice(column * inputs, inputs));
+        }
+    }
 
     /// <summary>Reads the weights of one output column (0..31), widened to float32.</summary>
     public abstract void ReadColumn(byte* panel, int column, Span<float> weights);
@@ -108,6 +122,9 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     /// <summary>Inputs of a slice at most: the activations' slice stays in the second-level cache while all panels pass over it.</summary>
     private const int SliceInputs = 256;
 
+    /// <summary>Inputs that are packed at a time.</summary>
+    private const int WrittenInputs = 64;
+
     public override long PanelBytes(int inputs) => (long)inputs * Width * TFormat.Bytes;
 
     private static int Pairs => 16 / TLanes.Count;
@@ -149,13 +166,24 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         }
     }
 
-    public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights)
+    public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights) => WriteColumns(panel, column, weights, weights.Length);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override void WriteColumns(byte* panel, int first, ReadOnlySpan<float> columns, int inputs)
     {
-        var cell = Cell(panel, column, weights.Length);
-        foreach (var weight in weights)
+        // A stretch of inputs after the other, so that what all columns write to together stays in the first-level cache.
+        for (var k = 0; k < inputs; k += WrittenInputs)
         {
-            TFormat.Write(cell, TLanes.Count, column % TLanes.Count, upper: column >= 16, weight);
-            cell += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+            var count = Math.Min(WrittenInputs, inputs - k);
+            for (var column = first; column < first + (columns.Length / inputs); column++)
+            {
+                var cell = Cell(panel, column, inputs) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
+                foreach (var weight in columns.Slice(((column - first) * inputs) + k, count))
+                {
+                    TFormat.Write(cell, TLanes.Count, column % TLanes.Count, upper: column >= 16, weight);
+                    cell += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+                }
+            }
         }
     }
 

@@ -5,8 +5,8 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
 /// <summary>An activation row in blocks of 32 signed bytes: what quantised weights are multiplied with.</summary>
 /// <remarks>
-/// A block is 32 integers q = round(x · 127 / max|x|) of -127..127, ties to even, the scale max|x| / 127 as float32, and the sum of its integers
-/// as int32; the last block is filled up with zeros. It depends on its own 32 activations alone, and is the same on every machine.
+/// A block is 32 integers q = round(x · 127 / max|x|) of -127..127, ties to even, the scale max|x| / 127 as float32, and the negated
+/// sum of its integers as int32; the last block is filled up with zeros. It depends on its own 32 activations alone, and is the same on every machine.
 /// A block with a NaN or an infinity has the scale NaN or infinity, and makes all outputs NaN.
 /// </remarks>
 internal static unsafe class QuantizedRow
@@ -33,7 +33,7 @@ internal static unsafe class QuantizedRow
     public static float Scale(byte* block) => *(float*)(block + BlockSize);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Sum(byte* block) => *(int*)(block + BlockSize + sizeof(float));
+    public static int NegatedSum(byte* block) => *(int*)(block + BlockSize + sizeof(float));
 
     /// <summary>Quantises a row.</summary>
     /// <param name="x">The activations.</param>
@@ -85,7 +85,7 @@ internal static unsafe class QuantizedRow
         *(float*)(block + BlockSize) = max / Greatest;
 
         // 32 integers of up to 127 fit 16 bits.
-        *(int*)(block + BlockSize + sizeof(float)) = Vector256.Sum(low + high);
+        *(int*)(block + BlockSize + sizeof(float)) = -Vector256.Sum(low + high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
