@@ -154,8 +154,7 @@ internal sealed class Scheduler : IDisposable
             generation.MaxPositions = int.MaxValue;
             while (!_memory.TryReserve(generation.Cache, generation.NextPositions))
             {
-                // Alone, it drafts what there is room for. Beside others it does not: how drafts are cut decides what is drawn at random, and
-                // that must not depend on others.
+                // Alone, it drafts what there is room for. Beside others it does not: its time, and its counts, are not to depend on their memory.
                 var last = _running[^1];
                 if (_running.Count == 1 && !_poolings.Runs)
                 {
