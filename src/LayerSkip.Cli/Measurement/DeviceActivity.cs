@@ -16,12 +16,7 @@ internal static class DeviceActivity
             return null;
         }
 
-        var autoregressive = new DecodingOptions { Mode = DecodingMode.Autoregressive };
-        var speculative = new DecodingOptions
-        {
-            Mode = DecodingMode.SelfSpeculative, ExitLayer = settings.ExitLayer, NumSpeculations = settings.NumSpeculations,
-        };
-        return new(Of(autoregressive), Of(speculative));
+        return new(Of(new DecodingOptions { Mode = DecodingMode.Autoregressive }), Of(settings.Draft));
 
         DeviceModeReport Of(DecodingOptions options)
         {
