@@ -132,7 +132,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         var pairs = count * Pairs;
-        if (rows > PanelTiles<TLanes, TVector, TFormat>.MaxRows)
+        if (rows > PanelTiles<TLanes, TVector, TFormat>.MostRows)
         {
             MultiplySlices(panels, pairs, inputs, rows, x, xStride, y, yStride, accumulate);
             return;
@@ -203,8 +203,11 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     /// </summary>
     private static void MultiplySlices(byte* w, int pairs, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
-        // Rows are dealt evenly: 7 rows become tiles of 4 and 3, not of 6 and 1.
-        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MaxRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MaxRows;
+        // Rows are dealt evenly: of tiles of at most 6, 7 rows become 4 and 3, not 6 and 1. Where there are many anyway, tiles of 6 are the fastest a row.
+        var most = rows <= 2 * PanelTiles<TLanes, TVector, TFormat>.MostRows
+            ? PanelTiles<TLanes, TVector, TFormat>.MostRows
+            : PanelTiles<TLanes, TVector, TFormat>.MaxRows;
+        var tiles = (rows + most - 1) / most;
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         var slice = Math.Min(SliceInputs, SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes);
         for (var k = 0; k < inputs; k += slice)

@@ -31,8 +31,18 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     /// <summary>Most rows of a tile with four pairs.</summary>
     public const int MaxRowsOfFourPairs = 1;
 
+    /// <summary>
+    /// Most rows of a tile at this vector width: with 512 bits there are registers for 24 accumulators, so that a round of up to 12 rows passes
+    /// over the weights once.
+    /// </summary>
+    public static int MostRows
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TLanes.Count == 16 ? 2 * MaxRows : MaxRows;
+    }
+
     /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
-    /// <param name="rows">1 .. <see cref="MaxRows"/>.</param>
+    /// <param name="rows">1 .. <see cref="MostRows"/>.</param>
     /// <param name="w">The pair's first weights; the next input's are <see cref="PairBytes"/> further.</param>
     /// <param name="inputs">How many k to run over.</param>
     /// <param name="x">Activations [rows, inputs], rows <paramref name="xStride"/> floats apart.</param>
@@ -49,7 +59,13 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
             case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate); break;
             case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate); break;
             case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            default: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 6: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 7: Tile7x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            case 8: Tile8x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            case 9: Tile9x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            case 10: Tile10x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            case 11: Tile11x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            default: Tile12x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
         }
     }
 
@@ -349,6 +365,475 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TLanes.Store(r41, y4 + 16);
         TLanes.Store(r50, y5);
         TLanes.Store(r51, y5 + 16);
+    }
+
+    // Rows are addressed three to a pointer, by a stride in bytes: with a pointer for each, pointers would be spilled.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile7x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile8x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        var y7 = y6 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
+            r70 = TLanes.MultiplyAdd(a7, w0, r70);
+            r71 = TLanes.MultiplyAdd(a7, w1, r71);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+        TLanes.Store(r70, y7);
+        TLanes.Store(r71, y7 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile9x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        var y7 = y6 + yStride;
+        var y8 = y7 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
+        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
+            r70 = TLanes.MultiplyAdd(a7, w0, r70);
+            r71 = TLanes.MultiplyAdd(a7, w1, r71);
+            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
+            r80 = TLanes.MultiplyAdd(a8, w0, r80);
+            r81 = TLanes.MultiplyAdd(a8, w1, r81);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+        TLanes.Store(r70, y7);
+        TLanes.Store(r71, y7 + 16);
+        TLanes.Store(r80, y8);
+        TLanes.Store(r81, y8 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile10x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var x9 = x6 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        var y7 = y6 + yStride;
+        var y8 = y7 + yStride;
+        var y9 = y8 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
+        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
+        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
+            r70 = TLanes.MultiplyAdd(a7, w0, r70);
+            r71 = TLanes.MultiplyAdd(a7, w1, r71);
+            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
+            r80 = TLanes.MultiplyAdd(a8, w0, r80);
+            r81 = TLanes.MultiplyAdd(a8, w1, r81);
+            var a9 = TLanes.Broadcast(*(float*)x9);
+            r90 = TLanes.MultiplyAdd(a9, w0, r90);
+            r91 = TLanes.MultiplyAdd(a9, w1, r91);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+        TLanes.Store(r70, y7);
+        TLanes.Store(r71, y7 + 16);
+        TLanes.Store(r80, y8);
+        TLanes.Store(r81, y8 + 16);
+        TLanes.Store(r90, y9);
+        TLanes.Store(r91, y9 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile11x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var x9 = x6 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        var y7 = y6 + yStride;
+        var y8 = y7 + yStride;
+        var y9 = y8 + yStride;
+        var y10 = y9 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
+        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
+        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
+        TVector r100 = Start(y10, accumulate), r101 = Start(y10 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
+            r70 = TLanes.MultiplyAdd(a7, w0, r70);
+            r71 = TLanes.MultiplyAdd(a7, w1, r71);
+            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
+            r80 = TLanes.MultiplyAdd(a8, w0, r80);
+            r81 = TLanes.MultiplyAdd(a8, w1, r81);
+            var a9 = TLanes.Broadcast(*(float*)x9);
+            r90 = TLanes.MultiplyAdd(a9, w0, r90);
+            r91 = TLanes.MultiplyAdd(a9, w1, r91);
+            var a10 = TLanes.Broadcast(*(float*)(x9 + xStride));
+            r100 = TLanes.MultiplyAdd(a10, w0, r100);
+            r101 = TLanes.MultiplyAdd(a10, w1, r101);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+        TLanes.Store(r70, y7);
+        TLanes.Store(r71, y7 + 16);
+        TLanes.Store(r80, y8);
+        TLanes.Store(r81, y8 + 16);
+        TLanes.Store(r90, y9);
+        TLanes.Store(r91, y9 + 16);
+        TLanes.Store(r100, y10);
+        TLanes.Store(r101, y10 + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile12x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
+    {
+        var x3 = x + (3 * xStride);
+        var x6 = x3 + (3 * xStride);
+        var x9 = x6 + (3 * xStride);
+        var y1 = y + yStride;
+        var y2 = y1 + yStride;
+        var y3 = y2 + yStride;
+        var y4 = y3 + yStride;
+        var y5 = y4 + yStride;
+        var y6 = y5 + yStride;
+        var y7 = y6 + yStride;
+        var y8 = y7 + yStride;
+        var y9 = y8 + yStride;
+        var y10 = y9 + yStride;
+        var y11 = y10 + yStride;
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
+        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
+        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
+        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
+        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
+        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
+        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
+        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
+        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
+        TVector r100 = Start(y10, accumulate), r101 = Start(y10 + 16, accumulate);
+        TVector r110 = Start(y11, accumulate), r111 = Start(y11 + 16, accumulate);
+        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a0 = TLanes.Broadcast(*(float*)x);
+            r00 = TLanes.MultiplyAdd(a0, w0, r00);
+            r01 = TLanes.MultiplyAdd(a0, w1, r01);
+            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
+            r10 = TLanes.MultiplyAdd(a1, w0, r10);
+            r11 = TLanes.MultiplyAdd(a1, w1, r11);
+            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
+            r20 = TLanes.MultiplyAdd(a2, w0, r20);
+            r21 = TLanes.MultiplyAdd(a2, w1, r21);
+            var a3 = TLanes.Broadcast(*(float*)x3);
+            r30 = TLanes.MultiplyAdd(a3, w0, r30);
+            r31 = TLanes.MultiplyAdd(a3, w1, r31);
+            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
+            r40 = TLanes.MultiplyAdd(a4, w0, r40);
+            r41 = TLanes.MultiplyAdd(a4, w1, r41);
+            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
+            r50 = TLanes.MultiplyAdd(a5, w0, r50);
+            r51 = TLanes.MultiplyAdd(a5, w1, r51);
+            var a6 = TLanes.Broadcast(*(float*)x6);
+            r60 = TLanes.MultiplyAdd(a6, w0, r60);
+            r61 = TLanes.MultiplyAdd(a6, w1, r61);
+            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
+            r70 = TLanes.MultiplyAdd(a7, w0, r70);
+            r71 = TLanes.MultiplyAdd(a7, w1, r71);
+            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
+            r80 = TLanes.MultiplyAdd(a8, w0, r80);
+            r81 = TLanes.MultiplyAdd(a8, w1, r81);
+            var a9 = TLanes.Broadcast(*(float*)x9);
+            r90 = TLanes.MultiplyAdd(a9, w0, r90);
+            r91 = TLanes.MultiplyAdd(a9, w1, r91);
+            var a10 = TLanes.Broadcast(*(float*)(x9 + xStride));
+            r100 = TLanes.MultiplyAdd(a10, w0, r100);
+            r101 = TLanes.MultiplyAdd(a10, w1, r101);
+            var a11 = TLanes.Broadcast(*(float*)(x9 + (2 * xStride)));
+            r110 = TLanes.MultiplyAdd(a11, w0, r110);
+            r111 = TLanes.MultiplyAdd(a11, w1, r111);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+        TLanes.Store(r10, y1);
+        TLanes.Store(r11, y1 + 16);
+        TLanes.Store(r20, y2);
+        TLanes.Store(r21, y2 + 16);
+        TLanes.Store(r30, y3);
+        TLanes.Store(r31, y3 + 16);
+        TLanes.Store(r40, y4);
+        TLanes.Store(r41, y4 + 16);
+        TLanes.Store(r50, y5);
+        TLanes.Store(r51, y5 + 16);
+        TLanes.Store(r60, y6);
+        TLanes.Store(r61, y6 + 16);
+        TLanes.Store(r70, y7);
+        TLanes.Store(r71, y7 + 16);
+        TLanes.Store(r80, y8);
+        TLanes.Store(r81, y8 + 16);
+        TLanes.Store(r90, y9);
+        TLanes.Store(r91, y9 + 16);
+        TLanes.Store(r100, y10);
+        TLanes.Store(r101, y10 + 16);
+        TLanes.Store(r110, y11);
+        TLanes.Store(r111, y11 + 16);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
