@@ -19,8 +19,10 @@ internal sealed class RowCosts
     private const double AssumedWeight = 0.5;
     private const double LineWeight = 0.5;
     private const double Memory = 0.98;
+    private const double RequestMemory = 0.8;
 
-    // Steps are interrupted, never sped up: a slow sample counts as so many times what was expected at most, and for less than a quick one.
+    // Steps are interrupted, never sped up: a slow sample counts as so many times what was expected at most, and for less than a quick one. A quick one that
+    // shows that steps had been so much too slow, because they had to be compiled first or the machine was busy, has all samples of that time forgotten.
     private const double MaxSurprise = 1.5;
     private const double SlowWeight = 0.4;
 
@@ -35,11 +37,15 @@ internal sealed class RowCosts
     {
     }
 
-    /// <summary>A copy that goes on by itself.</summary>
+    /// <summary>A copy that goes on by itself, for the next request: what the one before found counts for less there.</summary>
     public RowCosts(RowCosts other)
     {
         other._mean.CopyTo(_mean, 0);
-        other._weight.CopyTo(_weight, 0);
+        for (var rows = 1; rows <= MaxRows; rows++)
+        {
+            _weight[rows] = other._weight[rows] * RequestMemory;
+        }
+
         (_unit, IsMeasured) = (other._unit, other.IsMeasured);
         Refresh();
     }
@@ -64,6 +70,11 @@ internal sealed class RowCosts
         {
             cost = Math.Min(cost, MaxSurprise * expected);
             weight *= SlowWeight;
+        }
+
+        if (_weight[rows] > 0 && _mean[rows] > MaxSurprise * cost)
+        {
+            Array.Clear(_weight);
         }
 
         _weight[rows] += weight;

@@ -53,4 +53,17 @@ public class RowCostsTests
 
         Assert.InRange(costs[8], 140, 260);
     }
+
+    [Fact]
+    public void A_step_that_had_to_be_compiled_is_forgotten_as_soon_as_it_has_run_at_speed()
+    {
+        var costs = new RowCosts();
+        costs.Add(11, 50_000);
+        costs.Add(13, 40_000);
+        costs.Add(1, 100);
+        costs.Add(11, 200);
+        costs.Refresh();
+
+        Assert.InRange(costs[13], 200, 250);
+    }
 }
