@@ -129,7 +129,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>
     public Generation Generate(ReadOnlySpan<int> prompt, DecodingOptions? options = null) =>
-        Generate(prompt, DecodingPlan.Create(options ?? new(), Config, Defaults));
+        Generate(prompt, Plan(options ?? new()));
 
     /// <summary>Starts a generation by a plan of this model.</summary>
     internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan, costBook: _costs);
@@ -138,8 +138,11 @@ public sealed class LayerSkipModel : IDisposable
     internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)
     {
         TokenChecks.CheckPrompt(Config, prompt);
-        return DecodingPlan.Create(options ?? new(), Config, Defaults);
+        return Plan(options ?? new());
     }
+
+    private DecodingPlan Plan(DecodingOptions options) =>
+        DecodingPlan.Create(options, Config, Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count));
 
     /// <summary>Checks options against the model as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     /// <param name="options">How to decode.</param>
@@ -148,7 +151,7 @@ public sealed class LayerSkipModel : IDisposable
     public void Validate(DecodingOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        DecodingPlan.Create(options, Config, Defaults);
+        Plan(options);
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Tests;
 
@@ -60,5 +61,21 @@ public class HostWorkTests
         model.Tokens([9, 8], CudaModels.Speculative(1, 3, 30));
         Assert.Equal(captures, model.Context.Counters.Captures);
         Assert.Equal(1, captures);
+    }
+
+    [Fact]
+    public void Drafts_that_a_checkpoint_declares_run_in_whole_rounds_unasked()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { Layers = 2 };
+        using var model = CudaModels.Random(config);
+        var plan = DecodingPlan.Create(
+            new DecodingOptions { MaxNewTokens = 12 }, config, new GenerationDefaults { ExitLayer = 1, NumSpeculations = 3 }, model.RunsRounds(stopIds: 0));
+        using var generation = new Generation(model, [1, 2, 3], plan);
+        while (generation.NextRound())
+        {
+        }
+
+        Assert.Equal((DraftController.Fixed, 1), (plan.Controller, model.Context.Counters.Captures));
+        Assert.True(generation.Statistics.Drafted > 0);
     }
 }

@@ -69,9 +69,13 @@ internal sealed class DecodingPlan
     public required string? PrefixScope { get; init; }
 
     /// <summary>Completes and checks a request.</summary>
+    /// <param name="options">What was asked for.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="defaults">What the checkpoint declares.</param>
+    /// <param name="runsRounds">Whether the device runs rounds of a fixed draft as a whole, so that such drafts are the default where the checkpoint declares an exit.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
-    public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults)
+    public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults, bool runsRounds = false)
     {
         var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null
             || (defaults.NumSpeculations != 0 && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null));
@@ -139,8 +143,9 @@ internal sealed class DecodingPlan
 
         // Who gives a depth or a length wants just these.
         var drafts = mode == DecodingMode.SelfSpeculative;
+        var unasked = runsRounds && defaults.ExitLayer is not null ? DraftController.Fixed : DraftController.Auto;
         var controller = options.DraftController
-            ?? (options.ExitLayer is not null || options.NumSpeculations is not null ? DraftController.Fixed : defaults.DraftController ?? DraftController.Auto);
+            ?? (options.ExitLayer is not null || options.NumSpeculations is not null ? DraftController.Fixed : defaults.DraftController ?? unasked);
         var source = options.DraftSource ?? defaults.DraftSource ?? (controller == DraftController.Auto ? DraftSource.Combined : DraftSource.Exit);
         var declared = options.ExitLayer ?? defaults.ExitLayer;
         var choosesExit = drafts && (controller is DraftController.Auto or DraftController.Dynamic || source == DraftSource.Lookup);
