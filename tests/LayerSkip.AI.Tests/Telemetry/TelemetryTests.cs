@@ -274,7 +274,7 @@ public class TelemetryTests
         {
             Assert.Contains(Ancestors(span), ancestor => ancestor is { DisplayName: "chat topv2-parser", Source.Name: "outer" });
             Assert.Null(span.GetTagItem("gen_ai.operation.name"));
-            Assert.NotNull(span.GetTagItem("layerskip.acceptance_rate"));
+            Assert.NotNull(span.GetTagItem("layerskip.exit_layer"));
         }
     }
 
