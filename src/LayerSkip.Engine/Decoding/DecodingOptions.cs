@@ -27,7 +27,8 @@ public sealed record DecodingOptions
 
     /// <summary>
     /// What decides how deep and how far each draft goes. Null: <see cref="DraftController.Fixed"/> where <see cref="ExitLayer"/> or
-    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="DraftController.Auto"/>.
+    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="DraftController.Auto"/>. A device that runs rounds as a whole
+    /// (CUDA) has <see cref="DraftController.Fixed"/> in place of the latter where the checkpoint declares an exit layer, with what follows from that below and above.
     /// </summary>
     public DraftController? DraftController { get; init; }
 

@@ -28,7 +28,7 @@ internal static class GgufRopeScaling
         {
             "none" => false,
             null => factor > 1,
-            "linear" => factor is not null,
+            "linear" => factor > 0, // 0 says that nothing is scaled
             _ => throw metadata.Wrong(GgufKeys.RopeScalingType, "'none' or 'linear'; Llama 3's scaling is the tensor rope_freqs.weight"),
         };
         if (file.Header.Tensors.FirstOrDefault(tensor => tensor.Name == GgufTensorNames.RopeFactors) is not { } tensor)

@@ -134,6 +134,28 @@ public class GgufCheckpointTests
         Assert.Contains(message, TinyGguf.Refusal(TinyGguf.SetValue(s_whole, key, [4, 0, 0, 0, .. BitConverter.GetBytes(number)])), StringComparison.Ordinal);
 
     [Theory]
+    [InlineData(2, 0, RopeScalingKind.Linear, 2)]
+    [InlineData(0, 3, RopeScalingKind.Linear, 3)]
+    [InlineData(0, 0, RopeScalingKind.None, 1)]
+    public void Linear_scaling_is_that_of_either_key_and_0_is_none(float factor, float older, RopeScalingKind kind, float expected)
+    {
+        using var file = new TemporaryFile();
+        using (var weights = new RandomWeightSource(TinyGguf.Config, seed: 3, TensorDataType.F32))
+        {
+            GgufExport.Write(
+                file.Path, "tiny", TinyGguf.Config with { RopeScaling = new(RopeScalingKind.Linear, 8) }, new GenerationDefaults(), weights, GgufTensorType.F32, writer =>
+                {
+                    TinyGguf.AddTokenizer(writer, TinyGguf.Config.VocabularySize);
+                    writer.Add(GgufKeys.RopeScaleLinear, older);
+                });
+        }
+
+        using var changed = new TemporaryFile(TinyGguf.SetValue(File.ReadAllBytes(file.Path), GgufKeys.RopeScalingFactor, [6, 0, 0, 0, .. BitConverter.GetBytes(factor)]));
+        using var checkpoint = Checkpoint.Open(changed.Path);
+        Assert.Equal((kind, expected), (checkpoint.Config.RopeScaling.Kind, checkpoint.Config.RopeScaling.Factor));
+    }
+
+    [Theory]
     [InlineData("llama.context_length", "llama.context_lengtX", "key llama.context_length is missing, expected an integer from 1")]
     [InlineData("blk.1.ffn_up.weight", "blk.1.ffn_uq.weight", "tensor 'blk.1.ffn_uq.weight' is none of a model of architecture 'llama' with 2 layers")]
     public void Names_that_are_not_known_or_missing_are_told(string before, string after, string message) =>

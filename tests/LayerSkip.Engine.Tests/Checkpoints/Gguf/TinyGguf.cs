@@ -64,7 +64,7 @@ internal static class TinyGguf
         return changed;
     }
 
-    private static void AddTokenizer(GgufWriter writer, int size)
+    public static void AddTokenizer(GgufWriter writer, int size)
     {
         var tokens = Enumerable.Range(0, size).Select(id => id < 256 ? SpelledByte(id) : $"[PAD{id}]").ToArray();
         writer.Add(GgufKeys.TokenizerModel, "gpt2");
