@@ -46,7 +46,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
         _scratch = new Scratch(context, Geometry);
         Pages = new SlabPool(context, Geometry.PageBytes);
         Tables = new SlabPool(context, Geometry.MaxPages * sizeof(ulong));
-        DraftLists = new SlabPool(context, (1 + CudaDraftHead.MaxOwn) * sizeof(int));
         _choices = context.Allocate(HeadRows * sizeof(int));
         _choicesOnHost = (int*)context.AllocateHost(HeadRows * sizeof(int));
         _draftVocabulary = [.. draftVocabulary];
@@ -90,9 +89,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
 
     /// <summary>Tables of caches' pages.</summary>
     public SlabPool Tables { get; }
-
-    /// <summary>Lists of prompts' tokens.</summary>
-    public SlabPool DraftLists { get; }
 
     /// <summary>Copies a model's weights to a device.</summary>
     /// <param name="driver">The driver.</param>
@@ -188,10 +184,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
         }
 
         own[0] = own.Count - 1;
-        using var step = Enter();
-        var head = new CudaDraftHead(this, [.. own], DraftLists.Rent());
-        Context.Write<int>(head.OwnList, head.Own);
-        return head;
+        return new CudaDraftHead(this, [.. own]);
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
