@@ -109,7 +109,10 @@ internal sealed class BenchCommand
 
         var isSynthetic = arguments.GetValue(_synthetic) is not null;
         var prompts = arguments.GetValue(_prompts) is { } path ? PromptSource.Read("--prompts", path) : [DefaultPrompt];
-        using var model = isSynthetic ? LoadSynthetic(arguments) : _model.Load(arguments, _terminal);
+        var (loaded, startUp) = isSynthetic
+            ? (LoadSynthetic(arguments), null)
+            : ((LayerSkipModel, StartUpReport?))StartUp.Measure(arguments.GetRequiredValue(_model.Directory), () => _model.Load(arguments, _terminal));
+        using var model = loaded;
         if (model.Config.Layers < 2)
         {
             throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from");
@@ -121,6 +124,7 @@ internal sealed class BenchCommand
         var report = bench.Run(_terminal.Interrupt.Command);
         report = report with
         {
+            StartUp = startUp,
             Notes = [.. Notes(report, isSynthetic)],
             Device = DeviceActivity.Measure(model, settings, _terminal.Interrupt.Command),
         };

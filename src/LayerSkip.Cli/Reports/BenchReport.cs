@@ -92,6 +92,9 @@ internal sealed record BenchReport
     /// <summary>How a step's time grows; null unless asked for.</summary>
     public required GrowthReport? Growth { get; init; }
 
+    /// <summary>What loading took; null for a synthetic model.</summary>
+    public StartUpReport? StartUp { get; init; }
+
     /// <summary>What to bear in mind when reading the figures.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 

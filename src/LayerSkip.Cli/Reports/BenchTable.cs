@@ -41,6 +41,12 @@ internal static class BenchTable
         Add(table, "FMA peak", $"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS");
         Add(table, "share of it, prefill without attention", $"{report.FmaShare:P1}");
         Add(table, "managed bytes allocated per token", $"{report.AllocatedBytesPerToken:0.##}");
+        if (report.StartUp is { } startUp)
+        {
+            Add(table, "loading, ms", $"{startUp.Ms:0}");
+            Add(table, "memory until loaded, at its peak", $"{Quantity.Bytes(startUp.PeakBytes)}: {startUp.PeakShare:0.00}x the tensors in the files");
+        }
+
         console.Write(table);
         WriteGrowth(console, report.Growth);
         foreach (var note in report.Notes)

@@ -4,8 +4,8 @@ namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>A checkpoint of the Llama family, opened and checked: a directory in Hugging Face layout, or a GGUF file.</summary>
 /// <remarks>
-/// The weights are memory-mapped: opening reads no more than the headers, and <see cref="Dispose"/>, once the weights have been
-/// copied elsewhere, gives back the memory that reading them took. The files must not be cut short while they are open.
+/// Opening reads no more than the headers; a row of a weight is read when it is asked for, so that no copy of the files is held beside what
+/// is made of them. A file that is cut short while it is open is a <see cref="CheckpointException"/> when what is gone is read.
 /// </remarks>
 public sealed class Checkpoint : IDisposable
 {
@@ -58,7 +58,7 @@ public sealed class Checkpoint : IDisposable
         return File.Exists(path) ? OpenFile(path) : OpenDirectory(path);
     }
 
-    /// <summary>Unmaps and closes the weight files; reading a weight afterwards throws <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Closes the weight files; reading a weight afterwards throws <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => Weights.Dispose();
 
     private static Checkpoint OpenFile(string path)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -46,6 +47,15 @@ internal static class ElementNarrowing
 
                 break;
         }
+    }
+
+    /// <summary>The bits of the nearest bfloat16s, each in the upper half of its element, as <see cref="ToBF16(float)"/> rounds; the lower half is zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<uint> ToBF16(Vector<float> values)
+    {
+        var bits = Vector.AsVectorUInt32(values);
+        var rounded = bits + new Vector<uint>(0x7fff) + ((bits >>> 16) & Vector<uint>.One);
+        return Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.Equals(values, values)), rounded, bits | new Vector<uint>(0x400000)) & new Vector<uint>(0xffff0000);
     }
 
     /// <summary>The bits of the nearest bfloat16.</summary>

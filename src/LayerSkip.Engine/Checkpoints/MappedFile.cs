@@ -5,9 +5,8 @@ namespace LayerSkip.Engine.Checkpoints;
 
 /// <summary>A whole file, mapped to be read.</summary>
 /// <remarks>
-/// Disposing unmaps it, so that pages that were read stop counting as resident. A read under way on another thread
-/// finishes first; later ones throw <see cref="ObjectDisposedException"/>. As with any mapping, the file must not be cut short
-/// by another process while it is open.
+/// For what is short-lived: mapped pages that were read count as the process's memory until it is disposed, and as with any mapping, the file must
+/// not be cut short by another process meanwhile. <see cref="StoredFile"/> is for all else.
 /// </remarks>
 internal sealed class MappedFile : IDisposable
 {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Checkpoints;
 
-/// <summary>A quantised matrix in memory-mapped safetensors files: its integers, and its scales in a tensor of their own.</summary>
+/// <summary>A quantised matrix in safetensors files: its integers, and its scales in a tensor of their own.</summary>
 internal sealed class QuantizedSafetensorsTensor : WeightTensor
 {
     private readonly SafetensorsFile _file;
@@ -67,15 +67,14 @@ internal sealed class QuantizedSafetensorsTensor : WeightTensor
             }
         }
 
-        var bytes = DataType == TensorDataType.Int8 ? Columns : scales.Length * QuantizedTensors.Int4BlockBytes;
-        using var stored = _file.Take(_entry.Begin + ((long)row * bytes), bytes);
         if (DataType == TensorDataType.Int8)
         {
-            MemoryMarshal.Cast<byte, sbyte>(stored.Bytes).CopyTo(values);
+            _file.Read(_entry.Begin + ((long)row * Columns), MemoryMarshal.AsBytes(values));
+            return;
         }
-        else
-        {
-            QuantizedTensors.UnpackInt4(stored.Bytes, values);
-        }
+
+        var bytes = scales.Length * QuantizedTensors.Int4BlockBytes;
+        using var stored = _file.Take(_entry.Begin + ((long)row * bytes), bytes);
+        QuantizedTensors.UnpackInt4(stored.Bytes, values);
     }
 }

@@ -1,29 +1,25 @@
 using System.Buffers.Binary;
-using Microsoft.Win32.SafeHandles;
+using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Checkpoints;
 
-/// <summary>One safetensors file, memory-mapped: its header is read and checked on opening, its data when rows are asked for.</summary>
-/// <remarks>
-/// Disposing unmaps the file; see <see cref="MappedFile"/>.
-/// </remarks>
+/// <summary>One safetensors file: its header is read and checked on opening, its data when rows are asked for.</summary>
 internal sealed class SafetensorsFile : IDisposable
 {
     private const int LengthBytes = 8;
 
-    private readonly MappedFile _mapped;
+    private readonly StoredFile _stored;
     private readonly long _dataStart;
 
-    private SafetensorsFile(string name, SafetensorsHeader header, MappedFile mapped, long dataStart)
+    private SafetensorsFile(SafetensorsHeader header, StoredFile stored, long dataStart)
     {
-        Name = name;
         Header = header;
-        _mapped = mapped;
+        _stored = stored;
         _dataStart = dataStart;
     }
 
     /// <summary>The file's name, without its directory.</summary>
-    public string Name { get; }
+    public string Name => _stored.Name;
 
     /// <summary>The tensors and the metadata.</summary>
     public SafetensorsHeader Header { get; }
@@ -33,14 +29,18 @@ internal sealed class SafetensorsFile : IDisposable
     public static SafetensorsFile Open(string path)
     {
         var name = Path.GetFileName(path);
+        StoredFile? stored = null;
         try
         {
-            using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            var length = RandomAccess.GetLength(handle);
-            var json = ReadHeader(handle, name, length);
+            stored = new StoredFile(name, File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read));
+            var json = ReadHeader(stored);
             var dataStart = LengthBytes + json.Length;
-            var header = SafetensorsHeader.Parse(name, json, length - dataStart);
-            return new SafetensorsFile(name, header, new MappedFile(handle), dataStart);
+            return new SafetensorsFile(SafetensorsHeader.Parse(name, json, stored.Length - dataStart), stored, dataStart);
+        }
+        catch (CheckpointException)
+        {
+            stored?.Dispose();
+            throw;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
@@ -53,71 +53,65 @@ internal sealed class SafetensorsFile : IDisposable
     /// <param name="type">How they are stored.</param>
     /// <param name="destination">As many elements as are to be read.</param>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
+    /// <exception cref="CheckpointException">They cannot be read, or the file has become shorter.</exception>
     public void Read(long offset, TensorDataType type, Span<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        using var stored = _mapped.Take(_dataStart + offset, checked(destination.Length * SafetensorsDataTypes.SizeOf(type)));
-        ElementWidening.Widen(type, stored.Bytes, destination);
+
+        // What is stored goes into the destination's last bytes, and is widened from there: an element is never written over before it was read.
+        var stored = MemoryMarshal.AsBytes(destination)[^checked(destination.Length * SafetensorsDataTypes.SizeOf(type))..];
+        Read(offset, stored);
+        ElementWidening.Widen(type, stored, destination);
     }
 
-    /// <summary>Bytes as they are stored, valid until they are given back.</summary>
+    /// <summary>Reads bytes as they are stored.</summary>
     /// <param name="offset">Where the first lies within the data.</param>
-    /// <param name="length">How many there are.</param>
+    /// <param name="destination">As many as are to be read.</param>
     /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
-    public MappedFile.Lease Take(long offset, int length)
+    /// <exception cref="CheckpointException">They cannot be read, or the file has become shorter.</exception>
+    public void Read(long offset, Span<byte> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        return _mapped.Take(_dataStart + offset, length);
+        _stored.Read(_dataStart + offset, destination);
     }
 
-    /// <summary>Unmaps and closes the file.</summary>
-    public void Dispose() => _mapped.Dispose();
+    /// <summary>Reads bytes as they are stored into memory that is lent until the lease is disposed.</summary>
+    /// <param name="offset">Where the first lies within the data.</param>
+    /// <param name="length">How many there are.</param>
+    /// <inheritdoc cref="Read(long, Span{byte})"/>
+    public StoredFile.Lease Take(long offset, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        return _stored.Take(_dataStart + offset, length);
+    }
 
-    private static byte[] ReadHeader(SafeFileHandle handle, string name, long fileLength)
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _stored.Dispose();
+
+    private static byte[] ReadHeader(StoredFile stored)
     {
         Span<byte> prefix = stackalloc byte[LengthBytes];
-        if (fileLength < LengthBytes || !TryRead(handle, prefix, 0))
+        if (stored.Length < LengthBytes)
         {
-            throw new CheckpointException($"{name}: is {fileLength} bytes long, expected a safetensors file of at least {LengthBytes}");
+            throw new CheckpointException($"{stored.Name}: is {stored.Length} bytes long, expected a safetensors file of at least {LengthBytes}");
         }
 
+        stored.Read(0, prefix);
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (headerLength > SafetensorsHeader.MaxBytes)
         {
             throw new CheckpointException(
-                $"{name}: header length is {headerLength} bytes, expected at most {SafetensorsHeader.MaxBytes}: not a safetensors file");
+                $"{stored.Name}: header length is {headerLength} bytes, expected at most {SafetensorsHeader.MaxBytes}: not a safetensors file");
         }
 
-        if ((long)headerLength > fileLength - LengthBytes)
+        if ((long)headerLength > stored.Length - LengthBytes)
         {
             throw new CheckpointException(
-                $"{name}: header length is {headerLength} bytes, but {fileLength - LengthBytes} follow: the file is truncated");
+                $"{stored.Name}: header length is {headerLength} bytes, but {stored.Length - LengthBytes} follow: the file is truncated");
         }
 
-        // Read rather than mapped: a header of pages that are touched once need not outlive its parsing.
         var header = new byte[headerLength];
-        if (!TryRead(handle, header, LengthBytes))
-        {
-            throw new CheckpointException($"{name}: ended within its header: the file is truncated");
-        }
-
+        stored.Read(LengthBytes, header);
         return header;
-    }
-
-    private static bool TryRead(SafeFileHandle handle, Span<byte> destination, long offset)
-    {
-        while (!destination.IsEmpty)
-        {
-            var read = RandomAccess.Read(handle, destination, offset);
-            if (read == 0)
-            {
-                return false;
-            }
-
-            destination = destination[read..];
-            offset += read;
-        }
-
-        return true;
     }
 }

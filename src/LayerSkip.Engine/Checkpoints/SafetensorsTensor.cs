@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Checkpoints;
 
-/// <summary>A weight in a memory-mapped safetensors file.</summary>
+/// <summary>A weight in a safetensors file.</summary>
 internal sealed class SafetensorsTensor(SafetensorsFile file, SafetensorsEntry entry, TensorDataType type) : WeightTensor
 {
     public override string Name => entry.Name;
@@ -12,6 +12,15 @@ internal sealed class SafetensorsTensor(SafetensorsFile file, SafetensorsEntry e
     public override void ReadRow(int row, Span<float> destination)
     {
         CheckRow(row, destination);
-        file.Read(entry.Begin + ((long)row * Columns * SafetensorsDataTypes.SizeOf(type)), type, destination);
+        Read(row, destination);
     }
+
+    internal override void ReadRows(int row, int count, Span<float> destination)
+    {
+        CheckRows(row, count, destination);
+        Read(row, destination);
+    }
+
+    private void Read(int row, Span<float> destination) =>
+        file.Read(entry.Begin + ((long)row * Columns * SafetensorsDataTypes.SizeOf(type)), type, destination);
 }

@@ -29,6 +29,20 @@ public abstract class WeightTensor
     /// <exception cref="ArgumentException"><paramref name="destination"/> has another length.</exception>
     public abstract void ReadRow(int row, Span<float> destination);
 
+    /// <summary>Reads neighbouring rows, as <see cref="ReadRow"/> does: where a source can, with one reading.</summary>
+    /// <param name="row">The first, 0 .. <see cref="Rows"/> - 1.</param>
+    /// <param name="count">How many, at least one.</param>
+    /// <param name="destination">Exactly <paramref name="count"/> times <see cref="Columns"/> elements.</param>
+    /// <inheritdoc cref="ReadRow"/>
+    internal virtual void ReadRows(int row, int count, Span<float> destination)
+    {
+        CheckRows(row, count, destination);
+        for (var i = 0; i < count; i++)
+        {
+            ReadRow(row + i, destination.Slice(i * Columns, Columns));
+        }
+    }
+
     /// <summary>
     /// Reads the blocks of row <paramref name="row"/> as they are stored. A source of quantised weights says <see cref="TensorDataType.Int8"/> or
     /// <see cref="TensorDataType.Int4"/> as <see cref="DataType"/>, keeps the matrix's own shape (rows, columns) as <see cref="Shape"/>, and overrides
@@ -42,11 +56,15 @@ public abstract class WeightTensor
         throw new NotSupportedException($"{Name} is {DataType}, which has no blocks.");
 
     /// <summary>Throws what <see cref="ReadRow"/> documents where its arguments do not fit the tensor.</summary>
-    private protected void CheckRow(int row, ReadOnlySpan<float> destination)
+    private protected void CheckRow(int row, ReadOnlySpan<float> destination) => CheckRows(row, 1, destination);
+
+    /// <inheritdoc cref="CheckRow"/>
+    private protected void CheckRows(int row, int count, ReadOnlySpan<float> destination)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(row);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
-        if (destination.Length != Columns)
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(row, Rows - count);
+        if (destination.Length != (long)count * Columns)
         {
             throw new ArgumentException($"Holds {destination.Length} elements, but a row of {Name} has {Columns}.", nameof(destination));
         }

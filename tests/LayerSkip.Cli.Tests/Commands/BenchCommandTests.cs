@@ -25,6 +25,7 @@ public class BenchCommandTests
         var elements = (2 * ((64 * (64 + 32 + 32 + 64)) + (3 * 64 * 96))) + (128 * 64);
         Assert.Equal(elements * (format == "f32" ? 4 : 2), report.GetProperty("weight_bytes_per_token").GetInt64());
         Assert.Equal(JsonValueKind.Null, report.GetProperty("growth").ValueKind);
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("start_up").ValueKind);
         Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("random weights", StringComparison.Ordinal));
     }
 
@@ -43,6 +44,9 @@ public class BenchCommandTests
             Assert.Equal(2, report.GetProperty("prompts").GetInt32());
             Assert.Equal(2, report.GetProperty("exit_layer").GetInt32());
             Assert.InRange(report.GetProperty("acceptance_rate").GetDouble(), 0.1, 1);
+            var startUp = report.GetProperty("start_up");
+            Assert.True(startUp.GetProperty("ms").GetDouble() > 0);
+            Assert.True(startUp.GetProperty("peak_bytes").GetInt64() > startUp.GetProperty("tensor_bytes").GetInt64());
         }
         finally
         {

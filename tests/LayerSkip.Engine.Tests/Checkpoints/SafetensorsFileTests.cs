@@ -114,6 +114,31 @@ public class SafetensorsFileTests
     }
 
     [Fact]
+    public void File_cut_short_while_it_is_open_gives_an_error_not_a_crash()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "files that are open for reading cannot be written there");
+        var path = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.safetensors");
+        try
+        {
+            var whole = SafetensorsBytes.Of(Header, 30);
+            File.WriteAllBytes(path, whole);
+            using var file = SafetensorsFile.Open(path);
+            using (var handle = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+            {
+                handle.SetLength(whole.Length - 8);
+            }
+
+            file.Read(0, TensorDataType.F32, new float[4]);
+            var error = Assert.Throws<CheckpointException>(() => file.Read(0, TensorDataType.F32, new float[6]));
+            Assert.Contains($"ends after {whole.Length - 8} bytes, but was {whole.Length} bytes long", error.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
     public void Tensor_beyond_2_GiB_is_read_from_its_last_row()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "relies on a sparse file");

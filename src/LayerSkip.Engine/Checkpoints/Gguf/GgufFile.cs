@@ -1,19 +1,20 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace LayerSkip.Engine.Checkpoints.Gguf;
 
-/// <summary>One GGUF file, memory-mapped: its header is read and checked on opening, its data when rows are asked for.</summary>
+/// <summary>One GGUF file: its header is read and checked on opening, its data when rows are asked for.</summary>
 internal sealed class GgufFile : IDisposable
 {
-    private readonly MappedFile _mapped;
+    private readonly StoredFile _stored;
 
-    private GgufFile(string name, GgufHeader header, MappedFile mapped)
+    private GgufFile(GgufHeader header, StoredFile stored)
     {
-        Name = name;
         Header = header;
-        _mapped = mapped;
+        _stored = stored;
     }
 
     /// <summary>The file's name, without its directory.</summary>
-    public string Name { get; }
+    public string Name => _stored.Name;
 
     /// <summary>The metadata and the tensors.</summary>
     public GgufHeader Header { get; }
@@ -23,28 +24,23 @@ internal sealed class GgufFile : IDisposable
     public static GgufFile Open(string path)
     {
         var name = Path.GetFileName(path);
-        MappedFile? mapped = null;
+        StoredFile? stored = null;
         try
         {
-            using var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            if (RandomAccess.GetLength(handle) == 0)
-            {
-                throw new CheckpointException($"{name}: is empty, expected a GGUF file");
-            }
-
-            mapped = new MappedFile(handle);
-            using var front = mapped.Take(0, (int)Math.Min(mapped.Length, GgufHeader.MaxBytes));
-            return new GgufFile(name, GgufHeader.Parse(name, front.Bytes, mapped.Length), mapped);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            mapped?.Dispose();
-            throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
+            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            stored = new StoredFile(name, handle);
+            return stored.Length > 0
+                ? new GgufFile(ReadHeader(name, handle), stored)
+                : throw new CheckpointException($"{name}: is empty, expected a GGUF file");
         }
         catch (CheckpointException)
         {
-            mapped?.Dispose();
+            stored?.Dispose();
             throw;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
         }
     }
 
@@ -56,10 +52,18 @@ internal sealed class GgufFile : IDisposable
         return file.Header.Metadata;
     }
 
-    /// <summary>Stored bytes of the data, which must lie inside the file.</summary>
-    /// <exception cref="ObjectDisposedException">The file was disposed.</exception>
-    public MappedFile.Lease Take(long offset, int length) => _mapped.Take(offset, length);
+    /// <summary>Reads stored bytes, which must lie inside the file, into memory that is lent until the lease is disposed.</summary>
+    /// <inheritdoc cref="StoredFile.Take"/>
+    public StoredFile.Lease Take(long offset, int length) => _stored.Take(offset, length);
 
-    /// <summary>Unmaps and closes the file.</summary>
-    public void Dispose() => _mapped.Dispose();
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => _stored.Dispose();
+
+    /// <summary>Maps the file for it: a header does not say how long it is, and is touched no further than it reaches.</summary>
+    private static GgufHeader ReadHeader(string name, SafeFileHandle handle)
+    {
+        using var mapped = new MappedFile(handle);
+        using var front = mapped.Take(0, (int)Math.Min(mapped.Length, GgufHeader.MaxBytes));
+        return GgufHeader.Parse(name, front.Bytes, mapped.Length);
+    }
 }

@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Checkpoints.Gguf;
 
-/// <summary>A weight in a memory-mapped GGUF file, in Hugging Face's order of rows.</summary>
+/// <summary>A weight in a GGUF file, in Hugging Face's order of rows.</summary>
 /// <param name="file">The file.</param>
 /// <param name="entry">Where it lies there: a vector or a matrix.</param>
 /// <param name="name">Its Hugging Face name.</param>
@@ -65,7 +65,7 @@ internal sealed class GgufTensor(GgufFile file, GgufEntry entry, string name, in
 
     private int FileRow(int row) => interleavedHead > 0 && !_isVector ? HeadInterleaving.FileRow(row, interleavedHead) : row;
 
-    private MappedFile.Lease TakeRow(int stored) => file.Take(entry.Offset + (stored * _rowBytes), (int)_rowBytes);
+    private StoredFile.Lease TakeRow(int stored) => file.Take(entry.Offset + (stored * _rowBytes), (int)_rowBytes);
 
     private CheckpointException WrongScale(int stored, int block) => new(
         $"{file.Name}: tensor {ErrorText.Quote(entry.Name)}: the scale of block {block} of row {stored} is infinite or NaN, expected a finite one");

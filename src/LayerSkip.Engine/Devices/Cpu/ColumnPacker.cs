@@ -45,11 +45,7 @@ internal sealed unsafe class ColumnPacker
         }
 
         var columns = _weights.AsSpan(0, count * _tensor.Columns);
-        for (var i = 0; i < count; i++)
-        {
-            _tensor.ReadRow(row + i, columns.Slice(i * _tensor.Columns, _tensor.Columns));
-        }
-
+        _tensor.ReadRows(row, count, columns);
         _kernel.WriteColumns(panel, column, columns, _tensor.Columns);
     }
 

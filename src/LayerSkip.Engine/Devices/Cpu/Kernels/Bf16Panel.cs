@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using LayerSkip.Engine.Checkpoints;
 
@@ -21,6 +22,26 @@ internal unsafe struct Bf16Panel : IPanelFormat
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
         ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = ElementNarrowing.ToBF16(value);
+
+    public static void WriteBoth(byte* pair, int lanes, int lane, ReadOnlySpan<float> low, ReadOnlySpan<float> high)
+    {
+        var word = (uint*)pair + lane;
+        var words = stackalloc uint[Vector<uint>.Count];
+        var k = 0;
+        for (; k <= low.Length - Vector<float>.Count; k += Vector<float>.Count)
+        {
+            ((ElementNarrowing.ToBF16(new Vector<float>(low[k..])) >>> 16) | ElementNarrowing.ToBF16(new Vector<float>(high[k..]))).Store(words);
+            for (var i = 0; i < Vector<uint>.Count; i++, word += lanes)
+            {
+                *word = words[i];
+            }
+        }
+
+        for (; k < low.Length; k++, word += lanes)
+        {
+            *word = ElementNarrowing.ToBF16(low[k]) | ((uint)ElementNarrowing.ToBF16(high[k]) << 16);
+        }
+    }
 
     public static float Read(byte* pair, int lanes, int lane, bool upper) =>
         BitConverter.UInt32BitsToSingle((uint)((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] << 16);

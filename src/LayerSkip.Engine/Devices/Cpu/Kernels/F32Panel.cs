@@ -24,5 +24,15 @@ internal unsafe struct F32Panel : IPanelFormat
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
         ((float*)pair)[(upper ? lanes : 0) + lane] = value;
 
+    public static void WriteBoth(byte* pair, int lanes, int lane, ReadOnlySpan<float> low, ReadOnlySpan<float> high)
+    {
+        var cell = (float*)pair + lane;
+        for (var k = 0; k < low.Length; k++, cell += 2 * lanes)
+        {
+            cell[0] = low[k];
+            cell[lanes] = high[k];
+        }
+    }
+
     public static float Read(byte* pair, int lanes, int lane, bool upper) => ((float*)pair)[(upper ? lanes : 0) + lane];
 }

@@ -23,6 +23,14 @@ internal unsafe interface IPanelFormat
     /// <param name="value">The weight; rounded to what the format holds.</param>
     static abstract void Write(byte* pair, int lanes, int lane, bool upper, float value);
 
+    /// <summary>Stores the weights of a lower column and of the upper one at the same place of its group, input after input.</summary>
+    /// <param name="pair">The first input's weights of the pair.</param>
+    /// <param name="lanes">W.</param>
+    /// <param name="lane">Column within its group, 0 .. W - 1.</param>
+    /// <param name="low">The lower column's weights; rounded to what the format holds.</param>
+    /// <param name="high">The upper column's, as many.</param>
+    static abstract void WriteBoth(byte* pair, int lanes, int lane, ReadOnlySpan<float> low, ReadOnlySpan<float> high);
+
     /// <summary>Reads one weight of a pair, widened to float32.</summary>
     /// <inheritdoc cref="Write"/>
     static abstract float Read(byte* pair, int lanes, int lane, bool upper);

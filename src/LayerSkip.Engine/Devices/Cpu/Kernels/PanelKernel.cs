@@ -175,6 +175,21 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         for (var k = 0; k < inputs; k += WrittenInputs)
         {
             var count = Math.Min(WrittenInputs, inputs - k);
+            if (columns.Length == Width * inputs)
+            {
+                for (var low = 0; low < Width / 2; low++)
+                {
+                    TFormat.WriteBoth(
+                        Cell(panel, low, inputs) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes),
+                        TLanes.Count,
+                        low % TLanes.Count,
+                        columns.Slice((low * inputs) + k, count),
+                        columns.Slice(((low + (Width / 2)) * inputs) + k, count));
+                }
+
+                continue;
+            }
+
             for (var column = first; column < first + (columns.Length / inputs); column++)
             {
                 var cell = Cell(panel, column, inputs) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);

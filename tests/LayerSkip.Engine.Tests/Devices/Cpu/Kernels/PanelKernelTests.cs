@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -73,6 +74,30 @@ public unsafe class PanelKernelTests
         {
             matrix.ReadRow(output, row);
             Assert.Equal(weights.AsSpan(output * 9, 9).ToArray(), row);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public void Columns_of_a_whole_panel_are_packed_as_one_by_one(string path, WeightFormat format)
+    {
+        var random = new Random(5);
+        var kernel = PanelKernel.Create(format, Enum.Parse<SimdPath>(path));
+        foreach (var inputs in (int[])[1, 7, 16, 64, 65, 147])
+        {
+            // Any bits: NaNs of every payload, infinities, subnormal numbers.
+            var weights = new float[PanelKernel.Width * inputs];
+            random.NextBytes(MemoryMarshal.AsBytes(weights.AsSpan()));
+            using var together = new NativeBuffer(kernel.PanelBytes(inputs));
+            using var alone = new NativeBuffer(kernel.PanelBytes(inputs));
+            kernel.WriteColumns(together.Pointer, 0, weights, inputs);
+            for (var column = 0; column < PanelKernel.Width; column++)
+            {
+                kernel.WriteColumn(alone.Pointer, column, weights.AsSpan(column * inputs, inputs));
+            }
+
+            var bytes = (int)kernel.PanelBytes(inputs);
+            Assert.Equal(new ReadOnlySpan<byte>(alone.Pointer, bytes).ToArray(), new ReadOnlySpan<byte>(together.Pointer, bytes).ToArray());
         }
     }
 
