@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Cuda.Driver;
 using LayerSkip.Engine.Cuda.Execution;
@@ -18,7 +17,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
     private const int HeadRows = 64; // of one pass of the head whose logits leave the device
 
     private readonly StepGate _gate = new();
-    private readonly ConcurrentQueue<(ulong Address, long Bytes)> _retired = new();
     private readonly Transformer _transformer;
     private readonly CudaWeights _weights;
     private readonly Scratch _scratch;
@@ -46,6 +44,8 @@ internal sealed unsafe class CudaModel : IDeviceModel
         _scratch = new Scratch(context, Geometry);
         Pages = new SlabPool(context, Geometry.PageBytes);
         Tables = new SlabPool(context, Geometry.MaxPages * sizeof(ulong));
+        Rows = new RowPools(context, Geometry);
+        context.Reclaim = () => Pages.Trim() | Tables.Trim() | Rows.Trim();
         _choices = context.Allocate(HeadRows * sizeof(int));
         _choicesOnHost = (int*)context.AllocateHost(HeadRows * sizeof(int));
         _draftVocabulary = [.. draftVocabulary];
@@ -89,6 +89,9 @@ internal sealed unsafe class CudaModel : IDeviceModel
 
     /// <summary>Tables of caches' pages.</summary>
     public SlabPool Tables { get; }
+
+    /// <summary>Memory of row buffers.</summary>
+    public RowPools Rows { get; }
 
     /// <summary>Copies a model's weights to a device.</summary>
     /// <param name="driver">The driver.</param>
@@ -304,7 +307,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
         }
     }
 
-    /// <summary>Waits for the device, makes its context the thread's, and frees what was given back meanwhile.</summary>
+    /// <summary>Waits for the device, and makes its context the thread's.</summary>
     internal StepGate.Step Enter()
     {
         var step = _gate.Enter();
@@ -312,15 +315,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
             Context.Enter();
-            if (!_retired.IsEmpty)
-            {
-                Context.Synchronize();
-                while (_retired.TryDequeue(out var memory))
-                {
-                    Context.Free(memory.Address, memory.Bytes);
-                }
-            }
-
             return step;
         }
         catch
@@ -329,9 +323,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
             throw;
         }
     }
-
-    /// <summary>Gives memory back that steps under way may still use; any thread may.</summary>
-    internal void Retire(ulong address, long bytes) => _retired.Enqueue((address, bytes));
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
 

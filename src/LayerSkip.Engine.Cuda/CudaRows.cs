@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Cuda.Memory;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda;
@@ -7,8 +8,8 @@ namespace LayerSkip.Engine.Cuda;
 internal sealed class CudaRows : RowBuffer
 {
     private readonly CudaModel _model;
+    private readonly SlabPool? _pool; // null where the constructor threw
     private readonly ulong _memory;
-    private readonly long _bytes;
     private readonly RowPointers _pointers;
     private readonly int[] _positions;
     private readonly ulong[] _tables;
@@ -20,10 +21,12 @@ internal sealed class CudaRows : RowBuffer
         _model = model;
         _positions = new int[capacity];
         _tables = new ulong[capacity];
-        _bytes = BytesOf(model.Geometry, capacity);
+        var slots = RowPools.Slots(capacity);
         using var step = model.Enter();
-        _memory = model.Context.Allocate(_bytes);
-        _pointers = PointersIn(_memory, model.Geometry, capacity);
+        var pool = model.Rows.Of(slots);
+        _memory = pool.Rent();
+        _pool = pool;
+        _pointers = PointersIn(_memory, model.Geometry, slots);
     }
 
     ~CudaRows() => Return();
@@ -32,8 +35,8 @@ internal sealed class CudaRows : RowBuffer
 
     public CudaModel Model => _model;
 
-    /// <summary>Whether a step that failed may have left keys behind.</summary>
-    public bool HasStaleKeys { get; set; }
+    /// <summary>Whether a step that failed, or whoever had the memory before, may have left keys behind.</summary>
+    public bool HasStaleKeys { get; set; } = true;
 
     /// <summary>Bytes of slots.</summary>
     public static long BytesOf(Geometry geometry, int slots) => (long)PointersIn(0, geometry, slots).Best + Geometry.Up(slots * sizeof(ulong), 256);
@@ -51,6 +54,7 @@ internal sealed class CudaRows : RowBuffer
 
     /// <summary>Slots' rows on the device.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The slots are not all the buffer's.</exception>
+    /// <exception cref="ObjectDisposedException">The memory has been given back.</exception>
     public RowPointers Pointers(int start, int count)
     {
         CheckSlots(start, count);
@@ -71,8 +75,8 @@ internal sealed class CudaRows : RowBuffer
 
     public override void Place(int start, int count, KvCache cache, int position)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(position);
         CheckSlots(start, count);
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
         if (cache is not CudaKvCache own || own.Model != _model)
         {
             throw new ArgumentException("the cache belongs to another model", nameof(cache));
@@ -99,6 +103,7 @@ internal sealed class CudaRows : RowBuffer
 
     private void CheckSlots(int start, int count)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)start, (uint)Capacity, nameof(start));
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(Capacity - start), nameof(count));
     }
@@ -108,7 +113,7 @@ internal sealed class CudaRows : RowBuffer
         if (!_disposed)
         {
             _disposed = true;
-            _model.Retire(_memory, _bytes);
+            _pool?.Return(_memory);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Cuda;
@@ -62,6 +63,9 @@ internal sealed record Geometry(ModelConfig Config)
 
     /// <summary>A value rounded up to a multiple.</summary>
     public static long Up(long value, long multiple) => (value + multiple - 1) / multiple * multiple;
+
+    /// <summary>A positive value rounded up to a power of two.</summary>
+    public static int PowerOfTwo(int value) => (int)BitOperations.RoundUpToPowerOf2((uint)value);
 
     /// <summary>How many blocks of a size cover so many.</summary>
     public static int Blocks(int count, int size) => (int)((count + (size - 1L)) / size);

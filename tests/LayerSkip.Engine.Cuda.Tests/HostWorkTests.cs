@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Cuda.Rounds;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Tests;
 
@@ -61,6 +62,78 @@ public class HostWorkTests
         model.Tokens([9, 8], CudaModels.Speculative(1, 3, 30));
         Assert.Equal(captures, model.Context.Counters.Captures);
         Assert.Equal(1, captures);
+    }
+
+    [Fact]
+    public void Drafts_of_any_length_share_a_bounded_number_of_graphs()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 160, Layers = 2, VocabularySize = 30, HiddenSize = 20, IntermediateSize = 20, AttentionHeads = 2, KeyValueHeads = 1 };
+        using var model = CudaModels.Random(config);
+        var expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(5));
+        var captures = model.Context.Counters.Captures;
+        int[] lengths = [54, 49, 48, 40, 33, 32, 25, 24, 17, 16, 13, 12, 10, 9, 8, 5, 1];
+        foreach (var length in (int[])[.. lengths, .. lengths])
+        {
+            using var generation = model.Decode([1, 2, 3], CudaModels.Speculative(1, length, 5));
+            Assert.Equal(expected, generation.Output.ToArray());
+        }
+
+        // Of 12, 16, 24, 32, 48 and 64 tokens, and the three short ones.
+        Assert.Equal(9, model.Context.Counters.Captures - captures);
+        for (var length = 0; length <= DecodingPlan.MaxSpeculations; length++)
+        {
+            Assert.InRange(RoundShape.LengthFor(length), length, Math.Max(length, Math.Min(1.5 * length, DecodingPlan.MaxSpeculations)));
+        }
+
+        Assert.Equal(15, Enumerable.Range(0, 1 + DecodingPlan.MaxSpeculations).Select(RoundShape.LengthFor).Distinct().Count());
+    }
+
+    [Fact]
+    public void A_round_as_a_whole_claims_neither_draft_nor_verification_time()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { Layers = 2 };
+        using var model = CudaModels.Random(config);
+        using var plain = model.Decode([1, 2, 3], CudaModels.Autoregressive(6));
+        Assert.True(plain.Statistics.VerifyTime > TimeSpan.Zero);
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(CudaModels.Speculative(1, 3, 20), config, new()));
+        generation.NextRound();
+        Assert.True(generation.Statistics.Drafted > 0);
+        Assert.Equal((TimeSpan.Zero, TimeSpan.Zero), (generation.Statistics.DraftTime, generation.Statistics.VerifyTime));
+    }
+
+    [Fact]
+    public void Scratch_moves_seldom_while_a_sequence_grows()
+    {
+        var (driver, device) = Rig.Device;
+        using var context = new Driver.CudaContext(driver, device);
+        var scratch = new Execution.Scratch(context, new Geometry(TinyCheckpoint.DefaultConfig with { MaxPositions = 64_000 }));
+        var moves = 0;
+        for (var spans = 1; spans <= 1000; spans++)
+        {
+            moves += scratch.Reserve(1 + (spans % 60), spans) ? 1 : 0;
+        }
+
+        Assert.InRange(moves, 1, 16);
+        Assert.Equal(moves, context.Counters.Synchronizations);
+    }
+
+    [Fact]
+    public void Requests_one_after_the_other_take_no_memory_from_the_driver()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { Layers = 2, MaxPositions = 160 };
+        using var model = CudaModels.Random(config);
+        var expected = model.Tokens([1, 2, 3], CudaModels.Speculative(1, 4, 100));
+        Rig.Controls.Reset();
+        var waits = model.Context.Counters.Synchronizations;
+        for (var request = 0; request < 5; request++)
+        {
+            using var generation = model.Decode([1, 2, 3], CudaModels.Speculative(1, 4, 100));
+            Assert.Equal(expected, generation.Output.ToArray());
+            Assert.Equal(generation.Statistics.Rounds, model.Context.Counters.Synchronizations - waits);
+            waits = model.Context.Counters.Synchronizations;
+        }
+
+        Assert.Equal((0, 0), (Rig.Controls.Calls("cuMemAlloc"), Rig.Controls.Calls("cuMemFree")));
     }
 
     [Fact]

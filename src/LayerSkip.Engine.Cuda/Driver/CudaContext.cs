@@ -60,6 +60,9 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     /// <summary>Whether an earlier error has made the device useless.</summary>
     public bool IsLost => _lost is not null;
 
+    /// <summary>Frees what is only kept for later, and tells whether there was anything: asked where memory runs out.</summary>
+    public Func<bool>? Reclaim { get; set; }
+
     /// <summary>Makes the context the calling thread's.</summary>
     /// <exception cref="CudaException">The device was lost.</exception>
     public void Enter()
@@ -88,6 +91,12 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         ulong address;
         _memory.EnsureCapacity(_memory.Count + 1);
         var code = _functions.MemAlloc(&address, (nuint)Math.Max(bytes, 1));
+        if (code == CudaError.OutOfMemory && Reclaim?.Invoke() == true)
+        {
+            Counters.Calls++;
+            code = _functions.MemAlloc(&address, (nuint)Math.Max(bytes, 1));
+        }
+
         if (code == CudaError.OutOfMemory)
         {
             Counters.Calls++;

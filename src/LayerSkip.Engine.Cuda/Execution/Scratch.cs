@@ -2,7 +2,7 @@ using LayerSkip.Engine.Cuda.Driver;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
-/// <summary>Device memory for what a pass computes on its way; grows by need.</summary>
+/// <summary>Device memory for what a pass computes on its way; grows by need, twofold, so that a sequence that grows token by token seldom waits for it.</summary>
 internal sealed class Scratch(CudaContext context, Geometry geometry)
 {
     /// <summary>Most rows of a pass that runs the kernels for few rows; above, attention needs no partial results.</summary>
@@ -36,7 +36,8 @@ internal sealed class Scratch(CudaContext context, Geometry geometry)
             return false;
         }
 
-        (rows, spans) = (Math.Max(rows, _rows), Math.Max(spans, _spans));
+        rows = Math.Max(_rows, Geometry.PowerOfTwo(Math.Max(rows, FewRows)));
+        spans = Math.Max(_spans, Math.Max(spans, Math.Min(Geometry.PowerOfTwo(spans), Geometry.Spans(geometry.Config.MaxPositions))));
         var qkv = Bytes(rows, Geometry.Padded(geometry.QkvOutputs));
         var attended = Bytes(rows, Geometry.Padded(geometry.AttendedOutputs));
         var gated = Bytes(rows, Geometry.Padded(geometry.Config.IntermediateSize));

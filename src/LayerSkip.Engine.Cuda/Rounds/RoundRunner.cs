@@ -5,10 +5,17 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Cuda.Rounds;
 
 /// <summary>Runs rounds of greedy decoding as captured graphs: the host tells the round, launches, and waits once for its result.</summary>
-/// <remarks>A graph serves every sequence: what differs between rounds of a shape is read from device memory. Driver calls of a round do not depend on its length.</remarks>
+/// <remarks>
+/// A graph serves every sequence: what differs between rounds of a shape is read from device memory. Driver calls of a round do not depend on its length.
+/// At most <see cref="MaxGraphs"/> graphs are kept, those that ran last.
+/// </remarks>
 internal sealed unsafe class RoundRunner
 {
-    private const int MaxGraphs = 64;
+    /// <summary>
+    /// Most graphs kept. One exit layer and depth take up to 15 lengths (<see cref="RoundShape.LengthFor"/>) at each doubling of the context.
+    /// </summary>
+    public const int MaxGraphs = 64;
+
     private const int ResultHeader = 4; // drafted, accepted, next, position
 
     private readonly CudaContext _context;
@@ -52,8 +59,8 @@ internal sealed unsafe class RoundRunner
     /// <param name="draft">Room for the drafted tokens.</param>
     public GreedyRoundResult Run(in GreedyRound round, ulong table, CudaDraftHead? head, Span<int> draft)
     {
-        var spans = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Geometry.Spans(round.Position + 1 + round.Length));
-        var graph = Graph(new(round.ExitLayer, round.Depth, round.Length, spans, head is not null));
+        var spans = Geometry.PowerOfTwo(Geometry.Spans(round.Position + 1 + round.Length));
+        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null));
         if (_hasStaleKeys)
         {
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));

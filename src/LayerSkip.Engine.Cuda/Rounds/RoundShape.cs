@@ -3,7 +3,23 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 /// <summary>What a captured round is for. Everything else about a round lies in device memory.</summary>
 /// <param name="ExitLayer">Layers of the draft.</param>
 /// <param name="Depth">Layers that decide.</param>
-/// <param name="Length">Tokens of a full draft.</param>
+/// <param name="Length">Most tokens of its drafts, of <see cref="LengthFor"/>.</param>
 /// <param name="Spans">Spans that attention reaches over.</param>
 /// <param name="HasDraftHead">Whether the draft chooses among listed tokens.</param>
-internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead);
+internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead)
+{
+    /// <summary>
+    /// The length of the graph that runs drafts of some length: its own up to 8; above, 12, 16, 24, 32, 48 or 64, so that a controller that changes its mind
+    /// from round to round has few graphs captured. The slots too many have no rows, and their launches end at once.
+    /// </summary>
+    public static int LengthFor(int length)
+    {
+        if (length <= 8)
+        {
+            return length;
+        }
+
+        var power = Geometry.PowerOfTwo(length);
+        return length <= power / 4 * 3 ? power / 4 * 3 : power;
+    }
+}

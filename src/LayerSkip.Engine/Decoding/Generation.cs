@@ -312,7 +312,6 @@ public sealed class Generation : IDisposable
         _steps.Begin(default, first: 0);
         var round = new GreedyRound(cache, Tokens[last], last, exit, _plan.Depth, length, room, _draftHead, _plan.StopIds);
         var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
-        _statistics.EndDraft();
         if (next < 0)
         {
             throw Distribution.NoTokenLeft();

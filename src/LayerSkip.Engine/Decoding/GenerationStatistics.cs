@@ -60,7 +60,10 @@ public readonly record struct GenerationStatistics
     /// <summary>Time of all later rounds.</summary>
     public TimeSpan DecodeTime { get; init; }
 
-    /// <summary>Of both: drafting (layers below the exit, and the draft's heads).</summary>
+    /// <summary>
+    /// Of both: drafting (layers below the exit, and the draft's heads). A round that a device runs as a whole (CUDA) and that drafts counts neither here nor
+    /// in <see cref="VerifyTime"/>: where its draft ends is not seen from outside.
+    /// </summary>
     public TimeSpan DraftTime { get; init; }
 
     /// <summary>Of both: verification (layers above the exit, the head, and the comparison).</summary>

@@ -32,12 +32,12 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public bool HasBegun => _stepStart != 0;
 
     /// <summary>A round or a piece of the prompt begins.</summary>
-    public void BeginStep() => _stepStart = Stopwatch.GetTimestamp();
+    public void BeginStep() => (_stepStart, _draftEnd) = (Stopwatch.GetTimestamp(), 0);
 
     /// <summary>A piece of the prompt is done.</summary>
     public void EndPrefill() => _prefill += Stopwatch.GetTimestamp() - _stepStart;
 
-    /// <summary>The round's draft is done, verification begins.</summary>
+    /// <summary>The round's draft is done, verification begins. Who cannot tell says nothing.</summary>
     public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
 
     /// <summary>The round is done.</summary>
@@ -50,8 +50,12 @@ internal sealed class StatisticsRecorder(int promptTokens)
         var now = Stopwatch.GetTimestamp();
         // Where nothing was drafted, the whole round is the full model's.
         var verifyStart = draft.Drafted > 0 ? _draftEnd : _stepStart;
-        _draft += verifyStart - _stepStart;
-        _verify += now - verifyStart;
+        if (verifyStart != 0)
+        {
+            _draft += verifyStart - _stepStart;
+            _verify += now - verifyStart;
+        }
+
         if (_rounds == 0)
         {
             _prefill += now - _stepStart;
