@@ -4,32 +4,22 @@ using LayerSkip.Engine.Cuda.Execution;
 using LayerSkip.Engine.Cuda.Memory;
 using LayerSkip.Engine.Cuda.Rounds;
 using LayerSkip.Engine.Cuda.Weights;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
-using LayerSkip.Engine.Devices.Cpu.Kernels;
-using Greatest = LayerSkip.Engine.Devices.Cpu.Kernels.ArgMax;
 
 namespace LayerSkip.Engine.Cuda;
 
 /// <summary>The transformer on an NVIDIA GPU.</summary>
-internal sealed unsafe class CudaModel : IDeviceModel
+internal sealed class CudaModel : IDeviceModel
 {
-    private const int HeadRows = 64; // of one pass of the head whose logits leave the device
-
     private readonly StepGate _gate = new();
     private readonly Transformer _transformer;
     private readonly CudaWeights _weights;
     private readonly Scratch _scratch;
     private readonly RoundRunner _rounds;
-    private readonly HashSet<int> _draftVocabulary;
-    private readonly int[] _draftIds;
-    private readonly float[] _listedLogits;
-    private readonly ulong _draftList; // {count, id, ...}
-    private readonly ulong _choices; // int [HeadRows]
-    private readonly int* _choicesOnHost;
-    private ulong _logits; // float [HeadRows, vocabulary], once they are asked for
-    private ulong _states; // float [HeadRows, padded hidden size], once they are asked for
-    private float[]? _logitsOnHost;
+    private readonly HeadPasses _heads;
+    private readonly DraftVocabulary _draftVocabulary;
     private long _kvBytes;
     private bool _disposed;
 
@@ -46,20 +36,9 @@ internal sealed unsafe class CudaModel : IDeviceModel
         Tables = new SlabPool(context, Geometry.MaxPages * sizeof(ulong));
         Rows = new RowPools(context, Geometry);
         context.Reclaim = () => Pages.Trim() | Tables.Trim() | Rows.Trim();
-        _choices = context.Allocate(HeadRows * sizeof(int));
-        _choicesOnHost = (int*)context.AllocateHost(HeadRows * sizeof(int));
-        _draftVocabulary = [.. draftVocabulary];
-        _draftIds = [.. _draftVocabulary];
-        _listedLogits = new float[_draftIds.Length + CudaDraftHead.MaxOwn];
-        if (_draftIds.Length > 0)
-        {
-            TokensWithin(config, _draftIds);
-            int[] list = [_draftIds.Length, .. _draftIds];
-            _draftList = context.Allocate(list.Length * sizeof(int));
-            context.Write<int>(_draftList, list);
-        }
-
-        _rounds = new RoundRunner(context, _transformer, (_draftList, _draftIds.Length));
+        _draftVocabulary = new DraftVocabulary(context, config, draftVocabulary);
+        _heads = new HeadPasses(context, _transformer, _draftVocabulary);
+        _rounds = new RoundRunner(context, _transformer, _draftVocabulary);
         context.Synchronize();
         MemoryBytes = context.FreeBytes() + weights.Bytes;
     }
@@ -171,28 +150,12 @@ internal sealed unsafe class CudaModel : IDeviceModel
     public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt)
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
-        if (_draftVocabulary.Count == 0)
-        {
-            return null;
-        }
-
-        // The latest tokens first, should there be too many: a draft that copies mostly copies what was said last.
-        var own = new List<int> { 0 };
-        for (var i = prompt.Length - 1; i >= 0 && own.Count <= CudaDraftHead.MaxOwn; i--)
-        {
-            if (!_draftVocabulary.Contains(prompt[i]) && own.IndexOf(prompt[i], 1) < 0)
-            {
-                own.Add(prompt[i]);
-            }
-        }
-
-        own[0] = own.Count - 1;
-        return new CudaDraftHead(this, [.. own]);
+        return _draftVocabulary.IsEmpty ? null : new CudaDraftHead(this, _draftVocabulary.Lacking(prompt, CudaDraftHead.MaxOwn));
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
     {
-        TokensWithin(Config, tokens);
+        TokenChecks.CheckTokens(Config, tokens, nameof(tokens));
         using var step = Enter();
         var slots = Own(rows).Pointers(start, tokens.Length);
         Context.Write(slots.Tokens, tokens);
@@ -213,67 +176,28 @@ internal sealed unsafe class CudaModel : IDeviceModel
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
     {
         using var step = Enter();
-        for (var first = 0; first < tokens.Length; first += HeadRows)
-        {
-            var some = tokens.Slice(first, Math.Min(HeadRows, tokens.Length - first));
-            var slots = BeginKeys(rows, start + first, some.Length);
-            _transformer.Head(slots, some.Length);
-            Choose(rows, slots, some);
-        }
+        _heads.ArgMax(Own(rows), start, tokens);
     }
 
     /// <remarks>How likely a guess is takes all logits, which the host adds up. Who asks for no likelihood is better served by <see cref="RunRound"/>.</remarks>
     public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
-        var own = head is null ? null : Own(head);
-        _logitsOnHost ??= new float[Config.VocabularySize];
-        ReadLogits(rows, slot, 1, _logitsOnHost);
-        if (own is null)
-        {
-            return Guess(_logitsOnHost);
-        }
-
-        var listed = _listedLogits.AsSpan(0, _draftIds.Length + own.Own[0]);
-        for (var i = 0; i < listed.Length; i++)
-        {
-            listed[i] = _logitsOnHost[TokenOf(i)];
-        }
-
-        var guess = Guess(listed);
-        return guess.Token < 0 ? guess : guess with { Token = TokenOf(guess.Token) };
-
-        int TokenOf(int index) => index < _draftIds.Length ? _draftIds[index] : own.Own[1 + index - _draftIds.Length];
+        return _heads.Guess(Own(rows), slot, head is null ? null : Own(head));
     }
 
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states)
     {
         using var step = Enter();
-        var width = Config.HiddenSize;
-        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, count * width, nameof(states));
-        _ = Own(rows).Pointers(start, count);
-        _states = _states != 0 ? _states : Context.Allocate((long)HeadRows * Geometry.Hidden * sizeof(float));
-        fixed (float* target = states)
-        {
-            for (var first = 0; first < count; first += HeadRows)
-            {
-                var some = Math.Min(HeadRows, count - first);
-                _transformer.Choices.Normalize(_states, Own(rows).Pointers(start + first, some), _weights.FinalNorm, some, Geometry);
-                for (var row = 0; row < some; row++)
-                {
-                    Context.Read((nint)(target + ((first + row) * width)), _states + (ulong)(row * Geometry.Hidden * sizeof(float)), width * sizeof(float));
-                }
-
-                Context.Synchronize();
-            }
-        }
+        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, count * Config.HiddenSize, nameof(states));
+        _heads.Normalize(Own(rows), start, count, states);
     }
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();
         ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, count * Config.VocabularySize, nameof(logits));
-        ReadLogits(rows, start, count, logits);
+        _heads.Logits(Own(rows), start, count, logits);
     }
 
     public bool RunsRounds(int stopIds) => stopIds <= RoundBlock.MaxStops;
@@ -286,7 +210,7 @@ internal sealed unsafe class CudaModel : IDeviceModel
             throw new ArgumentException("the cache belongs to another model", nameof(round));
         }
 
-        TokensWithin(Config, [round.Token]);
+        TokenChecks.CheckTokens(Config, [round.Token], nameof(round));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(round.Length, RoundBlock.Slots - 1, nameof(round));
         cache.Reserve(round.Position + 1 + round.Room);
         using var step = Enter();
@@ -325,60 +249,6 @@ internal sealed unsafe class CudaModel : IDeviceModel
     }
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
-
-    private static void TokensWithin(ModelConfig config, ReadOnlySpan<int> tokens)
-    {
-        foreach (var token in tokens)
-        {
-            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)config.VocabularySize, nameof(tokens));
-        }
-    }
-
-    private static TokenGuess Guess(ReadOnlySpan<float> logits)
-    {
-        var best = Greatest.Of(logits);
-        return float.IsNaN(logits[best]) ? new(-1, 0) : new(best, (float)(1 / Math.Max(1, SoftmaxSum.Of(logits, logits[best]))));
-    }
-
-    /// <summary>Slots whose keys are 0: those that a step left behind when it failed are cleared.</summary>
-    private RowPointers BeginKeys(RowBuffer rows, int start, int count)
-    {
-        var own = Own(rows);
-        var slots = own.Pointers(start, count);
-        if (own.HasStaleKeys)
-        {
-            Context.Clear(own.Pointers(0, own.Capacity).Best, (long)own.Capacity * sizeof(ulong));
-        }
-
-        own.HasStaleKeys = true;
-        return slots;
-    }
-
-    private void ReadLogits(RowBuffer rows, int start, int count, Span<float> logits)
-    {
-        var width = Config.VocabularySize;
-        _ = Own(rows).Pointers(start, count);
-        _logits = _logits != 0 ? _logits : Context.Allocate((long)HeadRows * width * sizeof(float));
-        fixed (float* target = logits)
-        {
-            for (var first = 0; first < count; first += HeadRows)
-            {
-                var some = Math.Min(HeadRows, count - first);
-                _transformer.Logits(_logits, Own(rows).Pointers(start + first, some), some);
-                Context.Read((nint)(target + ((long)first * width)), _logits, (long)some * width * sizeof(float));
-                Context.Synchronize();
-            }
-        }
-    }
-
-    private void Choose(RowBuffer rows, in RowPointers slots, Span<int> tokens)
-    {
-        _transformer.Choices.Choose(_choices, slots, tokens.Length);
-        Own(rows).HasStaleKeys = false;
-        Context.Read((nint)_choicesOnHost, _choices, tokens.Length * sizeof(int));
-        Context.Synchronize();
-        new ReadOnlySpan<int>(_choicesOnHost, tokens.Length).CopyTo(tokens);
-    }
 
     private CudaRows Own(RowBuffer rows) =>
         rows is CudaRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));

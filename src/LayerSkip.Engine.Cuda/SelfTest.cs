@@ -116,7 +116,7 @@ internal sealed class SelfTest(CudaDeviceProvider provider, int? ordinal, Action
         var bytes = Math.Min(256L << 20, context.FreeBytes() / 8);
         var (from, to) = (context.Allocate(bytes), context.Allocate(bytes));
         context.Copy(to, from, bytes);
-        var seconds = context.Time(() =>
+        var seconds = StreamTimer.Time(context, () =>
         {
             for (var i = 0; i < Repeats; i++)
             {

@@ -109,8 +109,8 @@ public unsafe class RigTests
     public void PTX_with_other_parameters_than_the_sources_is_refused()
     {
         using var context = Open();
-        var module = context.LoadModule(Encoding.ASCII.GetBytes(Ptx("planted_race", ".u32", 64)));
-        Assert.Throws<CudaException>(() => context.Function(module, "planted_race"));
+        var module = KernelModule.Load(context, Encoding.ASCII.GetBytes(Ptx("planted_race", ".u32", 64)));
+        Assert.Throws<CudaException>(() => module.Function("planted_race"));
         Assert.Contains("other parameters", Rig.Controls.Problem, StringComparison.Ordinal);
     }
 
@@ -154,12 +154,12 @@ public unsafe class RigTests
     {
         using var context = Open();
         var (source, target) = (context.Allocate(4), context.Allocate(4));
-        var graph = context.Capture(() => context.Copy(target, source, 4));
+        var graph = CudaGraph.Capture(context, () => context.Copy(target, source, 4));
         foreach (var value in (int[])[5, 6])
         {
             context.Write(source, [value]);
             Assert.NotEqual(value, Get(context, target));
-            context.Launch(graph, 0);
+            graph.Launch();
             Assert.Equal(value, Get(context, target));
         }
     }
@@ -243,7 +243,7 @@ public unsafe class RigTests
     }
 
     private static nint Planted(CudaContext context, string name, int threads = 64) =>
-        context.Function(context.LoadModule(Encoding.ASCII.GetBytes(Ptx(name, ".u64", threads))), name);
+        KernelModule.Load(context, Encoding.ASCII.GetBytes(Ptx(name, ".u64", threads))).Function(name);
 
     private static void Launch(CudaContext context, nint kernel, int threads, ulong argument)
     {

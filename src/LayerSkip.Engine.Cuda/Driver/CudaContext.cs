@@ -11,7 +11,6 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
 {
     private const uint NonBlocking = 1; // CU_STREAM_NON_BLOCKING
     private const uint Portable = 1; // CU_MEMHOSTALLOC_PORTABLE
-    private const int RelaxedCapture = 2; // CU_STREAM_CAPTURE_MODE_RELAXED: other threads' contexts are none of its business
 
     private readonly DriverFunctions _functions;
     private readonly HashSet<ulong> _memory = [];
@@ -49,6 +48,12 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
 
     public CudaDriver Driver { get; }
 
+    /// <summary>The driver's functions; what they return goes to <see cref="Check"/>.</summary>
+    public DriverFunctions Functions => _functions;
+
+    /// <summary>The stream that everything runs on.</summary>
+    public nint Stream => _stream;
+
     public CudaDeviceInfo Device { get; }
 
     /// <summary>What has been asked of the device.</summary>
@@ -74,6 +79,13 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         }
 
         Check("cuCtxSetCurrent", _functions.CtxSetCurrent(_context));
+    }
+
+    /// <summary>Makes the context the calling thread's, as well as may be: to give back what a lost device held, too.</summary>
+    public void MakeCurrent()
+    {
+        _functions.CtxSetCurrent(_context);
+        Counters.Calls++;
     }
 
     /// <summary>Bytes of device memory that are free, of whoever's.</summary>
@@ -126,9 +138,9 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     {
         if (address != 0 && _memory.Remove(address))
         {
-            _functions.CtxSetCurrent(_context);
+            MakeCurrent();
             _functions.MemFree(address);
-            Counters.Calls += 2;
+            Counters.Calls++;
             HeldBytes -= bytes;
         }
     }
@@ -148,9 +160,9 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     {
         if (_hostMemory.Remove(address))
         {
-            _functions.CtxSetCurrent(_context);
+            MakeCurrent();
             _functions.MemFreeHost((void*)address);
-            Counters.Calls += 2;
+            Counters.Calls++;
         }
     }
 
@@ -185,45 +197,6 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         Check("cuStreamSynchronize", _functions.StreamSynchronize(_stream));
     }
 
-    /// <summary>Loads kernels from PTX, which the driver compiles for the device.</summary>
-    /// <param name="ptx">The text, ending with a zero byte.</param>
-    public nint LoadModule(ReadOnlySpan<byte> ptx)
-    {
-        const int ErrorLogBuffer = 5, ErrorLogBytes = 6; // of enum CUjit_option
-        const int Longest = 2048;
-        var log = stackalloc byte[Longest];
-        log[0] = 0;
-        var options = stackalloc int[] { ErrorLogBuffer, ErrorLogBytes };
-        var values = stackalloc void*[] { log, (void*)Longest };
-        nint module;
-        fixed (byte* image = ptx)
-        {
-            var code = _functions.ModuleLoadDataEx(&module, image, 2, options, values);
-            if (code != CudaError.Success)
-            {
-                var text = new string((sbyte*)log).Trim();
-                throw Failure("cuModuleLoadDataEx", code, text.Length > 0 ? text : null);
-            }
-
-            Counters.Calls++;
-        }
-
-        _modules.Add(module);
-        return module;
-    }
-
-    /// <summary>A kernel of a module.</summary>
-    public nint Function(nint module, string name)
-    {
-        nint function;
-        fixed (byte* text = System.Text.Encoding.ASCII.GetBytes(name + "\0"))
-        {
-            var code = _functions.ModuleGetFunction(&function, module, text);
-            Counters.Calls++;
-            return code == CudaError.Success ? function : throw Failure("cuModuleGetFunction", code, $"kernel {name}");
-        }
-    }
-
     /// <summary>Launches a kernel in the stream's order, or adds it to the graph that is being captured.</summary>
     public void Launch(nint function, (int X, int Y, int Z) grid, int block, ref KernelArguments arguments)
     {
@@ -240,97 +213,11 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         }
     }
 
-    /// <summary>Makes a graph of what <paramref name="record"/> asks of the stream, none of which runs yet.</summary>
-    /// <returns>The graph, to be destroyed by <see cref="Destroy"/>.</returns>
-    public nint Capture(Action record)
-    {
-        nint graph, executable;
-        Check("cuStreamBeginCapture", _functions.StreamBeginCapture(_stream, RelaxedCapture));
-        try
-        {
-            record();
-        }
-        catch
-        {
-            // The stream must not go on capturing. What it returns here is the same error again.
-            if (_functions.StreamEndCapture(_stream, &graph) == CudaError.Success)
-            {
-                _functions.GraphDestroy(graph);
-            }
-
-            Counters.Calls += 2;
-            throw;
-        }
-
-        graph = 0;
-        var code = _functions.StreamEndCapture(_stream, &graph);
-        Check("cuStreamEndCapture", code);
-        code = _functions.GraphInstantiate(&executable, graph, 0);
-        _functions.GraphDestroy(graph);
-        Counters.Calls++;
-        Check("cuGraphInstantiate", code);
-        _graphs.Add(executable);
-        Counters.Captures++;
-        return executable;
-    }
-
-    /// <summary>Launches a graph in the stream's order.</summary>
-    /// <param name="graph">Of <see cref="Capture"/>.</param>
-    /// <param name="kernels">How many kernels it launches.</param>
-    public void Launch(nint graph, int kernels)
-    {
-        Counters.Graphs++;
-        Counters.Kernels += kernels;
-        Check("cuGraphLaunch", _functions.GraphLaunch(graph, _stream));
-    }
-
-    /// <summary>Destroys a graph that has run; never throws.</summary>
-    public void Destroy(nint graph)
-    {
-        if (_graphs.Remove(graph))
-        {
-            _functions.CtxSetCurrent(_context);
-            _functions.GraphExecDestroy(graph);
-            Counters.Calls += 2;
-        }
-    }
-
-    /// <summary>Seconds that the device spends on what <paramref name="work"/> asks of the stream.</summary>
-    public double Time(Action work)
-    {
-        nint begin = 0, end = 0;
-        try
-        {
-            Check("cuEventCreate", _functions.EventCreate(&begin, 0));
-            Check("cuEventCreate", _functions.EventCreate(&end, 0));
-            Check("cuEventRecord", _functions.EventRecord(begin, _stream));
-            work();
-            Check("cuEventRecord", _functions.EventRecord(end, _stream));
-            Check("cuEventSynchronize", _functions.EventSynchronize(end));
-            float milliseconds;
-            Check("cuEventElapsedTime", _functions.EventElapsedTime(&milliseconds, begin, end));
-            return milliseconds / 1000.0;
-        }
-        finally
-        {
-            foreach (var created in (ReadOnlySpan<nint>)[begin, end])
-            {
-                if (created != 0)
-                {
-                    _functions.EventDestroy(created);
-                }
-            }
-        }
-    }
-
-    /// <summary>Frees everything and lets the device go; never throws.</summary>
-    public void Dispose()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
-    private void Check(string call, int code)
+    /// <summary>Counts a call, and throws where it failed.</summary>
+    /// <param name="call">The function's name in cuda.h.</param>
+    /// <param name="code">What it returned.</param>
+    /// <exception cref="CudaException">The code is not 0.</exception>
+    public void Check(string call, int code)
     {
         Counters.Calls++;
         if (code != CudaError.Success)
@@ -339,7 +226,8 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         }
     }
 
-    private CudaException Failure(string call, int code, string? detail = null)
+    /// <summary>The error of a call that failed; the device is lost where it is fatal.</summary>
+    public CudaException Failure(string call, int code, string? detail = null)
     {
         var failure = new CudaException(call, code, detail);
         if (failure.IsFatal)
@@ -348,6 +236,23 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         }
 
         return failure;
+    }
+
+    /// <summary>Frees a module with everything else.</summary>
+    public void Own(KernelModule module) => _modules.Add(module.Handle);
+
+    /// <summary>Destroys a graph with everything else, unless it is destroyed before.</summary>
+    public void Own(CudaGraph graph) => _graphs.Add(graph.Handle);
+
+    /// <summary>A graph is to be destroyed.</summary>
+    /// <returns>Whether it was still there.</returns>
+    public bool Disown(CudaGraph graph) => _graphs.Remove(graph.Handle);
+
+    /// <summary>Frees everything and lets the device go; never throws.</summary>
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
     }
 
     private void Free()

@@ -9,7 +9,7 @@ internal sealed class KernelLibrary(CudaContext context)
 {
     private static readonly Dictionary<string, string> Files = FindKernels();
 
-    private readonly Dictionary<string, nint> _modules = [];
+    private readonly Dictionary<string, KernelModule> _modules = [];
 
     /// <summary>All kernels' names.</summary>
     public static IReadOnlyCollection<string> Names => Files.Keys;
@@ -21,10 +21,10 @@ internal sealed class KernelLibrary(CudaContext context)
         var file = Files.TryGetValue(name, out var found) ? found : throw new InvalidOperationException($"there is no kernel '{name}'");
         if (!_modules.TryGetValue(file, out var module))
         {
-            _modules[file] = module = context.LoadModule(Read(file));
+            _modules[file] = module = KernelModule.Load(context, Read(file));
         }
 
-        return context.Function(module, name);
+        return module.Function(name);
     }
 
     private static Dictionary<string, string> FindKernels()

@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Cuda.Driver;
 using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Cuda.Weights;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda.Rounds;
@@ -25,15 +26,15 @@ internal sealed unsafe class RoundRunner
     private readonly RowPointers _rows;
     private readonly ulong _result;
     private readonly int* _resultOnHost;
-    private readonly (ulong List, int Count) _draftVocabulary;
-    private readonly Dictionary<RoundShape, RoundGraph> _graphs = [];
+    private readonly DraftVocabulary _draftVocabulary;
+    private readonly Dictionary<RoundShape, KeptGraph> _graphs = [];
     private long _rounds;
     private bool _hasStaleKeys;
 
     /// <param name="context">The device.</param>
     /// <param name="transformer">The model there.</param>
-    /// <param name="draftVocabulary">Device memory {count, id, ...} of the checkpoint's draft vocabulary, and its count; 0 where it declares none.</param>
-    public RoundRunner(CudaContext context, Transformer transformer, (ulong List, int Count) draftVocabulary)
+    /// <param name="draftVocabulary">The checkpoint's.</param>
+    public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary)
     {
         _context = context;
         _transformer = transformer;
@@ -68,7 +69,7 @@ internal sealed unsafe class RoundRunner
 
         _hasStaleKeys = true;
         _context.Write(_block.Tokens, _block.Fill(round, table, head));
-        _context.Launch(graph.Handle, graph.Kernels);
+        graph.Launch();
         _context.Read((nint)_resultOnHost, _result, (ResultHeader + round.Length) * sizeof(int));
         _context.Synchronize();
         _hasStaleKeys = false;
@@ -79,37 +80,25 @@ internal sealed unsafe class RoundRunner
         return new(drafted, _resultOnHost[1], next == -2 ? null : next);
     }
 
-    private RoundGraph Graph(RoundShape shape)
+    private CudaGraph Graph(RoundShape shape)
     {
         if (_scratch.Reserve(1 + shape.Length, shape.Spans))
         {
             Forget(keep: 0);
         }
 
-        if (!_graphs.TryGetValue(shape, out var graph))
+        if (!_graphs.TryGetValue(shape, out var kept))
         {
             Forget(keep: MaxGraphs - 1);
-            _graphs.Add(shape, graph = Capture(shape));
+            _graphs.Add(shape, kept = Capture(shape));
         }
 
-        graph.LastRound = ++_rounds;
-        return graph;
+        kept.LastRound = ++_rounds;
+        return kept.Graph;
     }
 
-    private RoundGraph Capture(RoundShape shape)
-    {
-        var before = _context.Counters.Kernels;
-        try
-        {
-            var handle = _context.Capture(() => Record(shape));
-            return new RoundGraph(handle, (int)(_context.Counters.Kernels - before));
-        }
-        finally
-        {
-            // None of them has run.
-            _context.Counters.Kernels = before;
-        }
-    }
+    // By itself, since a lambda's captures are allocated where their scope begins.
+    private KeptGraph Capture(RoundShape shape) => new(CudaGraph.Capture(_context, () => Record(shape)));
 
     /// <summary>Drafting token by token, one verification of all slots, acceptance: the decode story, in launches.</summary>
     private void Record(RoundShape shape)
@@ -124,7 +113,7 @@ internal sealed unsafe class RoundRunner
             {
                 if (shape.HasDraftHead)
                 {
-                    _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Count);
+                    _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
                     _transformer.Head(row, 1, _block.Own, CudaDraftHead.MaxOwn);
                 }
                 else
@@ -149,22 +138,20 @@ internal sealed unsafe class RoundRunner
     {
         while (_graphs.Count > keep)
         {
-            var oldest = default(KeyValuePair<RoundShape, RoundGraph>);
+            var oldest = default(KeyValuePair<RoundShape, KeptGraph>);
             foreach (var entry in _graphs)
             {
                 oldest = oldest.Value is null || entry.Value.LastRound < oldest.Value.LastRound ? entry : oldest;
             }
 
-            _context.Destroy(oldest.Value.Handle);
+            oldest.Value.Graph.Dispose();
             _graphs.Remove(oldest.Key);
         }
     }
 
-    private sealed class RoundGraph(nint handle, int kernels)
+    private sealed class KeptGraph(CudaGraph graph)
     {
-        public nint Handle => handle;
-
-        public int Kernels => kernels;
+        public CudaGraph Graph => graph;
 
         public long LastRound { get; set; }
     }

@@ -1,0 +1,136 @@
+using LayerSkip.Engine.Cuda.Driver;
+using LayerSkip.Engine.Cuda.Weights;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+using Greatest = LayerSkip.Engine.Devices.Cpu.Kernels.ArgMax;
+
+namespace LayerSkip.Engine.Cuda.Execution;
+
+/// <summary>Passes of the head whose results the host reads: tokens, guesses, logits, normed states.</summary>
+/// <remarks>Used under the model's gate. A pass of many rows is cut.</remarks>
+internal sealed unsafe class HeadPasses
+{
+    private const int MostRows = 64; // of one pass
+
+    private readonly CudaContext _context;
+    private readonly Transformer _transformer;
+    private readonly DraftVocabulary _draftVocabulary;
+    private readonly float[] _listedLogits;
+    private readonly ulong _choices; // int [MostRows]
+    private readonly int* _choicesOnHost;
+    private ulong _logits; // float [MostRows, vocabulary], once they are asked for
+    private ulong _states; // float [MostRows, padded hidden size], once they are asked for
+    private float[]? _logitsOnHost;
+
+    public HeadPasses(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary)
+    {
+        _context = context;
+        _transformer = transformer;
+        _draftVocabulary = draftVocabulary;
+        _listedLogits = new float[draftVocabulary.Ids.Length + CudaDraftHead.MaxOwn];
+        _choices = context.Allocate(MostRows * sizeof(int));
+        _choicesOnHost = (int*)context.AllocateHost(MostRows * sizeof(int));
+    }
+
+    /// <summary>The most likely token of each row.</summary>
+    public void ArgMax(CudaRows rows, int start, Span<int> tokens)
+    {
+        for (var first = 0; first < tokens.Length; first += MostRows)
+        {
+            var some = tokens.Slice(first, Math.Min(MostRows, tokens.Length - first));
+            var slots = BeginKeys(rows, start + first, some.Length);
+            _transformer.Head(slots, some.Length);
+            Choose(rows, slots, some);
+        }
+    }
+
+    /// <summary>The most likely token of a row among those of a draft head, and how likely it is.</summary>
+    public TokenGuess Guess(CudaRows rows, int slot, CudaDraftHead? head)
+    {
+        _logitsOnHost ??= new float[_transformer.Geometry.Config.VocabularySize];
+        Logits(rows, slot, 1, _logitsOnHost);
+        if (head is null)
+        {
+            return Guess(_logitsOnHost);
+        }
+
+        var ids = _draftVocabulary.Ids;
+        var own = head.Own.AsSpan(1, head.Own[0]);
+        var listed = _listedLogits.AsSpan(0, ids.Length + own.Length);
+        for (var i = 0; i < listed.Length; i++)
+        {
+            listed[i] = _logitsOnHost[i < ids.Length ? ids[i] : own[i - ids.Length]];
+        }
+
+        var guess = Guess(listed);
+        return guess.Token < 0 ? guess : guess with { Token = guess.Token < ids.Length ? ids[guess.Token] : own[guess.Token - ids.Length] };
+    }
+
+    /// <summary>Normed states [count, hidden size].</summary>
+    public void Normalize(CudaRows rows, int start, int count, Span<float> states)
+    {
+        _ = rows.Pointers(start, count);
+        var (geometry, width) = (_transformer.Geometry, _transformer.Geometry.Config.HiddenSize);
+        _states = _states != 0 ? _states : _context.Allocate((long)MostRows * geometry.Hidden * sizeof(float));
+        fixed (float* target = states)
+        {
+            for (var first = 0; first < count; first += MostRows)
+            {
+                var some = Math.Min(MostRows, count - first);
+                _transformer.Choices.Normalize(_states, rows.Pointers(start + first, some), _transformer.Weights.FinalNorm, some, geometry);
+                for (var row = 0; row < some; row++)
+                {
+                    _context.Read((nint)(target + ((first + row) * width)), _states + (ulong)(row * geometry.Hidden * sizeof(float)), width * sizeof(float));
+                }
+
+                _context.Synchronize();
+            }
+        }
+    }
+
+    /// <summary>Logits [count, vocabulary].</summary>
+    public void Logits(CudaRows rows, int start, int count, Span<float> logits)
+    {
+        _ = rows.Pointers(start, count);
+        var width = _transformer.Geometry.Config.VocabularySize;
+        _logits = _logits != 0 ? _logits : _context.Allocate((long)MostRows * width * sizeof(float));
+        fixed (float* target = logits)
+        {
+            for (var first = 0; first < count; first += MostRows)
+            {
+                var some = Math.Min(MostRows, count - first);
+                _transformer.Logits(_logits, rows.Pointers(start + first, some), some);
+                _context.Read((nint)(target + ((long)first * width)), _logits, (long)some * width * sizeof(float));
+                _context.Synchronize();
+            }
+        }
+    }
+
+    private static TokenGuess Guess(ReadOnlySpan<float> logits)
+    {
+        var best = Greatest.Of(logits);
+        return float.IsNaN(logits[best]) ? new(-1, 0) : new(best, (float)(1 / Math.Max(1, SoftmaxSum.Of(logits, logits[best]))));
+    }
+
+    /// <summary>Slots whose keys are 0: those that a step left behind when it failed are cleared.</summary>
+    private RowPointers BeginKeys(CudaRows rows, int start, int count)
+    {
+        var slots = rows.Pointers(start, count);
+        if (rows.HasStaleKeys)
+        {
+            _context.Clear(rows.Pointers(0, rows.Capacity).Best, (long)rows.Capacity * sizeof(ulong));
+        }
+
+        rows.HasStaleKeys = true;
+        return slots;
+    }
+
+    private void Choose(CudaRows rows, in RowPointers slots, Span<int> tokens)
+    {
+        _transformer.Choices.Choose(_choices, slots, tokens.Length);
+        rows.HasStaleKeys = false;
+        _context.Read((nint)_choicesOnHost, _choices, tokens.Length * sizeof(int));
+        _context.Synchronize();
+        new ReadOnlySpan<int>(_choicesOnHost, tokens.Length).CopyTo(tokens);
+    }
+}
