@@ -11,15 +11,25 @@ namespace LayerSkip.Engine.Checkpoints;
 internal sealed class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile _mapping;
-    private readonly MemoryMappedViewAccessor _view;
+    private readonly MemoryMappedViewAccessor? _view; // null where the constructor threw
 
     /// <param name="handle">The open file, which is not empty; the mapping keeps it open by itself.</param>
     /// <exception cref="IOException">The file cannot be mapped.</exception>
     public MappedFile(SafeFileHandle handle)
     {
-        Length = RandomAccess.GetLength(handle);
         _mapping = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
-        _view = _mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+        try
+        {
+            _view = _mapping.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
+
+            // Asked only now: what was cut off before must not be taken for mapped, and what was added since is not.
+            Length = Math.Min(RandomAccess.GetLength(handle), _view.Capacity);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Bytes of the file when it was mapped.</summary>
@@ -35,13 +45,13 @@ internal sealed class MappedFile : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, Length - length);
-        return new Lease(_view, offset, length);
+        return new Lease(_view!, offset, length);
     }
 
     /// <summary>Unmaps and closes the file.</summary>
     public void Dispose()
     {
-        _view.Dispose();
+        _view?.Dispose();
         _mapping.Dispose();
     }
 

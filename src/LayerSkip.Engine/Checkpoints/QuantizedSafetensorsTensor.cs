@@ -57,6 +57,7 @@ internal sealed class QuantizedSafetensorsTensor : WeightTensor
     /// <exception cref="CheckpointException">A scale is not finite.</exception>
     internal override void ReadBlocks(int row, Span<sbyte> values, Span<float> scales)
     {
+        CheckBlocks(row, values, scales);
         _scaleFile.Read(_scales.Begin + ((long)row * scales.Length * sizeof(float)), TensorDataType.F32, scales);
         foreach (var scale in scales)
         {

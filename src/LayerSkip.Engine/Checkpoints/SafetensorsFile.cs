@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace LayerSkip.Engine.Checkpoints;
 
@@ -29,22 +30,24 @@ internal sealed class SafetensorsFile : IDisposable
     public static SafetensorsFile Open(string path)
     {
         var name = Path.GetFileName(path);
-        StoredFile? stored = null;
+        SafeFileHandle? handle = null;
         try
         {
-            stored = new StoredFile(name, File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read));
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            var stored = new StoredFile(name, handle);
             var json = ReadHeader(stored);
             var dataStart = LengthBytes + json.Length;
             return new SafetensorsFile(SafetensorsHeader.Parse(name, json, stored.Length - dataStart), stored, dataStart);
         }
-        catch (CheckpointException)
+        catch (Exception error)
         {
-            stored?.Dispose();
+            handle?.Dispose();
+            if (error is IOException or UnauthorizedAccessException or NotSupportedException)
+            {
+                throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
+            }
+
             throw;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
         }
     }
 

@@ -51,9 +51,10 @@ public abstract class WeightTensor
     /// <param name="row">0 .. <see cref="Rows"/> - 1.</param>
     /// <param name="values"><see cref="Columns"/> integers: -128..127 for Int8, -8..7 for Int4; the weight is integer · scale of its block.</param>
     /// <param name="scales">A scale for each 32 columns begun, as <see cref="WeightBlocks.Count"/> says. Any finite number, negative ones too.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="row"/> is outside the tensor.</exception>
+    /// <exception cref="ArgumentException"><paramref name="values"/> or <paramref name="scales"/> has another length.</exception>
     /// <exception cref="NotSupportedException">The tensor is not quantised.</exception>
-    internal virtual void ReadBlocks(int row, Span<sbyte> values, Span<float> scales) =>
-        throw new NotSupportedException($"{Name} is {DataType}, which has no blocks.");
+    internal virtual void ReadBlocks(int row, Span<sbyte> values, Span<float> scales) => throw NoBlocks();
 
     /// <summary>Throws what <see cref="ReadRow"/> documents where its arguments do not fit the tensor.</summary>
     private protected void CheckRow(int row, ReadOnlySpan<float> destination) => CheckRows(row, 1, destination);
@@ -69,4 +70,23 @@ public abstract class WeightTensor
             throw new ArgumentException($"Holds {destination.Length} elements, but a row of {Name} has {Columns}.", nameof(destination));
         }
     }
+
+    /// <summary>Throws what <see cref="ReadBlocks"/> documents where the tensor has no blocks, or its arguments do not fit them.</summary>
+    private protected void CheckBlocks(int row, ReadOnlySpan<sbyte> values, ReadOnlySpan<float> scales)
+    {
+        if (!WeightBlocks.AreIn(DataType))
+        {
+            throw NoBlocks();
+        }
+
+        ArgumentOutOfRangeException.ThrowIfNegative(row);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(row, Rows);
+        if (values.Length != Columns || scales.Length != WeightBlocks.Count(Columns))
+        {
+            throw new ArgumentException(
+                $"Room for {values.Length} integers and {scales.Length} scales, but a row of {Name} has {Columns} and {WeightBlocks.Count(Columns)}.", nameof(values));
+        }
+    }
+
+    private NotSupportedException NoBlocks() => new($"{Name} is {DataType}, which has no blocks.");
 }

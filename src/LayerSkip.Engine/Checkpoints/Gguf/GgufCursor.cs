@@ -17,12 +17,12 @@ internal ref struct GgufCursor(string file, ReadOnlySpan<byte> bytes)
 
     public readonly int Remaining => _bytes.Length - Position;
 
-    public uint ReadUInt32(string what) => BinaryPrimitives.ReadUInt32LittleEndian(Take(sizeof(uint), what));
+    public uint ReadUInt32(GgufPart what) => BinaryPrimitives.ReadUInt32LittleEndian(Take(sizeof(uint), what));
 
-    public ulong ReadUInt64(string what) => BinaryPrimitives.ReadUInt64LittleEndian(Take(sizeof(ulong), what));
+    public ulong ReadUInt64(GgufPart what) => BinaryPrimitives.ReadUInt64LittleEndian(Take(sizeof(ulong), what));
 
     /// <summary>A string: its length in eight bytes, then UTF-8.</summary>
-    public string ReadText(string what)
+    public string ReadText(GgufPart what)
     {
         var utf8 = ReadUtf8(what);
         try
@@ -36,11 +36,11 @@ internal ref struct GgufCursor(string file, ReadOnlySpan<byte> bytes)
     }
 
     /// <summary>A string's bytes, not checked.</summary>
-    public ReadOnlySpan<byte> ReadUtf8(string what) => Take(ReadUInt64(what), what);
+    public ReadOnlySpan<byte> ReadUtf8(GgufPart what) => Take(ReadUInt64(what), what);
 
     /// <summary>The next <paramref name="count"/> bytes.</summary>
     /// <exception cref="CheckpointException">The file ends before.</exception>
-    public ReadOnlySpan<byte> Take(ulong count, string what)
+    public ReadOnlySpan<byte> Take(ulong count, GgufPart what)
     {
         if (count > (ulong)Remaining)
         {

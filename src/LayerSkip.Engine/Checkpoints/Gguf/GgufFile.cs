@@ -24,23 +24,24 @@ internal sealed class GgufFile : IDisposable
     public static GgufFile Open(string path)
     {
         var name = Path.GetFileName(path);
-        StoredFile? stored = null;
+        SafeFileHandle? handle = null;
         try
         {
-            var handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            stored = new StoredFile(name, handle);
+            handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            var stored = new StoredFile(name, handle);
             return stored.Length > 0
                 ? new GgufFile(ReadHeader(name, handle), stored)
                 : throw new CheckpointException($"{name}: is empty, expected a GGUF file");
         }
-        catch (CheckpointException)
+        catch (Exception error)
         {
-            stored?.Dispose();
+            handle?.Dispose();
+            if (error is IOException or UnauthorizedAccessException or NotSupportedException)
+            {
+                throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
+            }
+
             throw;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new CheckpointException($"{name}: cannot be read: {error.Message}", error);
         }
     }
 

@@ -7,8 +7,13 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 /// <param name="Tensors">The tensors, in the file's order.</param>
 internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry> Tensors)
 {
-    /// <summary>Most bytes that metadata and the list of tensors may take; those of a vocabulary of a million tokens take a tenth.</summary>
-    public const int MaxBytes = 1 << 30;
+    /// <summary>Most bytes that metadata and the list of tensors may take; those of a vocabulary of a million tokens take less than half.</summary>
+    public const int MaxBytes = 1 << 28;
+
+    /// <summary>Most keys; files have some dozens.</summary>
+    public const int MaxKeys = 1 << 16;
+
+    private const int MaxTensors = 1 << 17; // a model of 10,000 layers has 90,003
 
     private const uint Magic = 0x46554747; // "GGUF"
     private const int MaxNameBytes = 65_535;
@@ -35,6 +40,11 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
             throw new CheckpointException($"{file}: lists {tensorCount} tensors, but {cursor.Remaining} bytes follow: the file is truncated or damaged");
         }
 
+        if (tensorCount > MaxTensors)
+        {
+            throw new CheckpointException($"{file}: lists {tensorCount} tensors, expected at most {MaxTensors}");
+        }
+
         var alignment = metadata.IntegerOrNull("general.alignment", 1, MaxAlignment) ?? 32;
         if (!BitOperations.IsPow2(alignment))
         {
@@ -59,9 +69,12 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
 
         var tensors = cursor.ReadUInt64("the number of tensors");
         var keys = cursor.ReadUInt64("the number of keys");
-        return keys <= (ulong)(cursor.Remaining / MinKeyBytes)
-            ? (tensors, keys)
-            : throw new CheckpointException($"{file}: lists {keys} keys, but {cursor.Remaining} bytes follow: the file is truncated or damaged");
+        if (keys > (ulong)(cursor.Remaining / MinKeyBytes))
+        {
+            throw new CheckpointException($"{file}: lists {keys} keys, but {cursor.Remaining} bytes follow: the file is truncated or damaged");
+        }
+
+        return keys <= MaxKeys ? (tensors, keys) : throw new CheckpointException($"{file}: lists {keys} keys, expected at most {MaxKeys}");
     }
 
     private static Dictionary<string, (GgufValueType Type, int Offset, int End)> ReadKeys(string file, ref GgufCursor cursor, ulong count)
@@ -69,8 +82,8 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
         var values = new Dictionary<string, (GgufValueType, int, int)>(StringComparer.Ordinal);
         for (var i = 0ul; i < count; i++)
         {
-            var key = ReadName(file, ref cursor, "key");
-            var what = $"key {ErrorText.Quote(key)}";
+            var key = ReadName(file, ref cursor, "a key's name");
+            var what = new GgufPart("key", key);
             var type = ReadType(file, ref cursor, what);
             var offset = cursor.Position;
             SkipValue(file, ref cursor, type, what);
@@ -86,17 +99,17 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
     private static string ReadName(string file, ref GgufCursor cursor, string what)
     {
         var start = cursor.Position;
-        var length = cursor.ReadUInt64($"a {what}'s length");
+        var length = cursor.ReadUInt64(what);
         if (length > MaxNameBytes)
         {
-            throw new CheckpointException($"{file}: a {what}'s name at offset {start} is {length} bytes long, expected at most {MaxNameBytes}");
+            throw new CheckpointException($"{file}: {what} at offset {start} is {length} bytes long, expected at most {MaxNameBytes}");
         }
 
         cursor.Position = start;
-        return cursor.ReadText($"a {what}'s name");
+        return cursor.ReadText(what);
     }
 
-    private static GgufValueType ReadType(string file, ref GgufCursor cursor, string what)
+    private static GgufValueType ReadType(string file, ref GgufCursor cursor, GgufPart what)
     {
         var type = cursor.ReadUInt32(what);
         return type <= (uint)GgufValueType.Float64
@@ -104,7 +117,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
             : throw new CheckpointException($"{file}: {what} has value type {type}, expected 0 to 12");
     }
 
-    private static void SkipValue(string file, ref GgufCursor cursor, GgufValueType type, string what)
+    private static void SkipValue(string file, ref GgufCursor cursor, GgufValueType type, GgufPart what)
     {
         switch (type)
         {
@@ -120,7 +133,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
         }
     }
 
-    private static void SkipArray(string file, ref GgufCursor cursor, string what)
+    private static void SkipArray(string file, ref GgufCursor cursor, GgufPart what)
     {
         var type = ReadType(file, ref cursor, what);
         var count = cursor.ReadUInt64(what);
@@ -175,8 +188,8 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
 
     private static GgufEntry ReadTensor(string file, ref GgufCursor cursor)
     {
-        var name = ReadName(file, ref cursor, "tensor");
-        var what = $"tensor {ErrorText.Quote(name)}";
+        var name = ReadName(file, ref cursor, "a tensor's name");
+        var what = new GgufPart("tensor", name);
         var dimensions = cursor.ReadUInt32(what);
         if (dimensions is < 1 or > MaxDimensions)
         {
@@ -198,7 +211,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
             : throw new CheckpointException($"{file}: {what} begins at {offset}, expected an offset within the file");
     }
 
-    private static long BytesOf(string file, string what, uint type, long[] shape)
+    private static long BytesOf(string file, GgufPart what, uint type, long[] shape)
     {
         if (GgufTensorTypes.Find(type) is not var (name, elements, bytes))
         {
@@ -225,7 +238,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
 
     private static GgufEntry Place(string file, GgufEntry tensor, int alignment, long dataStart, long fileLength)
     {
-        var what = $"tensor {ErrorText.Quote(tensor.Name)}";
+        var what = new GgufPart("tensor", tensor.Name);
         if (tensor.Offset % alignment != 0)
         {
             throw new CheckpointException($"{file}: {what} begins at {tensor.Offset} within the data, expected a multiple of {alignment}, the file's alignment");

@@ -7,6 +7,8 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 /// <remarks>Every error names the file, the key, what was found and what was expected. Arrays are read when they are asked for.</remarks>
 internal sealed class GgufMetadata
 {
+    private const int MaxElements = ModelConfigReader.MaxVocabulary; // of an array
+
     private readonly byte[] _bytes;
     private readonly Dictionary<string, (GgufValueType Type, int Offset, int End)> _values;
 
@@ -95,7 +97,7 @@ internal sealed class GgufMetadata
         }
 
         var cursor = At(value.Offset);
-        return cursor.ReadText($"key {ErrorText.Quote(key)}");
+        return cursor.ReadText(new GgufPart("key", key));
     }
 
     /// <summary>The whole numbers of a key that holds an array of them, or null where it is absent.</summary>
@@ -149,7 +151,7 @@ internal sealed class GgufMetadata
 
         var texts = new string[count];
         var cursor = At(offset);
-        var what = $"an element of {ErrorText.Quote(key)}";
+        var what = new GgufPart("an element of", key);
         for (var i = 0; i < count; i++)
         {
             texts[i] = cursor.ReadText(what);
@@ -191,7 +193,8 @@ internal sealed class GgufMetadata
         // What the parser has checked already: the type is known, and the count, at a byte each at least, fits the bytes.
         var cursor = At(value.Offset);
         var type = (GgufValueType)cursor.ReadUInt32(key);
-        return (type, (int)cursor.ReadUInt64(key), cursor.Position);
+        var count = cursor.ReadUInt64(key);
+        return count <= MaxElements ? (type, (int)count, cursor.Position) : throw Wrong(key, $"at most {MaxElements}");
     }
 
     private GgufCursor At(int offset) => new(File, _bytes) { Position = offset };

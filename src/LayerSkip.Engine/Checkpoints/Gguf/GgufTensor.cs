@@ -48,13 +48,11 @@ internal sealed class GgufTensor(GgufFile file, GgufEntry entry, string name, in
         }
     }
 
+    /// <inheritdoc/>
+    /// <exception cref="CheckpointException">A block's scale is infinite or NaN.</exception>
     internal override void ReadBlocks(int row, Span<sbyte> values, Span<float> scales)
     {
-        if (!WeightBlocks.AreIn(DataType))
-        {
-            base.ReadBlocks(row, values, scales);
-        }
-
+        CheckBlocks(row, values, scales);
         var stored = FileRow(row);
         using var bytes = TakeRow(stored);
         if (GgufBlocks.Unpack(_type, bytes.Bytes, values, scales) is >= 0 and var block)

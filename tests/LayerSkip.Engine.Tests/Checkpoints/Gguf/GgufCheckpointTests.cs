@@ -109,6 +109,31 @@ public class GgufCheckpointTests
     }
 
     [Theory]
+    [InlineData(-1, 32, 1)]
+    [InlineData(32, 32, 1)]
+    [InlineData(0, 31, 1)]
+    [InlineData(0, 64, 1)]
+    [InlineData(0, 32, 0)]
+    [InlineData(0, 32, 2)]
+    public void Blocks_outside_a_tensor_are_refused(int row, int values, int scales)
+    {
+        using var file = new TemporaryFile(TinyGguf.Bytes(type: GgufTensorType.Q8_0));
+        using var checkpoint = Checkpoint.Open(file.Path);
+        var tensor = checkpoint.Weights.GetTensor("model.layers.1.mlp.down_proj.weight", 32, 32);
+        Assert.ThrowsAny<ArgumentException>(() => tensor.ReadBlocks(row, new sbyte[values], new float[scales]));
+        tensor.ReadBlocks(0, new sbyte[32], new float[1]);
+    }
+
+    [Fact]
+    public void Tensors_without_blocks_say_so()
+    {
+        using var file = new TemporaryFile(TinyGguf.Bytes(type: GgufTensorType.F16));
+        using var checkpoint = Checkpoint.Open(file.Path);
+        var tensor = checkpoint.Weights.GetTensor("model.layers.1.mlp.down_proj.weight", 32, 32);
+        Assert.Contains("F16, which has no blocks", Assert.Throws<NotSupportedException>(() => tensor.ReadBlocks(0, new sbyte[32], new float[1])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("general.architecture", "qwen2", "expected 'llama': Llama 1 to 3.3, Mistral, SmolLM, TinyLlama and others")]
     [InlineData("general.type", "mmpro", "expected 'model'")]
     public void Other_models_are_refused_with_what_is_run(string key, string value, string expected)

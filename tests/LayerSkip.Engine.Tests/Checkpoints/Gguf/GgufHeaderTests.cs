@@ -47,6 +47,38 @@ public class GgufHeaderTests
     }
 
     [Fact]
+    public void More_keys_tensors_and_elements_than_a_model_has_are_refused_before_they_take_memory()
+    {
+        // Each stands in the file in full.
+        const int Keys = GgufHeader.MaxKeys + 1, Tensors = (1 << 17) + 1, Elements = (1 << 24) + 1;
+        Expect($"lists {Keys} keys, expected at most {GgufHeader.MaxKeys}", Front(keys: Keys, rest: new byte[Keys * 16]));
+        Expect($"lists {Tensors} tensors, expected at most {Tensors - 1}", Front(tensors: Tensors, rest: new byte[Tensors * 40]));
+        byte[] ids = [.. Key("layerskip.draft_vocabulary", GgufValueType.Array, [.. Type(GgufValueType.UInt8), .. Bytes(Elements)]), .. new byte[Elements]];
+        var header = GgufHeader.Parse("model.gguf", Front(keys: 1, rest: ids), fileLength: long.MaxValue);
+        var error = Assert.Throws<CheckpointException>(() => header.Metadata.IntegersOrNull("layerskip.draft_vocabulary", 0, 9));
+        Assert.Contains($"is an array of {Elements} UInt8, expected at most {Elements - 1}", error.Message, StringComparison.Ordinal);
+
+        static void Expect(string message, byte[] file)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            var error = Assert.Throws<CheckpointException>(() => GgufHeader.Parse("model.gguf", file, file.Length));
+            Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100_000);
+            Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Keys_take_no_more_memory_than_their_own()
+    {
+        // Names of one byte and more, values of one: the least that a key can be.
+        byte[] keys = [.. Enumerable.Range(0, 50_000).SelectMany(i => Key(i.ToString("x", System.Globalization.CultureInfo.InvariantCulture), GgufValueType.Bool, [1]))];
+        var file = Front(keys: 50_000, rest: keys);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.True(GgufHeader.Parse("model.gguf", file, file.Length).Metadata.Has("c34f"));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20 * file.Length);
+    }
+
+    [Fact]
     public void Hostile_tensors_are_refused()
     {
         Expect("has 0 dimensions, expected 1 to 4", Tensor("t", [], 0, 0));
