@@ -58,6 +58,9 @@ internal sealed class DecodingPlan
 
     public required SamplingOptions Sampling { get; init; }
 
+    /// <summary>Whether the most likely token is always taken, as the model's own logits have it: a device finds it by itself.</summary>
+    public bool ChoosesBest => Sampling.IsGreedy && LogitsProcessors.Length == 0;
+
     public required int[] StopIds { get; init; }
 
     public required ILogitsProcessor[] LogitsProcessors { get; init; }

@@ -1,6 +1,8 @@
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Tests.Devices;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -171,6 +173,53 @@ public class GenerationTests
         generation.Dispose();
         Assert.Equal(0, model.KvBytes);
         Assert.Throws<ObjectDisposedException>(() => generation.NextRound());
+    }
+
+    [Fact]
+    public void A_generation_that_finds_no_memory_for_its_rows_leaves_nothing_behind()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = new WatchedDevice(Models.Random(config, draftVocabulary: [1, 2, 3]));
+        model.CreatingRows = () => throw new InsufficientMemoryException("none left");
+        var plan = DecodingPlan.Create(Models.Speculative(2, 3, 10), config, new());
+        Assert.Throws<InsufficientMemoryException>(() => new Generation(model, [4, 5], plan));
+        Assert.True(model.DraftHead!.IsDisposed);
+
+        model.CreatingRows = null;
+        using (var generation = new Generation(model, [4, 5], plan))
+        {
+            generation.NextRound();
+            Assert.False(model.DraftHead.IsDisposed);
+        }
+
+        Assert.True(model.DraftHead.IsDisposed);
+    }
+
+    [Fact]
+    public void What_rounds_cost_is_kept_however_a_request_ends()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        var book = new StepCostBook(model);
+        var plan = DecodingPlan.Create(new() { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Auto, MaxNewTokens = 200 }, config, new());
+
+        // One that computes nothing has nothing to tell.
+        new Generation(model, [1, 2, 3], plan, costBook: book).Dispose();
+        Assert.Equal(1, book.Begin(choosesBest: true, hasDraftHead: false).Layer(1));
+        using (var cancelled = new Generation(model, [1, 2, 3], plan, costBook: book))
+        {
+            for (var round = 0; round < 12; round++)
+            {
+                cancelled.NextRound();
+            }
+
+            Assert.Equal(FinishReason.None, cancelled.FinishReason);
+        }
+
+        // In ticks, no more in layers.
+        var costs = book.Begin(choosesBest: true, hasDraftHead: false);
+        Assert.NotEqual(1, costs.Layer(1));
+        Assert.False(costs.HasMeasured);
     }
 
     [Fact]

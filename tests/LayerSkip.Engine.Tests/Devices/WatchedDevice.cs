@@ -10,6 +10,12 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>A cache is about to be made.</summary>
     public Action? CreatingCache { get; set; }
 
+    /// <summary>Rows are about to be made.</summary>
+    public Action? CreatingRows { get; set; }
+
+    /// <summary>The draft head that was made last.</summary>
+    public WatchedDraftHead? DraftHead { get; private set; }
+
     /// <summary>Layers have been run, the step's caches are there.</summary>
     public Action? LayersRun { get; set; }
 
@@ -45,9 +51,13 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
         return inner.CreateCache();
     }
 
-    public RowBuffer CreateRows(int capacity) => inner.CreateRows(capacity);
+    public RowBuffer CreateRows(int capacity)
+    {
+        CreatingRows?.Invoke();
+        return inner.CreateRows(capacity);
+    }
 
-    public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => inner.CreateDraftHead(prompt);
+    public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => DraftHead = inner.CreateDraftHead(prompt) is { } head ? new(head) : null;
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens) => inner.Embed(rows, start, tokens);
 
@@ -59,11 +69,25 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);
 
-    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => inner.Guess(rows, slot, head);
+    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => inner.Guess(rows, slot, (head as WatchedDraftHead)?.Inner);
 
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states) => inner.Normalize(rows, start, count, states);
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits) => inner.Logits(rows, start, count, logits);
 
     public void Dispose() => inner.Dispose();
+
+    /// <summary>Tells whether it was disposed.</summary>
+    internal sealed class WatchedDraftHead(DraftHead inner) : DraftHead
+    {
+        public DraftHead Inner => inner;
+
+        public bool IsDisposed { get; private set; }
+
+        public override void Dispose()
+        {
+            IsDisposed = true;
+            inner.Dispose();
+        }
+    }
 }

@@ -17,7 +17,6 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     private readonly List<ExitGuess> _guesses = new(4 * DecodingPlan.MaxSpeculations);
     private DraftPlan _plan;
     private int _first;
-    private StepCosts? _costs;
     private StepCosts? _told;
     private int _untimed;
 
@@ -30,9 +29,6 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     public void Begin(in DraftPlan plan, int first)
     {
         (_plan, _first) = (plan, first);
-
-        // A prompt's rows are a request's first steps, slow with threads that wake and caches that fill: they do not tell what a draft's rows cost.
-        _costs = first == 0 ? costs : null;
 
         // The time of plain steps is known soon, and to take it is work, too.
         _untimed = plan.Length > 0 ? 0 : _untimed + 1;

@@ -23,6 +23,6 @@ internal sealed class StepCostBook(IDeviceModel model)
         return new(kind, head, hasDraftHead ? (head / 4) + 0.1 : head);
     }
 
-    /// <summary>A request ends. Its costs change no more.</summary>
+    /// <summary>A request ends, whatever ends it. Its costs change no more.</summary>
     public void Publish(StepCosts costs) => Volatile.Write(ref _latest[costs.Kind], costs);
 }

@@ -46,6 +46,9 @@ internal sealed class StepCosts
     /// <summary>Of what kind of requests they are.</summary>
     public int Kind { get; }
 
+    /// <summary>Whether anything has been measured into these, and not only into those they go on from.</summary>
+    public bool HasMeasured { get; private set; }
+
     /// <summary>Takes what has been measured since the last time into account.</summary>
     public void Refresh()
     {
@@ -71,6 +74,7 @@ internal sealed class StepCosts
         if (layers > 0 && _given is null)
         {
             _layer.Add(rows, (double)ticks / layers);
+            HasMeasured = true;
         }
     }
 
@@ -80,6 +84,7 @@ internal sealed class StepCosts
         if (_given is null)
         {
             _head.Add(rows, ticks);
+            HasMeasured = true;
         }
     }
 
@@ -89,6 +94,7 @@ internal sealed class StepCosts
         if (_given is null)
         {
             _guess.Add(1, ticks);
+            HasMeasured = true;
         }
     }
 }

@@ -1,0 +1,295 @@
+using LayerSkip.Engine.Decoding.Drafting;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>Self-speculative decoding of one sequence as the LayerSkip paper tells it (section 4.3): draft, verify, accept. Plain autoregression is the same story with d = 0.</summary>
+/// <remarks>A step that throws (a logits processor, cancellation) leaves the sequence where the step began.</remarks>
+internal sealed class SelfSpeculation
+{
+    private readonly IDeviceModel _model;
+    private readonly DecodingPlan _plan;
+    private readonly SequenceMemory _memory;
+    private readonly Transcript _tokens;
+    private readonly ConstraintTrace? _constraint;
+    private readonly LogProbabilityRecorder? _logProbabilities;
+    private readonly StatisticsRecorder _statistics;
+
+    private readonly IDraftController _controller;
+    private readonly ContextLookup? _lookup;
+    private readonly RoundSteps _steps;
+    private readonly Drafter _drafter;
+    private readonly StepCostBook? _costBook;
+    private readonly StepCosts? _costs;
+    private readonly bool _leavesRoundsToDevice;
+    private DraftPlan? _nextDraft;
+
+    private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
+    private DraftResult _shownDraft;
+
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">Token ids, checked.</param>
+    /// <param name="plan">What is asked for.</param>
+    /// <param name="memory">What the sequence holds on the device; its owner disposes it.</param>
+    /// <param name="controller">Decides about drafts; null: the plan's.</param>
+    /// <param name="costBook">What steps of the model cost, where that matters; null: not known yet.</param>
+    public SelfSpeculation(
+        IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, SequenceMemory memory, IDraftController? controller, StepCostBook? costBook)
+    {
+        (_model, _plan, _memory) = (model, plan, memory);
+        var choosesBest = plan.ChoosesBest;
+        _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
+        TokenSelector selector = choosesBest
+            ? new GreedySelector(model, _memory.DraftHead, _constraint)
+            : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
+
+        // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
+        _tokens = new Transcript(prompt, plan, model.Config.MaxPositions);
+        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, _tokens.OutputCapacity) : null;
+        _statistics = new StatisticsRecorder(prompt.Length);
+        _lookup = plan.NumSpeculations > 0 && plan.Source != DraftSource.Exit ? new ContextLookup(prompt.Length + _tokens.OutputCapacity) : null;
+        if (DraftControllers.NeedsCosts(plan))
+        {
+            _costBook = costBook ?? new StepCostBook(model);
+            _costs = _costBook.Begin(choosesBest, _memory.DraftHead is not null);
+        }
+
+        _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
+
+        // Where nobody wants to see a logit, judge a guess or time a step, a device that can run rounds as a whole does.
+        _leavesRoundsToDevice = choosesBest && _constraint is null && _logProbabilities is null && _costs is null && !_controller.JudgesGuesses
+            && model.RunsRounds(plan.StopIds.Length);
+        _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
+        _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
+    }
+
+    /// <summary>Prompt, output and draft.</summary>
+    public Transcript Tokens => _tokens;
+
+    /// <summary>What may be written; null: anything.</summary>
+    public ConstraintTrace? Constraint => _constraint;
+
+    /// <summary>Log-probabilities of the output; null where nobody wants them.</summary>
+    public LogProbabilityRecorder? LogProbabilities => _logProbabilities;
+
+    /// <summary>Counts and times.</summary>
+    public StatisticsRecorder Statistics => _statistics;
+
+    /// <summary>What became of the last round's draft, forced tokens included.</summary>
+    public DraftResult Draft => _shownDraft;
+
+    /// <summary>All tokens of the last round's draft.</summary>
+    public ReadOnlySpan<int> DraftTokens => _shown.AsSpan(0, _shownDraft.Drafted);
+
+    /// <summary>Why the output ended; <see cref="FinishReason.None"/> while it goes on.</summary>
+    public FinishReason FinishReason { get; private set; }
+
+    /// <summary>Most positions of the cache that a draft may come to take; a longer one is cut.</summary>
+    public int MaxPositions { get; set; } = int.MaxValue;
+
+    /// <summary>Positions that the cache needs for the next piece of a long prompt; null where a round comes next.</summary>
+    public int? PiecePositions =>
+        _tokens.Count - _memory.Length > Generation.PrefillRows ? _memory.Length + Generation.PrefillRows : null;
+
+    /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
+    public int RoundPositions => _tokens.Count + DraftRoom(_plan.NumSpeculations);
+
+    /// <summary>The sequence's cache: a new one, in which nothing is another's, where it has none.</summary>
+    public KvCache Cache
+    {
+        get
+        {
+            if (!_memory.HasCache)
+            {
+                _statistics.CachedTokens = 0;
+            }
+
+            return _memory.Cache;
+        }
+    }
+
+    private ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
+
+    /// <summary>Runs one round, or one piece of a long prompt; nothing where the output has ended.</summary>
+    /// <returns>Whether the output went on.</returns>
+    public bool Step(CancellationToken cancellationToken)
+    {
+        _tokens.BeginRound();
+        _shownDraft = default;
+        if (FinishReason != FinishReason.None)
+        {
+            return false;
+        }
+
+        if (PiecePositions is not null)
+        {
+            Prefill(cancellationToken);
+        }
+        else
+        {
+            Round(cancellationToken);
+        }
+
+        return true;
+    }
+
+    /// <summary>The sequence ends, whatever ends it: what its rounds cost is true of the next request's.</summary>
+    public void PublishCosts()
+    {
+        if (_costs is { HasMeasured: true })
+        {
+            _costBook!.Publish(_costs);
+        }
+    }
+
+    /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="Generation.PrefillRows"/> tokens, is the first round's input.</summary>
+    private void Prefill(CancellationToken cancellationToken)
+    {
+        _statistics.BeginStep();
+        RunPiece(Generation.PrefillRows, cancellationToken);
+        _statistics.EndPrefill();
+    }
+
+    /// <summary>Runs the next tokens that are not in the cache yet at full depth.</summary>
+    private void RunPiece(int count, CancellationToken cancellationToken)
+    {
+        var (cache, start) = (Cache, _memory.Length);
+        _memory.EnsureRows(count);
+        _memory.Rows.Place(0, count, cache, start);
+        _model.Embed(_memory.Rows, 0, _tokens.Slice(start, count));
+        _model.RunLayers(_memory.Rows, 0, count, 0, _plan.Depth, cancellationToken);
+        cache.Length = start + count;
+    }
+
+    private void Round(CancellationToken cancellationToken)
+    {
+        // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
+        _statistics.BeginStep();
+        var (cache, start) = (Cache, _memory.Length);
+        var inputs = _tokens.Count - start;
+        var match = _lookup?.Find(_tokens.With(0)) ?? default;
+        var plan = _nextDraft ??= _controller.Next(match, inputs);
+        var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
+        _tokens.MakeRoom(room);
+        if (_leavesRoundsToDevice && plan.Survey is null && (plan.ExitLayer > 0 || plan.Length == 0))
+        {
+            RoundOnDevice(plan, room, match, cancellationToken);
+            return;
+        }
+
+        _memory.EnsureRows(inputs + room);
+        var rows = _memory.Rows;
+        rows.Place(0, inputs + room, cache, start);
+        _steps.Begin(plan, first: inputs - 1);
+        _constraint?.BeginRound(_tokens.Room);
+
+        // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
+        var draft = _drafter.Draft(rows, plan, match, room, inputs, cancellationToken);
+        _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_shown);
+        _statistics.EndDraft();
+
+        // Verify: one pass of layers E..L-1 over the input and the draft together.
+        _steps.RunLayers(rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, cancellationToken);
+        var (accepted, next) = _steps.Verify(rows, inputs - 1, 1 + draft.Rows, draft.Tokens);
+
+        // Accept the longest confirmed prefix, plus the full model's own next token.
+        Accept(new(draft.Exit, draft.Tokens, accepted), next, draft.Guessed, draft.Passes, judged: inputs - 1, match);
+    }
+
+    /// <summary>The same round, run by the device as a whole: to the same result, with one wait.</summary>
+    private void RoundOnDevice(in DraftPlan plan, int room, in LookupMatch match, CancellationToken cancellationToken)
+    {
+        var (cache, last) = (Cache, _tokens.Count - 1);
+        if (_memory.Length < last)
+        {
+            // Such a round begins with one input, the last token.
+            RunPiece(last - _memory.Length, cancellationToken);
+        }
+
+        _steps.Begin(default, first: 0);
+        var exit = _drafter.ExitOf(plan);
+        var round = new GreedyRound(cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds);
+        var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
+        if (next < 0)
+        {
+            throw Distribution.NoTokenLeft();
+        }
+
+        for (var i = 0; i < accepted; i++)
+        {
+            _tokens.Draft(i, _shown[i]);
+        }
+
+        var passes = drafted > 0 && IsStop(_shown[drafted - 1]) ? drafted : 1 + drafted;
+        Accept(new(exit, drafted, accepted), next, drafted, passes, judged: 0, match);
+    }
+
+    /// <summary>Ends a round: takes what was accepted and the token behind it into the output, and forgets the rest of the draft.</summary>
+    /// <param name="draft">What became of the whole draft.</param>
+    /// <param name="next">The full model's own next token, if there is one.</param>
+    /// <param name="guessed">Tokens of the draft that no constraint forced.</param>
+    /// <param name="passes">Passes over the layers of the exit.</param>
+    /// <param name="judged">Slot of the last token before the draft.</param>
+    /// <param name="match">What the context could have been continued with.</param>
+    private void Accept(in DraftResult draft, int? next, int guessed, int passes, int judged, in LookupMatch match)
+    {
+        var before = _tokens.Count;
+        var taken = draft.Accepted;
+        if (next is { } bonus)
+        {
+            _tokens.Draft(taken++, bonus);
+        }
+
+        _logProbabilities?.Record(_memory.Rows, judged, _tokens.Slice(before, taken), _tokens.OutputCount);
+        var forced = _constraint?.Accept(draft.Accepted, next) ?? default;
+        Take(taken);
+
+        // Truncate: what was rejected is simply written again.
+        Cache.Length = Math.Min(before + draft.Accepted, _tokens.Count - 1);
+        _shownDraft = draft;
+        var free = new DraftResult(draft.ExitLayer, guessed, draft.Accepted - forced.Drafted);
+        Learn(free, match);
+        _statistics.EndRound(free, forced.All, (passes * draft.ExitLayer) + (_plan.Depth - draft.ExitLayer), RoundTokens.Length);
+    }
+
+    /// <summary>Takes so many tokens into the output, ending at the earliest stop.</summary>
+    private void Take(int tokens)
+    {
+        var stops = _tokens.Accept(tokens);
+        if (stops || _constraint?.IsComplete(0) == true)
+        {
+            FinishReason = _constraint?.IsCurtailed == true ? _tokens.Limit : stops ? FinishReason.Stop : FinishReason.Complete;
+        }
+        else if (_tokens.Room <= 0)
+        {
+            FinishReason = _tokens.Limit;
+        }
+    }
+
+    /// <summary>Tells the controller what became of the round.</summary>
+    private void Learn(in DraftResult draft, in LookupMatch match)
+    {
+        _nextDraft = null;
+        var followed = _tokens.Slice(match.Position, Math.Min(match.Available, RoundTokens.Length));
+        var right = followed.CommonPrefixLength(RoundTokens);
+        _controller.Learn(new RoundOutcome(
+            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
+        if (FinishReason != FinishReason.None)
+        {
+            PublishCosts();
+        }
+    }
+
+    /// <summary>Most tokens of a round's draft, of which the model guesses so many.</summary>
+    private int DraftRoom(int guesses) => Math.Min(_tokens.Room - 1, _plan.DraftRoom(guesses));
+
+    private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
+
+    private static ulong DrawSeed()
+    {
+        Span<byte> seed = stackalloc byte[sizeof(ulong)];
+        Random.Shared.NextBytes(seed);
+        return BitConverter.ToUInt64(seed);
+    }
+}
