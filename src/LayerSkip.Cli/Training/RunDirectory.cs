@@ -79,11 +79,7 @@ internal sealed class RunDirectory : IDisposable
             var source = System.IO.Path.Combine(plan.Recipe.Source, name);
             if (File.Exists(source))
             {
-                AtomicFile.Write(Combine(name), stream =>
-                {
-                    using var file = File.OpenRead(source);
-                    file.CopyTo(stream);
-                });
+                AtomicFile.Copy(source, Combine(name));
             }
         }
 

@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Checkpoints;
 
-/// <summary>Writes a file so that it is either there in full or not at all.</summary>
+/// <summary>Writes a file so that it is either there in full or not at all, and still is after a power cut.</summary>
 internal static class AtomicFile
 {
     /// <summary>Writes beside the target, then moves over it; whatever fails leaves an earlier file as it was.</summary>
@@ -16,12 +16,36 @@ internal static class AtomicFile
                 stream.Flush(flushToDisk: true);
             }
 
-            File.Move(temporary, path, overwrite: true);
+            Move(temporary, path);
         }
         catch
         {
             File.Delete(temporary);
             throw;
         }
+    }
+
+    /// <summary>As <see cref="Write"/>, with what another file holds.</summary>
+    /// <exception cref="IOException">The file cannot be read or written.</exception>
+    public static void Copy(string source, string path) => Write(path, stream =>
+    {
+        using var file = File.OpenRead(source);
+        file.CopyTo(stream);
+    });
+
+    /// <summary>Moves a file over another of the same disk.</summary>
+    /// <exception cref="IOException">The file cannot be moved.</exception>
+    public static void Move(string source, string path)
+    {
+        File.Move(source, path, overwrite: true);
+        DirectoryEntries.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Moves a directory to where nothing is.</summary>
+    /// <exception cref="IOException">The directory cannot be moved.</exception>
+    public static void MoveDirectory(string source, string path)
+    {
+        Directory.Move(source, path);
+        DirectoryEntries.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 }

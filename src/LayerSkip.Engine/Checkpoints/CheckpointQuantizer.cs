@@ -74,7 +74,7 @@ internal static class CheckpointQuantizer
                 Directory.Delete(directory);
             }
 
-            Directory.Move(temporary, directory);
+            AtomicFile.MoveDirectory(temporary, directory);
             return;
         }
 
@@ -82,7 +82,7 @@ internal static class CheckpointQuantizer
         {
             var target = Path.Combine(directory, Path.GetRelativePath(temporary, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Move(file, target, overwrite: true);
+            AtomicFile.Move(file, target);
         }
     }
 
@@ -100,7 +100,7 @@ internal static class CheckpointQuantizer
             var to = Directory.CreateDirectory(Path.Combine(directory, folder)).FullName;
             foreach (var file in from.EnumerateFiles().Where(file => !Array.Exists(s_weightFiles, file.Name.EndsWith)))
             {
-                file.CopyTo(Path.Combine(to, file.Name));
+                AtomicFile.Copy(file.FullName, Path.Combine(to, file.Name));
             }
         }
     }
