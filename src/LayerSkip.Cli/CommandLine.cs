@@ -88,8 +88,8 @@ internal static class CommandLine
         return BadInput;
     }
 
-    // The engine's messages without .NET's additions: "(Parameter 'options')", and "Actual value was 99." on a line of its own.
-    private static string DescribeArgument(ArgumentException exception)
+    /// <summary>The libraries' messages without .NET's additions: "(Parameter 'options')", and "Actual value was 99." on a line of its own.</summary>
+    public static string DescribeArgument(ArgumentException exception)
     {
         var message = exception.Message;
         var addition = message.IndexOf(" (Parameter '", StringComparison.Ordinal);

@@ -16,6 +16,11 @@ internal static class InputText
     /// <exception cref="UsageException">The file cannot be read, is too long or is not UTF-8.</exception>
     public static string ReadFile(string option, string path)
     {
+        if (Directory.Exists(path))
+        {
+            throw new UsageException($"{option} {path}: is a directory, expected a file");
+        }
+
         try
         {
             using var file = File.OpenRead(path);

@@ -9,6 +9,9 @@ internal static class ParseErrors
 {
     private const int MaxSuggestedDistance = 3;
 
+    /// <summary>Fewest letters of a part that names what was meant, such as <c>gen</c> or <c>--tokens</c>.</summary>
+    private const int MinPart = 3;
+
     /// <summary>The most telling error: an unknown word, with the nearest known one, comes before what is missing because of it.</summary>
     public static string Describe(ParseResult arguments)
     {
@@ -30,10 +33,19 @@ internal static class ParseErrors
 
     private static string? Nearest(string word, Command command)
     {
-        var known = command.Subcommands.Select(subcommand => subcommand.Name).Concat(command.Options.Select(option => option.Name));
-        return ClosestNames.To(word, known) is [var nearest, ..]
-            && ClosestNames.EditDistance(word, nearest) is var distance && distance <= MaxSuggestedDistance && distance < nearest.Length
-            ? nearest
-            : null;
+        string[] known = [.. command.Subcommands.Select(subcommand => subcommand.Name), .. command.Options.Select(option => option.Name)];
+        var part = word.TrimStart('-');
+        if (ClosestNames.To(word, known) is [var nearest, ..])
+        {
+            // More than every third letter wrong is another word.
+            var distance = ClosestNames.EditDistance(word, nearest);
+            if (distance <= MaxSuggestedDistance && 3 * distance <= Math.Max(part.Length, nearest.TrimStart('-').Length))
+            {
+                return nearest;
+            }
+        }
+
+        string[] containing = [.. known.Where(name => part.Length >= MinPart && name.Contains(part, StringComparison.Ordinal))];
+        return containing.FirstOrDefault(name => name.TrimStart('-').StartsWith(part, StringComparison.Ordinal)) ?? containing.FirstOrDefault();
     }
 }

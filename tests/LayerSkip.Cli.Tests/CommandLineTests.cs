@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace LayerSkip.Cli.Tests;
 
 /// <summary>Parsing, help, and the errors that every command shares.</summary>
@@ -14,6 +16,14 @@ public class CommandLineTests
     [InlineData("eval")]
     [InlineData("train")]
     [InlineData("plot")]
+    [InlineData("template")]
+    [InlineData("export")]
+    [InlineData("quantize")]
+    [InlineData("sweep")]
+    [InlineData("tune")]
+    [InlineData("correctness")]
+    [InlineData("devices")]
+    [InlineData("selftest")]
     public void Help_is_printed_and_describes_every_option(string command)
     {
         var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
@@ -41,6 +51,8 @@ public class CommandLineTests
     [InlineData("generate --modle m --prompt x", "'--modle'", "did you mean '--model'")]
     [InlineData("bench --modle m", "'--modle'", "did you mean '--model'")]
     [InlineData("generate --model m --mdoe x", "'--mdoe'", "did you mean '--mode'")]
+    [InlineData("gen", "'gen'", "did you mean 'generate'")]
+    [InlineData("generate --tokens 5 --model m", "'--tokens'", "did you mean '--max-tokens'")]
     [InlineData("generate --model m", "'--prompt' is required", "layerskip generate --help")]
     [InlineData("generate --prompt x", "'--model' is required", "layerskip generate --help")]
     [InlineData("generate --prompt x --model m extra", "'extra'", "not known")]
@@ -56,7 +68,7 @@ public class CommandLineTests
     [InlineData("generate --prompt x --model m --temperature 1e40", "--temperature is '1e40'", "at least 0")]
     [InlineData("generate --prompt x --model m --seed -1", "--seed is '-1'", "18446744073709551615")]
     [InlineData("generate --prompt x --model m --max-tokens 0", "--max-tokens is '0'", "at least 1")]
-    [InlineData("generate --prompt x --model m --max-tokens 9999999999", "--max-tokens is '9999999999'", "integer")]
+    [InlineData("generate --prompt x --model m --max-tokens 9999999999", "--max-tokens is '9999999999'", "at most 2147483647")]
     [InlineData("generate --prompt x --model m --threads 0", "--threads is '0'", "an integer from 1 to ")]
     [InlineData("generate --prompt x --model m --threads 1025", "--threads is '1025'", "an integer from 1 to ")]
     [InlineData("generate --prompt x --model m --num-speculations 65", "--num-speculations is '65'", "from 1 to 64")]
@@ -79,6 +91,37 @@ public class CommandLineTests
 
         Assert.Contains(names, error, StringComparison.Ordinal);
         Assert.Contains(expects, error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("foo")]
+    [InlineData("generate --x --model m")]
+    [InlineData("generate --ex --model m")]
+    public void Nothing_is_suggested_for_words_that_resemble_none(string line)
+    {
+        Assert.DoesNotContain("did you mean", Tool.RunBad(line.Split(' ')), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tokenize --file {0}", "--file {0}: is a directory, expected a file")]
+    [InlineData("bench --prompts {0}", "--prompts {0}: is a directory, expected a file")]
+    [InlineData("eval --data {0}", "--data {0}: is a directory, expected a .tsv (TOPv2) or .jsonl file")]
+    [InlineData("export --gguf {0}", "--gguf is '{0}', a directory, expected a file")]
+    [InlineData("quantize --to int8 --out {0}/config.json", "--out is '{0}/config.json', expected a directory")]
+    public void Directory_in_place_of_a_file_and_the_reverse_is_told(string line, string expects)
+    {
+        var error = Tool.RunBad([.. string.Format(CultureInfo.InvariantCulture, line, Tool.Parser).Split(' '), "--model", Tool.Parser]);
+
+        Assert.Contains(string.Format(CultureInfo.InvariantCulture, expects, Tool.Parser), error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Output_in_no_directory_is_told_without_a_name_that_nobody_gave()
+    {
+        Assert.EndsWith(
+            "--gguf is 'no/such/x.gguf', expected a file in a directory that exists",
+            Tool.RunBad("export", "--model", Tool.Parser, "--gguf", "no/such/x.gguf"),
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -98,6 +98,7 @@ internal sealed class ChatCommand
         last = generation;
         var text = model.Tokenizer.CreateDetokenizer();
         var display = showDraft && _terminal.IsOutputInteractive ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
+        var start = new AnswerStart();
         var answer = new StringBuilder();
         var stop = _terminal.Interrupt.BeginStep();
         try
@@ -112,7 +113,7 @@ internal sealed class ChatCommand
                 }
                 else
                 {
-                    _terminal.WriteAnswer(round);
+                    _terminal.WriteAnswer(start.Of(round));
                 }
             }
         }
@@ -125,7 +126,7 @@ internal sealed class ChatCommand
             _terminal.Interrupt.EndStep();
             var rest = text.Flush();
             answer.Append(rest);
-            _terminal.WriteAnswer((display is null ? rest : "") + Environment.NewLine);
+            _terminal.WriteAnswer((display is null ? start.Of(rest) : "") + Environment.NewLine);
             totals.Add(generation);
         }
 

@@ -40,7 +40,7 @@ internal static class CheckedOption
 
     /// <summary>An integer in a range.</summary>
     public static Option<int?> Integer(string name, string valueName, string description, int min, int max = int.MaxValue) =>
-        Create(name, valueName, description, max == int.MaxValue ? $"an integer of at least {min}" : $"an integer from {min} to {max}", (string text, out int? value) =>
+        Create(name, valueName, description, max == int.MaxValue ? $"an integer of at least {min}, at most {max}" : $"an integer from {min} to {max}", (string text, out int? value) =>
         {
             var parsed = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number);
             value = number;

@@ -22,7 +22,7 @@ internal sealed class CorrectnessCommand
         "--threads", "N", "Threads to compute with, at most eight for each processor (default: one for each).", 1, ModelArguments.MostThreads);
 
     private readonly Option<string[]> _data = CheckedOption.Files(
-        "--data", "Prompts: TOPv2's .tsv, or .jsonl with {\"prompt\", \"response\"[, \"domain\"]} a line; rendered with the checkpoint's chat template.");
+        "--data", "Prompts: TOPv2's .tsv, or .jsonl with {\"prompt\"} a line; rendered with the checkpoint's chat template.");
 
     private readonly Option<int?> _samples = CheckedOption.Integer(
         "--samples", "N", $"Prompts, spread evenly over all files (default: {DefaultSamples}).", 1);
@@ -72,7 +72,7 @@ internal sealed class CorrectnessCommand
     private int Run(ParseResult arguments)
     {
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
-        EvaluationRow[] all = [.. arguments.GetRequiredValue(_data).SelectMany(path => EvaluationFile.Read("--data", path))];
+        EvaluationRow[] all = [.. arguments.GetRequiredValue(_data).SelectMany(path => EvaluationFile.Read("--data", path, needsResponse: false))];
         EvaluationRow[] rows = [.. RowSample.Spread(all.Length, arguments.GetValue(_samples) ?? DefaultSamples, seed).Select(row => all[row])];
         var formats = arguments.GetValue(_formats) ?? [WeightFormat.Auto];
         CorrectnessRun? run = null;
@@ -154,7 +154,7 @@ internal sealed class CorrectnessCommand
         }
 
         _terminal.Out.WriteLine(FormattableString.Invariant(
-            $"{report.Samples} prompts, {report.Comparisons} outputs compared with autoregressive ones: {report.Mismatches} differ"));
+            $"{Quantity.Of(report.Samples, "prompt")}, {Quantity.Of(report.Comparisons, "output")} compared with autoregressive ones: {report.Mismatches} differ"));
         if (report.FirstMismatch is { } first)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(

@@ -46,11 +46,7 @@ internal sealed class ExportCommand
     private int Run(ParseResult arguments)
     {
         var (source, target) = (arguments.GetRequiredValue(_model), arguments.GetRequiredValue(_gguf));
-        if (Directory.Exists(target))
-        {
-            throw new UsageException($"--gguf {target}: is a directory, expected a file");
-        }
-
+        OutputFile.Check("--gguf", target);
         using var checkpoint = Checkpoint.Open(source);
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);

@@ -69,7 +69,7 @@ internal sealed class GenerateCommand
         }
         else
         {
-            WriteText(model, generation);
+            WriteText(model, generation, arguments.GetValue(_chat) ? new AnswerStart() : null);
         }
 
         return CommandLine.Success;
@@ -81,21 +81,24 @@ internal sealed class GenerateCommand
                 .Encode([new TemplateMessage { Role = "user", Content = prompt }])
             : model.Tokenizer.Encode(prompt);
 
-    private void WriteText(LayerSkipModel model, Generation generation)
+    // What continues a plain prompt is shown to the character, an answer without its leading space.
+    private void WriteText(LayerSkipModel model, Generation generation, AnswerStart? start)
     {
         var text = model.Tokenizer.CreateDetokenizer();
         try
         {
             while (generation.NextRound(_terminal.Interrupt.Command))
             {
-                _terminal.WriteAnswer(text.Append(generation.RoundTokens));
+                _terminal.WriteAnswer(Shown(text.Append(generation.RoundTokens)));
             }
         }
         finally
         {
-            _terminal.WriteAnswer(text.Flush() + Environment.NewLine);
+            _terminal.WriteAnswer(Shown(text.Flush()) + Environment.NewLine);
             _terminal.Error.WriteLine(StatisticsText.Of(generation));
         }
+
+        string Shown(string next) => start?.Of(next) ?? next;
     }
 
     private void WriteJson(LayerSkipModel model, Generation generation, int[] prompt)

@@ -10,7 +10,7 @@ internal sealed class QuantizeCommand
 {
     private readonly Terminal _terminal;
 
-    private readonly Option<string> _model = new ModelArguments().Directory;
+    private readonly Option<string> _model = DirectoryOption.Create("Checkpoint directory in Hugging Face layout; of a GGUF file, 'layerskip export' writes other types.");
 
     private readonly Option<TensorDataType?> _type = CheckedOption.Choice<TensorDataType>(
         "--to",
@@ -72,6 +72,7 @@ internal sealed class QuantizeCommand
             throw new UsageException("--out is empty, expected a directory");
         }
 
+        OutputFile.CheckParent("--out", output);
         using var checkpoint = Checkpoint.Open(source);
         var finer = (arguments.GetValue(_keep) ?? []).Aggregate(FinerWeights.None, (all, one) => all | one);
         Loading.Run(_terminal, $"Writing {Path.GetFileName(Path.TrimEndingDirectorySeparator(output))}", (progress, cancellation) =>

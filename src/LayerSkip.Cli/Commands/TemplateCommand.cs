@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -58,11 +59,11 @@ internal sealed class TemplateCommand
         }
         catch (JsonException exception)
         {
-            throw new UsageException($"--context {path}: is not valid JSON: {exception.Message}");
+            throw new UsageException($"--context {path}, line {exception.LineNumber + 1}: is not valid JSON: {JsonFile.LineReason(exception)}");
         }
         catch (ArgumentException exception)
         {
-            throw new UsageException($"--context {path}: {exception.Message}");
+            throw new UsageException($"--context {path}: {CommandLine.DescribeArgument(exception)}");
         }
     }
 }

@@ -4,6 +4,7 @@ using System.Text;
 using LayerSkip.Cli.Corpora;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine.Tokenization;
+using LayerSkip.Engine.Tokenization.Loading;
 using LayerSkip.Training.Tokenizers;
 
 namespace LayerSkip.Cli.Commands;
@@ -28,7 +29,7 @@ internal sealed class TrainTokenizerCommand
     };
 
     private readonly Option<int?> _vocabSize = CheckedOption.Integer(
-        "--vocab-size", "N", "Tokens in all: 256 bytes, merges, added tokens; fewer where no pair of tokens is left that occurs twice.", ByteTokens);
+        "--vocab-size", "N", "Tokens in all: 256 bytes, merges, added tokens; fewer where no pair of tokens is left that occurs twice.", ByteTokens, ModelReader.IdLimit);
 
     private readonly Option<string[]> _special = new("--special")
     {
@@ -105,6 +106,7 @@ internal sealed class TrainTokenizerCommand
             throw new UsageException($"--output is '{output}', expected a directory");
         }
 
+        OutputFile.CheckParent("--output", output);
         if (!force && s_files.FirstOrDefault(file => File.Exists(Path.Combine(output, file))) is { } found)
         {
             throw new UsageException($"--output {output}: holds {found} already; --force replaces it");

@@ -11,13 +11,19 @@ internal static class EvaluationFile
     /// <summary>Reads a file's rows.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
     /// <param name="path">The file. Rows of a .jsonl without a domain get the file's name, without its ending, for one.</param>
+    /// <param name="needsResponse">Whether a row of a .jsonl without a response is wrong; else its response is empty.</param>
     /// <exception cref="UsageException">The file cannot be read, holds no row, or a row is wrong; the message names file, line and field.</exception>
-    public static IReadOnlyList<EvaluationRow> Read(string option, string path)
+    public static IReadOnlyList<EvaluationRow> Read(string option, string path, bool needsResponse = true)
     {
+        if (Directory.Exists(path))
+        {
+            throw new UsageException($"{option} {path}: is a directory, expected a .tsv (TOPv2) or .jsonl file");
+        }
+
         var rows = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".tsv" => ReadTopV2(option, path),
-            ".jsonl" => ReadJsonLines(option, path),
+            ".jsonl" => ReadJsonLines(option, path, needsResponse),
             var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected .tsv (TOPv2) or .jsonl"),
         };
         return rows.Count > 0 ? rows : throw new UsageException($"{option} {path}: holds no row");
@@ -46,7 +52,7 @@ internal static class EvaluationFile
         }
     }
 
-    private static List<EvaluationRow> ReadJsonLines(string option, string path)
+    private static List<EvaluationRow> ReadJsonLines(string option, string path, bool needsResponse)
     {
         var domain = Path.GetFileNameWithoutExtension(path);
         var rows = new List<EvaluationRow>();
@@ -54,14 +60,14 @@ internal static class EvaluationFile
         {
             if (!string.IsNullOrWhiteSpace(line))
             {
-                rows.Add(ReadLine($"{path}, line {index + 1}", line, domain, option));
+                rows.Add(ReadLine($"{path}, line {index + 1}", line, domain, option, needsResponse));
             }
         }
 
         return rows;
     }
 
-    private static EvaluationRow ReadLine(string source, string line, string domain, string option)
+    private static EvaluationRow ReadLine(string source, string line, string domain, string option, bool needsResponse)
     {
         try
         {
@@ -72,8 +78,8 @@ internal static class EvaluationFile
                     source,
                     root.TryGetProperty("domain", out _) ? Field(root, "domain") : domain,
                     Field(root, "prompt"),
-                    Field(root, "response").Trim())
-                : throw new UsageException($"{option} {source}: expected an object with the strings \"prompt\" and \"response\"");
+                    needsResponse || root.TryGetProperty("response", out _) ? Field(root, "response").Trim() : "")
+                : throw new UsageException($"{option} {source}: expected an object with {(needsResponse ? "the strings \"prompt\" and \"response\"" : "the string \"prompt\"")}");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

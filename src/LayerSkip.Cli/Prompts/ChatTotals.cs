@@ -31,13 +31,16 @@ internal sealed class ChatTotals
     /// <summary>All answers in one line.</summary>
     public string Describe()
     {
-        var drafts = _drafted == 0
-            ? ""
-            : FormattableString.Invariant($", {_accepted} of {_drafted} drafted tokens accepted: {(double)_accepted / _drafted:P0}");
+        if (_answers == 0)
+        {
+            return "no answer";
+        }
+
+        var drafts = _drafted == 0 ? "" : $", {StatisticsText.Drafts(_drafted, _accepted)}";
         var cached = _cachedTokens == 0
             ? ""
             : FormattableString.Invariant($", {_cachedTokens} of {_promptTokens} prompt tokens known from earlier turns");
         var rate = _time > TimeSpan.Zero ? _tokens / _time.TotalSeconds : 0;
-        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}{cached}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s");
+        return FormattableString.Invariant($"{Quantity.Of(_answers, "answer")}, {Quantity.Of(_tokens, "token")} in {Quantity.Of(_rounds, "round")}{drafts}{cached}; {_time.TotalMilliseconds:0.0} ms, {rate:0.0} tokens/s, prompts included");
     }
 }

@@ -12,6 +12,7 @@ internal sealed class DraftDisplay(IAnsiConsole console, Tokenizer tokenizer)
     private static readonly Style s_own = new(Color.Blue);
 
     private readonly StreamingDetokenizer _text = tokenizer.CreateDetokenizer();
+    private readonly AnswerStart _start = new();
     private int? _last;
 
     /// <summary>Writes the last round: its confirmed draft, what of the draft was rejected, and the token that stands instead.</summary>
@@ -31,6 +32,7 @@ internal sealed class DraftDisplay(IAnsiConsole console, Tokenizer tokenizer)
 
     private void Write(string text, Style style)
     {
+        text = _start.Of(text);
         if (text.Length > 0)
         {
             console.WriteAnsi(ansi => ansi.Write(VisibleText.Of(text), style, null));

@@ -13,14 +13,20 @@ internal static class StatisticsText
         {
             DecodingMode.SelfSpeculative =>
                 FormattableString.Invariant($" in {Quantity.Of(statistics.Rounds, "round")} of {statistics.TokensPerRound:0.00} (exit layer {generation.ExitLayer}, ") +
-                FormattableString.Invariant($"{statistics.Accepted} of {statistics.Drafted} drafted tokens accepted: {statistics.AcceptanceRate:P0})"),
+                $"{Drafts(statistics.Drafted, statistics.Accepted)})",
             DecodingMode.EarlyExit => $" (lossy, exit layer {generation.ExitLayer})",
             _ => "",
         };
         var time = statistics.Rounds > 1
             ? FormattableString.Invariant($"prompt of {Quantity.Of(statistics.PromptTokens, "token")} {statistics.PrefillTime.TotalMilliseconds:0.0} ms, decode {statistics.DecodeTime.TotalMilliseconds:0.0} ms")
             : FormattableString.Invariant($"prompt of {Quantity.Of(statistics.PromptTokens, "token")} and the answer with it {statistics.PrefillTime.TotalMilliseconds:0.0} ms");
-        return FormattableString.Invariant($"{ModeName.Of(generation.Mode)}: {Quantity.Of(statistics.Tokens, "token")}{how}; ") +
-            FormattableString.Invariant($"{time}, {statistics.TokensPerSecond:0.0} tokens/s");
+        var end = generation.FinishReason == FinishReason.Stop ? ", the end token among them" : "";
+        return FormattableString.Invariant($"{ModeName.Of(generation.Mode)}: {Quantity.Of(statistics.Tokens, "token")}{how}{end}; ") +
+            FormattableString.Invariant($"{time}; {statistics.TokensPerSecond:0.0} tokens/s, prompt included");
     }
+
+    /// <summary>What became of the drafts. Tokens that nobody drafted come from the full model.</summary>
+    public static string Drafts(int drafted, int accepted) => drafted == 0
+        ? "nothing drafted"
+        : FormattableString.Invariant($"{accepted} of {Quantity.Of(drafted, "drafted token")} accepted: {(double)accepted / drafted:P0}");
 }

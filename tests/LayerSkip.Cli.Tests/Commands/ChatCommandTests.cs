@@ -5,7 +5,7 @@ namespace LayerSkip.Cli.Tests.Commands;
 
 public class ChatCommandTests
 {
-    private const string Answer = " [IN:SILENCE_ALARM ]";
+    private const string Answer = "[IN:SILENCE_ALARM ]";
 
     [Fact]
     public void Pipe_gets_answers_alone_and_statistics_at_the_end()

@@ -33,6 +33,16 @@ public class CorrectnessCommandTests
     }
 
     [Fact]
+    public void Prompts_need_no_responses()
+    {
+        var path = Path.Combine(SharedData.RepositoryRoot, "samples", "TopV2Parser", "utterances.jsonl");
+        var result = Tool.Run("correctness", "--model", Tool.Parser, "--data", path, "--samples", "1", "--controller", "fixed");
+
+        Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
+        Assert.Contains("1 prompt, 1 output compared with autoregressive ones: 0 differ", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Bad_options_are_one_line()
     {
         var rows = Rows();

@@ -121,7 +121,7 @@ public sealed class ExportCommandTests : IDisposable
         using var bare = TinyCheckpoint.Write();
         Assert.Contains("found no tokenizer", Tool.RunBad("export", "--model", bare.Directory, "--gguf", Target), StringComparison.Ordinal);
         Assert.Equal("before", File.ReadAllText(Target));
-        Assert.Contains("is a directory, expected a file", Tool.RunBad("export", "--model", Tool.Parser, "--gguf", _folder.FullName), StringComparison.Ordinal);
+        Assert.Contains("a directory, expected a file", Tool.RunBad("export", "--model", Tool.Parser, "--gguf", _folder.FullName), StringComparison.Ordinal);
         Assert.Contains("--dtype is 'q5_1', expected", Tool.RunBad("export", "--model", Tool.Parser, "--gguf", Target, "--dtype", "q5_1"), StringComparison.Ordinal);
         Assert.Contains("does not begin with 'GGUF'", Tool.RunBad("inspect", "--model", Target), StringComparison.Ordinal);
         Assert.Equal("before", File.ReadAllText(Target));

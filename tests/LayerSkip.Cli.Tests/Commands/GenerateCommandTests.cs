@@ -110,8 +110,26 @@ public class GenerateCommandTests
         var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--controller", "fixed");
 
         Assert.Equal(0, result.ExitCode);
+        Assert.Equal("[IN:SILENCE_ALARM ]" + Environment.NewLine, result.Output);
+        Assert.Matches(
+            @"^self-speculative: 3 tokens in 1 round of 3.00 \(exit layer 2, 3 of 3 drafted tokens accepted: 100 %\), the end token among them; .* tokens/s, prompt included\s*$",
+            result.Error);
+    }
+
+    [Fact]
+    public void Plain_continuation_keeps_its_leading_space()
+    {
+        var result = Tool.Run("generate", "--model", Tool.Parser, "--prompt", "<|begin|><|user|> Turn off alarms<|assistant|>");
+
         Assert.Equal(" [IN:SILENCE_ALARM ]" + Environment.NewLine, result.Output);
-        Assert.StartsWith("self-speculative: 3 tokens in 1 round", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Statistics_of_an_answer_without_drafts_say_so()
+    {
+        var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--max-tokens", "1");
+
+        Assert.Contains("(exit layer 2, nothing drafted); ", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,7 +137,7 @@ public class GenerateCommandTests
     {
         var result = Tool.RunWithInput("Turn off alarms", "generate", "--model", Tool.Parser, "--chat", "--prompt", "-");
 
-        Assert.Equal(" [IN:SILENCE_ALARM ]" + Environment.NewLine, result.Output);
+        Assert.Equal("[IN:SILENCE_ALARM ]" + Environment.NewLine, result.Output);
     }
 
     [Fact]

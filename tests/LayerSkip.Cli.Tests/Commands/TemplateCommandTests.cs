@@ -38,8 +38,9 @@ public sealed class TemplateCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{", "is not valid JSON")]
-    [InlineData("[]", "must be a JSON object, not Array")]
+    [InlineData("{", "line 1: is not valid JSON: byte 2: ")]
+    [InlineData("{\n\"a\": }", "line 2: is not valid JSON: byte 6: ")]
+    [InlineData("[]", "context.json: A context must be a JSON object, not Array.")]
     [InlineData("""{"messages": {}}""", "\"messages\" must be a list, not Object")]
     [InlineData("""{"messages": [{"content": "x"}]}""", "string \"role\"")]
     [InlineData("""{"add_generation_prompt": 1}""", "\"add_generation_prompt\" must be true or false, not Number")]
@@ -49,7 +50,7 @@ public sealed class TemplateCommandTests : IDisposable
         var path = Write("context.json", context);
         var error = Tool.RunBad("template", "--model", Tool.Parser, "--context", path);
 
-        Assert.Contains($"--context {path}: ", error, StringComparison.Ordinal);
+        Assert.Contains($"--context {path}", error, StringComparison.Ordinal);
         Assert.Contains(expected, error, StringComparison.Ordinal);
     }
 

@@ -165,7 +165,7 @@ public sealed class TrainTokenizerCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--vocab-size is '255', expected an integer of at least 256", "--vocab-size", "255")]
+    [InlineData("--vocab-size is '255', expected an integer from 256 to 16777216", "--vocab-size", "255")]
     [InlineData("--vocab-size is 263, expected at least 264: 256 bytes, 3 labels of the data and 5 control tokens", "--vocab-size", "263")]
     [InlineData("'--vocab-size' is required")]
     [InlineData("--special has '<x>' twice", "--vocab-size", "300", "--special", "<x>", "<x>")]

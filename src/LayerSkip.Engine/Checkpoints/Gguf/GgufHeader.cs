@@ -58,7 +58,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
     {
         if (cursor.Remaining < 24 || cursor.ReadUInt32("the magic number") != Magic)
         {
-            throw new CheckpointException($"{file}: does not begin with 'GGUF', expected a GGUF file");
+            throw new CheckpointException($"{file}: does not begin with 'GGUF', expected a GGUF file, or a checkpoint's directory");
         }
 
         var version = cursor.ReadUInt32("the version");

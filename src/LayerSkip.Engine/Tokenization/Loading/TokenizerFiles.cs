@@ -51,7 +51,7 @@ internal static class TokenizerFiles
         }
         catch (JsonException e)
         {
-            throw new CheckpointException($"{file} is not well-formed JSON: {e.Message}", e);
+            throw JsonFile.Invalid(file, e);
         }
     }
 
