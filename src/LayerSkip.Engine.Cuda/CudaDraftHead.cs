@@ -6,16 +6,13 @@ namespace LayerSkip.Engine.Cuda;
 /// Which of the head's rows a sequence's drafts look at: the checkpoint's list, which all sequences share, and the prompt's tokens that it lacks, which go to the
 /// device with each round.
 /// </summary>
-internal sealed class CudaDraftHead(CudaModel model, int[] own) : DraftHead
+internal sealed class CudaDraftHead(CudaModel model, List<int> own) : DraftHead
 {
-    /// <summary>Most tokens of a prompt that are added: the draft's head must stay small.</summary>
-    public const int MaxOwn = 256;
-
     /// <summary>The model whose head it is of.</summary>
     public CudaModel Model { get; } = model;
 
     /// <summary>{count, id, ...}: the prompt's.</summary>
-    public int[] Own { get; } = own;
+    public int[] Own { get; } = [own.Count, .. own];
 
     public override void Dispose()
     {

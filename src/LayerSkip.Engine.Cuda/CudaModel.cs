@@ -150,7 +150,7 @@ internal sealed class CudaModel : IDeviceModel
     public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt)
     {
         ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
-        return _draftVocabulary.IsEmpty ? null : new CudaDraftHead(this, _draftVocabulary.Lacking(prompt, CudaDraftHead.MaxOwn));
+        return _draftVocabulary.IsEmpty ? null : new CudaDraftHead(this, DraftHead.AddedBy(prompt, _draftVocabulary.Members));
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)

@@ -13,6 +13,7 @@ internal sealed class CudaRows : RowBuffer
     private readonly RowPointers _pointers;
     private readonly int[] _positions;
     private readonly ulong[] _tables;
+    private readonly CudaKvCache?[] _caches;
     private bool _disposed;
 
     public CudaRows(CudaModel model, int capacity)
@@ -21,6 +22,7 @@ internal sealed class CudaRows : RowBuffer
         _model = model;
         _positions = new int[capacity];
         _tables = new ulong[capacity];
+        _caches = new CudaKvCache?[capacity];
         var slots = RowPools.Slots(capacity);
         using var step = model.Enter();
         var pool = model.Rows.Of(slots);
@@ -62,12 +64,19 @@ internal sealed class CudaRows : RowBuffer
     }
 
     /// <summary>Positions that the caches of slots hold at most, their own included.</summary>
+    /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
     public int Context(int start, int count)
     {
         var last = 0;
-        foreach (var position in _positions.AsSpan(start, count))
+        for (var slot = start; slot < start + count; slot++)
         {
-            last = Math.Max(last, position);
+            // Kernels go by addresses.
+            if (_caches[slot] is not { } cache || _positions[slot] >= cache.Capacity)
+            {
+                throw new InvalidOperationException($"row slot {slot} has no place in a cache, expected {nameof(Place)} before");
+            }
+
+            last = Math.Max(last, _positions[slot]);
         }
 
         return last + 1;
@@ -88,6 +97,7 @@ internal sealed class CudaRows : RowBuffer
             _positions[start + i] = position + i;
         }
 
+        _caches.AsSpan(start, count).Fill(own);
         _tables.AsSpan(start, count).Fill(own.Table);
         using var step = _model.Enter();
         var slots = _pointers.At(start, _model.Geometry);

@@ -66,9 +66,14 @@ public class MemoryTests
         GC.Collect();
         GC.WaitForPendingFinalizers();
 
-        using var cache = model.CreateCache();
-        var rows = model.CreateRows(2);
+        var cache = model.CreateCache();
+        var rows = model.CreateRows(3);
         rows.Place(0, 2, cache, 0);
+        model.Embed(rows, 0, [1, 2]);
+        model.RunLayers(rows, 0, 2, 0, 2);
+        Assert.Throws<InvalidOperationException>(() => model.RunLayers(rows, 1, 2, 0, 2));
+        cache.Dispose();
+        Assert.Throws<InvalidOperationException>(() => model.RunLayers(rows, 0, 2, 0, 2));
         rows.Dispose();
         Assert.Throws<ObjectDisposedException>(() => rows.Place(0, 2, cache, 0));
         Assert.Throws<ObjectDisposedException>(() => model.Embed(rows, 0, [1, 2]));

@@ -27,7 +27,7 @@ internal sealed unsafe class HeadPasses
         _context = context;
         _transformer = transformer;
         _draftVocabulary = draftVocabulary;
-        _listedLogits = new float[draftVocabulary.Ids.Length + CudaDraftHead.MaxOwn];
+        _listedLogits = new float[draftVocabulary.Ids.Length + DraftHead.MaxPromptTokens];
         _choices = context.Allocate(MostRows * sizeof(int));
         _choicesOnHost = (int*)context.AllocateHost(MostRows * sizeof(int));
     }

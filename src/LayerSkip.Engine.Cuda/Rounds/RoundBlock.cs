@@ -14,7 +14,7 @@ internal sealed unsafe class RoundBlock
     /// <summary>Bytes of the block.</summary>
     public const int Bytes = 4096;
 
-    // int [Slots], int [Slots], u64 [Slots], int, int [1 + MaxStops], int [1 + MaxOwn]
+    // int [Slots], int [Slots], u64 [Slots], int, int [1 + MaxStops], int [1 + DraftHead.MaxPromptTokens]
     private const int TokensAt = 0;
     private const int PositionsAt = 512;
     private const int TablesAt = 1024;
@@ -59,7 +59,7 @@ internal sealed unsafe class RoundBlock
         *(int*)(_host + StopsAt) = round.StopIds.Length;
         round.StopIds.CopyTo(new Span<int>(_host + StopsAt + sizeof(int), MaxStops));
         *(int*)(_host + OwnAt) = 0;
-        head?.Own.CopyTo(new Span<int>(_host + OwnAt, 1 + CudaDraftHead.MaxOwn));
+        head?.Own.CopyTo(new Span<int>(_host + OwnAt, 1 + DraftHead.MaxPromptTokens));
         return new ReadOnlySpan<byte>(_host, Bytes);
     }
 }

@@ -114,7 +114,7 @@ internal sealed unsafe class RoundRunner
                 if (shape.HasDraftHead)
                 {
                     _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
-                    _transformer.Head(row, 1, _block.Own, CudaDraftHead.MaxOwn);
+                    _transformer.Head(row, 1, _block.Own, DraftHead.MaxPromptTokens);
                 }
                 else
                 {

@@ -26,25 +26,12 @@ internal sealed class DraftVocabulary
 
     public bool IsEmpty => _ids.Length == 0;
 
+    /// <summary>The tokens.</summary>
+    public IReadOnlySet<int> Members => _members;
+
     /// <summary>The tokens, each once.</summary>
     public ReadOnlySpan<int> Ids => _ids;
 
     /// <summary>Device memory {count, id, ...}; 0 where it is empty.</summary>
     public ulong List { get; }
-
-    /// <summary>{count, id, ...}: a prompt's tokens that are not among them, the latest ones if there are too many: a draft that copies mostly copies what was said last.</summary>
-    public int[] Lacking(ReadOnlySpan<int> prompt, int most)
-    {
-        var lacking = new List<int> { 0 };
-        for (var i = prompt.Length - 1; i >= 0 && lacking.Count <= most; i--)
-        {
-            if (!_members.Contains(prompt[i]) && lacking.IndexOf(prompt[i], 1) < 0)
-            {
-                lacking.Add(prompt[i]);
-            }
-        }
-
-        lacking[0] = lacking.Count - 1;
-        return [.. lacking];
-    }
 }

@@ -175,7 +175,7 @@ internal sealed class DecodingPlan
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
             Sampling = sampling,
-            StopIds = [.. options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds, .. options.StopTokenIds],
+            StopIds = [.. (options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds).Union(options.StopTokenIds)],
             LogitsProcessors = [.. options.LogitsProcessors],
             Constraint = options.Constraint,
             TopLogProbabilities = options.TopLogProbabilities,

@@ -6,6 +6,26 @@ namespace LayerSkip.Engine.Devices;
 /// </summary>
 internal abstract class DraftHead : IDisposable
 {
+    /// <summary>Most tokens of a prompt that are added to the checkpoint's: a draft's head must stay small.</summary>
+    public const int MaxPromptTokens = 256;
+
+    /// <summary>The tokens of a prompt to add: the latest first, should there be too many, since a draft that copies mostly copies what was said last.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="declared">The checkpoint's draft vocabulary.</param>
+    public static List<int> AddedBy(ReadOnlySpan<int> prompt, IReadOnlySet<int> declared)
+    {
+        var added = new List<int>();
+        for (var i = prompt.Length - 1; i >= 0 && added.Count < MaxPromptTokens; i--)
+        {
+            if (!declared.Contains(prompt[i]) && !added.Contains(prompt[i]))
+            {
+                added.Add(prompt[i]);
+            }
+        }
+
+        return added;
+    }
+
     /// <inheritdoc/>
     public abstract void Dispose();
 }

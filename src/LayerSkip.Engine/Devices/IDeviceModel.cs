@@ -59,6 +59,7 @@ internal interface IDeviceModel : IDisposable
     /// <param name="from">First layer.</param>
     /// <param name="to">End of the layers, exclusive.</param>
     /// <param name="cancellationToken">Looked at between layers; the slots' hidden states are lost then, the caches below their lengths are not.</param>
+    /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
     void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default);
 
     /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id; -1 where all logits are NaN). The slots stay as they are.</summary>

@@ -115,16 +115,11 @@ internal static class GgufExport
         AddIfKnown(GgufKeys.MaxNewTokens, generation.MaxNewTokens);
         AddIfKnown(GgufKeys.ExitLayer, generation.ExitLayer);
         AddIfKnown(GgufKeys.NumSpeculations, generation.NumSpeculations);
-        if (generation.Temperature is { } temperature)
-        {
-            writer.Add(GgufKeys.SamplingTemperature, temperature);
-        }
-
-        if (generation.TopP is { } topP)
-        {
-            writer.Add(GgufKeys.SamplingTopP, topP);
-        }
-
+        AddIfDeclared(GgufKeys.SamplingTemperature, generation.Temperature);
+        AddIfDeclared(GgufKeys.SamplingTopP, generation.TopP);
+        AddIfDeclared(GgufKeys.DraftThreshold, generation.DraftThreshold);
+        AddIfNamed(GgufKeys.DraftController, generation.DraftController?.ToString());
+        AddIfNamed(GgufKeys.DraftSource, generation.DraftSource?.ToString());
         if (generation.Sample is { } sample)
         {
             writer.Add(GgufKeys.DoSample, sample);
@@ -142,6 +137,22 @@ internal static class GgufExport
             if (number is { } value)
             {
                 writer.Add(key, value);
+            }
+        }
+
+        void AddIfDeclared(string key, float? number)
+        {
+            if (number is { } value)
+            {
+                writer.Add(key, value);
+            }
+        }
+
+        void AddIfNamed(string key, string? name)
+        {
+            if (name is not null)
+            {
+                writer.Add(key, name.ToLowerInvariant());
             }
         }
     }

@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Engine.Checkpoints.Gguf;
 
 /// <summary>What a GGUF file says about generation: its tokenizer's special tokens, recommended sampling, and LayerSkip's own keys.</summary>
@@ -21,7 +23,10 @@ internal static class GgufGenerationReader
             TopP = metadata.NumberOrNull(GgufKeys.SamplingTopP, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = metadata.IntegerOrNull(GgufKeys.MaxNewTokens, 1, int.MaxValue),
             ExitLayer = ReadExitLayer(metadata, config.Layers),
-            NumSpeculations = metadata.IntegerOrNull(GgufKeys.NumSpeculations, 1, int.MaxValue),
+            NumSpeculations = metadata.IntegerOrNull(GgufKeys.NumSpeculations, 0, int.MaxValue),
+            DraftController = metadata.ChoiceOrNull<DraftController>(GgufKeys.DraftController),
+            DraftThreshold = metadata.NumberOrNull(GgufKeys.DraftThreshold, value => value is >= 0 and <= 1, "a number from 0 to 1"),
+            DraftSource = metadata.ChoiceOrNull<DraftSource>(GgufKeys.DraftSource),
             DraftVocabulary = [.. (metadata.IntegersOrNull(GgufKeys.DraftVocabulary, 0, lastId) ?? []).Distinct()],
         };
     }

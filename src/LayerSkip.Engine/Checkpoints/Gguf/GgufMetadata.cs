@@ -100,6 +100,21 @@ internal sealed class GgufMetadata
         return cursor.ReadText(new GgufPart("key", key));
     }
 
+    /// <summary>The value that a key's string names, in lower case, or null where it is absent.</summary>
+    public T? ChoiceOrNull<T>(string key)
+        where T : struct, Enum
+    {
+        if (!Has(key))
+        {
+            return null;
+        }
+
+        var names = Array.ConvertAll(Enum.GetNames<T>(), choice => choice.ToLowerInvariant());
+        var expected = $"one of {string.Join(", ", names)}";
+        var index = _values[key].Type == GgufValueType.String ? Array.IndexOf(names, TextOrNull(key)) : -1;
+        return index >= 0 ? Enum.GetValues<T>()[index] : throw Wrong(key, expected);
+    }
+
     /// <summary>The whole numbers of a key that holds an array of them, or null where it is absent.</summary>
     public int[]? IntegersOrNull(string key, int min, int max)
     {

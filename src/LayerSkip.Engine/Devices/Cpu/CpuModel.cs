@@ -7,9 +7,6 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>The transformer on the CPU.</summary>
 internal sealed class CpuModel : IDeviceModel
 {
-    /// <summary>Most tokens of a prompt that are added to the draft vocabulary: the draft's head must stay small.</summary>
-    private const int MaxPromptTokens = 256;
-
     private readonly CpuWeights _weights;
     private readonly ComputePool _pool;
     private readonly StepGate _gate = new();
@@ -41,7 +38,7 @@ internal sealed class CpuModel : IDeviceModel
         Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
         RopeFrequencies = Rope.Frequencies(config);
         _weights = weights;
-        _pool = new ComputePool(threads);
+        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary]) : null;
 
         var queries = config.AttentionHeads * config.HeadDimension;
         _normed = new(config.HiddenSize);
@@ -56,7 +53,9 @@ internal sealed class CpuModel : IDeviceModel
         _attention = new(this);
         _head = new(weights.Head);
         _quantizer = new(Math.Max(queries, Math.Max(config.HiddenSize, config.IntermediateSize)));
-        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary]) : null;
+
+        // Last: its threads end when it is disposed, and not before.
+        _pool = new ComputePool(threads);
     }
 
     public ModelConfig Config { get; }
@@ -142,16 +141,7 @@ internal sealed class CpuModel : IDeviceModel
             return null;
         }
 
-        // The latest tokens first, should there be too many: a draft that copies mostly copies what was said last.
-        var own = new List<int>();
-        for (var i = prompt.Length - 1; i >= 0 && own.Count < MaxPromptTokens; i--)
-        {
-            if (!_draftVocabulary.Contains(prompt[i]) && !own.Contains(prompt[i]))
-            {
-                own.Add(prompt[i]);
-            }
-        }
-
+        var own = DraftHead.AddedBy(prompt, _draftVocabulary.Tokens);
         return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, [.. own]) : null);
     }
 
@@ -171,6 +161,7 @@ internal sealed class CpuModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         var slots = Own(rows);
+        slots.CheckPlaced(start, count);
         var hidden = slots.Hidden.Slice(start, count);
         var normed = _normed.Rows(count);
         var qkv = _qkv.Rows(count);

@@ -10,8 +10,10 @@ internal sealed class CpuRows : RowBuffer
     private readonly float[] _cosines;
     private readonly float[] _sines;
     private readonly int[] _positions;
-    private readonly CpuKvCache[] _caches;
+    private readonly CpuKvCache?[] _caches;
+    private readonly RowsView _slots;
     private readonly int _planes;
+    private bool _disposed;
 
     public CpuRows(CpuModel model, int capacity)
     {
@@ -19,7 +21,7 @@ internal sealed class CpuRows : RowBuffer
         _model = model;
         _planes = model.RopeFrequencies.Length;
         _hidden = new ActivationBuffer(model.Config.HiddenSize);
-        Hidden = _hidden.Rows(capacity);
+        _slots = _hidden.Rows(capacity);
         _cosines = new float[capacity * _planes];
         _sines = new float[capacity * _planes];
         _positions = new int[capacity];
@@ -31,9 +33,18 @@ internal sealed class CpuRows : RowBuffer
     public CpuModel Model => _model;
 
     /// <summary>Hidden states [capacity, hidden size].</summary>
-    public RowsView Hidden { get; }
+    /// <exception cref="ObjectDisposedException">The memory has been given back.</exception>
+    public RowsView Hidden
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _slots;
+        }
+    }
 
-    public CpuKvCache Cache(int slot) => _caches[slot];
+    /// <summary>The cache of a slot that has been placed.</summary>
+    public CpuKvCache Cache(int slot) => _caches[slot]!;
 
     public int Position(int slot) => _positions[slot];
 
@@ -41,11 +52,26 @@ internal sealed class CpuRows : RowBuffer
 
     public ReadOnlySpan<float> Sines(int slot) => _sines.AsSpan(slot * _planes, _planes);
 
+    /// <summary>Checks that slots have a place in a cache that is there: kernels go by addresses.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">The slots are not all the buffer's.</exception>
+    /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
+    public void CheckPlaced(int start, int count)
+    {
+        CheckSlots(start, count);
+        for (var slot = start; slot < start + count; slot++)
+        {
+            if (_caches[slot] is not { } cache || _positions[slot] >= cache.Capacity)
+            {
+                throw new InvalidOperationException($"row slot {slot} has no place in a cache, expected {nameof(Place)} before");
+            }
+        }
+    }
+
     public override void Place(int start, int count, KvCache cache, int position)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentOutOfRangeException.ThrowIfNegative(position);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)start, (uint)Capacity, nameof(start));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(Capacity - start), nameof(count));
+        CheckSlots(start, count);
         if (cache is not CpuKvCache own || own.Model != _model)
         {
             throw new ArgumentException("the cache belongs to another model", nameof(cache));
@@ -61,5 +87,15 @@ internal sealed class CpuRows : RowBuffer
         }
     }
 
-    public override void Dispose() => _hidden.Dispose();
+    public override void Dispose()
+    {
+        _disposed = true;
+        _hidden.Dispose();
+    }
+
+    private void CheckSlots(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)start, (uint)Capacity, nameof(start));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(Capacity - start), nameof(count));
+    }
 }

@@ -35,8 +35,8 @@ internal sealed unsafe class HeadRows : IDisposable
     /// <summary>Bytes of the packed rows.</summary>
     public long Bytes => _memory.Bytes;
 
-    /// <summary>Whether a token's row is among them.</summary>
-    public bool Contains(int token) => _known.Contains(token);
+    /// <summary>The tokens.</summary>
+    public IReadOnlySet<int> Tokens => _known;
 
     /// <summary>The most likely of the tokens, its logit, and the sum of e^(logit - its own) over all of them; -1 and NaN where all logits are NaN.</summary>
     /// <param name="pool">The threads.</param>

@@ -180,6 +180,17 @@ public class GgufCheckpointTests
         Assert.Equal((kind, expected), (checkpoint.Config.RopeScaling.Kind, checkpoint.Config.RopeScaling.Factor));
     }
 
+    [Fact]
+    public void A_choice_that_is_none_is_told_with_those_there_are()
+    {
+        var bytes = TinyGguf.Bytes(generation: new GenerationDefaults { ExitLayer = 1, DraftController = DraftController.Fsm });
+        byte[] fsn = [8, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, .. "fsn"u8];
+        Assert.Contains("key layerskip.draft_controller is 'fsn', expected one of ", TinyGguf.Refusal(TinyGguf.SetValue(bytes, "layerskip.draft_controller", fsn)), StringComparison.Ordinal);
+        bytes = TinyGguf.Bytes(generation: new GenerationDefaults { ExitLayer = 1, DraftController = DraftController.Auto });
+        byte[] array = [9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        Assert.Contains("key layerskip.draft_controller is an array of 0 UInt8, expected one of", TinyGguf.Refusal(TinyGguf.SetValue(bytes, "layerskip.draft_controller", array)), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("llama.context_length", "llama.context_lengtX", "key llama.context_length is missing, expected an integer from 1")]
     [InlineData("blk.1.ffn_up.weight", "blk.1.ffn_uq.weight", "tensor 'blk.1.ffn_uq.weight' is none of a model of architecture 'llama' with 2 layers")]
@@ -245,7 +256,10 @@ public class GgufCheckpointTests
         TopP = random.Next(2) == 0 ? null : random.NextSingle(),
         MaxNewTokens = random.Next(2) == 0 ? null : random.Next(1, 100),
         ExitLayer = random.Next(2) == 0 ? null : random.Next(1, config.Layers),
-        NumSpeculations = random.Next(2) == 0 ? null : random.Next(1, 20),
+        NumSpeculations = random.Next(2) == 0 ? null : random.Next(0, 4),
+        DraftController = random.Next(2) == 0 ? null : Enum.GetValues<DraftController>()[random.Next(Enum.GetValues<DraftController>().Length)],
+        DraftThreshold = random.Next(2) == 0 ? null : random.NextSingle(),
+        DraftSource = random.Next(2) == 0 ? null : Enum.GetValues<DraftSource>()[random.Next(Enum.GetValues<DraftSource>().Length)],
         DraftVocabulary = [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
     };
 

@@ -26,6 +26,32 @@ public class ControllerTests
     }
 
     [Fact]
+    public void Rounds_that_copy_nothing_are_the_other_controllers_whether_it_drafted_or_only_looked()
+    {
+        // Exit 1 is always wrong at first, so that nothing is drafted any more; surveys then find it always right.
+        var draft = new LookupFirstDraft(new DynamicExitDraft(StepCosts.Of(static rows => 1 + (0.1 * rows), 0.5, 0.5), layers: 8, exits: [1], first: 1, longest: 6), 4);
+        for (var round = 0; round < 8; round++)
+        {
+            var plan = draft.Next(default, 1);
+            draft.Learn(Survey(plan, right: false));
+        }
+
+        Assert.Equal(0, draft.Next(default, 1).Length);
+        Assert.Equal(DraftPlan.Lookup(3), draft.Next(new LookupMatch(2, 5, 3), 1));
+        draft.Learn(Outcome(0, 3, 3));
+        for (var round = 0; round < 200; round++)
+        {
+            draft.Learn(Survey(draft.Next(default, 1), right: true));
+        }
+
+        Assert.Equal(6, draft.Next(default, 1).Length);
+
+        static RoundOutcome Survey(DraftPlan plan, bool right) => new(
+            plan.Length > 0 ? plan.ExitLayer : 0, plan.Length, right ? plan.Length : 0, default,
+            plan.Survey is null && plan.Length == 0 ? [] : new ExitGuess[] { new(1, 0, new(right ? 7 : 8, 0.9f)) }, new[] { 7 });
+    }
+
+    [Fact]
     public void Confidence_ends_a_draft_after_the_first_unsure_token()
     {
         var draft = new ConfidenceDraft(3, 7, 0.4f);

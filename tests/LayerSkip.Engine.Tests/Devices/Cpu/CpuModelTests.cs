@@ -37,6 +37,26 @@ public class CpuModelTests
     }
 
     [Fact]
+    public void Rows_without_a_place_in_a_cache_and_memory_that_is_gone_are_refused()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        var cache = model.CreateCache();
+        var rows = model.CreateRows(3);
+        rows.Place(0, 2, cache, 0);
+        model.Embed(rows, 0, [1, 2]);
+        model.RunLayers(rows, 0, 2, 0, 2);
+        Assert.Throws<InvalidOperationException>(() => model.RunLayers(rows, 1, 2, 0, 2));
+        Assert.Throws<ArgumentOutOfRangeException>(() => model.RunLayers(rows, 2, 2, 0, 2));
+        cache.Dispose();
+        Assert.Throws<InvalidOperationException>(() => model.RunLayers(rows, 0, 2, 0, 2));
+        Assert.Throws<ObjectDisposedException>(() => rows.Place(0, 2, cache, 0));
+
+        rows.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => model.Embed(rows, 0, [1, 2]));
+        Assert.Throws<ObjectDisposedException>(() => model.ArgMax(rows, 0, new int[2]));
+    }
+
+    [Fact]
     public void Logits_are_the_same_bits_for_any_rows_per_pass_threads_path_and_format()
     {
         var random = new Random(12);
