@@ -200,6 +200,12 @@ public sealed class LayerSkipModel : IDisposable
             throw new ArgumentOutOfRangeException(nameof(layer), layer, $"The layer must lie in 1..{Config.Layers}: the model has {Config.Layers} layers.");
         }
 
+        if (lengths.Length > Array.MaxLength / Config.HiddenSize)
+        {
+            throw new ArgumentException(
+                $"There are {lengths.Length} inputs, expected at most {Array.MaxLength / Config.HiddenSize}: their means must fit an array.", nameof(lengths));
+        }
+
         var total = 0L;
         for (var i = 0; i < lengths.Length; i++)
         {
