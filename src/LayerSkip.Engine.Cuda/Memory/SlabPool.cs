@@ -16,7 +16,7 @@ internal sealed class SlabPool
 
     private readonly CudaContext _context;
     private readonly int _piecesPerSlab;
-    private readonly List<Slab> _slabs = [];
+    private readonly List<Slab> _slabs = []; // by address
     private readonly ConcurrentQueue<ulong> _returned = new();
     private int _needed; // slabs
 
@@ -55,7 +55,7 @@ internal sealed class SlabPool
         }
 
         var added = new Slab(_context.Allocate(BytesOfSlab), _piecesPerSlab, PieceBytes);
-        _slabs.Add(added);
+        _slabs.Insert(CountUpTo(added.Address), added);
         _needed = Math.Max(_needed, _slabs.Count);
         return added.Free.Pop();
     }
@@ -80,17 +80,23 @@ internal sealed class SlabPool
         while (_returned.TryDequeue(out var piece))
         {
             any = true;
-            foreach (var slab in _slabs)
-            {
-                if (piece - slab.Address < (ulong)BytesOfSlab)
-                {
-                    slab.Free.Push(piece);
-                    break;
-                }
-            }
+            _slabs[CountUpTo(piece) - 1].Free.Push(piece);
         }
 
         return any;
+    }
+
+    /// <summary>Slabs that begin at an address or before it.</summary>
+    private int CountUpTo(ulong address)
+    {
+        var (from, to) = (0, _slabs.Count);
+        while (from < to)
+        {
+            var middle = (from + to) / 2;
+            (from, to) = _slabs[middle].Address <= address ? (middle + 1, to) : (from, middle);
+        }
+
+        return from;
     }
 
     private int CountUsed()

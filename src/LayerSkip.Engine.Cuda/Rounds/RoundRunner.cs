@@ -13,7 +13,7 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 internal sealed unsafe class RoundRunner
 {
     /// <summary>
-    /// Most graphs kept. One exit layer and depth take up to 15 lengths (<see cref="RoundShape.LengthFor"/>) at each doubling of the context.
+    /// Most graphs kept. One exit layer and depth take up to 16 lengths (<see cref="RoundShape.LengthFor"/>) at each doubling of the context.
     /// </summary>
     public const int MaxGraphs = 64;
 

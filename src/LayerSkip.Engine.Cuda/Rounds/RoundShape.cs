@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Cuda.Execution;
+
 namespace LayerSkip.Engine.Cuda.Rounds;
 
 /// <summary>What a captured round is for. Everything else about a round lies in device memory.</summary>
@@ -9,7 +11,7 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead)
 {
     /// <summary>
-    /// The length of the graph that runs drafts of some length: its own up to 8; above, 12, 16, 24, 32, 48 or 64, so that a controller that changes its mind
+    /// The length of the graph that runs drafts of some length: its own up to 8; above, 12, 15, 16, 24, 32, 48 or 64, so that a controller that changes its mind
     /// from round to round has few graphs captured. The slots too many have no rows, and their launches end at once.
     /// </summary>
     public static int LengthFor(int length)
@@ -17,6 +19,12 @@ internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length,
         if (length <= 8)
         {
             return length;
+        }
+
+        if (length is > 12 and < Scratch.FewRows)
+        {
+            // With the input, as many rows as the kernels for few of them take.
+            return Scratch.FewRows - 1;
         }
 
         var power = Geometry.PowerOfTwo(length);
