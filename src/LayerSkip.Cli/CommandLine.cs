@@ -77,6 +77,7 @@ internal static class CommandLine
             CorrectnessCommand.Create(terminal),
             EvalCommand.Create(terminal),
             TrainCommand.Create(terminal),
+            LabelCommand.Create(terminal),
             PlotCommand.Create(terminal),
             DevicesCommand.Create(terminal),
             SelfTestCommand.Create(terminal),

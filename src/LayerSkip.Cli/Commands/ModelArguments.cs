@@ -56,12 +56,11 @@ internal sealed class ModelArguments
     };
 
     /// <summary>Loads the checkpoint, with a progress bar where that takes long.</summary>
-    public LayerSkipModel Load(ParseResult arguments, Terminal terminal)
-    {
-        var directory = arguments.GetRequiredValue(Directory);
-        return Loading.Run(
-            terminal,
-            $"Loading {Checkpoint.NameOf(directory)}",
-            (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
-    }
+    public LayerSkipModel Load(ParseResult arguments, Terminal terminal) => Load(arguments, arguments.GetRequiredValue(Directory), terminal);
+
+    /// <summary>Loads a checkpoint as the other options say, with a progress bar where that takes long.</summary>
+    public LayerSkipModel Load(ParseResult arguments, string directory, Terminal terminal) => Loading.Run(
+        terminal,
+        $"Loading {Checkpoint.NameOf(directory)}",
+        (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
 }

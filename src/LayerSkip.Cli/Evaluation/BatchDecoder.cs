@@ -5,35 +5,49 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Cli.Evaluation;
 
 /// <summary>
-/// Decodes many prompts greedily. Every pass takes one row of each running sequence and the prompts of those that join, so that the weights are
-/// read once for all of them. Rows are independent: each answer has the very tokens that a request of its own would get.
+/// Decodes many prompts. Every pass takes one row of each running sequence and the prompts of those that join, so that the weights are read
+/// once for all of them. Rows are independent: each answer has the very tokens that a request of its own would get.
 /// </summary>
-/// <param name="model">The model.</param>
+/// <param name="models">The models that choose each token together, at least one, all of one vocabulary; contexts and stop tokens are the first one's.</param>
+/// <param name="choice">How they choose; null: a single model's most likely token.</param>
 /// <param name="concurrency">Most sequences at once, at least 1.</param>
-internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
+internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenChoice? choice, int concurrency)
 {
     /// <summary>Most prompt rows of a pass: enough for the matrix kernels to run at full speed.</summary>
     private const int PromptRows = 256;
 
-    private readonly IDeviceModel _device = model.Steps;
+    private readonly LayerSkipModel _model = models[0];
     private readonly int[] _tokens = new int[concurrency];
+    private readonly int[] _sequences = new int[concurrency];
+    private readonly int[] _positions = new int[concurrency];
+
+    /// <summary>Decodes greedily with one model.</summary>
+    public BatchDecoder(LayerSkipModel model, int concurrency)
+        : this([model], null, concurrency)
+    {
+    }
 
     /// <summary>Decodes.</summary>
     /// <param name="prompts">Token ids, each prompt at least one and fewer than the model's context.</param>
-    /// <param name="layers">Layers that decide a token: the model's depth, or fewer for early exit.</param>
+    /// <param name="layers">Layers that decide a token; null: each model's depth.</param>
     /// <param name="maxTokens">Most tokens of an answer, at least 1.</param>
     /// <param name="progress">Told the share of the prompts answered, 0..1.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
     /// <returns>One answer for each prompt.</returns>
     /// <exception cref="CheckpointException">The model computes no finite numbers.</exception>
     public Answer[] Decode(
-        IReadOnlyList<int[]> prompts, int layers, int maxTokens, IProgress<double>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<int[]> prompts, int? layers, int maxTokens, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         var answers = new Answer[prompts.Count];
         var running = new List<Sequence>();
-        using var rows = _device.CreateRows(concurrency + PromptRows);
+        var rows = new List<RowBuffer>();
         try
         {
+            foreach (var model in models)
+            {
+                rows.Add(model.Steps.CreateRows(concurrency + PromptRows));
+            }
+
             for (int next = 0, done = 0; done < answers.Length;)
             {
                 var joining = Join(prompts, ref next, running);
@@ -47,6 +61,11 @@ internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
             foreach (var sequence in running)
             {
                 sequence.Dispose();
+            }
+
+            foreach (var buffer in rows)
+            {
+                buffer.Dispose();
             }
         }
 
@@ -67,50 +86,75 @@ internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
                 break;
             }
 
-            running.Add(new Sequence(next, prompts[next], _device.CreateCache()));
+            running.Add(new Sequence(next, prompts[next], [.. models.Select(model => model.Steps.CreateCache())]));
         }
 
         return running.Count - before;
     }
 
     /// <summary>One token for each running sequence, in <see cref="_tokens"/>.</summary>
-    private void Run(RowBuffer rows, List<Sequence> running, int joining, int layers, CancellationToken cancellationToken)
+    private void Run(List<RowBuffer> rows, List<Sequence> running, int joining, int? layers, CancellationToken cancellationToken)
+    {
+        for (var i = 0; i < models.Count; i++)
+        {
+            Run(i, rows[i], running, joining, layers ?? models[i].Config.Layers, cancellationToken);
+        }
+
+        var tokens = _tokens.AsSpan(0, running.Count);
+        if (choice is null)
+        {
+            _model.Steps.ArgMax(rows[0], 0, tokens);
+            return;
+        }
+
+        for (var i = 0; i < running.Count; i++)
+        {
+            (_sequences[i], _positions[i]) = (running[i].Index, running[i].Position);
+        }
+
+        choice.Choose(models, rows, _sequences, _positions, tokens);
+    }
+
+    /// <summary>A pass of one of the models.</summary>
+    private void Run(int index, RowBuffer rows, List<Sequence> running, int joining, int layers, CancellationToken cancellationToken)
     {
         // The rows that decide stand first, one a sequence, so that the head takes them together; the prompts' other rows follow.
+        var device = models[index].Steps;
         var end = running.Count;
         foreach (var sequence in running[^joining..])
         {
+            var cache = sequence.Caches[index];
             var last = sequence.Prompt.Length - 1;
-            for (; last - sequence.Cache.Length >= PromptRows; sequence.Cache.Length += PromptRows)
+            for (; last - cache.Length >= PromptRows; cache.Length += PromptRows)
             {
-                Place(rows, 0, sequence, PromptRows);
-                _device.RunLayers(rows, 0, PromptRows, 0, layers, cancellationToken);
+                Place(device, rows, 0, sequence, cache, PromptRows);
+                device.RunLayers(rows, 0, PromptRows, 0, layers, cancellationToken);
             }
         }
 
         foreach (var sequence in running[^joining..])
         {
-            var count = sequence.Prompt.Length - 1 - sequence.Cache.Length;
-            Place(rows, end, sequence, count);
+            var cache = sequence.Caches[index];
+            var count = sequence.Prompt.Length - 1 - cache.Length;
+            Place(device, rows, end, sequence, cache, count);
             end += count;
         }
 
         for (var i = 0; i < running.Count; i++)
         {
-            rows.Place(i, 1, running[i].Cache, running[i].Position);
+            rows.Place(i, 1, running[i].Caches[index], running[i].Position);
             _tokens[i] = running[i].Last;
         }
 
-        _device.Embed(rows, 0, _tokens.AsSpan(0, running.Count));
-        _device.RunLayers(rows, 0, end, 0, layers, cancellationToken);
-        _device.ArgMax(rows, 0, _tokens.AsSpan(0, running.Count));
+        device.Embed(rows, 0, _tokens.AsSpan(0, running.Count));
+        device.RunLayers(rows, 0, end, 0, layers, cancellationToken);
     }
 
-    private void Place(RowBuffer rows, int slot, Sequence sequence, int count)
+    private static void Place(IDeviceModel device, RowBuffer rows, int slot, Sequence sequence, KvCache cache, int count)
     {
-        var start = sequence.Cache.Length;
-        rows.Place(slot, count, sequence.Cache, start);
-        _device.Embed(rows, slot, sequence.Prompt.AsSpan(start, count));
+        var start = cache.Length;
+        rows.Place(slot, count, cache, start);
+        device.Embed(rows, slot, sequence.Prompt.AsSpan(start, count));
     }
 
     /// <summary>Gives each running sequence its token, and takes out those that have ended.</summary>
@@ -123,13 +167,17 @@ internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
             var sequence = running[i];
             if (_tokens[i] < 0)
             {
-                throw new CheckpointException($"{model.Name}: every logit is NaN, expected finite numbers: the weights are damaged");
+                throw new CheckpointException($"{_model.Name}: every logit is NaN, expected finite numbers: the weights are damaged");
             }
 
-            sequence.Cache.Length = sequence.Position + 1;
+            foreach (var cache in sequence.Caches)
+            {
+                cache.Length = sequence.Position + 1;
+            }
+
             sequence.Output.Add(_tokens[i]);
-            var isFinished = model.Defaults.EndOfSequenceIds.Contains(_tokens[i]);
-            if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == model.Config.MaxPositions)
+            var isFinished = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]);
+            if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == _model.Config.MaxPositions)
             {
                 answers[sequence.Index] = new Answer([.. sequence.Output], isFinished);
                 sequence.Dispose();
@@ -141,13 +189,14 @@ internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
         return ended;
     }
 
-    private sealed class Sequence(int index, int[] prompt, KvCache cache) : IDisposable
+    private sealed class Sequence(int index, int[] prompt, KvCache[] caches) : IDisposable
     {
         public int Index => index;
 
         public int[] Prompt => prompt;
 
-        public KvCache Cache => cache;
+        /// <summary>One for each model.</summary>
+        public KvCache[] Caches => caches;
 
         public List<int> Output { get; } = [];
 
@@ -157,6 +206,12 @@ internal sealed class BatchDecoder(LayerSkipModel model, int concurrency)
         /// <summary>Its position.</summary>
         public int Position => prompt.Length - 1 + Output.Count;
 
-        public void Dispose() => cache.Dispose();
+        public void Dispose()
+        {
+            foreach (var cache in caches)
+            {
+                cache.Dispose();
+            }
+        }
     }
 }

@@ -9,32 +9,33 @@ internal static class PromptFile
     /// <summary>Reads a file.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
     /// <param name="path">The file.</param>
+    /// <param name="field">The field that holds the prompt.</param>
     /// <exception cref="UsageException">The file cannot be read, a line is not such an object, or there is none.</exception>
-    public static IReadOnlyList<string> Read(string option, string path)
+    public static IReadOnlyList<string> Read(string option, string path, string field = "prompt")
     {
         var prompts = new List<string>();
         foreach (var (index, line) in InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index())
         {
             if (!string.IsNullOrWhiteSpace(line))
             {
-                prompts.Add(ReadLine($"{option} {path}, line {index + 1}", line));
+                prompts.Add(ReadLine($"{option} {path}, line {index + 1}", line, field));
             }
         }
 
-        return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt, expected lines such as {{\"prompt\": \"Hello\"}}");
+        return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt, expected lines such as {{\"{field}\": \"Hello\"}}");
     }
 
-    private static string ReadLine(string where, string line)
+    private static string ReadLine(string where, string line, string field)
     {
         try
         {
             using var json = JsonDocument.Parse(line);
             return json.RootElement.ValueKind == JsonValueKind.Object
-                && json.RootElement.TryGetProperty("prompt", out var prompt)
+                && json.RootElement.TryGetProperty(field, out var prompt)
                 && prompt.ValueKind == JsonValueKind.String
                 && prompt.GetString() is { Length: > 0 } text
                 ? text
-                : throw new UsageException($"{where}: expected an object with a non-empty string \"prompt\"");
+                : throw new UsageException($"{where}: expected an object with a non-empty string \"{field}\"");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

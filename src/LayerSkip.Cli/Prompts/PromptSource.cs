@@ -28,14 +28,15 @@ internal static class PromptSource
     /// <summary>Reads a file's prompts: TOPv2's <c>.tsv</c>, the lines of a <c>.txt</c>, or <c>{"prompt"}</c> a line of any other.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
     /// <param name="path">The file.</param>
+    /// <param name="field">The field of JSON lines that holds the prompt.</param>
     /// <exception cref="UsageException">The file cannot be read, holds no prompt, or a line is wrong; the message names file and line.</exception>
-    public static IReadOnlyList<string> Read(string option, string path)
+    public static IReadOnlyList<string> Read(string option, string path, string field = "prompt")
     {
         IReadOnlyList<string> prompts = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".tsv" => [.. EvaluationFile.Read(option, path).Select(row => row.Prompt)],
             ".txt" => [.. InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Where(line => !string.IsNullOrWhiteSpace(line))],
-            _ => PromptFile.Read(option, path),
+            _ => PromptFile.Read(option, path, field),
         };
         return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt");
     }

@@ -14,6 +14,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(SweepReport))]
 [JsonSerializable(typeof(CorrectnessReport))]
 [JsonSerializable(typeof(ExportReport))]
+[JsonSerializable(typeof(LabelReport))]
 [JsonSerializable(typeof(TuneReport))]
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]

@@ -29,15 +29,16 @@ internal static class RowFile
     /// <param name="seed">Chooses what copies hold.</param>
     /// <exception cref="UsageException">A file cannot be read, or a row is wrong; the message names file, line and field.</exception>
     public static IEnumerable<TrainingRow> Read(DataSource source, TargetForm form, ulong seed) => source.Swapping is { } swapping
-        ? Guarded(source.Files[0], Swapped(source.Files, swapping, form, seed))
-        : source.Files.SelectMany(file => Read(file, form));
+        ? Guarded(source.Files[0], Swapped(source, swapping, form, seed))
+        : source.Files.SelectMany(file => Read(file, form, source.Task));
 
     /// <summary>Reads a file's rows one by one.</summary>
     /// <param name="path">The file.</param>
     /// <param name="form">How parses of TOPv2 are written.</param>
+    /// <param name="task">What TOPv2's rows teach.</param>
     /// <exception cref="UsageException">The file cannot be read, or a row is wrong; the message names file, line and field.</exception>
-    public static IEnumerable<TrainingRow> Read(string path, TargetForm form) =>
-        Guarded(path, IsTopV2(path) ? TopV2File.Read(path).Select(row => Row(path, row, form)) : ReadJsonLines(path));
+    public static IEnumerable<TrainingRow> Read(string path, TargetForm form, RowTask task = RowTask.Parse) =>
+        Guarded(path, IsTopV2(path) ? TopV2File.Read(path).Select(row => Row(path, row, form, task)) : ReadJsonLines(path));
 
     private static IEnumerable<TrainingRow> Guarded(string path, IEnumerable<TrainingRow> source)
     {
@@ -64,27 +65,28 @@ internal static class RowFile
         }
     }
 
-    private static IEnumerable<TrainingRow> Swapped(IReadOnlyList<string> files, SlotSwapping swapping, TargetForm form, ulong seed)
+    private static IEnumerable<TrainingRow> Swapped(DataSource source, SlotSwapping swapping, TargetForm form, ulong seed)
     {
-        (string File, TopV2Row Row)[] rows = [.. files.SelectMany(file => TopV2File.Read(file).Select(row => (file, row)))];
+        (string File, TopV2Row Row)[] rows = [.. source.Files.SelectMany(file => TopV2File.Read(file).Select(row => (file, row)))];
         var swapper = new SlotSwapper(rows.Select(row => row.Row));
         var random = new Random((int)seed);
         return Enumerable.Range(0, swapping.Copies)
             .SelectMany(_ => rows)
             .Select(row => (row.File, Row: swapper.Swap(row.Row, swapping.Share, random)))
             .Where(row => row.Row is not null)
-            .Select(row => Row(row.File, row.Row!, form));
+            .Select(row => Row(row.File, row.Row!, form, source.Task));
     }
 
-    private static TrainingRow Row(string path, TopV2Row row, TargetForm form) => Row(
-        $"{path}, line {row.Line}",
-        row.Utterance,
-        (form switch
-        {
-            TargetForm.Full => row.Parse,
-            TargetForm.Index => IndexForm.FromFull(row.Parse, UtteranceWords.Split(row.Utterance)),
-            _ => DecoupledForm.FromFull(row.Parse),
-        }).ToString());
+    private static TrainingRow Row(string path, TopV2Row row, TargetForm form, RowTask task) => task == RowTask.Utterance
+        ? Row($"{path}, line {row.Line}", row.Domain, row.Utterance)
+        : Row($"{path}, line {row.Line}", row.Utterance, ParseText(row, form));
+
+    private static string ParseText(TopV2Row row, TargetForm form) => (form switch
+    {
+        TargetForm.Full => row.Parse,
+        TargetForm.Index => IndexForm.FromFull(row.Parse, UtteranceWords.Split(row.Utterance)),
+        _ => DecoupledForm.FromFull(row.Parse),
+    }).ToString();
 
     private static IEnumerable<TrainingRow> ReadJsonLines(string path)
     {

@@ -145,9 +145,16 @@ internal static class TrainingRecipeReader
             throw json.Contradiction("swap_slots", "is given, expected files of TOPv2's rows (.tsv) alone: others have no slots");
         }
 
+        var task = json.Choice("task", ("parse", RowTask.Parse), ("utterance", RowTask.Utterance)) ?? RowTask.Parse;
+        if (task == RowTask.Utterance && !files.All(RowFile.IsTopV2))
+        {
+            throw json.Contradiction("task", "is \"utterance\", expected files of TOPv2's rows (.tsv) alone: others have no domain");
+        }
+
         var source = new DataSource(
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("files", "names that end in .tsv (TOPv2) or .jsonl"))],
             json.Number("share", AboveZero, value => value is > 0 and <= 1) ?? 1,
+            task,
             json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response,
             share is null ? null : new SlotSwapping(share.Value, copies ?? 1));
         json.Close();

@@ -1,0 +1,171 @@
+using System.Buffers;
+using System.CommandLine;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Cli.Prompts;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Cli.Commands;
+
+/// <summary>
+/// <c>layerskip label</c>: prompts answered by one model or an ensemble, as rows to train another on (sequence-level knowledge distillation: Kim
+/// and Rush, arXiv 1606.07947).
+/// </summary>
+internal sealed class LabelCommand
+{
+    private const int DefaultSamples = 1;
+    private const int MostSamples = 1 << 20;
+
+    private readonly Terminal _terminal;
+    private readonly ModelArguments _arguments = new();
+
+    private readonly Option<string[]> _models = CheckedOption.Files(
+        "--model", "Checkpoints, all of one tokenizer and template; several choose each token by the mean of their probabilities.");
+
+    private readonly Option<string[]> _data = CheckedOption.Files("--data", "Prompts: TOPv2's .tsv (the utterances), .jsonl with a text a line, .txt with one a line.");
+
+    private readonly Option<string?> _field = new("--field") { HelpName = "NAME", Description = "The .jsonl files' field that holds the prompt (default: prompt)." };
+
+    private readonly Option<float?> _temperature = CheckedOption.Number(
+        "--temperature", "T", "Draw answers; 0 takes the likeliest tokens (default: 0).", "a number of at least 0", value => value >= 0);
+
+    private readonly Option<int?> _samples = CheckedOption.Integer(
+        "--samples", "N", $"Answers to draw for each prompt; more than one need a temperature (default: {DefaultSamples}).", 1, MostSamples);
+
+    private readonly Option<int?> _seed = CheckedOption.Integer("--seed", "S", "Chooses what is drawn (default: 0).", 0);
+
+    private readonly Option<bool> _distinct = new("--distinct") { Description = "Leave out answers that stand before already (default: keep all)." };
+
+    private readonly Option<int?> _maxTokens = CheckedOption.Integer(
+        "--max-tokens", "N", $"Most tokens of an answer; longer ones are left out (default: the first checkpoint's max_new_tokens, else {EvaluatorSettings.DefaultMaxTokens}).", 1);
+
+    private readonly Option<string> _output = new("--out") { HelpName = "FILE", Description = "The .jsonl file to write: {\"prompt\", \"response\"} a line.", Required = true };
+
+    private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a line)." };
+
+    private LabelCommand(Terminal terminal) => _terminal = terminal;
+
+    public static Command Create(Terminal terminal)
+    {
+        var label = new LabelCommand(terminal);
+        label._models.Required = true;
+        label._data.Required = true;
+        var command = new Command("label", "Answer prompts with a checkpoint, or the mean of several, and write the answers as rows to train on.")
+        {
+            label._models, label._data, label._field, label._temperature, label._samples, label._seed, label._distinct, label._maxTokens,
+            label._arguments.Device, label._arguments.Threads, label._arguments.Format, label._output, label._json,
+        };
+        command.SetAction(label.Run);
+        return command;
+    }
+
+    private int Run(ParseResult arguments)
+    {
+        var output = arguments.GetRequiredValue(_output);
+        OutputFile.Check("--out", output);
+        var sampling = new SamplingOptions { Temperature = arguments.GetValue(_temperature) ?? 0, Seed = (ulong)(arguments.GetValue(_seed) ?? 0) };
+        var samples = arguments.GetValue(_samples) ?? DefaultSamples;
+        if (samples > 1 && sampling.IsGreedy)
+        {
+            throw new UsageException($"--samples is {samples}, but --temperature is 0: all answers to a prompt would be the same");
+        }
+
+        var field = arguments.GetValue(_field) ?? "prompt";
+        string[] texts = [.. arguments.GetRequiredValue(_data).SelectMany(path => PromptSource.Read("--data", path, field))];
+        var models = new List<LayerSkipModel>();
+        try
+        {
+            var directories = arguments.GetRequiredValue(_models);
+            foreach (var directory in directories)
+            {
+                models.Add(_arguments.Load(arguments, directory, _terminal));
+                CheckSameVocabulary(models);
+            }
+
+            var encoder = new PromptEncoder(ChatTemplate.LoadFrom(directories[0]) ?? ChatTemplate.Default, models[0].Tokenizer);
+            var prompts = PromptSource.Encode(texts, models[0], encoder);
+            var choice = new TokenChoice(sampling, models[0].Config.VocabularySize);
+            var decoder = new BatchDecoder(models, models.Count == 1 && sampling.IsGreedy ? null : choice, EvaluatorSettings.DefaultConcurrency);
+            var maxTokens = arguments.GetValue(_maxTokens) ?? models[0].Defaults.MaxNewTokens ?? EvaluatorSettings.DefaultMaxTokens;
+            var answers = Loading.Run(
+                _terminal,
+                $"Answering {Quantity.Of(texts.Length * samples, "prompt")}",
+                (progress, cancellation) => decoder.Decode([.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, samples))], null, maxTokens, progress, cancellation));
+            var report = Write(output, texts, samples, answers, models[0], arguments.GetValue(_distinct));
+            if (arguments.GetValue(_json))
+            {
+                ReportJson.Write(_terminal.Out, report, ReportJson.Instance.LabelReport);
+            }
+            else
+            {
+                _terminal.Out.WriteLine(
+                    $"{output}: {Quantity.Of(report.Rows, "row")}; {report.Unfinished} left out as empty or not finished, {report.Repeated} as standing there already");
+            }
+
+            return CommandLine.Success;
+        }
+        finally
+        {
+            models.ForEach(model => model.Dispose());
+        }
+    }
+
+    private static void CheckSameVocabulary(List<LayerSkipModel> models)
+    {
+        var (first, last) = (models[0], models[^1]);
+        if (last.Config.VocabularySize != first.Config.VocabularySize)
+        {
+            throw new UsageException(
+                $"--model {last.Name}: has a vocabulary of {last.Config.VocabularySize} tokens, {first.Name} one of {first.Config.VocabularySize}; expected models of one tokenizer");
+        }
+    }
+
+    private static LabelReport Write(string output, string[] texts, int samples, Answer[] answers, LayerSkipModel model, bool distinct)
+    {
+        var (written, unfinished, repeated) = (0, 0, 0);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        AtomicFile.Write(output, stream =>
+        {
+            foreach (var (index, answer) in answers.Index())
+            {
+                var text = model.Tokenizer.Decode([.. answer.Tokens]).Trim();
+                if (!answer.IsFinished || text.Length == 0)
+                {
+                    unfinished++;
+                }
+                else if (distinct && !seen.Add(text))
+                {
+                    repeated++;
+                }
+                else
+                {
+                    written++;
+                    stream.Write(Row(texts[index / samples], text));
+                }
+            }
+        });
+        return new LabelReport(output, written, unfinished, repeated);
+    }
+
+    private static ReadOnlySpan<byte> Row(string prompt, string response)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteString("prompt", prompt);
+            json.WriteString("response", response);
+            json.WriteEndObject();
+        }
+
+        "\n"u8.CopyTo(buffer.GetSpan(1));
+        buffer.Advance(1);
+        return buffer.WrittenSpan;
+    }
+}
