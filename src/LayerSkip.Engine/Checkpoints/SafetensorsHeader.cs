@@ -17,6 +17,10 @@ internal sealed class SafetensorsHeader
 
     private const int MaxDimensions = 32;
 
+    // What is told of each in memory takes several times its bytes. The state of a run of a model of 10,000 layers has 270,009 tensors.
+    private const int MaxTensors = 1 << 19;
+    private const int MaxMetadata = 1 << 16;
+
     private SafetensorsHeader(IReadOnlyList<SafetensorsEntry> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         Tensors = tensors;
@@ -100,7 +104,7 @@ internal sealed class SafetensorsHeader
                 }
                 else
                 {
-                    tensors.Add(ReadTensor(name));
+                    tensors.Add(tensors.Count < MaxTensors ? ReadTensor(name) : throw Error($"header names more than {MaxTensors} tensors"));
                 }
             }
 
@@ -119,6 +123,11 @@ internal sealed class SafetensorsHeader
             while (NextField() is { } name)
             {
                 Expect(JsonTokenType.String, $"{MetadataName}.{ErrorText.Shorten(name)}");
+                if (metadata.Count == MaxMetadata)
+                {
+                    throw Error($"{MetadataName} holds more than {MaxMetadata} strings");
+                }
+
                 if (!metadata.TryAdd(name, _json.GetString()!))
                 {
                     throw Error($"{MetadataName} holds {ErrorText.Quote(name)} twice");

@@ -87,6 +87,9 @@ internal abstract class KvCache : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, source.ValidLength(depth));
+
+        // What is disposed has no room, whatever was valid there.
+        ObjectDisposedException.ThrowIf(length > source.Capacity, source);
         Reserve(length);
         Copy(source, depth, length);
         (_depth, _length) = (depth, length);

@@ -102,6 +102,18 @@ public class SafetensorsHeaderTests
         Assert.Equal(200_000, Parse($"{{{string.Join(',', entries)}}}", 200_000).Tensors.Count);
     }
 
+    [Fact]
+    public void More_tensors_and_strings_than_a_model_has_are_refused()
+    {
+        var tensors = string.Join(',', Enumerable.Range(0, (1 << 19) + 1).Select(i => $$"""
+            "{{i:x}}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}
+            """));
+        Assert.Contains("names more than 524288 tensors", Assert.Throws<CheckpointException>(() => Parse($"{{{tensors}}}", 0)).Message, StringComparison.Ordinal);
+        var strings = string.Join(',', Enumerable.Range(0, (1 << 16) + 1).Select(i => $"\"{i:x}\":\"\""));
+        Assert.Contains(
+            "holds more than 65536 strings", Assert.Throws<CheckpointException>(() => Parse($$$"""{"__metadata__":{{{{strings}}}}}""", 0)).Message, StringComparison.Ordinal);
+    }
+
     private static SafetensorsHeader Parse(string header, long dataLength) =>
         SafetensorsHeader.Parse("m.safetensors", Encoding.UTF8.GetBytes(header), dataLength);
 }

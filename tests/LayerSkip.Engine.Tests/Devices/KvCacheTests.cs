@@ -45,6 +45,8 @@ public class KvCacheTests
         using var empty = model.CreateCache();
         Assert.Throws<ArgumentOutOfRangeException>(() => empty.CopyFrom(source, 4, 40));
         Assert.Throws<ArgumentOutOfRangeException>(() => empty.CopyFrom(source, 3, 71));
+        source.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => empty.CopyFrom(source, 3, 40));
     }
 
     /// <summary>A sequence of some depth goes on from some of what is there, and runs some positions.</summary>
