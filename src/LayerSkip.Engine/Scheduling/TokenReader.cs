@@ -1,44 +1,28 @@
-using System.Diagnostics;
-using System.Runtime.ExceptionServices;
-using System.Threading.Tasks.Sources;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>The verified tokens of one request, as the engine's thread decodes them. Read by one consumer at a time.</summary>
 /// <remarks>Disposing it ends the request wherever it stands, and takes its KV cache from it.</remarks>
-public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
+public sealed class TokenReader : IAsyncDisposable
 {
-    /// <summary>
-    /// Least time between two wake-ups of the consumer. Each takes a processor from the computing threads for a moment, which a small
-    /// model's rounds of a fraction of a millisecond would feel; nobody reads faster than this.
-    /// </summary>
-    private static readonly long s_signalTicks = Stopwatch.Frequency / 200;
-
     private const int Waiting = 0;
     private const int Taken = 1;
     private const int Ended = 2;
 
     private readonly EngineLoad _load;
+    private readonly TokenSignal _signal = new();
     private readonly DecodingPlan _plan;
     private readonly CancellationToken _cancellation;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    // Continuations never run on the engine's thread.
-    private ManualResetValueTaskSourceCore<bool> _signal = new() { RunContinuationsAsynchronously = true };
     private readonly CancellationTokenRegistration _registration;
-    private ExceptionDispatchInfo? _error;
     private int[] _prompt;
     private Generation? _generation;
     private IdleCaches? _idle;
     private int _state = Waiting;
     private bool _runs;
     private long _kvBytes;
-    private int _available;
-    private int _read;
-    private int _waiting;
-    private long _lastSignal = Stopwatch.GetTimestamp();
-    private volatile bool _ended;
     private volatile bool _abandoned;
 
     /// <param name="load">Has counted the request in.</param>
@@ -94,34 +78,13 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     /// <exception cref="ObjectDisposedException">The reader or the engine was disposed meanwhile.</exception>
     /// <exception cref="InsufficientMemoryException">The request needs more memory than the engine's <see cref="EngineOptions.KvCacheBudget"/>.</exception>
     /// <exception cref="InvalidOperationException">No token could be chosen: logits processors banned them all.</exception>
-    public ValueTask<bool> WaitToReadAsync()
-    {
-        if (HasNews())
-        {
-            return ValueTask.FromResult(Settle());
-        }
-
-        _signal.Reset();
-        Interlocked.Exchange(ref _waiting, 1);
-
-        // News that came before the flag stood are seen here; if the engine has taken the flag, it completes the signal.
-        return HasNews() && Interlocked.Exchange(ref _waiting, 0) == 1
-            ? ValueTask.FromResult(Settle())
-            : new ValueTask<bool>(this, _signal.Version);
-    }
+    public ValueTask<bool> WaitToReadAsync() => _signal.WaitAsync();
 
     /// <summary>The tokens that have come since the last call; empty if none have.</summary>
     public ReadOnlySpan<int> Read()
     {
-        var available = Volatile.Read(ref _available);
-        if (available == _read)
-        {
-            return [];
-        }
-
-        var tokens = _generation!.Final(_read, available - _read);
-        _read = available;
-        return tokens;
+        var (first, count) = _signal.Take();
+        return count == 0 ? [] : _generation!.Final(first, count);
     }
 
     /// <summary>How likely an output token was to the model.</summary>
@@ -131,7 +94,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
     public OutputLogProbabilities LogProbabilities(int index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _read);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, _signal.Taken);
         return Generation.FinalLogProbabilities(index);
     }
 
@@ -142,18 +105,6 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         EndWaiting(new ObjectDisposedException(nameof(TokenReader)));
         await _released.Task.ConfigureAwait(false);
     }
-
-    bool IValueTaskSource<bool>.GetResult(short token)
-    {
-        _signal.GetResult(token);
-        return Settle();
-    }
-
-    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => _signal.GetStatus(token);
-
-    void IValueTaskSource<bool>.OnCompleted(
-        Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
-        _signal.OnCompleted(continuation, state, token, flags);
 
     /// <summary>Whether the request has ended; it may have done so while it waited.</summary>
     internal bool HasEnded => Volatile.Read(ref _state) == Ended;
@@ -221,16 +172,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
             return false;
         }
 
-        // A piece of a long prompt brings no tokens, and to be woken without any would tell the consumer of the end.
-        var available = generation.Output.Length;
-        var now = Stopwatch.GetTimestamp();
-        if (available > _available && (!alone || now - _lastSignal >= s_signalTicks))
-        {
-            _lastSignal = now;
-            Volatile.Write(ref _available, available);
-            Signal();
-        }
-
+        _signal.Publish(generation.Output.Length, soon: !alone);
         return true;
     }
 
@@ -306,7 +248,7 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         Statistics = new GenerationStatistics { PromptTokens = PromptTokens };
         if (_generation is { } generation)
         {
-            Volatile.Write(ref _available, generation.Output.Length);
+            _signal.Prepare(generation.Output.Length);
             FinishReason = generation.FinishReason;
             Statistics = generation.Statistics;
             try
@@ -322,13 +264,10 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
             }
         }
 
-        _error = error is null ? null : ExceptionDispatchInfo.Capture(error);
-
         // Counted out first: who is told of the end may ask again at once.
         _load.Leave();
         _released.TrySetResult();
-        _ended = true;
-        Signal();
+        _signal.End(error);
     }
 
     private void StopRunning()
@@ -349,30 +288,5 @@ public sealed class TokenReader : IAsyncDisposable, IValueTaskSource<bool>
         {
             _idle!.Add(Generation.Tokens, cache, Generation.PrefixScope);
         }
-    }
-
-    private void Signal()
-    {
-        if (Interlocked.Exchange(ref _waiting, 0) == 1)
-        {
-            _signal.SetResult(true);
-        }
-    }
-
-    private bool HasNews() => _ended || Volatile.Read(ref _available) > _read;
-
-    private bool Settle()
-    {
-        if (Volatile.Read(ref _available) > _read)
-        {
-            return true;
-        }
-
-        if (_ended)
-        {
-            _error?.Throw();
-        }
-
-        return false;
     }
 }
