@@ -72,7 +72,8 @@ foreach (var utterance in args.Length > 0 ? [string.Join(' ', args)] : script)
     catch (ArgumentException e)
     {
         // Such as an utterance longer than the model's context.
-        Console.Error.WriteLine(e.Message);
+        Console.Error.WriteLine(e.Message.Split(" (Parameter")[0]);
+        return 1;
     }
 
     Console.WriteLine();

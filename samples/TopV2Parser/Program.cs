@@ -36,8 +36,7 @@ var client = host.Services.GetRequiredService<IChatClient>();
 
 if (args.Length > 0)
 {
-    await ParseAsync(string.Join(' ', args));
-    return 0;
+    return await ParseAsync(string.Join(' ', args)) ? 0 : 1;
 }
 
 while (true)
@@ -45,6 +44,7 @@ while (true)
     Console.Write("utterance> ");
     if (Console.ReadLine() is not { } utterance)
     {
+        Console.WriteLine();
         return 0;
     }
 
@@ -54,7 +54,7 @@ while (true)
     }
 }
 
-async Task ParseAsync(string utterance)
+async Task<bool> ParseAsync(string utterance)
 {
     try
     {
@@ -69,11 +69,14 @@ async Task ParseAsync(string utterance)
         {
             Console.WriteLine($"no frame came of it: {response.Text.Trim()}");
         }
+
+        return true;
     }
     catch (ArgumentException e)
     {
         // Such as an utterance longer than the model's context.
-        Console.Error.WriteLine(e.Message);
+        Console.Error.WriteLine(e.Message.Split(" (Parameter")[0]);
+        return false;
     }
 }
 

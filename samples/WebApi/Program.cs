@@ -6,4 +6,10 @@
 //
 // Another model: --LayerSkip:ModelPath=DIR. Clients of OpenAI's API take http://localhost:5080/v1 as their endpoint.
 
+if (Array.Exists(args, static arg => arg is "--help" or "-h" or "-?"))
+{
+    Console.WriteLine("Usage: WebApi [--urls URLS] [--LayerSkip:ModelPath DIR] [--LayerSkip:OPTION VALUE ...]; options are those of LayerSkipOptions.");
+    return;
+}
+
 await WebApi.ChatApp.Create(args).RunAsync();

@@ -23,7 +23,10 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         {
             StatusCodes.Status500InternalServerError => "The request failed.",
             StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
-            _ => exception.InnerException is System.Text.Json.JsonException json ? $"{exception.Message} {json.Message}" : exception.Message,
+            _ when exception.InnerException is System.Text.Json.JsonException json => $"{exception.Message} {json.Message}",
+
+            // The name of a parameter of .NET's is nothing to callers over HTTP.
+            _ => exception.Message.Split(" (Parameter '")[0],
         };
         httpContext.Response.StatusCode = status;
         var problem = new ProblemDetailsContext { HttpContext = httpContext, ProblemDetails = { Status = status, Detail = message } };

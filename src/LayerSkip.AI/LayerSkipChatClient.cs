@@ -31,7 +31,9 @@ namespace LayerSkip.AI;
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
 /// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON, of a schema or any: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
-/// <c>decoding_mode</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
+/// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and
+/// <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>; other keys there are left to others, one that is a setting's but for its
+/// spelling (<c>exitLayer</c>) is dealt with as <see cref="LayerSkipOptions.UnsupportedOptions"/> says. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members left null are filled from the rest (its sampling is one member, of which only the seed is filled). Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>
@@ -48,8 +50,8 @@ namespace LayerSkip.AI;
 /// <c>LayerSkip.ForcedTokenCount</c> (tokens that the response format left no choice about), <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
 /// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what
 /// the engine did, which may be some tokens more than a stop sequence let through; its <c>RawRepresentation</c> is the
-/// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>,
-/// <c>exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c>, <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
+/// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>, <c>draft_controller</c> where drafts were wanted,
+/// <c>exit_layer</c>, <c>mean_exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c>, <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
 /// </para>
 /// <para>
@@ -113,7 +115,7 @@ public sealed class LayerSkipChatClient : IChatClient
     }
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
-    /// <param name="modelPath">The checkpoint's directory, in Hugging Face layout.</param>
+    /// <param name="modelPath">The checkpoint: a directory in Hugging Face layout, or a GGUF file.</param>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
     public static LayerSkipChatClient Load(string modelPath) => Load(new LayerSkipOptions { ModelPath = modelPath });
 

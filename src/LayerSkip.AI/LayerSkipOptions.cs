@@ -23,7 +23,7 @@ public sealed class LayerSkipOptions
     /// </summary>
     public string Device { get; set; } = "auto";
 
-    /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor.</summary>
+    /// <summary>Threads to compute with, 1 .. 1024; null: one for each processor. More than that wait for each other, and are slower: a warning says so.</summary>
     public int? Threads { get; set; }
 
     /// <summary>How the weight matrices are kept. The quantised formats are smaller and faster, and lossy.</summary>

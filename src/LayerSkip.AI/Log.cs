@@ -25,6 +25,10 @@ internal static partial class Log
     [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "The model {Model} runs on the CPU: {Reason}.")]
     public static partial void RunsOnCpu(ILogger logger, string model, string reason);
 
+    [LoggerMessage(EventId = 16, Level = LogLevel.Warning,
+        Message = "LayerSkipOptions.Threads is {Threads}, but there are {Processors} processors: threads wait for each other, so that more of them are slower.")]
+    public static partial void ManyThreads(ILogger logger, int threads, int processors);
+
     [LoggerMessage(EventId = 20, Level = LogLevel.Debug, Message = "Answering a prompt of {PromptTokens} tokens with {Model}.")]
     public static partial void Answering(ILogger logger, string model, int promptTokens);
 

@@ -41,6 +41,11 @@ internal sealed record ServedModel(
         Instruments? instruments = null)
     {
         options.ToEngineOptions().Validate();
+        if (logger is not null && options.Threads > Environment.ProcessorCount)
+        {
+            Log.ManyThreads(logger, options.Threads.Value, Environment.ProcessorCount);
+        }
+
         var model = LayerSkipModel.Load(options.ModelPath, options.ToModelOptions(), progress, cancellationToken);
         var engine = new LayerSkipEngine(model, ownsModel: true, options.ToEngineOptions());
         try

@@ -43,6 +43,7 @@ internal sealed class ChatRequestReader
     public ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         RequireHonoured(options, _model.Name);
+        MisspeltSettings.Report(options?.AdditionalProperties, _unsupported);
         var tools = ToolChoice.Read(options, _unsupported);
         var (stopSequences, stopTokenIds) = StopSequences(options);
         var native = options?.RawRepresentationFactory?.Invoke(client) as DecodingOptions ?? new DecodingOptions();
@@ -51,7 +52,8 @@ internal sealed class ChatRequestReader
         decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
         _model.Validate(decoding);
 
-        var rendered = Render(messages, options, format, tools);
+        var conversation = Conversation.Read(messages, Instructions(options, format), _unsupported);
+        var rendered = Render(conversation, options, tools);
         var reasoning = decoding.Constraint is null
             ? _reasoning.Answer(rendered, options?.Reasoning, isStrict: format is not null || tools.IsRequired)
             : null;
@@ -65,18 +67,44 @@ internal sealed class ChatRequestReader
         return prompt.Length < _model.Config.MaxPositions
             ? new ChatRequest(prompt, decoding, stopSequences, Calls(tools), reasoning)
             : throw new ArgumentException(
-                $"The conversation has {prompt.Length} tokens, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
+                $"The conversation has {prompt.Length} tokens{Overhead(conversation, options, format, tools, prompt.Length)}, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
     }
 
     /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
-    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options) => _encoder.Encode(Render(
-        messages, options, AnswerFormat.Read(options?.ResponseFormat, _unsupported), ToolChoice.Read(options, _unsupported))).Length;
+    public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options)
+    {
+        var format = AnswerFormat.Read(options?.ResponseFormat, _unsupported);
+        return _encoder.Encode(Render(
+            Conversation.Read(messages, Instructions(options, format), _unsupported), options, ToolChoice.Read(options, _unsupported))).Length;
+    }
 
-    private RenderedPrompt Render(IEnumerable<ChatMessage> messages, ChatOptions? options, AnswerFormat? format, ToolChoice tools) =>
-        _encoder.Render(
-            Conversation.Read(messages, Instructions(options, format), _unsupported),
-            tools: tools.Declared,
-            variables: _reasoning.Variables(options?.Reasoning, _unsupported));
+    private RenderedPrompt Render(List<TemplateMessage> conversation, ChatOptions? options, ToolChoice tools) => _encoder.Render(
+        conversation, tools: tools.Declared, variables: _reasoning.Variables(options?.Reasoning, _unsupported));
+
+    /// <summary>What of a prompt that is too long nobody said: a small context may be full of tools before the first word.</summary>
+    private string Overhead(List<TemplateMessage> conversation, ChatOptions? options, AnswerFormat? format, ToolChoice tools, int length)
+    {
+        var parts = new List<string>();
+        if (tools.Declared.Count > 0)
+        {
+            try
+            {
+                var without = _encoder.Encode(Render(conversation, options, tools with { Declared = [] })).Length;
+                parts.Add($"{Math.Max(0, length - without)} of them to describe {tools.Declared.Count} of ChatOptions.Tools");
+            }
+            catch (ChatTemplateException)
+            {
+                // A template may want the tools of the calls that it renders.
+            }
+        }
+
+        if (format is not null && _describesResponseFormat)
+        {
+            parts.Add($"{_tokenizer.Encode(format.Hint, addSpecialTokens: false, AddedTokenMatching.None).Length} to describe ChatOptions.ResponseFormat");
+        }
+
+        return parts.Count == 0 ? string.Empty : $" ({string.Join(" and ", parts)})";
+    }
 
     /// <summary>Refuses what cannot be ignored without giving a wrong answer, as far as that is known before the model is loaded.</summary>
     /// <param name="options">The request's options.</param>

@@ -28,6 +28,9 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
         };
     }
 
+    /// <summary>What slots say, in one text.</summary>
+    public string Words(IReadOnlyList<object> values) => string.Join(", ", values.Select(Text));
+
     private JsonNode? ToNode(ToolParameter parameter, IReadOnlyList<object> values)
     {
         if (parameter.IsList)
@@ -51,7 +54,7 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
             return values is [FrameNode { Children: [{ Kind: FrameNodeKind.Intent } nested] }] ? Object(parameter, nested) : null;
         }
 
-        return Node(Scalar(parameter, string.Join(", ", values.Select(Text))));
+        return Node(Scalar(parameter, Words(values)));
     }
 
     /// <summary>A nested frame: its slots under the names of the object's properties, or, where the schema names none, under their own.</summary>
@@ -91,7 +94,7 @@ internal sealed class ArgumentWriter(UtteranceText utterance)
 
         if (parameter.Takes("string"))
         {
-            return text;
+            return parameter.TakesText(text) ? text : null;
         }
 
         // Enough for a slot that holds nothing but a figure; a tool that must understand "half past" takes text.

@@ -44,7 +44,7 @@ internal sealed class FrameCalls
             calls.Refusal = new FrameRefusal { Answer = string.Empty };
         }
 
-        refusal = calls.Refusal is { } found ? found with { Answer = frame.ToString(), Frame = frame } : null;
+        refusal = calls.Refusal is { } found ? found with { Answer = frame.ToString(), Frame = frame, Tools = tools.Functions } : null;
         return refusal is null ? calls._ready : [];
     }
 
@@ -91,25 +91,35 @@ internal sealed class FrameCalls
     {
         var arguments = new Dictionary<string, object?>();
         var missing = new List<string>();
+        var unreadable = new Dictionary<string, string>();
         foreach (var parameter in parameters)
         {
             if (values[parameter.Name] is { Count: > 0 } held && _writer.Write(parameter, held) is { } argument)
             {
                 arguments[parameter.Name] = argument;
             }
-            else if (parameter.IsRequired && parameter.Takes("null"))
+            else
             {
-                arguments[parameter.Name] = null;
-            }
-            else if (parameter.IsRequired)
-            {
-                missing.Add(parameter.Name);
+                // What takes no time is done without a figure, but a reminder without its time is not what was asked for.
+                if (values[parameter.Name] is { Count: > 0 } words && (parameter.IsMoment || (parameter.IsRequired && !parameter.Takes("null"))))
+                {
+                    unreadable[parameter.Name] = _writer.Words(words);
+                }
+
+                if (parameter.IsRequired && parameter.Takes("null"))
+                {
+                    arguments[parameter.Name] = null;
+                }
+                else if (parameter.IsRequired)
+                {
+                    missing.Add(parameter.Name);
+                }
             }
         }
 
-        if (missing.Count > 0)
+        if (missing.Count > 0 || unreadable.Count > 0)
         {
-            Refusal ??= new FrameRefusal { Answer = string.Empty, Tool = tool, MissingParameters = missing };
+            Refusal ??= new FrameRefusal { Answer = string.Empty, Tool = tool, MissingParameters = missing, UnreadableParameters = unreadable };
             return null;
         }
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using LayerSkip.Parsing.Frames;
 using Microsoft.Extensions.AI;
 
@@ -6,6 +7,8 @@ namespace LayerSkip.Parsing.Tools;
 /// <summary>Why a parser's answer became no tool call.</summary>
 public sealed record FrameRefusal
 {
+    private const int MaxNamedTools = 8;
+
     /// <summary>What the parser wrote; empty where nothing was asked.</summary>
     public required string Answer { get; init; }
 
@@ -18,9 +21,23 @@ public sealed record FrameRefusal
     /// <summary>The parameters that <see cref="Tool"/> requires and the frame has no fitting slot for.</summary>
     public IReadOnlyList<string> MissingParameters { get; init; } = [];
 
-    /// <summary>A sentence for the user, in English.</summary>
+    /// <summary>
+    /// The words of slots that cannot be what a parameter of <see cref="Tool"/> takes, by the parameter's name: "at 5 pm" where the schema has
+    /// <c>date-time</c>. Those of required parameters are among <see cref="MissingParameters"/> too.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> UnreadableParameters { get; init; } = FrozenDictionary<string, string>.Empty;
+
+    /// <summary>The tools that the request let be called; empty where there was no frame to find one for.</summary>
+    public IReadOnlyList<AIFunctionDeclaration> Tools { get; init; } = [];
+
+    /// <summary>A sentence or two for the user, in English.</summary>
     public override string ToString() =>
         Frame is null ? "Sorry, I did not understand that."
-        : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(Frame.Root)})."
+        : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(Frame.Root)}).{KnownTools()}"
+        : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(Frame.Root)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}."
         : $"Please say more: to {Names.Spoken(Frame.Root)}, I need {string.Join(" and ", MissingParameters)}.";
+
+    private string KnownTools() => Tools.Count == 0
+        ? string.Empty
+        : $" My tools: {string.Join(", ", Tools.Take(MaxNamedTools).Select(static tool => tool.Name))}{(Tools.Count > MaxNamedTools ? $" and {Tools.Count - MaxNamedTools} more" : string.Empty)}.";
 }

@@ -11,6 +11,8 @@ namespace LayerSkip.Parsing.Tools;
 /// <c>create_reminder</c> or <c>Home-CreateReminder</c>; a slot becomes the argument of its name (<c>SL:DATE_TIME</c>: <c>dateTime</c>), in the
 /// user's own spelling, as the type that the parameter's schema takes: a text (several slots joined by <c>", "</c>), a list of one item a slot, a
 /// member of an enumeration, a figure, or, for a nested intent, an object of its slots. Slots that the tool has no parameter for are dropped.
+/// Words are never interpreted: "at 5 pm" is no <see cref="DateTime"/>, <see cref="DateOnly"/> or <see cref="TimeOnly"/>, and an utterance that has it for
+/// one is answered by <see cref="Explain"/>. Such a parameter should be a <see cref="string"/>, which the tool reads.
 /// </para>
 /// <para>
 /// <b>Nested intents.</b> One that asks for a value (<c>GET_...</c>) and has a tool is called first, and its result is the outer call's argument, so such

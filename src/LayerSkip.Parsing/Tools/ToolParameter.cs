@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.AI;
 
@@ -6,6 +7,10 @@ namespace LayerSkip.Parsing.Tools;
 /// <summary>A parameter of a tool, or a property of one that is an object, as its JSON schema tells.</summary>
 internal sealed class ToolParameter
 {
+    private const string DateTimeFormat = "date-time";
+    private const string DateFormat = "date";
+    private const string TimeFormat = "time";
+
     private readonly JsonElement _schema;
 
     private ToolParameter(string name, JsonElement schema, bool isRequired)
@@ -24,6 +29,9 @@ internal sealed class ToolParameter
 
     /// <summary>Whether a nested frame becomes an object.</summary>
     public bool IsObject => Takes("object") && !Takes("string");
+
+    /// <summary>Whether it is a date or time (or a list of them), as machines write these.</summary>
+    public bool IsMoment => IsList ? Item.IsMoment : Takes("string") && Format is DateTimeFormat or DateFormat or TimeFormat;
 
     /// <summary>What a list holds.</summary>
     public ToolParameter Item => new(Name, Property(_schema, "items"), isRequired: false);
@@ -46,6 +54,18 @@ internal sealed class ToolParameter
         { ValueKind: JsonValueKind.Array } several => several.EnumerateArray().Any(one => one.ValueKind == JsonValueKind.String && one.ValueEquals(type)),
         _ => type == "string",
     };
+
+    /// <summary>Whether a text has the form of the schema's <c>format</c>, as far as .NET's own types of dates and times read it; of others, any has.</summary>
+    public bool TakesText(string text) => Format switch
+    {
+        // Not DateTime.Parse, which understands "5 pm": what reads the argument does not.
+        DateTimeFormat => ResultText.ToJson(text).TryGetDateTimeOffset(out _),
+        DateFormat => DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
+        TimeFormat => TimeOnly.TryParseExact(text, "HH:mm:ss.FFFFFFF", CultureInfo.InvariantCulture, DateTimeStyles.None, out _),
+        _ => true,
+    };
+
+    private string? Format => Property(_schema, "format") is { ValueKind: JsonValueKind.String } format ? format.GetString() : null;
 
     private static List<ToolParameter> Of(JsonElement schema)
     {

@@ -10,6 +10,9 @@ internal sealed class ToolSet
 
     private ToolSet(List<AIFunctionDeclaration> functions) => _functions = functions;
 
+    /// <summary>All of them, in the request's order.</summary>
+    public IReadOnlyList<AIFunctionDeclaration> Functions => _functions;
+
     public bool IsEmpty => _functions.Count == 0;
 
     /// <summary>The functions that a request's mode lets its answer call.</summary>

@@ -41,6 +41,48 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     };
 
     [Theory]
+    [InlineData("exitLayer", "exit_layer")]
+    [InlineData("EXIT-LAYERS", "exit_layer")]
+    [InlineData("numSpeculation", "num_speculations")]
+    [InlineData("DecodingMode", "decoding_mode")]
+    [InlineData("log_probs", "logprobs")]
+    [InlineData("MinP", "min_p")]
+    public void Settings_that_are_misspelt_follow_the_policy(string key, string meant)
+    {
+        var options = new ChatOptions { AdditionalProperties = new() { [key] = 2 } };
+
+        Read(options, UnsupportedOptionBehavior.Warn);
+
+        Assert.Contains($"ChatOptions.AdditionalProperties[\"{key}\"] (did you mean \"{meant}\"?)", Assert.Single(_log.Entries).Text);
+        Assert.Throws<NotSupportedException>(() => Read(options, UnsupportedOptionBehavior.Throw));
+    }
+
+    [Fact]
+    public void Settings_and_the_properties_of_others_are_no_misspelt_settings()
+    {
+        var options = new ChatOptions { AdditionalProperties = new() { ["layer"] = 1, ["exit"] = 1, [""] = 1, [new string('s', 1 << 20)] = 1, ["max_tokens"] = 4 } };
+        options.WithExitLayer(2).WithNumSpeculations(3).WithDecodingMode(DecodingMode.SelfSpeculative).WithDraftController(DraftController.Confidence, 0.5f)
+            .WithDraftSource(DraftSource.Exit).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1);
+
+        Read(options, UnsupportedOptionBehavior.Throw);
+    }
+
+    [Fact]
+    public void Tools_and_response_formats_that_fill_the_context_are_named_as_what_fills_it()
+    {
+        ChatOptions options = new() { Tools = [.. Enumerable.Range(0, 20).Select(i => Function($"function_{i}"))] };
+        var error = Assert.Throws<ArgumentException>(() => Read(options)).Message;
+        var counts = System.Text.RegularExpressions.Regex.Match(error, @"The conversation has (\d+) tokens \((\d+) of them to describe 20 of ChatOptions\.Tools\), expected fewer than the model's context of 256");
+        Assert.True(counts.Success, error);
+        Assert.InRange(int.Parse(counts.Groups[1].Value) - int.Parse(counts.Groups[2].Value), 3, 12);
+
+        options = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonElement.Parse($$"""{"enum":["{{new string('x', 1000)}}"]}""")) };
+        Assert.Matches(@"tokens \(\d+ to describe ChatOptions\.ResponseFormat\), expected", Assert.Throws<ArgumentException>(() => Read(options)).Message);
+
+        Assert.Contains("tokens, expected fewer", Assert.Throws<ArgumentException>(() => Reader().Read(NoClient(), TestModels.User(new string('x', 2000)), null)).Message);
+    }
+
+    [Theory]
     [MemberData(nameof(Unsupported))]
     public void Unsupported_options_follow_the_policy(string name, ChatOptions options)
     {

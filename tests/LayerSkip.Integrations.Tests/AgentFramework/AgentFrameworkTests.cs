@@ -65,7 +65,7 @@ public class AgentFrameworkTests(Parser parser)
 
         Assert.Equal("I will remind you to call mom.", await RunAsync(Parser.Utterance));
         Assert.Equal("I will remind you to water the plants.", await RunAsync("remind me to water the plants tomorrow"));
-        Assert.Equal("Sorry, I cannot do that (get weather).", await RunAsync("will it rain in boston this weekend"));
+        Assert.Equal("Sorry, I cannot do that (get weather). My tools: create_reminder.", await RunAsync("will it rain in boston this weekend"));
 
         Assert.Equal(["call mom at 5 pm", "water the plants tomorrow"], reminders);
 

@@ -53,6 +53,42 @@ public class ArgumentTests
         Assert.Empty(call!.Arguments!);
     }
 
+    [Theory]
+    [InlineData("date-time", "2026-11-26T17:00:00Z", "at 5 pm")]
+    [InlineData("date-time", "2026-11-26T17:00:00", "tomorrow")]
+    [InlineData("date", "2026-11-26", "5 pm")]
+    [InlineData("time", "17:00:00", "5:00 pm")]
+    public async Task A_moment_is_taken_as_machines_write_it_and_else_refused_even_where_it_is_optional(string format, string moment, string words)
+    {
+        foreach (var schema in new[] { $$"""{"type":"string","format":"{{format}}"}""", $$"""{"type":["string","null"],"format":"{{format}}"}""" })
+        {
+            foreach (var required in new[] { "", "\"x\"" })
+            {
+                var parameters = Parameters($"\"x\":{schema}", required);
+                Assert.Equal(moment, (await Call(parameters, $"[IN:DO [SL:X {moment} ] ]"))!.Arguments!["x"]);
+                Assert.Null(await Call(parameters, $"[IN:DO [SL:X {words} ] ]"));
+            }
+        }
+
+        Assert.Null(await Call(Parameters($$$"""  "x":{"type":"array","items":{"type":"string","format":"{{{format}}}"}}  """), $"[IN:DO [SL:X {words} ] ]"));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_read_is_told_with_its_words_and_the_parameter()
+    {
+        FrameRefusal? refused = null;
+        using var client = new FrameToolCallingChatClient(new ScriptedParser("[IN:CREATE_ALARM [SL:DATE_TIME at 7 ] ]"))
+        {
+            Explain = refusal => (refused = refusal).ToString(),
+        };
+        var tool = AIFunctionFactory.Create((DateTime dateTime) => "set", "CreateAlarm");
+
+        var response = await client.GetResponseAsync("wake me at 7", new() { Tools = [tool] });
+
+        Assert.Equal("Sorry, to create alarm, I cannot read \"at 7\" as dateTime.", response.Text);
+        Assert.Equal(("at 7", "dateTime"), (refused!.UnreadableParameters["dateTime"], refused.MissingParameters.Single()));
+    }
+
     [Fact]
     public async Task A_required_parameter_that_may_be_null_is_null_where_nothing_was_said()
     {

@@ -131,8 +131,8 @@ public class FrameToolCallingChatClientTests
     }
 
     [Theory]
-    [InlineData(" [IN:GET_DIRECTIONS [SL:DESTINATION home ] ]", "Sorry, I cannot do that (get directions).")]
-    [InlineData(" [IN:UNSUPPORTED_REMINDER ]", "Sorry, I cannot do that (unsupported reminder).")]
+    [InlineData(" [IN:GET_DIRECTIONS [SL:DESTINATION home ] ]", "Sorry, I cannot do that (get directions). My tools: create_reminder.")]
+    [InlineData(" [IN:UNSUPPORTED_REMINDER ]", "Sorry, I cannot do that (unsupported reminder). My tools: create_reminder.")]
     [InlineData(" [IN:CREATE_REMINDER [SL:DATE_TIME at 5 ] ]", "Please say more: to create reminder, I need todo.")]
     [InlineData(" [IN:CREATE_REMINDER [SL:TODO call mom ]", "Sorry, I did not understand that.")]
     [InlineData(" [SL:TODO call mom ]", "Sorry, I did not understand that.")]
@@ -173,7 +173,18 @@ public class FrameToolCallingChatClientTests
         Assert.Equal(("create_reminder", "IN:CREATE_REMINDER"), (refusals[0].Tool!.Name, refusals[0].Frame!.Root.Text));
         Assert.Equal(["todo"], refusals[0].MissingParameters);
         Assert.Equal((null, "[IN:GET_TIMER ]"), (refusals[1].Tool, refusals[1].Answer));
+        Assert.Equal(["create_reminder"], refusals[1].Tools.Select(tool => tool.Name));
         Assert.Equal((null, "what?"), (refusals[2].Frame, refusals[2].Answer));
+    }
+
+    [Fact]
+    public async Task A_refusal_names_some_of_many_tools()
+    {
+        using var client = new FrameToolCallingChatClient(new ScriptedParser("[IN:PLAY_MUSIC ]"));
+
+        var response = await client.GetResponseAsync("x", new() { Tools = [.. Enumerable.Range(0, 10).Select(i => Declare($"do_{i}"))] });
+
+        Assert.Equal("Sorry, I cannot do that (play music). My tools: do_0, do_1, do_2, do_3, do_4, do_5, do_6, do_7 and 2 more.", response.Text);
     }
 
     [Fact]
@@ -293,7 +304,7 @@ public class FrameToolCallingChatClientTests
         var response = await client.GetResponseAsync(
             ReminderUtterance, new() { Tools = [s_createReminder, Declare("get_timer")], ToolMode = ChatToolMode.RequireSpecific("get_timer") });
 
-        Assert.Equal("Sorry, I cannot do that (create reminder).", response.Text);
+        Assert.Equal("Sorry, I cannot do that (create reminder). My tools: get_timer.", response.Text);
     }
 
     [Fact]
