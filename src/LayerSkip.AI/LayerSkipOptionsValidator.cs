@@ -83,10 +83,13 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
 
     private static string? ModelPathError(string? path) =>
         string.IsNullOrEmpty(path) ? "empty"
-        : File.Exists(path) ? (BeginsAsGguf(path) ? null : $"the file {Quote(path)}, which does not begin with 'GGUF'")
-        : !Directory.Exists(path) ? $"{Quote(path)}, which does not exist"
-        : !File.Exists(Path.Combine(path, "config.json")) ? $"{Quote(path)}, which holds no config.json"
+        : File.Exists(path) ? (BeginsAsGguf(path) ? null : $"the file {Located(path)}, which does not begin with 'GGUF'")
+        : !Directory.Exists(path) ? $"{Located(path)}, which does not exist"
+        : !File.Exists(Path.Combine(path, "config.json")) ? $"{Located(path)}, which holds no config.json"
         : null;
+
+    // The working directory need not be what one thinks: that of "dotnet run" may be the project's.
+    private static string Located(string path) => Path.IsPathFullyQualified(path) ? Quote(path) : $"{Quote(path)} ({Path.GetFullPath(path)})";
 
     private static bool BeginsAsGguf(string path)
     {
