@@ -11,11 +11,9 @@ internal sealed record ChatInput
 
     public int? MaxOutputTokens { get; init; }
 
-    /// <exception cref="ArgumentException">There is no message, or one has no role.</exception>
+    /// <exception cref="ArgumentException">There is no message, or one has no role or none that there is.</exception>
     public List<ChatMessage> ToMessages() => Messages is { Count: > 0 }
-        ? [.. Messages.Select(static (turn, i) => string.IsNullOrWhiteSpace(turn?.Role)
-            ? throw new ArgumentException($"messages[{i}].role is missing, expected system, user or assistant.")
-            : new ChatMessage(new ChatRole(turn.Role), turn.Content))]
+        ? [.. Messages.Select(static (turn, i) => new ChatMessage(SpeakerRole.Read(turn?.Role, $"messages[{i}].role"), turn?.Content))]
         : throw new ArgumentException("messages is empty, expected at least one.");
 
     public ChatOptions ToOptions() => new() { Temperature = Temperature, MaxOutputTokens = MaxOutputTokens };

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LayerSkip.AI;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Engine.Scheduling;
@@ -23,7 +24,8 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         {
             StatusCodes.Status500InternalServerError => "The request failed.",
             StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
-            _ when exception.InnerException is System.Text.Json.JsonException json => $"{exception.Message} {json.Message}",
+            _ when exception is BadHttpRequestException && httpContext.Request.ContentLength == 0 => "The request has no body, expected a JSON object.",
+            _ when exception is BadHttpRequestException { InnerException: JsonException json } => Describe(json),
 
             // The name of a parameter of .NET's is nothing to callers over HTTP.
             _ => exception.Message.Split(" (Parameter '")[0],
@@ -34,5 +36,14 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         // Clients of OpenAI's API look here.
         problem.ProblemDetails.Extensions["error"] = new ErrorOutput(message, status < 500 ? "invalid_request_error" : "server_error");
         return problems.TryWriteAsync(problem);
+    }
+
+    /// <summary>The reader's reason, with its position counted from 1.</summary>
+    private static string Describe(JsonException error)
+    {
+        var reason = error.Message.Split(" Path: ")[0].Split(" LineNumber: ")[0];
+        return error is { LineNumber: { } line, BytePositionInLine: { } column }
+            ? $"The request's body cannot be read from line {line + 1}, byte {column + 1} on: {reason}"
+            : $"The request's body cannot be read: {reason}";
     }
 }

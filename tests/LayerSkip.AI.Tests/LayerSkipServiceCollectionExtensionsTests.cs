@@ -121,7 +121,7 @@ public class LayerSkipServiceCollectionExtensionsTests
 
         var error = await Assert.ThrowsAsync<OptionsValidationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 
-        Assert.Contains("LayerSkipOptions.ModelPath of 'small' is 'nowhere', which does not exist", error.Message);
+        Assert.Contains($"LayerSkipOptions.ModelPath of 'small' is 'nowhere' ({Path.GetFullPath("nowhere")}), which does not exist", error.Message);
     }
 
     [Fact]

@@ -43,19 +43,15 @@ internal static class RequestReader
 
     private static ChatMessage Message(RequestMessage? message, int index)
     {
-        if (string.IsNullOrWhiteSpace(message?.Role))
-        {
-            throw new ArgumentException($"messages[{index}].role is missing, expected system, user, assistant or tool.");
-        }
-
-        var text = Text(message.Content, $"messages[{index}].content");
-        if (message.Role == "tool")
+        var role = SpeakerRole.Read(message?.Role, $"messages[{index}].role");
+        var text = Text(message!.Content, $"messages[{index}].content");
+        if (role == ChatRole.Tool)
         {
             var callId = message.ToolCallId ?? throw new ArgumentException($"messages[{index}].tool_call_id is missing, expected the id of the call that it answers.");
             return new ChatMessage(ChatRole.Tool, [new FunctionResultContent(callId, text)]);
         }
 
-        var read = new ChatMessage(message.Role == "developer" ? ChatRole.System : new ChatRole(message.Role), text) { AuthorName = message.Name };
+        var read = new ChatMessage(role, text) { AuthorName = message.Name };
         foreach (var (at, call) in (message.ToolCalls ?? []).Index())
         {
             var name = $"messages[{index}].tool_calls[{at}]";

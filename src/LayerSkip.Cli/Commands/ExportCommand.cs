@@ -50,7 +50,7 @@ internal sealed class ExportCommand
         using var checkpoint = Checkpoint.Open(source);
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);
-        Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, _) =>
+        Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) =>
         {
             GgufExport.Write(
                 target,
@@ -59,7 +59,8 @@ internal sealed class ExportCommand
                 checkpoint.Generation,
                 checkpoint.Weights,
                 type,
-                writer => AddText(writer, checkpoint, template));
+                writer => AddText(writer, checkpoint, template),
+                cancellation);
             return true;
         });
         var report = new ExportReport(target, type.ToString().ToLowerInvariant(), new FileInfo(target).Length);

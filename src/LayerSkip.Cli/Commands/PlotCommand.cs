@@ -15,6 +15,11 @@ internal static class PlotCommand
         command.SetAction(arguments =>
         {
             var directory = arguments.GetRequiredValue(run);
+            if (arguments.GetValue(output) is { } given)
+            {
+                OutputFile.Check("--output", given);
+            }
+
             var file = arguments.GetValue(output) ?? Path.Combine(directory, RunDirectory.ReportName);
             RunReport.Write(directory, file);
             terminal.Out.WriteLine(VisibleText.Line(file));

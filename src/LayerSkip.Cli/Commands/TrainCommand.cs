@@ -49,7 +49,9 @@ internal sealed class TrainCommand
 
     private void Train(TrainingPlan plan, bool adopt)
     {
+        OutputFile.CheckParent("output", plan.Recipe.Output);
         using var directory = RunDirectory.Open(plan.Recipe.Output);
+
         // The best of a few: something else may run just now.
         var threads = plan.Options.Threads ?? Environment.ProcessorCount;
         var peak = Enumerable.Range(0, PeakRuns).Max(_ => FmaPeak.Measure(threads));

@@ -13,6 +13,7 @@ internal static class PlanText
     public static void Write(TextWriter output, TrainingPlan plan, SavedRun? saved)
     {
         var (recipe, config) = (plan.Recipe, plan.Config);
+        static string Many(long count, string thing) => FormattableString.Invariant($"{count:N0} {thing}{(count == 1 ? "" : "s")}");
         void Line(string name, FormattableString value) => output.WriteLine(VisibleText.Line($"{name,-12}{FormattableString.Invariant(value)}"));
 
         Line("model", $"{plan.Parameters:N0} parameters: {config.Layers} layers, hidden {config.HiddenSize}, MLP {config.IntermediateSize}, {config.AttentionHeads} heads ({config.KeyValueHeads} for keys and values), vocabulary {config.VocabularySize:N0}, context {config.MaxPositions:N0}");
@@ -21,13 +22,13 @@ internal static class PlanText
         {
             var count = set.Sequences.Count;
             var targets = set.Sequences.Average(sequence => (double)sequence.Tokens.Count - Math.Max(1, sequence.PromptLength));
-            Line("data", $"{string.Join(", ", set.Source.Files.Select(Path.GetFileName))}: {set.Rows:N0} rows, {(double)set.Tokens / count:0.0} tokens each, {targets:0.0} of them learnt{(set.Source.Share < 1 ? FormattableString.Invariant($"; {set.Source.Share:P0} of them an epoch") : "")}{(set.Skipped > 0 ? FormattableString.Invariant($"; {set.Skipped:N0} rows left out: too long") : "")}");
+            Line("data", $"{string.Join(", ", set.Source.Files.Select(Path.GetFileName))}: {Many(set.Rows, "row")}, {(double)set.Tokens / count:0.0} tokens each, {targets:0.0} of them learnt{(set.Source.Share < 1 ? FormattableString.Invariant($"; {set.Source.Share:P0} of them an epoch") : "")}{(set.Skipped > 0 ? FormattableString.Invariant($"; {set.Skipped:N0} rows left out: too long") : "")}");
         }
 
-        Line("steps", $"{plan.Options.Steps:N0} of {recipe.RowsPerStep:N0} tokens, {plan.Data.SequencesPerEpoch:N0} sequences an epoch");
+        Line("steps", $"{plan.Options.Steps:N0} of {recipe.RowsPerStep:N0} tokens, {Many(plan.Data.SequencesPerEpoch, "sequence")} an epoch");
         if (plan.Evaluation is { } evaluation)
         {
-            Line("evaluation", $"{evaluation.Rows:N0} rows every {recipe.Evaluation!.EverySteps:N0} steps, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}");
+            Line("evaluation", $"{Many(evaluation.Rows, "row")} every {Many(recipe.Evaluation!.EverySteps, "step")}, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}");
         }
 
         Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchRows))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchRows:N0} rows");

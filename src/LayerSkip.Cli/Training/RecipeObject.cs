@@ -10,6 +10,8 @@ namespace LayerSkip.Cli.Training;
 /// </summary>
 internal sealed class RecipeObject
 {
+    private const int MaxMisspelling = 2;
+
     private static readonly JsonDocumentOptions s_options = new() { CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
 
     private readonly string _file;
@@ -127,9 +129,7 @@ internal sealed class RecipeObject
         {
             if (!_read.Contains(field.Name))
             {
-                var nearest = ClosestNames.To(field.Name, _read);
-                throw new UsageException(
-                    $"{_file}: {_prefix}{ErrorText.Shorten(field.Name)} is no field of a recipe{(nearest.Count > 0 ? $", did you mean {_prefix}{nearest[0]}?" : "")}");
+                throw Unknown(field.Name, ClosestNames.To(field.Name, _read) is [var nearest, ..] ? nearest : null);
             }
         }
     }
@@ -138,11 +138,20 @@ internal sealed class RecipeObject
     public UsageException Contradiction(string name, string problem) => new($"{_file}: {_prefix}{name} {problem}");
 
     /// <summary>The error for a field that is absent.</summary>
-    public UsageException Missing(string name, string expected) => new($"{_file}: {_prefix}{name} is missing, expected {expected}");
+    public UsageException Missing(string name, string expected)
+    {
+        // Misspelt, it is there and not read: then that is what is wrong.
+        var misspelt = _element.EnumerateObject().Select(field => field.Name)
+            .FirstOrDefault(field => !_read.Contains(field) && field.Length <= 2 * name.Length && ClosestNames.EditDistance(field, name) <= MaxMisspelling);
+        return misspelt is null ? new($"{_file}: {_prefix}{name} is missing, expected {expected}") : Unknown(misspelt, name);
+    }
 
     /// <summary>The error for a field whose value is not what was expected.</summary>
     public UsageException Wrong(string name, string expected) =>
         new($"{_file}: {_prefix}{name} is {Describe(_element.GetProperty(name))}, expected {expected}");
+
+    private UsageException Unknown(string name, string? nearest) =>
+        new($"{_file}: {_prefix}{ErrorText.Shorten(name)} is no field of a recipe{(nearest is null ? "" : $", did you mean {_prefix}{nearest}?")}");
 
     private bool TryGet(string name, out JsonElement value)
     {

@@ -9,7 +9,9 @@ namespace LayerSkip.AI.Tests.Hosting;
 internal sealed class GatedLoading : IDisposable
 {
     private readonly TaskCompletionSource _gate = new();
-    private readonly TaskCompletionSource _entered = new();
+
+    // Not on the loading's own thread: a test that goes on there and disposes the loader waits for itself.
+    private readonly TaskCompletionSource _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="log">Is told of the loading.</param>
     /// <param name="error">What the loading ends by.</param>

@@ -115,6 +115,18 @@ public sealed class ExportCommandTests : IDisposable
     }
 
     [Fact]
+    public void Interrupt_ends_it_and_leaves_no_file()
+    {
+        using var interrupt = new Interrupt();
+        interrupt.Raise();
+
+        Assert.Equal(
+            CommandLine.Interrupted,
+            CommandLine.Invoke(["export", "--model", Tool.Parser, "--gguf", Target], new Terminal(TextWriter.Null, TextWriter.Null, TextReader.Null, interrupt)));
+        Assert.Empty(_folder.GetFiles());
+    }
+
+    [Fact]
     public void What_cannot_be_done_is_told_in_a_line_and_leaves_an_earlier_file()
     {
         File.WriteAllText(Target, "before");

@@ -35,6 +35,16 @@ public class TrainingRecipeReaderTests
         Assert.Equal(folder.Of("elsewhere", "rows.jsonl"), TrainingRecipeReader.Read(folder.RecipePath, new RecipeOverrides(From: "x")).Data[0].Files[0]);
     }
 
+    [Fact]
+    public void Required_field_that_is_misspelt_is_not_just_missing()
+    {
+        using var folder = new TrainingFolder().With("shape", null).With("shpe", "{}").WriteRecipe();
+
+        var error = Assert.Throws<UsageException>(() => TrainingRecipeReader.Read(folder.RecipePath, new RecipeOverrides()));
+
+        Assert.EndsWith("shpe is no field of a recipe, did you mean shape?", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("sed", "1", "sed is no field", "did you mean seed?")]
     [InlineData("shape.layer", "1", "shape.layer is no field", "did you mean shape.layers?")]

@@ -29,6 +29,7 @@ internal static class GgufExport
     /// <param name="weights">Its weights.</param>
     /// <param name="type">How to store matrices: norms and biases are always float32; see <see cref="TypeFor"/>.</param>
     /// <param name="addTokenizer">Adds the tokenizer's keys.</param>
+    /// <param name="cancellationToken">Ends the writing between rows.</param>
     public static void Write(
         string path,
         string name,
@@ -36,7 +37,8 @@ internal static class GgufExport
         GenerationDefaults generation,
         WeightSource weights,
         GgufTensorType type,
-        Action<GgufWriter> addTokenizer)
+        Action<GgufWriter> addTokenizer,
+        CancellationToken cancellationToken = default)
     {
         var writer = new GgufWriter();
         writer.Add(GgufKeys.Architecture, "llama");
@@ -48,7 +50,7 @@ internal static class GgufExport
         AddGeneration(writer, generation);
         addTokenizer(writer);
         AddTensors(writer, config, weights, type);
-        writer.Write(path);
+        writer.Write(path, cancellationToken);
     }
 
     /// <summary>How a matrix is stored in a file of a type: embedding and head of 4-bit files in 8 bits, rows that blocks do not fill as float32.</summary>

@@ -84,9 +84,11 @@ internal sealed class GgufWriter
         _tensors.Add(new Declared(name, type, shape, readRow));
 
     /// <summary>Writes the file: beside the target first, then moved over it, so that a failure leaves an earlier file as it was.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="cancellationToken">Ends the writing between rows.</param>
     /// <exception cref="CheckpointException">A number is too large for the type that it is to be stored in.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Write(string path)
+    public void Write(string path, CancellationToken cancellationToken = default)
     {
         var header = Header();
         AtomicFile.Write(path, stream =>
@@ -94,7 +96,7 @@ internal sealed class GgufWriter
             stream.Write(header);
             foreach (var tensor in _tensors)
             {
-                WriteTensor(stream, tensor);
+                WriteTensor(stream, tensor, cancellationToken);
             }
         });
     }
@@ -126,12 +128,13 @@ internal sealed class GgufWriter
         return header.WrittenSpan.ToArray();
     }
 
-    private static void WriteTensor(Stream stream, Declared tensor)
+    private static void WriteTensor(Stream stream, Declared tensor, CancellationToken cancellationToken)
     {
         var row = new float[tensor.Columns];
         var stored = new byte[GgufTensorTypes.BytesOf(tensor.Type, tensor.Columns)];
         for (var i = 0; i < tensor.Rows; i++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             tensor.ReadRow(i, row);
             if (!GgufQuantizer.TryNarrow(tensor.Type, row, stored))
             {

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.AI;
+
+namespace WebApi;
+
+/// <summary>The roles that callers may give a message. Of any other, a chat template makes what it likes, and may leave the message out.</summary>
+internal static class SpeakerRole
+{
+    /// <summary>Reads a role.</summary>
+    /// <param name="role">What the caller wrote.</param>
+    /// <param name="name">Where, for the error.</param>
+    /// <exception cref="ArgumentException">It is none of them.</exception>
+    public static ChatRole Read(string? role, string name) => role switch
+    {
+        "system" or "developer" => ChatRole.System,
+        "user" => ChatRole.User,
+        "assistant" => ChatRole.Assistant,
+        "tool" => ChatRole.Tool,
+        _ => throw new ArgumentException($"{name} is {(role is null ? "missing" : $"'{(role.Length > 60 ? role[..60] + "..." : role)}'")}, expected system, user, assistant or tool."),
+    };
+}
