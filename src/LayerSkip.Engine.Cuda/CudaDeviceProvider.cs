@@ -59,13 +59,21 @@ public sealed class CudaDeviceProvider : DeviceProvider
         IProgress<double>? progress,
         CancellationToken cancellationToken)
     {
-        var (driver, device) = Find(ordinal);
-        return CudaModel.Load(driver, device, config, weights, format, draftVocabulary, finer, progress, cancellationToken);
+        var (driver, devices) = FindAll(ordinal);
+        return CudaModel.Load(driver, devices, config, weights, format, draftVocabulary, finer, progress, cancellationToken);
     }
 
-    /// <summary>A device that can run models.</summary>
+    /// <summary>The device asked for, or the first that can run models.</summary>
     /// <exception cref="DeviceException">There is none, or it is not the one asked for.</exception>
     internal (CudaDriver Driver, CudaDeviceInfo Device) Find(int? ordinal)
+    {
+        var (driver, devices) = FindAll(ordinal);
+        return (driver, devices[0]);
+    }
+
+    /// <summary>The device asked for, or all that can run models.</summary>
+    /// <exception cref="DeviceException">There is none, or it is not the one asked for.</exception>
+    private (CudaDriver Driver, IReadOnlyList<CudaDeviceInfo> Devices) FindAll(int? ordinal)
     {
         if (!TryDriver(out var reason))
         {
@@ -75,7 +83,8 @@ public sealed class CudaDeviceProvider : DeviceProvider
         var devices = _driver!.Devices();
         if (ordinal is null)
         {
-            return (_driver, devices.FirstOrDefault(static device => device.Unusable is null) ?? throw new DeviceException(ReasonFor(devices)));
+            CudaDeviceInfo[] usable = [.. devices.Where(static device => device.Unusable is null)];
+            return usable.Length > 0 ? (_driver, usable) : throw new DeviceException(ReasonFor(devices));
         }
 
         if (ordinal >= devices.Count)
@@ -84,7 +93,7 @@ public sealed class CudaDeviceProvider : DeviceProvider
         }
 
         var device = devices[ordinal.Value];
-        return device.Unusable is { } unusable ? throw new DeviceException($"{Kind}:{ordinal} cannot run models: {unusable}") : (_driver, device);
+        return device.Unusable is { } unusable ? throw new DeviceException($"{Kind}:{ordinal} cannot run models: {unusable}") : (_driver, [device]);
     }
 
     private static string ReasonFor(IReadOnlyList<CudaDeviceInfo> devices) => devices.Count == 0

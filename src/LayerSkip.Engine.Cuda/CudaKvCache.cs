@@ -2,69 +2,77 @@ using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda;
 
-/// <summary>A KV cache in pages of 32 positions, float32, and the table of their addresses, all in device memory.</summary>
-internal sealed class CudaKvCache(CudaModel model) : KvCache
+/// <summary>A KV cache in pages of 32 positions, float32, and the tables of their addresses, all in device memory: each GPU has those of its layers.</summary>
+internal sealed class CudaKvCache : KvCache
 {
-    private const int InitialPages = 64;
-
-    private ulong[] _pages = new ulong[Math.Min(model.Geometry.MaxPages, InitialPages)];
-    private int _count;
-    private int _listed; // pages whose addresses the device's table holds
-    private ulong _table;
+    private readonly CudaModel _model;
+    private readonly StagePages[] _stages;
     private bool _disposed;
+
+    public CudaKvCache(CudaModel model)
+    {
+        _model = model;
+        _stages = [.. model.Stages.Select(stage => new StagePages(stage, model.Geometry.MaxPages))];
+    }
 
     ~CudaKvCache() => Return();
 
-    public override int Capacity => _count * Geometry.PagePositions;
+    public override int Capacity
+    {
+        get
+        {
+            var pages = _stages[0].Count;
+            foreach (var stage in _stages)
+            {
+                pages = Math.Min(pages, stage.Count);
+            }
 
-    public override long Bytes => _count * model.Geometry.PageBytes;
+            return pages * Geometry.PagePositions;
+        }
+    }
 
-    public CudaModel Model => model;
+    public override long Bytes
+    {
+        get
+        {
+            var bytes = 0L;
+            foreach (var stage in _stages)
+            {
+                bytes += stage.Bytes;
+            }
 
-    /// <summary>Device memory with the pages' addresses.</summary>
-    public ulong Table => _table;
+            return bytes;
+        }
+    }
 
-    /// <summary>A page's address.</summary>
-    public ulong Page(int index) => _pages[index];
+    public CudaModel Model => _model;
+
+    /// <summary>A GPU's device memory with the addresses of its pages.</summary>
+    public ulong Table(int stage = 0) => _stages[stage].Table;
 
     public override void Reserve(int positions)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var needed = Geometry.Pages(positions);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(needed, model.Geometry.MaxPages, nameof(positions));
-        if (needed <= _listed)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(needed, _model.Geometry.MaxPages, nameof(positions));
+        if (IsListed(needed))
         {
             return;
         }
 
-        using var step = model.Enter();
-        if (_table == 0)
-        {
-            _table = model.Tables.Rent();
-        }
-
+        using var step = _model.Enter();
+        var before = Bytes;
         try
         {
-            while (_count < needed)
+            for (var stage = 0; stage < _stages.Length; stage++)
             {
-                if (_count == _pages.Length)
-                {
-                    Array.Resize(ref _pages, Math.Min(model.Geometry.MaxPages, 2 * _count));
-                }
-
-                _pages[_count] = model.Pages.Rent();
-                _count++;
-                model.AddKvBytes(model.Geometry.PageBytes);
+                _model.EnterStage(stage);
+                _stages[stage].Reserve(needed);
             }
         }
         finally
         {
-            // Where memory ran out, what could be had is of use all the same.
-            if (!model.Context.IsLost)
-            {
-                model.Context.Write<ulong>(_table + ((ulong)_listed * sizeof(ulong)), _pages.AsSpan(_listed, _count - _listed));
-                _listed = _count;
-            }
+            _model.AddKvBytes(Bytes - before);
         }
     }
 
@@ -74,17 +82,28 @@ internal sealed class CudaKvCache(CudaModel model) : KvCache
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A page's layers lie one behind the other. What of the last page is not valid is copied along.</summary>
     protected override void Copy(KvCache source, int depth, int length)
     {
-        var own = source is CudaKvCache cache && cache.Model == model
+        var own = source is CudaKvCache cache && cache.Model == _model
             ? cache
             : throw new ArgumentException("the cache belongs to another model", nameof(source));
-        using var step = model.Enter();
-        for (var page = 0; page < Geometry.Pages(length); page++)
+        using var step = _model.Enter();
+        for (var stage = 0; stage < _stages.Length; stage++)
         {
-            model.Context.Copy(_pages[page], own._pages[page], model.Geometry.PageLayerBytes * depth);
+            _model.EnterStage(stage);
+            _stages[stage].Copy(own._stages[stage], depth, Geometry.Pages(length), _model.Geometry.PageLayerBytes);
         }
+    }
+
+    private bool IsListed(int pages)
+    {
+        var listed = true;
+        foreach (var stage in _stages)
+        {
+            listed &= pages <= stage.Listed;
+        }
+
+        return listed;
     }
 
     private void Return()
@@ -95,17 +114,80 @@ internal sealed class CudaKvCache(CudaModel model) : KvCache
         }
 
         _disposed = true;
-        model.AddKvBytes(-Bytes);
-        for (var i = 0; i < _count; i++)
+        _model.AddKvBytes(-Bytes);
+        foreach (var stage in _stages)
         {
-            model.Pages.Return(_pages[i]);
+            stage.Return();
+        }
+    }
+
+    /// <summary>The pages that one GPU has of a sequence.</summary>
+    private sealed class StagePages(CudaStage stage, int mostPages)
+    {
+        private const int InitialPages = 64;
+
+        private ulong[] _pages = new ulong[Math.Min(mostPages, InitialPages)];
+
+        public int Count { get; private set; }
+
+        /// <summary>Pages whose addresses the device's table holds.</summary>
+        public int Listed { get; private set; }
+
+        public ulong Table { get; private set; }
+
+        public long Bytes => Count * stage.PageBytes;
+
+        /// <summary>Makes room; the GPU's context is the thread's.</summary>
+        public void Reserve(int needed)
+        {
+            Table = Table != 0 ? Table : stage.Tables.Rent();
+            try
+            {
+                while (Count < needed)
+                {
+                    if (Count == _pages.Length)
+                    {
+                        Array.Resize(ref _pages, Math.Min(mostPages, 2 * Count));
+                    }
+
+                    _pages[Count] = stage.Pages.Rent();
+                    Count++;
+                }
+            }
+            finally
+            {
+                // Where memory ran out, what could be had is of use all the same.
+                if (!stage.Context.IsLost && Listed < Count)
+                {
+                    stage.Context.Write<ulong>(Table + ((ulong)Listed * sizeof(ulong)), _pages.AsSpan(Listed, Count - Listed));
+                    Listed = Count;
+                }
+            }
         }
 
-        if (_table != 0)
+        /// <summary>Copies the model's first layers, as far as they are the GPU's. They lie one behind the other in a page. What of the last page is not valid is copied along.</summary>
+        public void Copy(StagePages source, int depth, int pages, long layerBytes)
         {
-            model.Tables.Return(_table);
+            var layers = Math.Clamp(depth - stage.First, 0, stage.Layers);
+            for (var page = 0; page < pages && layers > 0; page++)
+            {
+                stage.Context.Copy(_pages[page], source._pages[page], layerBytes * layers);
+            }
         }
 
-        (_count, _listed, _table) = (0, 0, 0);
+        public void Return()
+        {
+            for (var i = 0; i < Count; i++)
+            {
+                stage.Pages.Return(_pages[i]);
+            }
+
+            if (Table != 0)
+            {
+                stage.Tables.Return(Table);
+            }
+
+            (Count, Listed, Table) = (0, 0, 0);
+        }
     }
 }

@@ -10,46 +10,53 @@ using LayerSkip.Engine.Devices.Cpu;
 
 namespace LayerSkip.Engine.Cuda;
 
-/// <summary>The transformer on an NVIDIA GPU.</summary>
+/// <summary>The transformer on an NVIDIA GPU, or on several that have some of its layers each.</summary>
 internal sealed class CudaModel : IDeviceModel
 {
     private readonly StepGate _gate = new();
-    private readonly Transformer _transformer;
-    private readonly CudaWeights _weights;
-    private readonly Scratch _scratch;
-    private readonly RoundRunner _rounds;
+    private readonly Pipeline _pipeline;
+    private readonly RoundRunner? _rounds; // of a single GPU
     private readonly HeadPasses _heads;
     private readonly DraftVocabulary _draftVocabulary;
+    private readonly long _pageBytes;
     private long _kvBytes;
     private bool _disposed;
 
-    private CudaModel(CudaContext context, ModelConfig config, CudaWeights weights, WeightFormat format, IReadOnlyList<int> draftVocabulary)
+    private CudaModel(Geometry geometry, CudaStage[] stages, WeightFormat format, IReadOnlyList<int> draftVocabulary)
     {
-        Context = context;
-        Geometry = new Geometry(config);
+        Geometry = geometry;
+        Stages = stages;
         WeightFormat = format;
-        Device = $"cuda:{context.Device.Ordinal} ({context.Device.Name})";
-        _weights = weights;
-        _transformer = new Transformer(context, weights, Geometry);
-        _scratch = new Scratch(context, Geometry);
-        Pages = new SlabPool(context, Geometry.PageBytes);
-        Tables = new SlabPool(context, Geometry.MaxPages * sizeof(ulong));
-        Rows = new RowPools(context, Geometry);
-        context.Reclaim = () => Pages.Trim() | Tables.Trim() | Rows.Trim();
-        _draftVocabulary = new DraftVocabulary(context, config, draftVocabulary);
-        _heads = new HeadPasses(context, _transformer, _draftVocabulary);
-        _rounds = new RoundRunner(context, _transformer, _draftVocabulary);
-        context.Synchronize();
-        MemoryBytes = context.FreeBytes() + weights.Bytes;
+        WeightBytes = stages.Sum(stage => stage.Weights.Bytes);
+        _pageBytes = stages.Sum(stage => stage.PageBytes);
+        _pipeline = new Pipeline(stages, geometry);
+        Context.Enter();
+        var transformer = stages[0].Transformer;
+        _draftVocabulary = new DraftVocabulary(Context, Config, draftVocabulary);
+        _heads = new HeadPasses(Context, transformer, _draftVocabulary);
+        _rounds = stages.Length > 1 ? null : new RoundRunner(Context, transformer, _draftVocabulary);
+        var cacheable = long.MaxValue;
+        foreach (var stage in stages)
+        {
+            stage.Context.Enter();
+            stage.Context.Synchronize();
+
+            // A cache of all layers grows no further than the GPU allows that has the least memory for its layers.
+            cacheable = Math.Min(cacheable, stage.Context.FreeBytes() / stage.Layers * Config.Layers);
+        }
+
+        MemoryBytes = cacheable + WeightBytes;
     }
 
     public ModelConfig Config => Geometry.Config;
 
     public WeightFormat WeightFormat { get; }
 
-    public string Device { get; }
+    public string Device => Stages.Length == 1
+        ? $"cuda:{Context.Device.Ordinal} ({Context.Device.Name})"
+        : string.Join(" + ", Stages.Select(stage => $"cuda:{stage.Context.Device.Ordinal} ({stage.Context.Device.Name}, {stage.Layers} layers)"));
 
-    public long WeightBytes => _weights.Bytes;
+    public long WeightBytes { get; }
 
     public long? MemoryBytes { get; }
 
@@ -60,21 +67,15 @@ internal sealed class CudaModel : IDeviceModel
     /// <summary>Sizes.</summary>
     public Geometry Geometry { get; }
 
-    /// <summary>The device, for who holds the gate.</summary>
-    public CudaContext Context { get; }
+    /// <summary>The GPUs, in the order of their layers.</summary>
+    public CudaStage[] Stages { get; }
 
-    /// <summary>Pages of caches.</summary>
-    public SlabPool Pages { get; }
+    /// <summary>The first GPU, for who holds the gate.</summary>
+    public CudaContext Context => Stages[0].Context;
 
-    /// <summary>Tables of caches' pages.</summary>
-    public SlabPool Tables { get; }
-
-    /// <summary>Memory of row buffers.</summary>
-    public RowPools Rows { get; }
-
-    /// <summary>Copies a model's weights to a device.</summary>
+    /// <summary>Copies a model's weights to a GPU, or to several where none has room for all.</summary>
     /// <param name="driver">The driver.</param>
-    /// <param name="device">Of the driver.</param>
+    /// <param name="devices">Those of the driver's that may be taken: <see cref="Placement"/> says which are.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="source">Its weights; not needed afterwards.</param>
     /// <param name="format">How to keep the matrices.</param>
@@ -85,10 +86,10 @@ internal sealed class CudaModel : IDeviceModel
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
     /// <exception cref="CudaException">A call of the driver failed.</exception>
     /// <exception cref="DeviceException">The kernels do not serve the model's shape.</exception>
-    /// <exception cref="OutOfMemoryException">The weights do not fit into the device's memory.</exception>
+    /// <exception cref="OutOfMemoryException">The model does not fit into the devices' memory.</exception>
     public static CudaModel Load(
         CudaDriver driver,
-        CudaDeviceInfo device,
+        IReadOnlyList<CudaDeviceInfo> devices,
         ModelConfig config,
         WeightSource source,
         WeightFormat format,
@@ -103,37 +104,48 @@ internal sealed class CudaModel : IDeviceModel
         }
 
         var plan = new FormatPlan(config, source, format, finer);
-        var context = new CudaContext(driver, device);
+        var geometry = new Geometry(config);
+        var taken = Placement.Take(driver, devices, MemoryDemand.Of(plan, geometry));
         try
         {
-            var (needed, free) = (plan.Bytes, context.FreeBytes());
-            if (needed > free)
+            var stages = new List<CudaStage>();
+            var first = 0;
+            foreach (var (context, layers) in taken)
             {
-                throw new InsufficientMemoryException($"the weights take {needed >> 20} MiB, but {device.Name} has {free >> 20} MiB free");
+                context.Enter();
+                var weights = CudaWeights.Load(context, plan, first, layers, ends: stages.Count == 0, progress, cancellationToken);
+                stages.Add(new CudaStage(context, weights, geometry, first));
+                first += layers;
             }
 
-            var weights = CudaWeights.Load(context, plan, progress, cancellationToken);
-            return new CudaModel(context, config, weights, plan.Format, draftVocabulary ?? []);
+            return new CudaModel(geometry, [.. stages], plan.Format, draftVocabulary ?? []);
         }
         catch
         {
-            context.Dispose();
+            foreach (var (context, _) in taken)
+            {
+                context.Dispose();
+            }
+
             throw;
         }
     }
 
     public long BytesRead(int from, int to, bool head)
     {
-        var bytes = head ? _weights.Head.Bytes : 0;
-        for (var layer = from; layer < to; layer++)
+        var bytes = head ? Stages[0].Weights.Ends.Head.Bytes : 0;
+        foreach (var stage in Stages)
         {
-            bytes += _weights.Layers[layer].Bytes;
+            for (var layer = Math.Max(from, stage.First); layer < Math.Min(to, stage.End); layer++)
+            {
+                bytes += stage.Weights.Layers[layer - stage.First].Bytes;
+            }
         }
 
         return bytes;
     }
 
-    public long KvBytesOf(int positions) => Geometry.Pages(positions) * Geometry.PageBytes;
+    public long KvBytesOf(int positions) => Geometry.Pages(positions) * _pageBytes;
 
     public KvCache CreateCache()
     {
@@ -159,7 +171,8 @@ internal sealed class CudaModel : IDeviceModel
         using var step = Enter();
         var slots = Own(rows).Pointers(start, tokens.Length);
         Context.Write(slots.Tokens, tokens);
-        _transformer.Embed(slots, tokens.Length);
+        Stages[0].Transformer.Embed(slots, tokens.Length);
+        _pipeline.Turn(Own(rows), start, tokens.Length);
     }
 
     public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
@@ -167,10 +180,7 @@ internal sealed class CudaModel : IDeviceModel
         using var step = Enter();
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
-        var slots = Own(rows).Pointers(start, count);
-        var spans = Geometry.Spans(Own(rows).Context(start, count));
-        _scratch.Reserve(count, spans);
-        _transformer.Run(slots, count, from, to, _scratch, spans, cancellationToken);
+        _pipeline.Run(Own(rows), start, count, from, to, cancellationToken);
     }
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
@@ -200,7 +210,8 @@ internal sealed class CudaModel : IDeviceModel
         _heads.Logits(Own(rows), start, count, logits);
     }
 
-    public bool RunsRounds(int stopIds) => stopIds <= RoundBlock.MaxStops;
+    /// <remarks>A graph is of one GPU.</remarks>
+    public bool RunsRounds(int stopIds) => _rounds is not null && stopIds <= RoundBlock.MaxStops;
 
     public GreedyRoundResult RunRound(in GreedyRound round, Span<int> draft, CancellationToken cancellationToken = default)
     {
@@ -214,7 +225,7 @@ internal sealed class CudaModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfGreaterThan(round.Length, RoundBlock.Slots - 1, nameof(round));
         cache.Reserve(round.Position + 1 + round.Room);
         using var step = Enter();
-        return _rounds.Run(round, cache.Table, round.Head is { } head ? Own(head) : null, draft);
+        return _rounds!.Run(round, cache.Table(), round.Head is { } head ? Own(head) : null, draft);
     }
 
     public void Dispose()
@@ -227,7 +238,10 @@ internal sealed class CudaModel : IDeviceModel
         using (_gate.Enter())
         {
             _disposed = true;
-            Context.Dispose();
+            foreach (var stage in Stages)
+            {
+                stage.Context.Dispose();
+            }
         }
     }
 
@@ -238,6 +252,14 @@ internal sealed class CudaModel : IDeviceModel
         try
         {
             ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
+            foreach (var stage in Stages)
+            {
+                if (stage.Context.IsLost)
+                {
+                    stage.Context.Enter();
+                }
+            }
+
             Context.Enter();
             return step;
         }
@@ -245,6 +267,15 @@ internal sealed class CudaModel : IDeviceModel
         {
             step.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Makes a GPU's context the thread's, where there are several; the gate has been entered.</summary>
+    internal void EnterStage(int stage)
+    {
+        if (Stages.Length > 1)
+        {
+            Stages[stage].Context.Enter();
         }
     }
 

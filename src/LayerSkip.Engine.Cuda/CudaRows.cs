@@ -8,9 +8,8 @@ namespace LayerSkip.Engine.Cuda;
 internal sealed class CudaRows : RowBuffer
 {
     private readonly CudaModel _model;
-    private readonly SlabPool? _pool; // null where the constructor threw
-    private readonly ulong _memory;
-    private readonly RowPointers _pointers;
+    private readonly (SlabPool? Pool, ulong Memory)[] _memory = []; // of each GPU; null where the constructor threw
+    private readonly RowPointers[] _pointers;
     private readonly int[] _positions;
     private readonly ulong[] _tables;
     private readonly CudaKvCache?[] _caches;
@@ -24,11 +23,16 @@ internal sealed class CudaRows : RowBuffer
         _tables = new ulong[capacity];
         _caches = new CudaKvCache?[capacity];
         var slots = RowPools.Slots(capacity);
+        _memory = new (SlabPool?, ulong)[model.Stages.Length];
+        _pointers = new RowPointers[model.Stages.Length];
         using var step = model.Enter();
-        var pool = model.Rows.Of(slots);
-        _memory = pool.Rent();
-        _pool = pool;
-        _pointers = PointersIn(_memory, model.Geometry, slots);
+        for (var stage = 0; stage < _memory.Length; stage++)
+        {
+            model.EnterStage(stage);
+            var pool = model.Stages[stage].Rows.Of(slots);
+            _memory[stage] = (pool, pool.Rent());
+            _pointers[stage] = PointersIn(_memory[stage].Memory, model.Geometry, slots);
+        }
     }
 
     ~CudaRows() => Return();
@@ -54,19 +58,23 @@ internal sealed class CudaRows : RowBuffer
         return new(memory, angles, tokens, positions, tables, best);
     }
 
-    /// <summary>Slots' rows on the device.</summary>
+    /// <summary>Slots' rows on a GPU.</summary>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="stage">Which; the first one has the hidden states between steps.</param>
     /// <exception cref="ArgumentOutOfRangeException">The slots are not all the buffer's.</exception>
     /// <exception cref="ObjectDisposedException">The memory has been given back.</exception>
-    public RowPointers Pointers(int start, int count)
+    public RowPointers Pointers(int start, int count, int stage = 0)
     {
         CheckSlots(start, count);
-        return _pointers.At(start, _model.Geometry);
+        return _pointers[stage].At(start, _model.Geometry);
     }
 
     /// <summary>Positions that the caches of slots hold at most, their own included.</summary>
     /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
     public int Context(int start, int count)
     {
+        CheckSlots(start, count);
         var last = 0;
         for (var slot = start; slot < start + count; slot++)
         {
@@ -98,11 +106,15 @@ internal sealed class CudaRows : RowBuffer
         }
 
         _caches.AsSpan(start, count).Fill(own);
-        _tables.AsSpan(start, count).Fill(own.Table);
         using var step = _model.Enter();
-        var slots = _pointers.At(start, _model.Geometry);
-        _model.Context.Write<int>(slots.Positions, _positions.AsSpan(start, count));
-        _model.Context.Write<ulong>(slots.Tables, _tables.AsSpan(start, count));
+        for (var stage = 0; stage < _pointers.Length; stage++)
+        {
+            _model.EnterStage(stage);
+            var (context, slots) = (_model.Stages[stage].Context, _pointers[stage].At(start, _model.Geometry));
+            _tables.AsSpan(start, count).Fill(own.Table(stage));
+            context.Write<int>(slots.Positions, _positions.AsSpan(start, count));
+            context.Write<ulong>(slots.Tables, _tables.AsSpan(start, count));
+        }
     }
 
     public override void Dispose()
@@ -123,7 +135,10 @@ internal sealed class CudaRows : RowBuffer
         if (!_disposed)
         {
             _disposed = true;
-            _pool?.Return(_memory);
+            foreach (var (pool, memory) in _memory)
+            {
+                pool?.Return(memory);
+            }
         }
     }
 }

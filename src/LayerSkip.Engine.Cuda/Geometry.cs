@@ -49,11 +49,11 @@ internal sealed record Geometry(ModelConfig Config)
     /// <summary>Bytes of one layer's part of a cache page.</summary>
     public long PageLayerBytes => (long)Config.KeyValueHeads * 2 * PagePositions * CachedHead * sizeof(float);
 
-    /// <summary>Bytes of a cache page.</summary>
-    public long PageBytes => Up(PageLayerBytes * Config.Layers, 256);
-
     /// <summary>Pages of the longest sequence.</summary>
     public int MaxPages => Blocks(Config.MaxPositions, PagePositions);
+
+    /// <summary>Bytes of a cache page of some layers.</summary>
+    public long PageBytes(int layers) => Up(PageLayerBytes * layers, 256);
 
     /// <summary>Stride of a vector of activations.</summary>
     public static int Padded(int length) => Up(length, VectorMultiple);

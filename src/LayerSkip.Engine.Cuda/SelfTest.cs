@@ -59,7 +59,7 @@ internal sealed class SelfTest(CudaDeviceProvider provider, int? ordinal, Action
     {
         using var weights = new RandomWeightSource(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
         using var cpu = CpuModel.Load(config, weights, format, Environment.ProcessorCount, SimdPaths.Choose());
-        using var cuda = CudaModel.Load(driver, device, config, weights, format);
+        using var cuda = CudaModel.Load(driver, [device], config, weights, format);
         var tokens = Enumerable.Range(0, 40 + random.Next(60)).Select(_ => random.Next(config.VocabularySize)).ToArray();
 
         var expected = Logits(cpu, tokens, tokens.Length);

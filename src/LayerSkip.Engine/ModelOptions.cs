@@ -6,8 +6,8 @@ namespace LayerSkip.Engine;
 public sealed record ModelOptions
 {
     /// <summary>
-    /// Device to run on: <c>cpu</c>, the embedded default; a provider's kind (<c>cuda</c>: its first usable device; <c>cuda:1</c>: the second of
-    /// all); or <c>auto</c>: the first provider's that can take the model, else the CPU, and <see cref="LayerSkipModel.DeviceFallback"/> says why.
+    /// Device to run on: <c>cpu</c>, the embedded default; a provider's kind (<c>cuda</c>: its first usable device with memory for the
+    /// model, or several that share its layers; <c>cuda:1</c>: the second of all, alone); or <c>auto</c>: the first provider's that can take the model, else the CPU, and <see cref="LayerSkipModel.DeviceFallback"/> says why.
     /// </summary>
     public string Device { get; init; } = "cpu";
 

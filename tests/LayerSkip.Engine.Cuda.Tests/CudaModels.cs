@@ -14,7 +14,7 @@ internal static class CudaModels
     {
         using var weights = Weights(config, seed, format);
         var (driver, device) = Rig.Device;
-        return CudaModel.Load(driver, device, config, weights, format, draftVocabulary);
+        return CudaModel.Load(driver, [device], config, weights, format, draftVocabulary);
     }
 
     /// <summary>The same weights on the CPU, as float32.</summary>
@@ -31,7 +31,7 @@ internal static class CudaModels
         var (driver, device) = Rig.Device;
         var vocabulary = checkpoint.Generation.DraftVocabulary;
         return (
-            CudaModel.Load(driver, device, checkpoint.Config, checkpoint.Weights, format, vocabulary),
+            CudaModel.Load(driver, [device], checkpoint.Config, checkpoint.Weights, format, vocabulary),
             CpuModel.Load(checkpoint.Config, checkpoint.Weights, format, threads: 1, SimdPaths.Choose(), vocabulary),
             checkpoint.Generation);
     }
@@ -91,6 +91,7 @@ internal static class CudaModels
     public static int[] RandomTokens(Random random, ModelConfig config, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];
 
-    private static RandomWeightSource Weights(ModelConfig config, ulong seed, WeightFormat format) =>
+    /// <summary>Random weights.</summary>
+    public static RandomWeightSource Weights(ModelConfig config, ulong seed, WeightFormat format) =>
         new(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
 }

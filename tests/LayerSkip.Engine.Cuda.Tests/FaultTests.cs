@@ -30,7 +30,7 @@ public class FaultTests
             try
             {
                 using var weights = new RandomWeightSource(s_config, 1);
-                CudaModel.Load(driver, device, s_config, weights, WeightFormat.F32).Dispose();
+                CudaModel.Load(driver, [device], s_config, weights, WeightFormat.F32).Dispose();
             }
             catch (Exception e) when (e is CudaException or OutOfMemoryException)
             {

@@ -11,6 +11,8 @@ internal sealed unsafe class RigControls(nint library)
     private readonly delegate* unmanaged<void> _reset = (delegate* unmanaged<void>)NativeLibrary.GetExport(library, "fakecuda_reset");
     private readonly delegate* unmanaged<long, int, void> _inject = (delegate* unmanaged<long, int, void>)NativeLibrary.GetExport(library, "fakecuda_inject");
     private readonly delegate* unmanaged<int, void> _order = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_order");
+    private readonly delegate* unmanaged<int, void> _devices = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_devices");
+    private readonly delegate* unmanaged<int, long, void> _memory = (delegate* unmanaged<int, long, void>)NativeLibrary.GetExport(library, "fakecuda_memory");
     private readonly delegate* unmanaged<int> _whole = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "fakecuda_whole");
     private readonly delegate* unmanaged<byte*> _problem = (delegate* unmanaged<byte*>)NativeLibrary.GetExport(library, "fakecuda_problem");
 
@@ -31,6 +33,12 @@ internal sealed unsafe class RigControls(nint library)
 
     /// <summary>Threads run in reversed order.</summary>
     public void Reverse(bool reversed) => _order(reversed ? 1 : 0);
+
+    /// <summary>How many devices there are.</summary>
+    public void Devices(int count) => _devices(count);
+
+    /// <summary>How much memory a device has; 0: what it had at first.</summary>
+    public void Memory(int device, long bytes) => _memory(device, bytes);
 
     /// <summary>Whether nobody wrote around an allocation.</summary>
     public bool IsWhole => _whole() == 1;

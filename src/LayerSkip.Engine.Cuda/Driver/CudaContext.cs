@@ -22,9 +22,13 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     private CudaException? _lost;
     private bool _disposed;
 
+    /// <param name="driver">The driver.</param>
+    /// <param name="device">Of the driver.</param>
+    /// <param name="counters">Count what is asked of it; null: counters of its own.</param>
     /// <exception cref="CudaException">The device cannot be used; nothing is held then.</exception>
-    public CudaContext(CudaDriver driver, CudaDeviceInfo device)
+    public CudaContext(CudaDriver driver, CudaDeviceInfo device, DriverCounters? counters = null)
     {
+        Counters = counters ?? new();
         Driver = driver;
         Device = device;
         _functions = driver.Functions;
@@ -57,7 +61,7 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     public CudaDeviceInfo Device { get; }
 
     /// <summary>What has been asked of the device.</summary>
-    public DriverCounters Counters { get; } = new();
+    public DriverCounters Counters { get; }
 
     /// <summary>Bytes of device memory held.</summary>
     public long HeldBytes { get; private set; }
@@ -190,11 +194,23 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     public void Copy(ulong destination, ulong source, long bytes) =>
         Check("cuMemcpyDtoDAsync", _functions.MemcpyDtoDAsync(destination, source, (nuint)bytes, _stream));
 
+    /// <summary>Copies between devices in this one's stream's order.</summary>
+    public void Copy(ulong destination, CudaContext to, ulong source, CudaContext from, long bytes) =>
+        Check("cuMemcpyPeerAsync", _functions.MemcpyPeerAsync(destination, to._context, source, from._context, (nuint)bytes, _stream));
+
     /// <summary>Waits for all work so far.</summary>
     public void Synchronize()
     {
         Counters.Synchronizations++;
         Check("cuStreamSynchronize", _functions.StreamSynchronize(_stream));
+    }
+
+    /// <summary>Waits for all work so far, whatever becomes of it; never throws.</summary>
+    public void Settle()
+    {
+        MakeCurrent();
+        _functions.StreamSynchronize(_stream);
+        Counters.Calls++;
     }
 
     /// <summary>Launches a kernel in the stream's order, or adds it to the graph that is being captured.</summary>

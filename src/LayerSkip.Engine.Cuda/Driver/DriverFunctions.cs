@@ -25,6 +25,7 @@ internal sealed unsafe class DriverFunctions
     public readonly delegate* unmanaged<ulong, void*, nuint, nint, int> MemcpyHtoDAsync;
     public readonly delegate* unmanaged<void*, ulong, nuint, nint, int> MemcpyDtoHAsync;
     public readonly delegate* unmanaged<ulong, ulong, nuint, nint, int> MemcpyDtoDAsync;
+    public readonly delegate* unmanaged<ulong, nint, ulong, nint, nuint, nint, int> MemcpyPeerAsync;
     public readonly delegate* unmanaged<ulong, byte, nuint, nint, int> MemsetD8Async;
     public readonly delegate* unmanaged<nint*, void*, uint, int*, void**, int> ModuleLoadDataEx;
     public readonly delegate* unmanaged<nint, int> ModuleUnload;
@@ -70,6 +71,7 @@ internal sealed unsafe class DriverFunctions
         MemcpyHtoDAsync = (delegate* unmanaged<ulong, void*, nuint, nint, int>)Find("cuMemcpyHtoDAsync_v2");
         MemcpyDtoHAsync = (delegate* unmanaged<void*, ulong, nuint, nint, int>)Find("cuMemcpyDtoHAsync_v2");
         MemcpyDtoDAsync = (delegate* unmanaged<ulong, ulong, nuint, nint, int>)Find("cuMemcpyDtoDAsync_v2");
+        MemcpyPeerAsync = (delegate* unmanaged<ulong, nint, ulong, nint, nuint, nint, int>)Find("cuMemcpyPeerAsync");
         MemsetD8Async = (delegate* unmanaged<ulong, byte, nuint, nint, int>)Find("cuMemsetD8Async");
         ModuleLoadDataEx = (delegate* unmanaged<nint*, void*, uint, int*, void**, int>)Find("cuModuleLoadDataEx");
         ModuleUnload = (delegate* unmanaged<nint, int>)Find("cuModuleUnload");

@@ -8,6 +8,7 @@ internal sealed class AttentionKernels
     private readonly CudaContext _context;
     private readonly Geometry _geometry;
     private readonly float _scale;
+    private readonly nint _angles;
     private readonly nint _append;
     private readonly nint _split;
     private readonly nint _merge;
@@ -18,10 +19,23 @@ internal sealed class AttentionKernels
         _context = context;
         _geometry = geometry;
         _scale = 1 / MathF.Sqrt(geometry.Config.HeadDimension);
+        _angles = kernels.Function("rotary_angles");
         _append = kernels.Function("rope_append");
         _split = kernels.Function($"attention_split_{geometry.AttentionSuffix}");
         _merge = kernels.Function("attention_merge");
         _tiles = kernels.Function($"attention_tiles_{geometry.AttentionSuffix}");
+    }
+
+    /// <summary>Rotary angles of rows whose positions are set.</summary>
+    public void Angles(in RowPointers rows, ulong frequencies, int count)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(rows.Angles);
+        arguments.Add(rows.Positions);
+        arguments.Add(frequencies);
+        arguments.Add(count);
+        arguments.Add(_geometry.Planes);
+        _context.Launch(_angles, (count, 1, 1), 128, ref arguments);
     }
 
     /// <summary>Turns queries and keys, and writes keys and values to the caches.</summary>

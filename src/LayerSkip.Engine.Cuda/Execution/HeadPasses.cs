@@ -10,7 +10,8 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// <remarks>Used under the model's gate. A pass of many rows is cut.</remarks>
 internal sealed unsafe class HeadPasses
 {
-    private const int MostRows = 64; // of one pass
+    /// <summary>Most rows of one pass.</summary>
+    public const int MostRows = 64;
 
     private readonly CudaContext _context;
     private readonly Transformer _transformer;
@@ -77,7 +78,7 @@ internal sealed unsafe class HeadPasses
             for (var first = 0; first < count; first += MostRows)
             {
                 var some = Math.Min(MostRows, count - first);
-                _transformer.Choices.Normalize(_states, rows.Pointers(start + first, some), _transformer.Weights.FinalNorm, some, geometry);
+                _transformer.Choices.Normalize(_states, rows.Pointers(start + first, some), _transformer.Weights.Ends.FinalNorm, some, geometry);
                 for (var row = 0; row < some; row++)
                 {
                     _context.Read((nint)(target + ((first + row) * width)), _states + (ulong)(row * geometry.Hidden * sizeof(float)), width * sizeof(float));

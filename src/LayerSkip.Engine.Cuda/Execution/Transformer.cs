@@ -4,7 +4,7 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
-/// <summary>The order of launches that embed rows, run layers over them and choose tokens, whether they run at once or are captured into a graph.</summary>
+/// <summary>The order of launches that embed rows, run a GPU's layers over them and choose tokens, whether they run at once or are captured into a graph.</summary>
 internal sealed class Transformer
 {
     private readonly Products[] _products = new Products[Enum.GetValues<MatrixFormat>().Length];
@@ -36,9 +36,12 @@ internal sealed class Transformer
     public ChoiceKernels Choices { get; }
 
     /// <summary>Starts rows with their tokens' embeddings.</summary>
-    public void Embed(in RowPointers rows, int count) => Of(Weights.Embedding).Embed(Weights.Embedding, _frequencies, Geometry.Planes, rows, count);
+    public void Embed(in RowPointers rows, int count) => Of(Weights.Ends.Embedding).Embed(Weights.Ends.Embedding, _frequencies, Geometry.Planes, rows, count);
 
-    /// <summary>Runs the layers [from, to) over rows.</summary>
+    /// <summary>Rows' rotary angles alone, where another GPU embeds them.</summary>
+    public void Turn(in RowPointers rows, int count) => _attention.Angles(rows, _frequencies, count);
+
+    /// <summary>Runs the layers [from, to) of this GPU's over rows.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="count">How many.</param>
     /// <param name="from">First layer.</param>
@@ -64,15 +67,15 @@ internal sealed class Transformer
 
     /// <summary>Final norm and head: rows' keys, of the whole vocabulary.</summary>
     public void Head(in RowPointers rows, int count) =>
-        Of(Weights.Head).HeadArgMax(Weights.Head, Weights.FinalNorm, 0, Weights.Head.Outputs, rows, count);
+        Head(rows, count, ids: 0, Weights.Ends.Head.Outputs);
 
     /// <summary>Final norm and head: rows' keys raised to those of listed tokens.</summary>
     public void Head(in RowPointers rows, int count, ulong ids, int mostIds) =>
-        Of(Weights.Head).HeadArgMax(Weights.Head, Weights.FinalNorm, ids, mostIds, rows, count);
+        Of(Weights.Ends.Head).HeadArgMax(Weights.Ends.Head, Weights.Ends.FinalNorm, ids, mostIds, rows, count);
 
     /// <summary>Final norm and head: logits [count, vocabulary].</summary>
     public void Logits(ulong logits, in RowPointers rows, int count) =>
-        Of(Weights.Head).ProjectNorm(logits, Weights.Head.Outputs, Weights.Head, Weights.FinalNorm, rows, count);
+        Of(Weights.Ends.Head).ProjectNorm(logits, Weights.Ends.Head.Outputs, Weights.Ends.Head, Weights.Ends.FinalNorm, rows, count);
 
     private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

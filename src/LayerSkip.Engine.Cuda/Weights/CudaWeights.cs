@@ -3,7 +3,7 @@ using LayerSkip.Engine.Cuda.Driver;
 
 namespace LayerSkip.Engine.Cuda.Weights;
 
-/// <summary>A model's weights in device memory.</summary>
+/// <summary>A model's weights in a GPU's memory: of some consecutive layers, and perhaps what stands before the first layer and behind the last.</summary>
 /// <remarks>They belong to the context, which frees them.</remarks>
 internal sealed class CudaWeights
 {
@@ -11,36 +11,36 @@ internal sealed class CudaWeights
 
     private readonly CudaContext _context;
     private readonly WeightSource _source;
+    private readonly DeviceEnds? _ends;
 
-    private CudaWeights(CudaContext context, FormatPlan plan, IProgress<double>? progress, CancellationToken cancellationToken)
+    private CudaWeights(CudaContext context, FormatPlan plan, int first, int count, bool ends, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         (_context, _source) = (context, plan.Source);
         var config = plan.Config;
         var heldBefore = context.HeldBytes;
-        Head = Matrix(plan.Head, bias: false);
-        Embedding = config.TiedEmbeddings ? Head : Matrix(plan.Embedding, bias: false);
-        FinalNorm = Gain("model.norm.weight", config.HiddenSize);
-        Layers = new DeviceLayer[config.Layers];
-        for (var layer = 0; layer < Layers.Length; layer++)
+        if (ends)
+        {
+            var head = Matrix(plan.Head, bias: false);
+            _ends = new(config.TiedEmbeddings ? head : Matrix(plan.Embedding, bias: false), head, Gain("model.norm.weight", config.HiddenSize));
+        }
+
+        Layers = new DeviceLayer[count];
+        for (var layer = 0; layer < count; layer++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Layers[layer] = Layer(config, plan.Layers[layer]);
-            progress?.Report((layer + 1.0) / Layers.Length);
+            Layers[layer] = Layer(config, plan.Layers[first + layer]);
+            progress?.Report((first + layer + 1.0) / config.Layers);
         }
 
         context.Synchronize();
         Bytes = context.HeldBytes - heldBefore;
     }
 
-    /// <summary>[vocabulary, hidden]; the head itself where embeddings are tied.</summary>
-    public DeviceMatrix Embedding { get; }
+    /// <summary>Embeddings and head.</summary>
+    /// <exception cref="InvalidOperationException">They lie on another GPU.</exception>
+    public DeviceEnds Ends => _ends ?? throw new InvalidOperationException("embeddings and head lie on another GPU");
 
-    /// <summary>[vocabulary, hidden]</summary>
-    public DeviceMatrix Head { get; }
-
-    /// <summary>Gain, [hidden]: shared by all exits.</summary>
-    public ulong FinalNorm { get; }
-
+    /// <summary>The layers, in order.</summary>
     public DeviceLayer[] Layers { get; }
 
     /// <summary>Bytes they take.</summary>
@@ -49,15 +49,22 @@ internal sealed class CudaWeights
     /// <summary>Formats of the matrices.</summary>
     public IEnumerable<MatrixFormat> Formats =>
         Layers.SelectMany(layer => (IEnumerable<MatrixFormat>)[layer.Qkv.Format, layer.Output.Format, layer.Gate.Format, layer.Down.Format])
-            .Append(Head.Format)
-            .Append(Embedding.Format)
+            .Concat(_ends is null ? [] : [_ends.Head.Format, _ends.Embedding.Format])
             .Distinct();
 
-    /// <summary>Reads all weights and copies them to the device.</summary>
+    /// <summary>Reads weights and copies them to the device.</summary>
+    /// <param name="context">The device.</param>
+    /// <param name="plan">The model's weights, and their formats.</param>
+    /// <param name="first">First layer.</param>
+    /// <param name="count">Layers.</param>
+    /// <param name="ends">Whether embeddings and head are loaded, too.</param>
+    /// <param name="progress">Told the share of the model's layers up to the last one loaded, 0..1.</param>
+    /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing, has another shape than the configuration implies, or does not fit its format.</exception>
     /// <exception cref="InsufficientMemoryException">They do not fit into the device's memory.</exception>
-    public static CudaWeights Load(CudaContext context, FormatPlan plan, IProgress<double>? progress, CancellationToken cancellationToken) =>
-        new(context, plan, progress, cancellationToken);
+    public static CudaWeights Load(
+        CudaContext context, FormatPlan plan, int first, int count, bool ends, IProgress<double>? progress, CancellationToken cancellationToken) =>
+        new(context, plan, first, count, ends, progress, cancellationToken);
 
     private DeviceLayer Layer(ModelConfig config, PlannedLayer plan) => new(
         Gain(plan.Prefix + "input_layernorm.weight", config.HiddenSize),

@@ -53,11 +53,8 @@ internal sealed class FormatPlan
         _ => WeightFormat.F32,
     };
 
-    /// <summary>Bytes of all matrices.</summary>
-    public long Bytes =>
-        Layers.SelectMany(layer => (IEnumerable<PlannedMatrix>)[layer.Qkv, layer.Output, layer.Gate, layer.Up, layer.Down])
-            .Concat(Embedding == Head ? [Head] : [Head, Embedding])
-            .Sum(matrix => matrix.Format.BytesFor(matrix.Outputs, matrix.Inputs));
+    /// <summary>Bytes of embeddings and head.</summary>
+    public long EndBytes => Embedding == Head ? Head.Bytes : Head.Bytes + Embedding.Bytes;
 
     /// <summary>What embeddings and head are kept as: a little finer than four bits, which cost them most.</summary>
     private WeightFormat Coarsest(bool finer) => finer ? WeightFormat.Auto : _asked == WeightFormat.Int4 ? WeightFormat.Int8 : _asked;
@@ -113,10 +110,15 @@ internal sealed record PlannedMatrix(MatrixFormat Format, IReadOnlyList<MatrixPa
     public int Outputs => Parts.Sum(part => part.Rows);
 
     public int Inputs => Parts[0].Columns;
+
+    public long Bytes => Format.BytesFor(Outputs, Inputs);
 }
 
 /// <summary>A tensor [rows, columns] and perhaps its bias: <paramref name="Name"/> without <c>.weight</c> or <c>.bias</c>.</summary>
 internal sealed record MatrixPart(string Name, int Rows, int Columns);
 
 /// <summary>The matrices of the layer whose tensors' names begin with <paramref name="Prefix"/>.</summary>
-internal sealed record PlannedLayer(string Prefix, PlannedMatrix Qkv, PlannedMatrix Output, PlannedMatrix Gate, PlannedMatrix Up, PlannedMatrix Down);
+internal sealed record PlannedLayer(string Prefix, PlannedMatrix Qkv, PlannedMatrix Output, PlannedMatrix Gate, PlannedMatrix Up, PlannedMatrix Down)
+{
+    public long Bytes => Qkv.Bytes + Output.Bytes + Gate.Bytes + Up.Bytes + Down.Bytes;
+}

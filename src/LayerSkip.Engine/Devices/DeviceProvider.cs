@@ -14,7 +14,7 @@ public abstract class DeviceProvider
     public abstract DeviceSurvey Survey();
 
     /// <summary>Loads a model's weights.</summary>
-    /// <param name="ordinal">Which device; null: the first that can run models.</param>
+    /// <param name="ordinal">Which device; null: the first that has room for the model, or several.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="weights">Its weights; not needed afterwards.</param>
     /// <param name="format">How to keep the matrices.</param>

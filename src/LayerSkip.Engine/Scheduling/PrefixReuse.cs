@@ -75,16 +75,11 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
         {
             copy.CopyFrom(source, generation.Depth, length);
         }
-        catch (Exception error)
+        catch (OutOfMemoryException)
         {
+            // Then it computes them itself, as far as it gets.
             copy.Dispose();
-            if (error is OutOfMemoryException)
-            {
-                // Then it computes them itself, as far as it gets.
-                return;
-            }
-
-            throw;
+            return;
         }
 
         if (idle is not null)

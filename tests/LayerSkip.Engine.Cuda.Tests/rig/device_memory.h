@@ -10,12 +10,16 @@
 class DeviceMemory
 {
 public:
-    explicit DeviceMemory(size_t bytes) : size_(bytes)
+    explicit DeviceMemory(size_t bytes) : size_(bytes), limit_(bytes)
     {
         base_ = (uint8_t*)mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     }
 
-    size_t total() const { return size_; }
+    size_t total() const { return limit_; }
+
+    /// As if it were smaller; what is in use stays.
+    void limit(size_t bytes) { limit_ = bytes < size_ ? bytes : size_; }
+
     size_t used() const { return used_; }
     size_t allocations() const { return allocations_.size(); }
     bool owns(uint64_t address) const { return address >= (uint64_t)base_ && address < (uint64_t)base_ + size_; }
@@ -35,7 +39,7 @@ public:
             at = offset + allocation.span;
         }
 
-        if (at + span > size_)
+        if (at + span > size_ || used_ + span > limit_)
         {
             return 0;
         }
@@ -163,7 +167,7 @@ private:
     }
 
     uint8_t* base_;
-    size_t size_, used_ = 0, high_ = 0;
+    size_t size_, limit_, used_ = 0, high_ = 0;
     int opened_ = 0;
     std::map<size_t, Allocation> allocations_;
 };

@@ -80,6 +80,7 @@ struct Driver
     std::recursive_mutex lock;
     bool initialized = false;
     std::vector<std::unique_ptr<Device>> devices;
+    long visible = environment("FAKE_CUDA_DEVICES", 1); // of these
     std::set<Stream*> streams;
     std::set<Event*> events;
     std::set<Module*> modules;
@@ -239,7 +240,8 @@ Stream* streamOf(void* handle)
         return &legacy;
     }
 
-    return driver().streams.count((Stream*)handle) ? (Stream*)handle : nullptr;
+    // A stream of another device is none of the current context's.
+    return driver().streams.count((Stream*)handle) && ((Stream*)handle)->device == currentDevice ? (Stream*)handle : nullptr;
 }
 
 int give(Stream& stream, Work work)
@@ -307,6 +309,21 @@ bool onSomeDevice(u64 address, size_t bytes)
     }
 
     return found;
+}
+
+/// Whether memory is of the device that a context is of.
+bool isOf(void* context, u64 address)
+{
+    const auto device = (intptr_t)context - 1;
+    return device >= 0 && device < (intptr_t)driver().devices.size() && driver().devices[device]->memory.owns(address);
+}
+
+void addDevices()
+{
+    while ((long)driver().devices.size() < driver().visible)
+    {
+        driver().devices.push_back(std::make_unique<Device>((size_t)environment("FAKE_CUDA_MEMORY", 2l << 30)));
+    }
 }
 
 int refuse(Code code, const std::string& why)
@@ -555,23 +572,20 @@ ENTRY(cuInit, u32)
     if (!code && !d.initialized)
     {
         d.initialized = true;
-        for (long i = 0, count = environment("FAKE_CUDA_DEVICES", 1); i < count; i++)
-        {
-            d.devices.push_back(std::make_unique<Device>((size_t)environment("FAKE_CUDA_MEMORY", 2l << 30)));
-        }
+        addDevices();
     }
 
     return code;
 }
 
 ENTRY(cuDriverGetVersion, int* version) { BEGIN("cuDriverGetVersion"); *version = 12040; return Success; }
-ENTRY(cuDeviceGetCount, int* count) { BEGIN("cuDeviceGetCount"); *count = (int)driver().devices.size(); return Success; }
+ENTRY(cuDeviceGetCount, int* count) { BEGIN("cuDeviceGetCount"); *count = (int)driver().visible; return Success; }
 
 ENTRY(cuDeviceGet, int* device, int ordinal)
 {
     BEGIN("cuDeviceGet");
     *device = ordinal;
-    return ordinal >= 0 && ordinal < (int)driver().devices.size() ? Success : InvalidDevice;
+    return ordinal >= 0 && ordinal < (int)driver().visible ? Success : InvalidDevice;
 }
 
 ENTRY(cuDeviceGetName, char* name, int length, int device)
@@ -675,7 +689,7 @@ ENTRY(cuMemGetInfo_v2, size_t* free, size_t* total)
 {
     IN_CONTEXT("cuMemGetInfo");
     *total = call.device().memory.total();
-    *free = *total - call.device().memory.used();
+    *free = *total > call.device().memory.used() ? *total - call.device().memory.used() : 0;
     return Success;
 }
 
@@ -765,10 +779,15 @@ COPY_ASYNC("cuMemcpyHtoDAsync", cuMemcpyHtoDAsync_v2, to, from, true, false, u64
 COPY_ASYNC("cuMemcpyDtoHAsync", cuMemcpyDtoHAsync_v2, to, from, false, true, void* to, u64 from)
 COPY_ASYNC("cuMemcpyDtoDAsync", cuMemcpyDtoDAsync_v2, to, from, true, true, u64 to, u64 from)
 
-ENTRY(cuMemcpyPeerAsync, u64 to, void*, u64 from, void*, size_t bytes, void* stream)
+ENTRY(cuMemcpyPeerAsync, u64 to, void* toContext, u64 from, void* fromContext, size_t bytes, void* stream)
 {
     IN_CONTEXT("cuMemcpyPeerAsync");
     Stream* own = streamOf(stream);
+    if (!isOf(toContext, to) || !isOf(fromContext, from))
+    {
+        return refuse(InvalidValue, "cuMemcpyPeerAsync: the memory is not the context's");
+    }
+
     return own ? copy(own, to, from, bytes, true, true) : (int)InvalidHandle;
 }
 
@@ -1139,6 +1158,22 @@ CONTROL(void, fakecuda_order, int reversed)
 {
     std::lock_guard<std::recursive_mutex> guard(driver().lock);
     driver().order = reversed ? emulator::Order::Reversed : emulator::Order::Forward;
+}
+
+CONTROL(void, fakecuda_devices, int count)
+{
+    std::lock_guard<std::recursive_mutex> guard(driver().lock);
+    driver().visible = count;
+    if (driver().initialized)
+    {
+        addDevices();
+    }
+}
+
+CONTROL(void, fakecuda_memory, int device, long bytes)
+{
+    std::lock_guard<std::recursive_mutex> guard(driver().lock);
+    driver().devices[device]->memory.limit(bytes > 0 ? (size_t)bytes : SIZE_MAX);
 }
 
 CONTROL(void, fakecuda_eager, int eager)
