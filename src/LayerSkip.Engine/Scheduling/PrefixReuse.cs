@@ -75,11 +75,16 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
         {
             copy.CopyFrom(source, generation.Depth, length);
         }
-        catch (OutOfMemoryException)
+        catch (Exception error)
         {
-            // Then it computes them itself, as far as it gets.
             copy.Dispose();
-            return;
+            if (error is OutOfMemoryException)
+            {
+                // Then it computes them itself, as far as it gets.
+                return;
+            }
+
+            throw;
         }
 
         if (idle is not null)

@@ -16,15 +16,14 @@ internal sealed class CpuModel : IDeviceModel
     private readonly ActivationBuffer _attended;
     private readonly ActivationBuffer _gated;
     private readonly ActivationBuffer _up;
-    private readonly ActivationBuffer _logits;
 
     private readonly NormJob _norm;
     private readonly MultiplyJob _multiply = new();
     private readonly CacheAppendJob _append;
     private readonly AttentionJob _attention;
     private readonly GatedMlpJob _mlp = new();
-    private readonly HeadJob _head;
     private readonly RowQuantizer _quantizer;
+    private readonly CpuHeadPasses _heads;
     private readonly HeadRows? _draftVocabulary;
 
     private long _kvBytes;
@@ -46,16 +45,15 @@ internal sealed class CpuModel : IDeviceModel
         _attended = new(queries);
         _gated = new(config.IntermediateSize);
         _up = new(config.IntermediateSize);
-        _logits = new(config.VocabularySize);
 
         _norm = new(config.RmsNormEpsilon);
         _append = new(config);
         _attention = new(this);
-        _head = new(weights.Head);
         _quantizer = new(Math.Max(queries, Math.Max(config.HiddenSize, config.IntermediateSize)));
 
-        // Last: its threads end when it is disposed, and not before.
+        // At the end: its threads go when it is disposed, and not before.
         _pool = new ComputePool(threads);
+        _heads = new(config, weights, _pool, _norm, _quantizer);
     }
 
     public ModelConfig Config { get; }
@@ -189,43 +187,13 @@ internal sealed class CpuModel : IDeviceModel
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
     {
         using var step = Enter();
-        Head(rows, start, tokens.Length);
-        for (var row = 0; row < tokens.Length; row++)
-        {
-            tokens[row] = _head.Best(row);
-        }
+        _heads.ArgMax(Own(rows).Hidden.Slice(start, tokens.Length), tokens);
     }
 
     public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
-        if (head is null)
-        {
-            var all = Head(rows, slot, 1).Row(0, Config.VocabularySize);
-            var token = _head.Best(0);
-            return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
-        }
-
-        if (head is not CpuDraftHead own || own.Model != this)
-        {
-            throw new ArgumentException("the draft head is of another model", nameof(head));
-        }
-
-        var normed = _normed.Rows(1);
-        var logits = _logits.Rows(1);
-        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(slot, 1), normed);
-        var best = own.Shared.Best(_pool, _quantizer, normed, logits);
-        if (own.Own?.Best(_pool, _quantizer, normed, logits) is { Token: >= 0 } other)
-        {
-            if (best.Token < 0 || other.Logit > best.Logit)
-            {
-                (best, other) = (other, best);
-            }
-
-            best.Sum += other.Token < 0 ? 0 : other.Sum * Math.Exp(other.Logit - best.Logit);
-        }
-
-        return best.Token < 0 ? new(-1, 0) : new(best.Token, (float)(1 / Math.Max(1, best.Sum)));
+        return _heads.Guess(Own(rows).Hidden.Slice(slot, 1), head is null ? null : Own(head));
     }
 
     public bool HasHiddenStates => true;
@@ -233,24 +201,13 @@ internal sealed class CpuModel : IDeviceModel
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states)
     {
         using var step = Enter();
-        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, count * Config.HiddenSize, nameof(states));
-        var normed = _normed.Rows(count);
-        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(start, count), normed);
-        for (var row = 0; row < count; row++)
-        {
-            normed.Row(row, Config.HiddenSize).CopyTo(states[(row * Config.HiddenSize)..]);
-        }
+        _heads.Normalize(Own(rows).Hidden.Slice(start, count), states);
     }
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();
-        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, count * Config.VocabularySize, nameof(logits));
-        var result = Head(rows, start, count);
-        for (var row = 0; row < count; row++)
-        {
-            result.Row(row, Config.VocabularySize).CopyTo(logits[(row * Config.VocabularySize)..]);
-        }
+        _heads.Logits(Own(rows).Hidden.Slice(start, count), logits);
     }
 
     public void Dispose()
@@ -268,7 +225,8 @@ internal sealed class CpuModel : IDeviceModel
             _draftVocabulary?.Dispose();
             _attention.Dispose();
             _quantizer.Dispose();
-            foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up, _logits])
+            _heads.Dispose();
+            foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up])
             {
                 buffer.Dispose();
             }
@@ -276,16 +234,6 @@ internal sealed class CpuModel : IDeviceModel
     }
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
-
-    /// <summary>Final norm and head; logits stay in device memory until the next call.</summary>
-    private RowsView Head(RowBuffer rows, int start, int count)
-    {
-        var normed = _normed.Rows(count);
-        var logits = _logits.Rows(count);
-        _norm.Run(_pool, _weights.FinalNorm, Own(rows).Hidden.Slice(start, count), normed);
-        _head.Run(_pool, _quantizer, normed, logits);
-        return logits;
-    }
 
     /// <summary>y = W x + b</summary>
     private void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y)
@@ -321,6 +269,9 @@ internal sealed class CpuModel : IDeviceModel
 
     private CpuRows Own(RowBuffer rows) =>
         rows is CpuRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
+
+    private CpuDraftHead Own(DraftHead head) =>
+        head is CpuDraftHead own && own.Model == this ? own : throw new ArgumentException("the draft head is of another model", nameof(head));
 
     private StepGate.Step Enter()
     {

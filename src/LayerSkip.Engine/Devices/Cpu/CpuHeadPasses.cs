@@ -1,0 +1,99 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Jobs;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Final norm and head over hidden states: tokens, guesses, logits, normed states. Used under the model's gate.</summary>
+/// <param name="config">The model's shape.</param>
+/// <param name="weights">Its weights.</param>
+/// <param name="pool">The threads.</param>
+/// <param name="norm">Of the model's epsilon.</param>
+/// <param name="quantizer">Where rows are quantised, if the head is.</param>
+internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, ComputePool pool, NormJob norm, RowQuantizer quantizer) : IDisposable
+{
+    private readonly ActivationBuffer _normed = new(config.HiddenSize);
+    private readonly ActivationBuffer _logits = new(config.VocabularySize);
+    private readonly HeadJob _head = new(weights.Head);
+
+    /// <summary>The most likely token of each row; -1 where all logits are NaN.</summary>
+    public void ArgMax(in RowsView hidden, Span<int> tokens)
+    {
+        Run(hidden);
+        for (var row = 0; row < tokens.Length; row++)
+        {
+            tokens[row] = _head.Best(row);
+        }
+    }
+
+    /// <summary>The most likely token of one row among those of a draft head, and how likely it is among them.</summary>
+    public TokenGuess Guess(in RowsView hidden, CpuDraftHead? head)
+    {
+        if (head is null)
+        {
+            var all = Run(hidden).Row(0, config.VocabularySize);
+            var token = _head.Best(0);
+            return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
+        }
+
+        var normed = Norm(hidden);
+        var logits = _logits.Rows(1);
+        var best = head.Shared.Best(pool, quantizer, normed, logits);
+        if (head.Own?.Best(pool, quantizer, normed, logits) is { Token: >= 0 } other)
+        {
+            if (best.Token < 0 || other.Logit > best.Logit)
+            {
+                (best, other) = (other, best);
+            }
+
+            best.Sum += other.Token < 0 ? 0 : other.Sum * Math.Exp(other.Logit - best.Logit);
+        }
+
+        return best.Token < 0 ? new(-1, 0) : new(best.Token, (float)(1 / Math.Max(1, best.Sum)));
+    }
+
+    /// <summary>Normed states, [rows, hidden].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is room for another number of values.</exception>
+    public void Normalize(in RowsView hidden, Span<float> states)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(states.Length, hidden.Count * config.HiddenSize, nameof(states));
+        Copy(Norm(hidden), config.HiddenSize, states);
+    }
+
+    /// <summary>Logits, [rows, vocabulary].</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is room for another number of values.</exception>
+    public void Logits(in RowsView hidden, Span<float> logits)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, hidden.Count * config.VocabularySize, nameof(logits));
+        Copy(Run(hidden), config.VocabularySize, logits);
+    }
+
+    public void Dispose()
+    {
+        _normed.Dispose();
+        _logits.Dispose();
+    }
+
+    private static void Copy(in RowsView rows, int width, Span<float> values)
+    {
+        for (var row = 0; row < rows.Count; row++)
+        {
+            rows.Row(row, width).CopyTo(values[(row * width)..]);
+        }
+    }
+
+    private RowsView Norm(in RowsView hidden)
+    {
+        var normed = _normed.Rows(hidden.Count);
+        norm.Run(pool, weights.FinalNorm, hidden, normed);
+        return normed;
+    }
+
+    /// <summary>The logits, which stay in device memory until the next call.</summary>
+    private RowsView Run(in RowsView hidden)
+    {
+        var logits = _logits.Rows(hidden.Count);
+        _head.Run(pool, quantizer, Norm(hidden), logits);
+        return logits;
+    }
+}
