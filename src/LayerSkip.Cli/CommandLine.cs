@@ -30,7 +30,11 @@ internal static class CommandLine
 
         // Prompts may begin with '@' or '-': neither response files nor bundled options.
         var arguments = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (arguments.Errors.Count > 0 && arguments.Action is not (System.CommandLine.Help.HelpAction or { ClearsParseErrors: true }))
+        var isHelp = arguments.Action is System.CommandLine.Help.HelpAction or { ClearsParseErrors: true };
+
+        // Its help would be the tool's own, as if nothing were wrong.
+        var isUnknownCommand = arguments.CommandResult.Command == root && arguments.UnmatchedTokens.Count > 0;
+        if (isUnknownCommand || (arguments.Errors.Count > 0 && !isHelp))
         {
             return Fail(terminal, $"{ParseErrors.Describe(arguments)}; see {ParseErrors.PathOf(arguments.CommandResult)} --help");
         }

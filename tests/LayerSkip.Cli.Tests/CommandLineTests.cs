@@ -24,6 +24,7 @@ public class CommandLineTests
     [InlineData("correctness")]
     [InlineData("devices")]
     [InlineData("selftest")]
+    [InlineData("label")]
     public void Help_is_printed_and_describes_every_option(string command)
     {
         var result = Tool.Run([.. command.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"]);
@@ -51,6 +52,7 @@ public class CommandLineTests
     [InlineData("generate --modle m --prompt x", "'--modle'", "did you mean '--model'")]
     [InlineData("bench --modle m", "'--modle'", "did you mean '--model'")]
     [InlineData("generate --model m --mdoe x", "'--mdoe'", "did you mean '--mode'")]
+    [InlineData("generat --help", "'generat'", "did you mean 'generate'")]
     [InlineData("gen", "'gen'", "did you mean 'generate'")]
     [InlineData("generate --tokens 5 --model m", "'--tokens'", "did you mean '--max-tokens'")]
     [InlineData("generate --model m", "'--prompt' is required", "layerskip generate --help")]
@@ -113,6 +115,16 @@ public class CommandLineTests
         var error = Tool.RunBad([.. string.Format(CultureInfo.InvariantCulture, line, Tool.Parser).Split(' '), "--model", Tool.Parser]);
 
         Assert.Contains(string.Format(CultureInfo.InvariantCulture, expects, Tool.Parser), error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Answers_do_not_replace_the_file_that_their_prompts_are_from()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("layerskip-label").FullName, "rows.jsonl");
+        File.WriteAllText(path, "{\"prompt\":\"wake me\",\"domain\":\"alarm\"}");
+
+        Assert.Contains($"--out {path}: is one of --data", Tool.RunBad("label", "--model", Tool.Parser, "--data", path, "--output", path), StringComparison.Ordinal);
+        Assert.Contains("domain", File.ReadAllText(path), StringComparison.Ordinal);
     }
 
     [Fact]

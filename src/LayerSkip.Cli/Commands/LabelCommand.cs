@@ -45,7 +45,7 @@ internal sealed class LabelCommand
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens of an answer; longer ones are left out (default: the first checkpoint's max_new_tokens, else {EvaluatorSettings.DefaultMaxTokens}).", 1);
 
-    private readonly Option<string> _output = new("--out") { HelpName = "FILE", Description = "The .jsonl file to write: {\"prompt\", \"response\"} a line.", Required = true };
+    private readonly Option<string> _output = new("--out", "--output") { HelpName = "FILE", Description = "The .jsonl file to write: {\"prompt\", \"response\"} a line.", Required = true };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a line)." };
 
@@ -69,6 +69,11 @@ internal sealed class LabelCommand
     {
         var output = arguments.GetRequiredValue(_output);
         OutputFile.Check("--out", output);
+        if (arguments.GetRequiredValue(_data).Any(file => Path.GetFullPath(file) == Path.GetFullPath(output)))
+        {
+            throw new UsageException($"--out {output}: is one of --data, expected another file");
+        }
+
         var sampling = new SamplingOptions { Temperature = arguments.GetValue(_temperature) ?? 0, Seed = (ulong)(arguments.GetValue(_seed) ?? 0) };
         var samples = arguments.GetValue(_samples) ?? DefaultSamples;
         if (samples > 1 && sampling.IsGreedy)

@@ -18,7 +18,7 @@ internal sealed class QuantizeCommand
         ("int8", TensorDataType.Int8),
         ("int4", TensorDataType.Int4));
 
-    private readonly Option<string> _output = new("--out")
+    private readonly Option<string> _output = new("--out", "--output")
     {
         HelpName = "DIR", Description = "The directory to write: new, or empty.", Required = true,
     };
