@@ -158,7 +158,7 @@ internal sealed class SelfSpeculation
         _memory.EnsureRows(count);
         _memory.Rows.Place(0, count, cache, start);
         _model.Embed(_memory.Rows, 0, _tokens.Slice(start, count));
-        _model.RunLayers(_memory.Rows, 0, count, 0, _plan.Depth, cancellationToken);
+        _model.RunFinalLayers(_memory.Rows, 0, count, 0, _plan.Depth, unread: count, cancellationToken);
         cache.Length = start + count;
     }
 
@@ -190,7 +190,7 @@ internal sealed class SelfSpeculation
         _statistics.EndDraft();
 
         // Verify: one pass of layers E..L-1 over the input and the draft together.
-        _steps.RunLayers(rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, cancellationToken);
+        _steps.RunLayers(rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, unread: inputs - 1, cancellationToken);
         var (accepted, next) = _steps.Verify(rows, inputs - 1, 1 + draft.Rows, draft.Tokens);
 
         // Accept the longest confirmed prefix, plus the full model's own next token.

@@ -62,6 +62,20 @@ internal interface IDeviceModel : IDisposable
     /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
     void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default);
 
+    /// <summary>
+    /// Runs the layers [from, to) likewise, where nobody looks at the first slots afterwards: a prompt's tokens but the last. All keys and values are
+    /// appended, but what else the last of these layers does may be left out for those slots, whose states are then lost.
+    /// </summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="unread">How many of the first slots nobody looks at, up to all.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default) =>
+        RunLayers(rows, start, count, from, to, cancellationToken);
+
     /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id; -1 where all logits are NaN). The slots stay as they are.</summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="start">First slot.</param>

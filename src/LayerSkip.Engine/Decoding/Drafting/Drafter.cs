@@ -32,7 +32,7 @@ internal sealed class Drafter(
     {
         var drafted = AddForced(0, room);
         model.Embed(rows, 0, tokens.Slice(tokens.Count - inputs, inputs + drafted));
-        steps.RunLayers(rows, 0, inputs + drafted, 0, exit, cancellationToken);
+        steps.RunLayers(rows, 0, inputs + drafted, 0, exit, unread: 0, cancellationToken);
         var last = inputs - 1 + drafted;
         var guessed = 0;
         var passes = 1;
@@ -62,7 +62,7 @@ internal sealed class Drafter(
 
             var added = 1 + AddForced(drafted, room);
             model.Embed(rows, last + 1, tokens.Slice(tokens.Count + drafted - 1, added));
-            steps.RunLayers(rows, last + 1, added, 0, exit, cancellationToken);
+            steps.RunLayers(rows, last + 1, added, 0, exit, unread: 0, cancellationToken);
             drafted += added - 1;
             last += added;
             passes++;

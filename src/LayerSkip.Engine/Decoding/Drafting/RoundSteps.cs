@@ -37,19 +37,26 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     }
 
     /// <summary>Runs the layers [from, to) over slots, pausing at the exits under survey that lie between.</summary>
-    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="unread">How many of the first slots nobody looks at afterwards, as in <see cref="IDeviceModel.RunFinalLayers"/>.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
     {
         foreach (var exit in _plan.Survey ?? [])
         {
             if (exit > from && exit < to)
             {
-                Run(rows, start, count, from, exit, cancellationToken);
+                Run(rows, start, count, from, exit, unread: 0, cancellationToken);
                 from = exit;
                 Note(rows, start, count, exit);
             }
         }
 
-        Run(rows, start, count, from, to, cancellationToken);
+        Run(rows, start, count, from, to, unread, cancellationToken);
     }
 
     /// <summary>The draft's next token, or null where none can follow.</summary>
@@ -79,10 +86,18 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return verdict;
     }
 
-    private void Run(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
+    private void Run(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
     {
         var began = _told is null ? 0 : Stopwatch.GetTimestamp();
-        model.RunLayers(rows, start, count, from, to, cancellationToken);
+        if (unread > 0)
+        {
+            model.RunFinalLayers(rows, start, count, from, to, unread, cancellationToken);
+        }
+        else
+        {
+            model.RunLayers(rows, start, count, from, to, cancellationToken);
+        }
+
         _told?.AddLayers(count, to - from, Stopwatch.GetTimestamp() - began);
     }
 

@@ -153,7 +153,10 @@ internal sealed class CpuModel : IDeviceModel
         }
     }
 
-    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
+    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default) =>
+        RunFinalLayers(rows, start, count, from, to, unread: 0, cancellationToken);
+
+    public void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default)
     {
         using var step = Enter();
         ArgumentOutOfRangeException.ThrowIfNegative(from);
@@ -175,6 +178,18 @@ internal sealed class CpuModel : IDeviceModel
             _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
             Project(layer.Qkv, layer.QkvBias, normed, qkv);
             _append.Run(_pool, slots, start, l, qkv);
+            if (l == to - 1 && unread > 0)
+            {
+                // What is left of the last layer is for the other rows alone.
+                (start, count) = (start + unread, count - unread);
+                (hidden, normed, qkv) = (hidden.Slice(unread, count), normed.Slice(unread, count), qkv.Slice(unread, count));
+                (attended, gated, up) = (attended.Slice(unread, count), gated.Slice(unread, count), up.Slice(unread, count));
+                if (count == 0)
+                {
+                    break;
+                }
+            }
+
             _attention.Run(_pool, slots, start, l, qkv, attended);
             AddProjection(layer.Output, layer.OutputBias, attended, hidden);
 

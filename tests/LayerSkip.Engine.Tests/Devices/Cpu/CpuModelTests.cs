@@ -149,6 +149,39 @@ public class CpuModelTests
         }
     }
 
+    [Theory]
+    [InlineData(WeightFormat.F32)]
+    [InlineData(WeightFormat.Int8)]
+    public void Rows_that_nobody_reads_change_nothing_for_the_others(WeightFormat format)
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config, format: format, threads: 2);
+        var tokens = Tokens(new Random(16), config, 21);
+        foreach (var unread in (int[])[0, 1, 12, 19, 20])
+        {
+            var others = Logits(unread);
+            Assert.Equal(Logits(0)[^others.Length..], others);
+
+            // The last rows' logits, and those of a token behind them, which attends to what all rows left in the cache.
+            float[] Logits(int unread)
+            {
+                using var cache = model.CreateCache();
+                using var rows = model.CreateRows(21);
+                rows.Place(0, 20, cache, 0);
+                model.Embed(rows, 0, tokens.AsSpan(0, 20));
+                model.RunLayers(rows, 0, 20, 0, 1);
+                model.RunFinalLayers(rows, 0, 20, 1, config.Layers, unread);
+                rows.Place(20, 1, cache, 20);
+                model.Embed(rows, 20, tokens.AsSpan(20));
+                model.RunLayers(rows, 20, 1, 0, config.Layers);
+                var logits = new float[2 * config.VocabularySize];
+                model.Logits(rows, unread < 20 ? 19 : 20, 1, logits.AsSpan(0, config.VocabularySize));
+                model.Logits(rows, 20, 1, logits.AsSpan(config.VocabularySize));
+                return unread < 20 ? logits : logits[config.VocabularySize..];
+            }
+        }
+    }
+
     [Fact]
     public void ArgMax_is_the_greatest_logit_whatever_the_chunks()
     {

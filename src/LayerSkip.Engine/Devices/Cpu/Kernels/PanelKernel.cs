@@ -61,12 +61,7 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <param name="panel">The panel.</param>
     /// <param name="target">The panel's column (0..31).</param>
     /// <param name="inputs">Inputs of both.</param>
-    public virtual void CopyColumn(byte* source, int column, byte* panel, int target, int inputs)
-    {
-        var weights = new float[inputs];
-        ReadColumn(source, column, weights);
-        WriteColumn(panel, target, weights);
-    }
+    public abstract void CopyColumn(byte* source, int column, byte* panel, int target, int inputs);
 
     /// <summary>The kernel for a weight format on a vector path.</summary>
     public static PanelKernel Create(WeightFormat format, SimdPath path) => (format, path) switch
@@ -209,6 +204,18 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         {
             weight = TFormat.Read(cell, TLanes.Count, column % TLanes.Count, upper: column >= 16);
             cell += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        }
+    }
+
+    public override void CopyColumn(byte* source, int column, byte* panel, int target, int inputs)
+    {
+        var from = Cell(source, column, inputs);
+        var to = Cell(panel, target, inputs);
+        for (var k = 0; k < inputs; k++)
+        {
+            TFormat.Write(to, TLanes.Count, target % TLanes.Count, target >= 16, TFormat.Read(from, TLanes.Count, column % TLanes.Count, column >= 16));
+            from += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+            to += PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         }
     }
 
