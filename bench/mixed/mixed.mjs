@@ -8,10 +8,10 @@ import { parseArgs } from "node:util";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const root = resolve(folder, "../..");
-const kinds = [["parser"], ["copied"], ["stories", "--plain"]];
 const { values } = parseArgs({
     options: {
         model: { type: "string", default: join(root, "models/topv2-parser") },
+        "text-model": { type: "string" },
         "exit-layer": { type: "string", default: "1..4,6,8" },
         "num-speculations": { type: "string", default: "1,2,4,6,8,12,16" },
         runs: { type: "string", default: "5" },
@@ -19,18 +19,19 @@ const { values } = parseArgs({
         tool: { type: "string" },
     },
 });
+const kinds = [["parser", values.model], ["copied", values.model], ["stories", values["text-model"] ?? values.model, "--plain"]];
 const tool = values.tool ? [values.tool] : ["dotnet", "run", "-c", "Release", "--project", join(root, "src/LayerSkip.Cli"), "--"];
 
 const scratch = mkdtempSync(join(tmpdir(), "layerskip-mixed-"));
 try {
-    print(kinds.map(([kind, ...options]) => ({ kind, report: sweep(kind, options) })));
+    print(kinds.map(([kind, model, ...options]) => ({ kind, report: sweep(kind, model, options) })));
 } finally {
     rmSync(scratch, { recursive: true, force: true });
 }
 
-function sweep(kind, options) {
+function sweep(kind, model, options) {
     const result = spawnSync(tool[0], [
-        ...tool.slice(1), "sweep", "--model", values.model, "--data", join(folder, `${kind}.jsonl`), ...options,
+        ...tool.slice(1), "sweep", "--model", model, "--data", join(folder, `${kind}.jsonl`), ...options,
         "--exit-layer", values["exit-layer"], "--num-speculations", values["num-speculations"], "--runs", values.runs,
         "--max-tokens", values["max-tokens"], "--output", join(scratch, `${kind}.csv`), "--json",
     ], { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "inherit"] });
@@ -44,7 +45,7 @@ function sweep(kind, options) {
 /** Speed-ups over autoregressive decoding: of each kind by the median run, of all together by the sums of the kinds' mean times. */
 function print(measured) {
     const [{ report }] = measured;
-    console.log(`${report.model}, ${report.weight_format}, ${report.machine.device}; ${report.runs} runs; ${measured.map(({ kind, report }) => `${report.prompts} ${kind}`).join(", ")} prompts`);
+    console.log(`${report.machine.device}; ${report.runs} runs; prompts: ${measured.map(({ kind, report }) => `${report.prompts} ${kind} (${report.model}, ${report.weight_format})`).join(", ")}`);
     const rows = [
         { name: "auto", cells: measured.map(({ report }) => report.auto) },
         ...report.cells.map((cell, index) => ({ name: `exit ${cell.exit_layer}, ${cell.num_speculations} drafted`, cells: measured.map(({ report }) => report.cells[index]) })),
