@@ -74,14 +74,17 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
         return (inputs == 1 ? draftPass : exitLayer * costs.LayerOf(inputs))
             + (passes * draftPass)
             + (round.Drafted * costs.DraftHead)
-            + ((costs.Layers - exitLayer) * costs.LayerOf(inputs + passes))
+            + Final(costs, costs.Layers - exitLayer, inputs + passes, 1 + passes)
             + costs.HeadOf(1 + passes);
     }
 
     private static double Plain(MeasuredCosts costs, ShadowedAnswer answer) =>
         costs.PlainRequest + Pieces(costs, answer.PromptTokens)
-        + (costs.Layers * costs.LayerOf(FirstInputs(answer.PromptTokens))) + costs.HeadOf(1)
+        + Final(costs, costs.Layers, FirstInputs(answer.PromptTokens), 1) + costs.HeadOf(1)
         + ((answer.Tokens.Count - 1) * costs.PlainStep);
+
+    /// <summary>Layers up to the last, of which the last is left out for the rows that nobody reads but for their keys and values.</summary>
+    private static double Final(MeasuredCosts costs, int layers, int rows, int read) => ((layers - 1) * costs.LayerOf(rows)) + costs.LayerOf(read);
 
     /// <summary>The prompt's rows in the first round; what is before them runs in pieces.</summary>
     private static int FirstInputs(int promptTokens) => ((promptTokens - 1) % Generation.PrefillRows) + 1;

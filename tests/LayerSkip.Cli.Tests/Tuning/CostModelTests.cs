@@ -39,12 +39,12 @@ public class CostModelTests
         var answer = new ShadowedAnswer(4, [1, 2, 3, 4, 5, 6], [[1, 3, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]]);
         var model = new CostModel(s_costs, [answer], [], maxTokens: 6);
 
-        // Prompt of four rows through four layers and the head, then five steps.
-        Assert.Equal(0.25 + (4 * 2) + 1 + (5 * 5), model.Autoregressive);
+        // Prompt of four rows through three layers, its last row through the fourth and the head, then five steps.
+        Assert.Equal(0.25 + (3 * 2) + 1 + 1 + (5 * 5), model.Autoregressive);
 
-        // Round 1: four rows through one layer (2), three heads (1.5) and passes (3); three layers over 7 rows (5), the head over 4 (1). 1 of 3 right: 1 2.
+        // Round 1: four rows through one layer (2), three heads (1.5) and passes (3); two layers over 7 rows (5), one over 4 (2), the head over 4 (1). 1 of 3 right: 1 2.
         // Round 2, from 3 on: four passes (4) and three heads (1.5); three layers over 4 rows (2), the head (1). 3 of 3 right: 3 4 5 6.
-        var seconds = 0.75 + (2 + 1.5 + 3 + (3 * 5) + 1) + (4 + 1.5 + (3 * 2) + 1);
+        var seconds = 0.75 + (2 + 1.5 + 3 + (2 * 5) + 2 + 1) + (4 + 1.5 + (3 * 2) + 1);
         var prediction = model.Predict(1, 3);
         Assert.Equal((1, 3), (prediction.ExitLayer, prediction.NumSpeculations));
         Assert.Equal(model.Autoregressive / seconds, prediction.Speedup, 1e-12);
