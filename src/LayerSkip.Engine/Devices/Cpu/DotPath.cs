@@ -14,7 +14,7 @@ internal enum DotPath
     /// <summary>512-bit vectors of 16-bit integers.</summary>
     Avx512,
 
-    /// <summary>256-bit dot products of bytes, faster than what 512 bits do without them.</summary>
+    /// <summary>256-bit dot products of bytes.</summary>
     AvxVnni,
 }
 
@@ -24,10 +24,13 @@ internal static class DotPaths
     /// <summary>The paths this machine can run.</summary>
     public static IReadOnlyList<DotPath> Available { get; } = [.. Enum.GetValues<DotPath>().Where(IsSupported)];
 
-    /// <summary>The fastest path that a vector width allows.</summary>
-    public static DotPath Of(SimdPath path) => path switch
+    /// <summary>The fastest path for a format that a vector width allows.</summary>
+    public static DotPath Of(WeightFormat format, SimdPath path) => path switch
     {
         SimdPath.Portable => DotPath.Portable,
+
+        // Four bits' products are added up in 16, twice as many at a time as the dot products of bytes take. Those of full bytes are not.
+        SimdPath.Avx512 when format == WeightFormat.Int4 && IsSupported(DotPath.Avx512) => DotPath.Avx512,
         _ when IsSupported(DotPath.AvxVnni) => DotPath.AvxVnni,
         SimdPath.Avx512 when IsSupported(DotPath.Avx512) => DotPath.Avx512,
         _ when IsSupported(DotPath.Avx2) => DotPath.Avx2,

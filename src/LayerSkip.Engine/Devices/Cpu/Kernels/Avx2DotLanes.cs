@@ -36,7 +36,18 @@ internal unsafe struct Avx2DotLanes : IDotLanes<Vector256<int>, Vector256<float>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ToFloat(Vector256<int> value) => Vector256.ConvertToSingle(value);
+    public static Vector256<float> ToFloat(Vector256<int> sum) => Vector256.ConvertToSingle(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> StartNibbles(Vector256<int> value) => value & Vector256.Create(0x0000FFFF);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> DotNibbles(Vector256<int> sum, Vector256<int> weights, Vector256<int> activations) =>
+        (sum.AsInt16() + Avx2.MultiplyAddAdjacent(weights.AsByte(), activations.AsSByte())).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> NibblesToFloat(Vector256<int> sum) =>
+        Vector256.ConvertToSingle(Avx2.MultiplyAddAdjacent(sum.AsInt16(), Vector256<short>.One));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;

@@ -32,7 +32,18 @@ internal unsafe struct Avx512DotLanes : IDotLanes<Vector512<int>, Vector512<floa
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> ToFloat(Vector512<int> value) => Vector512.ConvertToSingle(value);
+    public static Vector512<float> ToFloat(Vector512<int> sum) => Vector512.ConvertToSingle(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> StartNibbles(Vector512<int> value) => value & Vector512.Create(0x0000FFFF);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<int> DotNibbles(Vector512<int> sum, Vector512<int> weights, Vector512<int> activations) =>
+        (sum.AsInt16() + Avx512BW.MultiplyAddAdjacent(weights.AsByte(), activations.AsSByte())).AsInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NibblesToFloat(Vector512<int> sum) =>
+        Vector512.ConvertToSingle(Avx512BW.MultiplyAddAdjacent(sum.AsInt16(), Vector512<short>.One));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;

@@ -28,7 +28,18 @@ internal unsafe struct AvxVnniDotLanes : IDotLanes<Vector256<int>, Vector256<flo
         AvxVnni.MultiplyWideningAndAdd(sum, weights.AsByte(), activations.AsSByte());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ToFloat(Vector256<int> value) => Vector256.ConvertToSingle(value);
+    public static Vector256<float> ToFloat(Vector256<int> sum) => Vector256.ConvertToSingle(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> StartNibbles(Vector256<int> value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<int> DotNibbles(Vector256<int> sum, Vector256<int> weights, Vector256<int> activations) =>
+        Dot(sum, weights, activations);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> NibblesToFloat(Vector256<int> sum) =>
+        ToFloat(sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;

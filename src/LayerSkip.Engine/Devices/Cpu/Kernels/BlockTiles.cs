@@ -57,7 +57,7 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         TFloat f00 = Start(y, accumulate), f01 = Start(y + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00;
+            TInt i00 = Begin(x), i01 = i00;
             for (nint step = 0; step < Steps; step += 2, w += 2 * StepBytes)
             {
                 Step(w, step, x, ref i00, ref i01);
@@ -82,8 +82,8 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         TFloat f10 = Start(y + y1, accumulate), f11 = Start(y + y1 + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00;
-            TInt i10 = Correction(x + x1), i11 = i10;
+            TInt i00 = Begin(x), i01 = i00;
+            TInt i10 = Begin(x + x1), i11 = i10;
             for (nint step = 0; step < Steps; step += 2, w += 2 * StepBytes)
             {
                 Step(w, step, x, ref i00, ref i01, x + x1, ref i10, ref i11);
@@ -113,32 +113,32 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         TFloat f30 = Start(y + y3, accumulate), f31 = Start(y + y3 + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00;
-            TInt i10 = Correction(x + x1), i11 = i10;
-            TInt i20 = Correction(x + x2), i21 = i20;
-            TInt i30 = Correction(x + x3), i31 = i30;
+            TInt i00 = Begin(x), i01 = i00;
+            TInt i10 = Begin(x + x1), i11 = i10;
+            TInt i20 = Begin(x + x2), i21 = i20;
+            TInt i30 = Begin(x + x3), i31 = i30;
             for (nint step = 0; step < Steps; step++, w += StepBytes)
             {
                 Fetch(w);
                 TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
                 var a = Activations(x, step);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+                (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
                 a = Activations(x + x1, step);
-                (i10, i11) = (TDot.Dot(i10, low, a), TDot.Dot(i11, high, a));
+                (i10, i11) = (Dot(i10, low, a), Dot(i11, high, a));
                 a = Activations(x + x2, step);
-                (i20, i21) = (TDot.Dot(i20, low, a), TDot.Dot(i21, high, a));
+                (i20, i21) = (Dot(i20, low, a), Dot(i21, high, a));
                 a = Activations(x + x3, step);
-                (i30, i31) = (TDot.Dot(i30, low, a), TDot.Dot(i31, high, a));
+                (i30, i31) = (Dot(i30, low, a), Dot(i31, high, a));
 
                 TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
                 a = MoreActivations(x, step);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+                (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
                 a = MoreActivations(x + x1, step);
-                (i10, i11) = (TDot.Dot(i10, low, a), TDot.Dot(i11, high, a));
+                (i10, i11) = (Dot(i10, low, a), Dot(i11, high, a));
                 a = MoreActivations(x + x2, step);
-                (i20, i21) = (TDot.Dot(i20, low, a), TDot.Dot(i21, high, a));
+                (i20, i21) = (Dot(i20, low, a), Dot(i21, high, a));
                 a = MoreActivations(x + x3, step);
-                (i30, i31) = (TDot.Dot(i30, low, a), TDot.Dot(i31, high, a));
+                (i30, i31) = (Dot(i30, low, a), Dot(i31, high, a));
             }
 
             TFloat lowScales = Low(w), highScales = High(w);
@@ -172,42 +172,42 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         TFloat f50 = Start(y + y5, accumulate), f51 = Start(y + y5 + 16, accumulate);
         for (nint block = 0; block < blocks; block++, x += QuantizedRow.BlockBytes)
         {
-            TInt i00 = Correction(x), i01 = i00;
-            TInt i10 = Correction(x + x1), i11 = i10;
-            TInt i20 = Correction(x + x2), i21 = i20;
-            TInt i30 = Correction(x + x3), i31 = i30;
-            TInt i40 = Correction(x + x4), i41 = i40;
-            TInt i50 = Correction(x + x5), i51 = i50;
+            TInt i00 = Begin(x), i01 = i00;
+            TInt i10 = Begin(x + x1), i11 = i10;
+            TInt i20 = Begin(x + x2), i21 = i20;
+            TInt i30 = Begin(x + x3), i31 = i30;
+            TInt i40 = Begin(x + x4), i41 = i40;
+            TInt i50 = Begin(x + x5), i51 = i50;
             for (nint step = 0; step < Steps; step++, w += StepBytes)
             {
                 Fetch(w);
                 TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
                 var a = Activations(x, step);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+                (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
                 a = Activations(x + x1, step);
-                (i10, i11) = (TDot.Dot(i10, low, a), TDot.Dot(i11, high, a));
+                (i10, i11) = (Dot(i10, low, a), Dot(i11, high, a));
                 a = Activations(x + x2, step);
-                (i20, i21) = (TDot.Dot(i20, low, a), TDot.Dot(i21, high, a));
+                (i20, i21) = (Dot(i20, low, a), Dot(i21, high, a));
                 a = Activations(x + x3, step);
-                (i30, i31) = (TDot.Dot(i30, low, a), TDot.Dot(i31, high, a));
+                (i30, i31) = (Dot(i30, low, a), Dot(i31, high, a));
                 a = Activations(x + x4, step);
-                (i40, i41) = (TDot.Dot(i40, low, a), TDot.Dot(i41, high, a));
+                (i40, i41) = (Dot(i40, low, a), Dot(i41, high, a));
                 a = Activations(x + x5, step);
-                (i50, i51) = (TDot.Dot(i50, low, a), TDot.Dot(i51, high, a));
+                (i50, i51) = (Dot(i50, low, a), Dot(i51, high, a));
 
                 TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
                 a = MoreActivations(x, step);
-                (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+                (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
                 a = MoreActivations(x + x1, step);
-                (i10, i11) = (TDot.Dot(i10, low, a), TDot.Dot(i11, high, a));
+                (i10, i11) = (Dot(i10, low, a), Dot(i11, high, a));
                 a = MoreActivations(x + x2, step);
-                (i20, i21) = (TDot.Dot(i20, low, a), TDot.Dot(i21, high, a));
+                (i20, i21) = (Dot(i20, low, a), Dot(i21, high, a));
                 a = MoreActivations(x + x3, step);
-                (i30, i31) = (TDot.Dot(i30, low, a), TDot.Dot(i31, high, a));
+                (i30, i31) = (Dot(i30, low, a), Dot(i31, high, a));
                 a = MoreActivations(x + x4, step);
-                (i40, i41) = (TDot.Dot(i40, low, a), TDot.Dot(i41, high, a));
+                (i40, i41) = (Dot(i40, low, a), Dot(i41, high, a));
                 a = MoreActivations(x + x5, step);
-                (i50, i51) = (TDot.Dot(i50, low, a), TDot.Dot(i51, high, a));
+                (i50, i51) = (Dot(i50, low, a), Dot(i51, high, a));
             }
 
             TFloat lowScales = Low(w), highScales = High(w);
@@ -241,10 +241,10 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         Fetch(w);
         TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
         var a = Activations(x, step);
-        (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+        (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
         TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
         a = MoreActivations(x, step);
-        (i00, i01) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a));
+        (i00, i01) = (Dot(i00, low, a), Dot(i01, high, a));
     }
 
     /// <summary>A step of two rows.</summary>
@@ -254,10 +254,10 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
         Fetch(w);
         TBlocks.LoadFirst<TDot, TInt, TFloat>(w, VectorBytes, out var low, out var high);
         TInt a = Activations(x, step), b = Activations(x1, step);
-        (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
+        (i00, i01, i10, i11) = (Dot(i00, low, a), Dot(i01, high, a), Dot(i10, low, b), Dot(i11, high, b));
         TBlocks.LoadSecond<TDot, TInt, TFloat>(w, VectorBytes, out low, out high);
         (a, b) = (MoreActivations(x, step), MoreActivations(x1, step));
-        (i00, i01, i10, i11) = (TDot.Dot(i00, low, a), TDot.Dot(i01, high, a), TDot.Dot(i10, low, b), TDot.Dot(i11, high, b));
+        (i00, i01, i10, i11) = (Dot(i00, low, a), Dot(i01, high, a), Dot(i10, low, b), Dot(i11, high, b));
     }
 
     /// <summary>Fetches what comes later: the hardware alone does not look far enough ahead while a tile computes.</summary>
@@ -286,7 +286,10 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
 
     /// <summary>What the weights' offset adds to a block's sum of products, taken away beforehand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TInt Correction(byte* x) => TBlocks.Correction<TDot, TInt, TFloat>(TDot.Broadcast(QuantizedRow.NegatedSum(x)));
+    private static TInt Begin(byte* x) => TBlocks.Start<TDot, TInt, TFloat>(TDot.Broadcast(QuantizedRow.NegatedSum(x)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TInt Dot(TInt sum, TInt weights, TInt activations) => TBlocks.Dot<TDot, TInt, TFloat>(sum, weights, activations);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TInt Activations(byte* x, nint step) => TDot.Broadcast(*((int*)x + (2 * step)));
@@ -305,7 +308,7 @@ internal static unsafe class BlockTiles<TDot, TInt, TLanes, TFloat, TBlocks>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TFloat Add(TFloat output, TInt sum, TFloat weightScale, TFloat activationScale) =>
-        TLanes.MultiplyAdd(TDot.ToFloat(sum), TDot.Multiply(weightScale, activationScale), output);
+        TLanes.MultiplyAdd(TBlocks.ToFloat<TDot, TInt, TFloat>(sum), TDot.Multiply(weightScale, activationScale), output);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store(float* y, TFloat low, TFloat high)

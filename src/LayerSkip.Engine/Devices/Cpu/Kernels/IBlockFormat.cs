@@ -11,8 +11,21 @@ internal unsafe interface IBlockFormat
     /// <summary>What is added to a weight's integer to make it unsigned.</summary>
     static abstract int Offset { get; }
 
-    /// <summary><see cref="Offset"/> times a number: what the offsets add to a sum of products with activations that add up to it.</summary>
-    static abstract TInt Correction<TDot, TInt, TFloat>(TInt sum)
+    /// <summary>The start of a block's sum of products: <see cref="Offset"/> times a number.</summary>
+    /// <param name="sum">The negated sum of the block's activations: what the offsets will add is taken away beforehand.</param>
+    static abstract TInt Start<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct;
+
+    /// <summary>Adds the products of a group's weights and activations.</summary>
+    static abstract TInt Dot<TDot, TInt, TFloat>(TInt sum, TInt weights, TInt activations)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct;
+
+    /// <summary>A block's sum of products, when all are added.</summary>
+    static abstract TFloat ToFloat<TDot, TInt, TFloat>(TInt sum)
         where TDot : IDotLanes<TInt, TFloat>
         where TInt : struct
         where TFloat : struct;

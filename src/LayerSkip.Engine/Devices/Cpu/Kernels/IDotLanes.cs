@@ -28,7 +28,16 @@ internal unsafe interface IDotLanes<TInt, TFloat>
     /// </summary>
     static abstract TInt Dot(TInt sum, TInt weights, TInt activations);
 
-    static abstract TFloat ToFloat(TInt value);
+    static abstract TFloat ToFloat(TInt sum);
+
+    /// <summary>The start of a block's sum over weights of 0..15, in whatever form <see cref="DotNibbles"/> adds to and <see cref="NibblesToFloat"/> reads.</summary>
+    /// <param name="value">Eight times the negated sum of a block's activations: with it the sum fits 16 bits, although steps on the way may not.</param>
+    static abstract TInt StartNibbles(TInt value);
+
+    /// <summary><see cref="Dot"/> for weights of 0..15, whose products need fewer bits; up to 32 of them to a lane.</summary>
+    static abstract TInt DotNibbles(TInt sum, TInt weights, TInt activations);
+
+    static abstract TFloat NibblesToFloat(TInt sum);
 
     static abstract TFloat Multiply(TFloat a, TFloat b);
 }

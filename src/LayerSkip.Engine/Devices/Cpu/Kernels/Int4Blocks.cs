@@ -18,11 +18,25 @@ internal unsafe struct Int4Blocks : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TInt Correction<TDot, TInt, TFloat>(TInt sum)
+    public static TInt Start<TDot, TInt, TFloat>(TInt sum)
         where TDot : IDotLanes<TInt, TFloat>
         where TInt : struct
         where TFloat : struct =>
-        TDot.ShiftLeft(sum, 3);
+        TDot.StartNibbles(TDot.ShiftLeft(sum, 3));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TInt Dot<TDot, TInt, TFloat>(TInt sum, TInt weights, TInt activations)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct =>
+        TDot.DotNibbles(sum, weights, activations);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TFloat ToFloat<TDot, TInt, TFloat>(TInt sum)
+        where TDot : IDotLanes<TInt, TFloat>
+        where TInt : struct
+        where TFloat : struct =>
+        TDot.NibblesToFloat(sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void LoadFirst<TDot, TInt, TFloat>(byte* step, int bytes, out TInt low, out TInt high)

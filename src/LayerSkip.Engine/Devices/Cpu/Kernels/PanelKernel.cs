@@ -72,7 +72,7 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
         (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(format),
         (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(format),
         (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(format),
-        (WeightFormat.Int8 or WeightFormat.Int4, _) => Create(format, DotPaths.Of(path)),
+        (WeightFormat.Int8 or WeightFormat.Int4, _) => Create(format, DotPaths.Of(format, path)),
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
     };
 
@@ -93,7 +93,8 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
     protected static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);
 
-    protected static void Prefetch(byte* from, int bytes)
+    /// <summary>Asks for memory that will be read soon.</summary>
+    public static void Prefetch(byte* from, int bytes)
     {
         if (Sse.IsSupported)
         {

@@ -32,7 +32,18 @@ internal unsafe struct PortableDotLanes : IDotLanes<Vector128<int>, Vector128<fl
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> ToFloat(Vector128<int> value) => Vector128.ConvertToSingle(value);
+    public static Vector128<float> ToFloat(Vector128<int> sum) => Vector128.ConvertToSingle(sum);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> StartNibbles(Vector128<int> value) => value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<int> DotNibbles(Vector128<int> sum, Vector128<int> weights, Vector128<int> activations) =>
+        Dot(sum, weights, activations);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> NibblesToFloat(Vector128<int> sum) =>
+        ToFloat(sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Multiply(Vector128<float> a, Vector128<float> b) => a * b;
