@@ -227,7 +227,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     private static void MultiplySlices(byte* w, int pairs, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         // Rows are dealt evenly: of tiles of at most 6, 7 rows become 4 and 3, not 6 and 1. Where there are many anyway, tiles of 6 are the fastest a row.
-        var most = rows <= 2 * PanelTiles<TLanes, TVector, TFormat>.MostRows
+        var most = rows <= 3 * PanelTiles<TLanes, TVector, TFormat>.MaxRows
             ? PanelTiles<TLanes, TVector, TFormat>.MostRows
             : PanelTiles<TLanes, TVector, TFormat>.MaxRows;
         var tiles = (rows + most - 1) / most;
