@@ -6,22 +6,18 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <remarks>
 /// A job ends when its chunks are done, not when every thread has reported: a thread that the system has descheduled
 /// holds nobody up unless it has taken a chunk. Nothing is allocated and no lock is taken between jobs.
+/// Who has nothing to do fetches what the next job begins with: memory must not rest while one thread does what cannot be shared.
 /// One caller at a time; <see cref="StepGate"/> sees to that.
 /// </remarks>
 internal sealed class ComputePool : IDisposable
 {
-    private const int CountBits = 20;
-    private const int MaxChunks = (1 << CountBits) - 4096;
-    private const long CountMask = (1L << CountBits) - 1;
-
     /// <summary>How long an idle worker spins before it parks: longer than the gaps within a generation, short enough to free the core after it.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
 
     private readonly Worker?[] _workers;
+    private readonly ChunkDeal _deal;
     private ParallelJob? _job;
-
-    // Ticket: job number | chunk count | next chunk. One atomic increment claims a chunk and says which job it belongs to.
-    private long _ticket;
+    private WeightMatrix? _upcoming;
     private int _done;
     private volatile Exception? _failure;
     private volatile bool _stopped;
@@ -31,6 +27,7 @@ internal sealed class ComputePool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
+        _deal = new(threads);
         _workers = new Worker?[threads - 1];
         try
         {
@@ -50,9 +47,12 @@ internal sealed class ComputePool : IDisposable
     public int Threads { get; }
 
     /// <summary>Runs a job's chunks on all threads, and returns when the last is done.</summary>
-    public void Run(ParallelJob job, int chunks)
+    /// <param name="job">The job.</param>
+    /// <param name="chunks">How many chunks it falls into, at most 2^20 - 1.</param>
+    /// <param name="upcoming">What is multiplied next, if that is known.</param>
+    public void Run(ParallelJob job, int chunks, WeightMatrix? upcoming = null)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(chunks, MaxChunks);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(chunks, ChunkDeal.MaxChunks);
         if (chunks <= 1 || Threads == 1)
         {
             for (var chunk = 0; chunk < chunks; chunk++)
@@ -63,19 +63,21 @@ internal sealed class ComputePool : IDisposable
             return;
         }
 
-        _job = job;
-        _done = 0;
-        var number = (Volatile.Read(ref _ticket) >> (2 * CountBits)) + 1;
-        Interlocked.Exchange(ref _ticket, (number << (2 * CountBits)) | ((long)chunks << CountBits));
+        (_job, _upcoming, _done) = (job, upcoming, 0);
+        var number = _deal.Publish(chunks);
         foreach (var worker in _workers)
         {
             worker!.Unpark();
         }
 
-        TakeChunks(0);
+        TakeChunks(number, 0);
+        var ahead = new ReadAhead(upcoming, 0, Threads);
         for (var spins = 1; Volatile.Read(ref _done) < chunks; spins++)
         {
-            Pause(spins);
+            if (!ahead.Fetch())
+            {
+                Pause(spins);
+            }
         }
 
         if (_failure is { } failure)
@@ -98,43 +100,39 @@ internal sealed class ComputePool : IDisposable
         }
     }
 
-    private void TakeChunks(int worker)
+    private void TakeChunks(long number, int worker)
     {
+        // What is done is counted before chunks are looked for elsewhere: nobody need wait for that.
         var completed = 0;
-        while (true)
+        for (var chunk = _deal.Take(number, worker); chunk >= 0; chunk = _deal.Take(number, worker), completed++)
         {
-            // Looked at before it is incremented, so that idle threads do not run the counter up.
-            var ticket = Volatile.Read(ref _ticket);
-            if ((ticket & CountMask) >= ((ticket >> CountBits) & CountMask))
-            {
-                break;
-            }
-
-            ticket = Interlocked.Increment(ref _ticket) - 1;
-            var chunk = (int)(ticket & CountMask);
-            if (chunk >= ((ticket >> CountBits) & CountMask))
-            {
-                break;
-            }
-
-            try
-            {
-                // The job cannot end, and so cannot be replaced, before this chunk is counted.
-                _job!.Run(chunk, worker);
-            }
-#pragma warning disable CA1031 // Whatever it is, it must reach the caller of Run rather than end the process on this thread.
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                _failure = e;
-            }
-
-            completed++;
+            Run(chunk, worker);
         }
 
         if (completed > 0)
         {
             Interlocked.Add(ref _done, completed);
+        }
+
+        for (var chunk = _deal.TakeFromOthers(number, worker); chunk >= 0; chunk = _deal.TakeFromOthers(number, worker))
+        {
+            Run(chunk, worker);
+            Interlocked.Increment(ref _done);
+        }
+    }
+
+    private void Run(int chunk, int worker)
+    {
+        try
+        {
+            // The job cannot end, and so cannot be replaced, before this chunk is counted.
+            _job!.Run(chunk, worker);
+        }
+#pragma warning disable CA1031 // Whatever it is, it must reach the caller of Run rather than end the process on this thread.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            _failure = e;
         }
     }
 
@@ -187,25 +185,31 @@ internal sealed class ComputePool : IDisposable
             var seen = 0L;
             while (WaitForJob(ref seen))
             {
-                _pool.TakeChunks(_number);
+                _pool.TakeChunks(seen, _number);
             }
         }
 
         private bool WaitForJob(ref long seen)
         {
+            var ahead = new ReadAhead(_pool._upcoming, _number, _pool.Threads);
             var since = Stopwatch.GetTimestamp();
             for (var spins = 1; !_pool._stopped; spins++)
             {
-                var number = Volatile.Read(ref _pool._ticket) >> (2 * CountBits);
-                if (number != seen)
+                var current = _pool._deal.Current;
+                if (current != seen)
                 {
-                    seen = number;
+                    seen = current;
                     return true;
+                }
+
+                if (ahead.Fetch())
+                {
+                    continue;
                 }
 
                 if (spins % 256 == 0 && Stopwatch.GetTimestamp() - since > s_spinTicks)
                 {
-                    Park(number);
+                    Park(current);
                     since = Stopwatch.GetTimestamp();
                 }
 
@@ -215,12 +219,12 @@ internal sealed class ComputePool : IDisposable
             return false;
         }
 
-        private void Park(long number)
+        private void Park(long current)
         {
             Interlocked.Exchange(ref _parked, 1);
 
             // A job published before the flag was seen must not be slept through; if Run has already taken the flag, its release is due.
-            var nothingNew = Volatile.Read(ref _pool._ticket) >> (2 * CountBits) == number && !_pool._stopped;
+            var nothingNew = _pool._deal.Current == current && !_pool._stopped;
             if (nothingNew || Interlocked.Exchange(ref _parked, 0) == 0)
             {
                 _wake.Wait();

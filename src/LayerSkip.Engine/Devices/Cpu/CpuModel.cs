@@ -176,7 +176,7 @@ internal sealed class CpuModel : IDeviceModel
             var layer = _weights.Layers[l];
 
             _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
-            Project(layer.Qkv, layer.QkvBias, normed, qkv);
+            Project(layer.Qkv, layer.QkvBias, normed, qkv, layer.Output);
             _append.Run(_pool, slots, start, l, qkv);
             if (l == to - 1 && unread > 0)
             {
@@ -191,11 +191,11 @@ internal sealed class CpuModel : IDeviceModel
             }
 
             _attention.Run(_pool, slots, start, l, qkv, attended);
-            AddProjection(layer.Output, layer.OutputBias, attended, hidden);
+            AddProjection(layer.Output, layer.OutputBias, attended, hidden, layer.Gate);
 
             _norm.Run(_pool, layer.MlpNorm, hidden, normed);
             _mlp.Run(_pool, _quantizer, layer, normed, gated, up);
-            AddProjection(layer.Down, layer.DownBias, gated, hidden);
+            AddProjection(layer.Down, layer.DownBias, gated, hidden, l + 1 < to ? _weights.Layers[l + 1].Qkv : _weights.Head);
         }
     }
 
@@ -251,7 +251,7 @@ internal sealed class CpuModel : IDeviceModel
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
 
     /// <summary>y = W x + b</summary>
-    private void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y)
+    private void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y, WeightMatrix upcoming)
     {
         if (bias is not null)
         {
@@ -261,11 +261,11 @@ internal sealed class CpuModel : IDeviceModel
             }
         }
 
-        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: bias is not null);
+        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: bias is not null, upcoming);
     }
 
     /// <summary>y += W x + b: the residual stream is what the product accumulates into.</summary>
-    private void AddProjection(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y)
+    private void AddProjection(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y, WeightMatrix upcoming)
     {
         if (bias is not null)
         {
@@ -279,7 +279,7 @@ internal sealed class CpuModel : IDeviceModel
             }
         }
 
-        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: true);
+        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: true, upcoming);
     }
 
     private CpuRows Own(RowBuffer rows) =>

@@ -131,6 +131,16 @@ internal sealed unsafe class WeightMatrix
         _kernel.Multiply(Panel(from), to - from, Inputs, rows, x.Pointer, x.Stride, y.Pointer + (from * PanelKernel.Width), y.Stride, accumulate);
     }
 
+    /// <summary>Asks memory for a piece of the weights, without waiting for it; what lies behind the last panel is left out.</summary>
+    /// <param name="panel">The panel that offsets count from.</param>
+    /// <param name="offset">Bytes from its beginning.</param>
+    /// <param name="bytes">How many.</param>
+    public void Fetch(int panel, int offset, int bytes)
+    {
+        var from = (panel * _panelBytes) + offset;
+        PanelKernel.Prefetch(_panels + from, (int)Math.Min(bytes, Bytes - from));
+    }
+
     /// <summary>Reads the weights of one output, widened to float32: an embedding row of a tied head.</summary>
     public void ReadRow(int output, Span<float> destination)
     {

@@ -22,7 +22,7 @@ internal sealed class GatedMlpJob : ParallelJob
         var alike = layer.Up.Kernel.TakesQuantizedRows == layer.Gate.Kernel.TakesQuantizedRows;
         _upInput = alike ? _gateInput : quantizer.For(pool, layer.Up, x);
         _panels = layer.Gate.PanelsPerChunk(pool.Threads, x.Count);
-        pool.Run(this, (layer.Gate.Panels + _panels - 1) / _panels);
+        pool.Run(this, (layer.Gate.Panels + _panels - 1) / _panels, layer.Down);
     }
 
     public override void Run(int chunk, int worker)

@@ -10,11 +10,19 @@ internal sealed class MultiplyJob : ParallelJob
     private bool _accumulate;
 
     /// <summary>Runs the product over all rows of <paramref name="x"/>.</summary>
-    public void Run(ComputePool pool, RowQuantizer quantizer, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate)
+    /// <param name="pool">Threads to use.</param>
+    /// <param name="quantizer">Where rows are quantised, if the matrix is.</param>
+    /// <param name="matrix">W.</param>
+    /// <param name="x">The rows.</param>
+    /// <param name="y">Their results.</param>
+    /// <param name="accumulate">Add to <paramref name="y"/> instead of overwriting it.</param>
+    /// <param name="upcoming">What is multiplied next.</param>
+    public void Run(
+        ComputePool pool, RowQuantizer quantizer, WeightMatrix matrix, in RowsView x, in RowsView y, bool accumulate, WeightMatrix upcoming)
     {
         (_matrix, _x, _y, _accumulate) = (matrix, quantizer.For(pool, matrix, x), y, accumulate);
         _panels = matrix.PanelsPerChunk(pool.Threads, x.Count);
-        pool.Run(this, (matrix.Panels + _panels - 1) / _panels);
+        pool.Run(this, (matrix.Panels + _panels - 1) / _panels, upcoming);
     }
 
     public override void Run(int chunk, int worker)

@@ -1,0 +1,30 @@
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>One thread's fetching of what it will multiply next, piece by piece, so that it can stop when there is work.</summary>
+/// <param name="matrix">What is next; null: nothing is known.</param>
+/// <param name="worker">The thread.</param>
+/// <param name="threads">Threads that the matrix is shared among.</param>
+internal struct ReadAhead(WeightMatrix? matrix, int worker, int threads)
+{
+    /// <summary>Bytes that a thread's second-level cache has room for beside what it holds anyway.</summary>
+    private const int MaxBytes = 256 * 1024;
+
+    /// <summary>A piece takes less time than another thread's news.</summary>
+    private const int PieceBytes = 1024;
+
+    private int _fetched;
+
+    /// <summary>Asks for the next piece.</summary>
+    /// <returns>Whether there was one.</returns>
+    public bool Fetch()
+    {
+        if (matrix is null || _fetched >= MaxBytes)
+        {
+            return false;
+        }
+
+        matrix.Fetch(ChunkDeal.Start(matrix.Panels, worker, threads), _fetched, PieceBytes);
+        _fetched += PieceBytes;
+        return true;
+    }
+}
