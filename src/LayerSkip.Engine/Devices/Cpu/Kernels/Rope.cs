@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -42,7 +43,16 @@ internal static class Rope
         var half = head.Length / 2;
         var first = head[..half];
         var second = head.Slice(half, half);
-        for (var i = 0; i < first.Length; i++)
+        var i = 0;
+        for (; i <= half - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            var (a, b) = (Vector256.Create<float>(first[i..]), Vector256.Create<float>(second[i..]));
+            var (cosine, sine) = (Vector256.Create(cosines[i..]), Vector256.Create(sines[i..]));
+            ((a * cosine) - (b * sine)).CopyTo(first[i..]);
+            ((b * cosine) + (a * sine)).CopyTo(second[i..]);
+        }
+
+        for (; i < half; i++)
         {
             var (a, b) = (first[i], second[i]);
             first[i] = (a * cosines[i]) - (b * sines[i]);

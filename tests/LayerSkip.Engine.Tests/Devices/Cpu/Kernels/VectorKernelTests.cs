@@ -8,6 +8,27 @@ namespace LayerSkip.Engine.Tests.Devices.Cpu.Kernels;
 /// <summary>The kernels between the matrix products, against double-precision references.</summary>
 public unsafe class VectorKernelTests
 {
+    [Theory]
+    [InlineData(3)]
+    [InlineData(8)]
+    [InlineData(20)]
+    [InlineData(32)]
+    public void Rotating_a_head_turns_each_plane_by_itself(int planes)
+    {
+        var random = new Random(planes);
+        float[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() * 2) - 1)];
+        var (head, cosines, sines) = (Draw(2 * planes), Draw(planes), Draw(planes));
+        var expected = new float[2 * planes];
+        for (var i = 0; i < planes; i++)
+        {
+            expected[i] = (head[i] * cosines[i]) - (head[planes + i] * sines[i]);
+            expected[planes + i] = (head[planes + i] * cosines[i]) + (head[i] * sines[i]);
+        }
+
+        Rope.Rotate(head, cosines, sines);
+        Assert.Equal(expected, head);
+    }
+
     [Fact]
     public void Exp_is_accurate_over_its_whole_range()
     {
