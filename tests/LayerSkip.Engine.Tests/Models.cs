@@ -11,11 +11,17 @@ namespace LayerSkip.Engine.Tests;
 internal static class Models
 {
     /// <summary>A random model of the given shape.</summary>
-    public static CpuModel Random(
-        ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null, int[]? draftVocabulary = null)
+    public static IDeviceModel Random(ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, int[]? draftVocabulary = null)
     {
-        using var weights = new RandomWeightSource(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
-        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose(), draftVocabulary);
+        using var weights = Weights(config, seed, format);
+        return TestedDevice.Load(config, weights, format, threads, draftVocabulary);
+    }
+
+    /// <summary>A random model on the CPU, whatever else is tested.</summary>
+    public static CpuModel RandomOnCpu(ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null)
+    {
+        using var weights = Weights(config, seed, format);
+        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose());
     }
 
     /// <summary>A random shape of a model, odd sizes and grouped-query attention among them.</summary>
@@ -75,4 +81,7 @@ internal static class Models
     {
         Mode = DecodingMode.Autoregressive, MaxNewTokens = maxNewTokens,
     };
+
+    private static RandomWeightSource Weights(ModelConfig config, ulong seed, WeightFormat format) =>
+        new(config, seed, format == WeightFormat.BF16 ? TensorDataType.BF16 : TensorDataType.F32);
 }

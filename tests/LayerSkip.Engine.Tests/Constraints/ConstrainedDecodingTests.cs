@@ -3,7 +3,7 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
-using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Tests.Tokenization;
 using LayerSkip.Engine.Tokenization;
@@ -18,7 +18,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
 
     private static readonly Tokenizer s_tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
 
-    private readonly CpuModel _model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 }, seed: 3);
+    private readonly IDeviceModel _model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 }, seed: 3);
 
     public void Dispose() => _model.Dispose();
 

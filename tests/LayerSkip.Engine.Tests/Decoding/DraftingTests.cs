@@ -106,7 +106,7 @@ public class DraftingTests
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400 };
         using var weights = new RandomWeightSource(config, 7, TensorDataType.F32);
-        using var model = LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
+        using var model = LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(2));
         using var engine = new LayerSkipEngine(model);
         var random = new Random(61);
         int[] beginning = [.. Enumerable.Range(0, 60).Select(_ => random.Next(config.VocabularySize))];

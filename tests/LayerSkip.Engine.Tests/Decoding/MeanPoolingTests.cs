@@ -16,7 +16,7 @@ public class MeanPoolingTests
         {
             var config = Models.RandomConfig(random);
             using var weights = new RandomWeightSource(config, seed: (ulong)round, TensorDataType.F32);
-            using var model = LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 1 });
+            using var model = LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(1));
             var inputs = Inputs(random, config, count: random.Next(1, 6), maxLength: 20);
             var layer = random.Next(1, config.Layers + 1);
 
@@ -45,7 +45,7 @@ public class MeanPoolingTests
         foreach (var threads in new[] { 1, 2, 3 })
         {
             using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
-            using var model = LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = threads });
+            using var model = LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(threads));
             expected ??= [.. inputs.SelectMany(input => Means(model, 3, input))];
 
             Assert.Equal(expected, Means(model, 3, inputs));

@@ -14,7 +14,7 @@ internal static class Requests
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = maxPositions };
         using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
-        return LayerSkipModel.FromWeights("random", config, weights, options: new() { Threads = 2 });
+        return LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(2));
     }
 
     /// <summary>What a request gets that nothing else is beside or before.</summary>

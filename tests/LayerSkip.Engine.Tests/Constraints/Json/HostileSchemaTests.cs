@@ -4,7 +4,7 @@ using System.Text.Json;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
-using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tests.Tokenization;
 using LayerSkip.Tests;
 
@@ -38,7 +38,7 @@ public sealed class HostileSchemaTests : IDisposable
         ["objects of objects"] = () => Enumerable.Range(0, 20).Aggregate("{\"type\":\"integer\"}", (inner, i) => $"{{\"type\":\"object\",\"properties\":{{\"first{i}\":{inner},\"second{i}\":{{\"$ref\":\"#\"}}}},\"required\":[\"first{i}\"]}}"),
     };
 
-    private readonly CpuModel _model = Models.Random(
+    private readonly IDeviceModel _model = Models.Random(
         TinyCheckpoint.DefaultConfig with { VocabularySize = 2320, HiddenSize = 24, IntermediateSize = 32, Layers = 3, AttentionHeads = 2, KeyValueHeads = 1, MaxPositions = 4096 }, 5);
 
     public static TheoryData<string> Schemas => [.. s_schemas.Keys];

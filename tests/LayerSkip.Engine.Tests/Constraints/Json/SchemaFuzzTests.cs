@@ -4,7 +4,7 @@ using Json.Schema;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
-using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tests.Tokenization;
 using LayerSkip.Tests;
 
@@ -82,7 +82,7 @@ public class SchemaFuzzTests
         Assert.True(result.IsValid, about);
     }
 
-    private static CpuModel Model(int seed) => Models.Random(
+    private static IDeviceModel Model(int seed) => Models.Random(
         TinyCheckpoint.DefaultConfig with { VocabularySize = 2320, HiddenSize = 24, IntermediateSize = 32, Layers = 3, AttentionHeads = 2, KeyValueHeads = 1, MaxPositions = 4096 },
         (ulong)seed);
 }

@@ -27,7 +27,7 @@ public class CpuModelTests
             var tokens = Tokens(random, config, random.Next(1, 50));
             var expected = NaiveTransformer.Logits(config, weights, tokens, config.Layers);
 
-            using var model = Models.Random(config, (ulong)round);
+            using var model = Models.RandomOnCpu(config, (ulong)round);
             var logits = Prefill(model, tokens, tokens.Length);
             for (var i = 0; i < expected.Length; i++)
             {
@@ -39,7 +39,7 @@ public class CpuModelTests
     [Fact]
     public void Rows_without_a_place_in_a_cache_and_memory_that_is_gone_are_refused()
     {
-        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
         var cache = model.CreateCache();
         var rows = model.CreateRows(3);
         rows.Place(0, 2, cache, 0);
@@ -73,7 +73,7 @@ public class CpuModelTests
                 {
                     foreach (var threads in (int[])[1, 2])
                     {
-                        using var model = Models.Random(config, (ulong)round, format, threads, path);
+                        using var model = Models.RandomOnCpu(config, (ulong)round, format, threads, path);
                         reference ??= Prefill(model, tokens, 1);
                         for (var chunk = 1; chunk <= 16; chunk++)
                         {
@@ -94,7 +94,7 @@ public class CpuModelTests
         for (var round = 0; round < 5; round++)
         {
             var config = Models.RandomConfig(random);
-            using var model = Models.Random(config, (ulong)round, threads: 2);
+            using var model = Models.RandomOnCpu(config, (ulong)round, threads: 2);
             var sequences = Enumerable.Range(0, 4).Select(_ => Tokens(random, config, random.Next(2, 40))).ToArray();
             var alone = sequences.Select(tokens => Prefill(model, tokens, tokens.Length)).ToArray();
 
@@ -130,7 +130,7 @@ public class CpuModelTests
     public void Exit_states_carry_on_to_the_full_model()
     {
         var config = TinyCheckpoint.DefaultConfig;
-        using var model = Models.Random(config);
+        using var model = Models.RandomOnCpu(config);
         var tokens = Tokens(new Random(14), config, 12);
         var full = Prefill(model, tokens, 12);
         for (var exit = 1; exit < config.Layers; exit++)
@@ -186,7 +186,7 @@ public class CpuModelTests
     public void ArgMax_is_the_greatest_logit_whatever_the_chunks()
     {
         var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 3001 };
-        using var model = Models.Random(config, threads: 2);
+        using var model = Models.RandomOnCpu(config, threads: 2);
         var tokens = Tokens(new Random(15), config, 9);
         using var cache = model.CreateCache();
         using var rows = model.CreateRows(9);
@@ -208,7 +208,7 @@ public class CpuModelTests
     public void Cache_memory_follows_need_and_is_returned()
     {
         var config = TinyCheckpoint.DefaultConfig;
-        using var model = Models.Random(config);
+        using var model = Models.RandomOnCpu(config);
         Assert.Equal(0, model.KvBytes);
         var cache = model.CreateCache();
         Assert.Equal(0, cache.Bytes);
@@ -235,8 +235,8 @@ public class CpuModelTests
     [Fact]
     public void Steps_refuse_what_does_not_fit()
     {
-        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
-        using var other = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
+        using var other = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
         using var rows = model.CreateRows(4);
         using var cache = model.CreateCache();
         Assert.Throws<ArgumentOutOfRangeException>(() => rows.Place(0, 5, cache, 0));
