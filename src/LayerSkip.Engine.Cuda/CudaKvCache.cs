@@ -6,7 +6,7 @@ namespace LayerSkip.Engine.Cuda;
 internal sealed class CudaKvCache : KvCache
 {
     private readonly CudaModel _model;
-    private readonly StagePages[] _stages;
+    private readonly StagePages[] _stages = []; // empty where the constructor threw
     private bool _disposed;
 
     public CudaKvCache(CudaModel model)

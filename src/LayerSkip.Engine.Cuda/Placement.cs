@@ -11,7 +11,7 @@ internal static class Placement
     /// <param name="devices">Those that may be taken.</param>
     /// <param name="demand">What the model takes.</param>
     /// <returns>The GPUs in the order of their layers, and how many each gets; they are the caller's to dispose.</returns>
-    /// <exception cref="CudaException">A call of the driver failed.</exception>
+    /// <exception cref="CudaException">No GPU could be opened: the first one's error.</exception>
     /// <exception cref="InsufficientMemoryException">The GPUs together have too little free memory; the message says how much each has.</exception>
     public static IReadOnlyList<(CudaContext Context, int Layers)> Take(CudaDriver driver, IReadOnlyList<CudaDeviceInfo> devices, MemoryDemand demand)
     {
@@ -20,14 +20,25 @@ internal static class Placement
         var taken = new List<(CudaContext Context, int Layers)>();
         try
         {
+            // One that is full or somebody else's must not keep the model from the others.
+            CudaException? failure = null;
             foreach (var device in devices)
             {
-                var context = new CudaContext(driver, device, counters);
-                opened.Add((context, 0));
-                opened[^1] = (context, context.FreeBytes());
+                try
+                {
+                    var context = new CudaContext(driver, device, counters);
+                    opened.Add((context, 0));
+                    opened[^1] = (context, context.FreeBytes());
+                }
+                catch (CudaException e)
+                {
+                    failure ??= e;
+                    continue;
+                }
+
                 if (demand.Split([opened[^1].Free]) is [var whole])
                 {
-                    taken.Add((context, whole));
+                    taken.Add((opened[^1].Context, whole));
                     return taken;
                 }
             }
@@ -42,7 +53,7 @@ internal static class Placement
                 }
             }
 
-            throw new InsufficientMemoryException(
+            throw failure is not null && opened.TrueForAll(gpu => gpu.Free == 0) ? failure : new InsufficientMemoryException(
                 $"the model takes {Mebibytes(demand.Whole)} of a GPU's memory, {Mebibytes(demand.Layers.Max())} of them for each layer, but free are {string.Join(", ", opened.Select(gpu => $"{Mebibytes(gpu.Free)} on cuda:{gpu.Context.Device.Ordinal} ({gpu.Context.Device.Name})"))}");
         }
         finally

@@ -129,7 +129,7 @@ public class PipelineTests
                 using var weights = new RandomWeightSource(s_config, 1);
                 CudaModel.Load(gpus.Driver, gpus.Devices, s_config, weights, WeightFormat.F32).Dispose();
             }
-            catch (Exception e) when (e is CudaException or OutOfMemoryException)
+            catch (Exception e) when (e is CudaException or OutOfMemoryException or DeviceException)
             {
                 Assert.Contains($"({code})", e.Message, StringComparison.Ordinal);
                 Assert.Equal(live, rig.Live());
@@ -260,6 +260,32 @@ public class PipelineTests
 
         LayerSkipModel Load(string device) =>
             LayerSkipModel.FromWeights("tiny", s_config, weights, options: new() { Device = device, DeviceProviders = [new CudaDeviceProvider(Rig.Library)] });
+    }
+
+    [Fact]
+    public void A_GPU_that_cannot_be_opened_does_not_keep_a_model_from_the_next()
+    {
+        var rig = Rig.Controls;
+        using var gpus = new Gpus(0, 0);
+        using var weights = new RandomWeightSource(s_config, 1);
+        var taken = new HashSet<string>();
+        for (var call = 1; call <= 40; call++)
+        {
+            rig.Inject(call, OutOfMemory);
+            try
+            {
+                using var model = LayerSkipModel.FromWeights(
+                    "tiny", s_config, weights, options: new() { Device = "cuda", DeviceProviders = [new CudaDeviceProvider(Rig.Library)] });
+                taken.Add(model.Device[..6]);
+            }
+            catch (Exception e) when (e is CudaException or OutOfMemoryException or DeviceException)
+            {
+                // Before a GPU is chosen, or while the chosen one is filled.
+            }
+        }
+
+        rig.Reset();
+        Assert.Contains("cuda:1", taken);
     }
 
     [Fact]

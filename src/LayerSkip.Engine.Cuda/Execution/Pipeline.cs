@@ -4,7 +4,7 @@ namespace LayerSkip.Engine.Cuda.Execution;
 
 /// <summary>Runs rows over layers that lie on several GPUs, or on one. Between steps the first has the hidden states: it embeds, and it chooses tokens.</summary>
 /// <remarks>
-/// Used under the model's gate, the first GPU's context being the thread's before and after each step. When a step ends, nothing that passed between GPUs is
+/// Used under the model's gate, the first GPU's context being the thread's before each step, and after one that did not throw. When a step ends, nothing that passed between GPUs is
 /// under way any more, and an error on any but the first has been thrown.
 /// </remarks>
 internal sealed class Pipeline(CudaStage[] stages, Geometry geometry)
@@ -16,6 +16,11 @@ internal sealed class Pipeline(CudaStage[] stages, Geometry geometry)
         {
             stages[stage].Context.Enter();
             stages[stage].Transformer.Turn(rows.Pointers(start, count, stage), count);
+        }
+
+        if (stages.Length > 1)
+        {
+            stages[0].Context.Enter();
         }
     }
 

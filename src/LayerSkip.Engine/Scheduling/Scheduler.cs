@@ -53,7 +53,7 @@ internal sealed class Scheduler : IDisposable
     public void Turn()
     {
         Admit();
-        var alone = _running.Count == 1;
+        var alone = _running.Count == 1 && !_poolings.Runs;
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];

@@ -192,9 +192,10 @@ public sealed class TokenReader : IAsyncDisposable
         return HasEnded;
     }
 
-    /// <summary>The request loses its cache to others, and waits.</summary>
+    /// <summary>The request loses its cache to others, and waits: its consumer need not, for tokens that are final.</summary>
     internal void Suspend()
     {
+        _signal.Publish(Generation.Output.Length, soon: true);
         StopRunning();
         GiveCacheAway();
     }
@@ -253,8 +254,14 @@ public sealed class TokenReader : IAsyncDisposable
             Statistics = generation.Statistics;
             try
             {
-                GiveCacheAway();
-                generation.Dispose();
+                try
+                {
+                    GiveCacheAway();
+                }
+                finally
+                {
+                    generation.Dispose();
+                }
             }
 #pragma warning disable CA1031 // The request has ended, and its consumer is to be told whatever becomes of the memory.
             catch (Exception e)

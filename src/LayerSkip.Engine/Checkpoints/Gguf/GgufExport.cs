@@ -3,7 +3,8 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 /// <summary>Writes a checkpoint as a GGUF file of the <c>llama</c> architecture.</summary>
 internal static class GgufExport
 {
-    /// <summary>How a checkpoint's matrices are stored where nobody asks for something else: as they are, float32 where they differ.</summary>
+    /// <summary>How a checkpoint's matrices are stored where nobody asks for something else: in their own type where they
+    /// share one that is not quantised; all in the coarsest of their quantised types where one is, which is written anew; else in float32.</summary>
     public static GgufTensorType TypeOf(Checkpoint checkpoint)
     {
         var types = LlamaTensors.Of(checkpoint.Config)

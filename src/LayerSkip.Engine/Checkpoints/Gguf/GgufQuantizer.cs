@@ -7,6 +7,9 @@ internal static class GgufQuantizer
 {
     private const int Block = 32;
 
+    // The largest float32 that does not become infinite as a bfloat16.
+    private static readonly float s_largestToBF16 = BitConverter.UInt32BitsToSingle(0x7f7f7fff);
+
     /// <summary>The types that can be written.</summary>
     public static bool CanWrite(GgufTensorType type) =>
         type is GgufTensorType.F32 or GgufTensorType.F16 or GgufTensorType.BF16 or GgufTensorType.Q8_0 or GgufTensorType.Q4_0;
@@ -28,7 +31,7 @@ internal static class GgufQuantizer
                 return AreFinite(row, (float)Half.MaxValue);
             case GgufTensorType.BF16:
                 ElementNarrowing.Narrow(TensorDataType.BF16, row, stored);
-                return AreFinite(row, float.MaxValue);
+                return AreFinite(row, s_largestToBF16);
         }
 
         var (_, elements, bytes) = GgufTensorTypes.Find((uint)type)!.Value;

@@ -37,7 +37,7 @@ internal sealed class CpuModel : IDeviceModel
         Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
         RopeFrequencies = Rope.Frequencies(config);
         _weights = weights;
-        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary]) : null;
+        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary.Distinct()]) : null;
 
         var queries = config.AttentionHeads * config.HeadDimension;
         _normed = new(config.HiddenSize);
@@ -53,7 +53,15 @@ internal sealed class CpuModel : IDeviceModel
 
         // At the end: its threads go when it is disposed, and not before.
         _pool = new ComputePool(threads);
-        _heads = new(config, weights, _pool, _norm, _quantizer);
+        try
+        {
+            _heads = new(config, weights, _pool, _norm, _quantizer);
+        }
+        catch
+        {
+            _pool.Dispose();
+            throw;
+        }
     }
 
     public ModelConfig Config { get; }
@@ -133,7 +141,7 @@ internal sealed class CpuModel : IDeviceModel
 
     public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt)
     {
-        ObjectDisposedException.ThrowIf(_disposed, typeof(LayerSkipModel));
+        using var step = Enter();
         if (_draftVocabulary is null)
         {
             return null;

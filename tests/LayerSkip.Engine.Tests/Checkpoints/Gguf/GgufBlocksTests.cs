@@ -102,6 +102,7 @@ public class GgufBlocksTests
     [InlineData("F16", 65_600f)]
     [InlineData("F32", float.NaN)]
     [InlineData("BF16", float.PositiveInfinity)]
+    [InlineData("BF16", 3.4e38f)]
     [InlineData("Q8_0", 1e7f)]
     [InlineData("Q4_0", float.NaN)]
     public void Numbers_that_do_not_fit_are_not_written(string name, float number)
