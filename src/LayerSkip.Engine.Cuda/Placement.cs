@@ -21,7 +21,7 @@ internal static class Placement
         try
         {
             // One that is full or somebody else's must not keep the model from the others.
-            CudaException? failure = null;
+            var failures = new List<(CudaDeviceInfo Device, CudaException Error)>();
             foreach (var device in devices)
             {
                 try
@@ -32,7 +32,7 @@ internal static class Placement
                 }
                 catch (CudaException e)
                 {
-                    failure ??= e;
+                    failures.Add((device, e));
                     continue;
                 }
 
@@ -53,8 +53,13 @@ internal static class Placement
                 }
             }
 
-            throw failure is not null && opened.TrueForAll(gpu => gpu.Free == 0) ? failure : new InsufficientMemoryException(
-                $"the model takes {Mebibytes(demand.Whole)} of a GPU's memory, {Mebibytes(demand.Layers.Max())} of them for each layer, but free are {string.Join(", ", opened.Select(gpu => $"{Mebibytes(gpu.Free)} on cuda:{gpu.Context.Device.Ordinal} ({gpu.Context.Device.Name})"))}");
+            if (failures.Count == devices.Count)
+            {
+                throw failures[0].Error;
+            }
+
+            throw new InsufficientMemoryException(
+                $"the model takes {Mebibytes(demand.Whole)} of a GPU's memory, {Mebibytes(demand.Layers.Max())} of them for each layer, but free are {string.Join(", ", [.. opened.Where(gpu => !failures.Exists(failed => failed.Device == gpu.Context.Device)).Select(gpu => $"{Mebibytes(gpu.Free)} on {Name(gpu.Context.Device)}"), .. failures.Select(failed => $"none on {Name(failed.Device)}: {failed.Error.Message}")])}");
         }
         finally
         {
@@ -67,6 +72,8 @@ internal static class Placement
             }
         }
     }
+
+    private static string Name(CudaDeviceInfo device) => $"cuda:{device.Ordinal} ({device.Name})";
 
     private static string Mebibytes(long bytes) => FormattableString.Invariant($"{bytes / (double)(1 << 20):F1} MiB");
 }
