@@ -11,9 +11,9 @@ internal sealed record ChatInput
 
     public int? MaxOutputTokens { get; init; }
 
-    /// <exception cref="ArgumentException">There is no message, or one has no role or none that there is.</exception>
+    /// <exception cref="ArgumentException">There is no message, or one has no role, or another than system, user and assistant.</exception>
     public List<ChatMessage> ToMessages() => Messages is { Count: > 0 }
-        ? [.. Messages.Select(static (turn, i) => new ChatMessage(SpeakerRole.Read(turn?.Role, $"messages[{i}].role"), turn?.Content))]
+        ? [.. Messages.Select(static (turn, i) => new ChatMessage(SpeakerRole.Read(turn?.Role, $"messages[{i}].role", takesTools: false), turn?.Content))]
         : throw new ArgumentException("messages is empty, expected at least one.");
 
     public ChatOptions ToOptions() => new() { Temperature = Temperature, MaxOutputTokens = MaxOutputTokens };

@@ -24,7 +24,7 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         {
             StatusCodes.Status500InternalServerError => "The request failed.",
             StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
-            _ when exception is BadHttpRequestException && httpContext.Request.ContentLength == 0 => "The request has no body, expected a JSON object.",
+            _ when exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } && httpContext.Request.ContentLength == 0 => "The request has no body, expected a JSON object.",
             _ when exception is BadHttpRequestException { InnerException: JsonException json } => Describe(json),
 
             // The name of a parameter of .NET's is nothing to callers over HTTP.

@@ -8,13 +8,14 @@ internal static class SpeakerRole
     /// <summary>Reads a role.</summary>
     /// <param name="role">What the caller wrote.</param>
     /// <param name="name">Where, for the error.</param>
+    /// <param name="takesTools">Whether a message can say which call it is the result of.</param>
     /// <exception cref="ArgumentException">It is none of them.</exception>
-    public static ChatRole Read(string? role, string name) => role switch
+    public static ChatRole Read(string? role, string name, bool takesTools = true) => role switch
     {
         "system" or "developer" => ChatRole.System,
         "user" => ChatRole.User,
         "assistant" => ChatRole.Assistant,
-        "tool" => ChatRole.Tool,
-        _ => throw new ArgumentException($"{name} is {(role is null ? "missing" : $"'{(role.Length > 60 ? role[..60] + "..." : role)}'")}, expected system, user, assistant or tool."),
+        "tool" when takesTools => ChatRole.Tool,
+        _ => throw new ArgumentException($"{name} is {(role is null ? "missing" : $"'{(role.Length > 60 ? role[..60] + "..." : role)}'")}, expected {(takesTools ? "system, user, assistant or tool" : "system, user or assistant")}."),
     };
 }

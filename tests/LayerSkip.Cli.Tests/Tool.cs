@@ -9,6 +9,9 @@ internal static class Tool
     /// <summary>The checkpoint that the repository carries.</summary>
     public static string Parser { get; } = Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser");
 
+    /// <summary>Prompts that the repository carries.</summary>
+    public static string Utterances { get; } = Path.Combine(SharedData.RepositoryRoot, "samples", "TopV2Parser", "utterances.jsonl");
+
     /// <summary>The checkpoint that the golden results are of; skips the test where it is absent. The repository's own may be a better one.</summary>
     public static string ReferenceParser => SharedData.Require("topv2-parser");
 

@@ -20,7 +20,7 @@ namespace LayerSkip.Cli.Commands;
 internal sealed class LabelCommand
 {
     private const int DefaultSamples = 1;
-    private const int MostSamples = 1 << 20;
+    private const int MostAnswers = 1 << 24;
 
     private readonly Terminal _terminal;
     private readonly ModelArguments _arguments = new();
@@ -36,11 +36,11 @@ internal sealed class LabelCommand
         "--temperature", "T", "Draw answers; 0 takes the likeliest tokens (default: 0).", "a number of at least 0", value => value >= 0);
 
     private readonly Option<int?> _samples = CheckedOption.Integer(
-        "--samples", "N", $"Answers to draw for each prompt; more than one need a temperature (default: {DefaultSamples}).", 1, MostSamples);
+        "--samples", "N", $"Answers to draw for each prompt; more than one need a temperature (default: {DefaultSamples}).", 1, MostAnswers);
 
     private readonly Option<int?> _seed = CheckedOption.Integer("--seed", "S", "Chooses what is drawn (default: 0).", 0);
 
-    private readonly Option<bool> _distinct = new("--distinct") { Description = "Leave out answers that stand before already (default: keep all)." };
+    private readonly Option<bool> _distinct = new("--distinct") { Description = "Leave out answers that the same prompt has already (default: keep all)." };
 
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens of an answer; longer ones are left out (default: the first checkpoint's max_new_tokens, else {EvaluatorSettings.DefaultMaxTokens}).", 1);
@@ -69,7 +69,8 @@ internal sealed class LabelCommand
     {
         var output = arguments.GetRequiredValue(_output);
         OutputFile.Check("--out", output);
-        if (arguments.GetRequiredValue(_data).Any(file => Path.GetFullPath(file) == Path.GetFullPath(output)))
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        if (arguments.GetRequiredValue(_data).Any(file => Path.GetFullPath(file).Equals(Path.GetFullPath(output), comparison)))
         {
             throw new UsageException($"--out {output}: is one of --data, expected another file");
         }
@@ -83,6 +84,11 @@ internal sealed class LabelCommand
 
         var field = arguments.GetValue(_field) ?? "prompt";
         string[] texts = [.. arguments.GetRequiredValue(_data).SelectMany(path => PromptSource.Read("--data", path, field))];
+        if ((long)texts.Length * samples > MostAnswers)
+        {
+            throw new UsageException($"--samples is {samples}, for {Quantity.Of(texts.Length, "prompt")}: more than {MostAnswers} answers; draw them in several runs");
+        }
+
         var models = new List<LayerSkipModel>();
         try
         {
@@ -93,14 +99,15 @@ internal sealed class LabelCommand
                 CheckSameVocabulary(models);
             }
 
-            var encoder = new PromptEncoder(ChatTemplate.LoadFrom(directories[0]) ?? ChatTemplate.Default, models[0].Tokenizer);
-            var prompts = PromptSource.Encode(texts, models[0], encoder);
+            var template = ChatTemplate.LoadFrom(directories[0]) ?? ChatTemplate.Default;
+            var prompts = PromptSource.Encode(texts, models.MinBy(model => model.Config.MaxPositions)!, new PromptEncoder(template, models[0].Tokenizer));
+            CheckSameTokenizer(models, template, texts, prompts);
             var choice = new TokenChoice(sampling, models[0].Config.VocabularySize);
             var decoder = new BatchDecoder(models, models.Count == 1 && sampling.IsGreedy ? null : choice, EvaluatorSettings.DefaultConcurrency);
             var maxTokens = arguments.GetValue(_maxTokens) ?? models[0].Defaults.MaxNewTokens ?? EvaluatorSettings.DefaultMaxTokens;
             var answers = Loading.Run(
                 _terminal,
-                $"Answering {Quantity.Of(texts.Length * samples, "prompt")}",
+                $"Writing {Quantity.Of(texts.Length * samples, "answer")}",
                 (progress, cancellation) => decoder.Decode([.. prompts.SelectMany(prompt => Enumerable.Repeat(prompt, samples))], null, maxTokens, progress, cancellation));
             var report = Write(output, texts, samples, answers, models[0], arguments.GetValue(_distinct));
             if (arguments.GetValue(_json))
@@ -110,7 +117,7 @@ internal sealed class LabelCommand
             else
             {
                 _terminal.Out.WriteLine(
-                    $"{output}: {Quantity.Of(report.Rows, "row")}; {report.Unfinished} left out as empty or not finished, {report.Repeated} as standing there already");
+                    $"{output}: {Quantity.Of(report.Rows, "row")}; {report.Unfinished} left out as empty or not finished, {report.Repeated} as repeated");
             }
 
             return CommandLine.Success;
@@ -131,10 +138,29 @@ internal sealed class LabelCommand
         }
     }
 
+    /// <summary>Equal sizes are no equal tokens: what the prompts come to tells more.</summary>
+    private static void CheckSameTokenizer(List<LayerSkipModel> models, ChatTemplate template, string[] texts, int[][] prompts)
+    {
+        foreach (var model in models.Skip(1))
+        {
+            var encoder = new PromptEncoder(template, model.Tokenizer);
+            var other = 0;
+            while (other < texts.Length && encoder.Encode([new TemplateMessage { Role = TemplateRoles.User, Content = texts[other] }]).AsSpan().SequenceEqual(prompts[other]))
+            {
+                other++;
+            }
+
+            if (other < texts.Length)
+            {
+                throw new UsageException($"--model {model.Name}: makes other tokens of prompt {other + 1} than {models[0].Name}, expected models of one tokenizer");
+            }
+        }
+    }
+
     private static LabelReport Write(string output, string[] texts, int samples, Answer[] answers, LayerSkipModel model, bool distinct)
     {
         var (written, unfinished, repeated) = (0, 0, 0);
-        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var seen = new HashSet<(string Prompt, string Answer)>();
         AtomicFile.Write(output, stream =>
         {
             foreach (var (index, answer) in answers.Index())
@@ -144,7 +170,7 @@ internal sealed class LabelCommand
                 {
                     unfinished++;
                 }
-                else if (distinct && !seen.Add(text))
+                else if (distinct && !seen.Add((texts[index / samples], text)))
                 {
                     repeated++;
                 }

@@ -8,7 +8,7 @@ namespace LayerSkip.Cli.Evaluation;
 /// Decodes many prompts. Every pass takes one row of each running sequence and the prompts of those that join, so that the weights are read
 /// once for all of them. Rows are independent: each answer has the very tokens that a request of its own would get.
 /// </summary>
-/// <param name="models">The models that choose each token together, at least one, all of one vocabulary; contexts and stop tokens are the first one's.</param>
+/// <param name="models">The models that choose each token together, at least one, all of one vocabulary; stop tokens are the first one's, and the shortest context bounds all.</param>
 /// <param name="choice">How they choose; null: a single model's most likely token.</param>
 /// <param name="concurrency">Most sequences at once, at least 1.</param>
 internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenChoice? choice, int concurrency)
@@ -17,6 +17,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
     private const int PromptRows = 256;
 
     private readonly LayerSkipModel _model = models[0];
+    private readonly int _maxPositions = models.Min(model => model.Config.MaxPositions);
     private readonly int[] _tokens = new int[concurrency];
     private readonly int[] _sequences = new int[concurrency];
     private readonly int[] _positions = new int[concurrency];
@@ -86,7 +87,9 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
                 break;
             }
 
-            running.Add(new Sequence(next, prompts[next], [.. models.Select(model => model.Steps.CreateCache())]));
+            var sequence = new Sequence(next, prompts[next]);
+            running.Add(sequence);
+            sequence.Caches.AddRange(models.Select(model => model.Steps.CreateCache()));
         }
 
         return running.Count - before;
@@ -177,7 +180,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
 
             sequence.Output.Add(_tokens[i]);
             var isFinished = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]);
-            if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == _model.Config.MaxPositions)
+            if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == _maxPositions)
             {
                 answers[sequence.Index] = new Answer([.. sequence.Output], isFinished);
                 sequence.Dispose();
@@ -189,14 +192,14 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
         return ended;
     }
 
-    private sealed class Sequence(int index, int[] prompt, KvCache[] caches) : IDisposable
+    private sealed class Sequence(int index, int[] prompt) : IDisposable
     {
         public int Index => index;
 
         public int[] Prompt => prompt;
 
         /// <summary>One for each model.</summary>
-        public KvCache[] Caches => caches;
+        public List<KvCache> Caches { get; } = [];
 
         public List<int> Output { get; } = [];
 
@@ -208,7 +211,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
 
         public void Dispose()
         {
-            foreach (var cache in caches)
+            foreach (var cache in Caches)
             {
                 cache.Dispose();
             }

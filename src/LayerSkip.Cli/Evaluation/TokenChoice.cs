@@ -1,4 +1,5 @@
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
 
@@ -21,7 +22,8 @@ internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
     /// <param name="rows">Each one's rows, standing after its last layer.</param>
     /// <param name="sequences">The sequence in each slot.</param>
     /// <param name="positions">Its last token's position.</param>
-    /// <param name="tokens">The results; -1 where a model computes no finite number.</param>
+    /// <param name="tokens">The results.</param>
+    /// <exception cref="CheckpointException">A model computes no finite numbers; the message names it.</exception>
     public void Choose(
         IReadOnlyList<LayerSkipModel> models, IReadOnlyList<RowBuffer> rows, ReadOnlySpan<int> sequences, ReadOnlySpan<int> positions, Span<int> tokens)
     {
@@ -30,7 +32,6 @@ internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
         var logits = _logits.AsSpan(0, tokens.Length * vocabularySize);
         var means = _means.AsSpan(0, logits.Length);
         means.Clear();
-        tokens.Clear();
         for (var i = 0; i < models.Count; i++)
         {
             models[i].Steps.Logits(rows[i], 0, tokens.Length, logits);
@@ -38,7 +39,11 @@ internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
             {
                 var own = Of(logits, slot);
                 var mean = Of(means, slot);
-                tokens[slot] = _softmax.TryFromLogits(own) ? tokens[slot] : -1;
+                if (!_softmax.TryFromLogits(own))
+                {
+                    throw new CheckpointException($"{models[i].Name}: every logit is NaN, expected finite numbers: the weights are damaged");
+                }
+
                 for (var token = 0; token < own.Length; token++)
                 {
                     mean[token] += own[token] / models.Count;
@@ -48,7 +53,7 @@ internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
 
         for (var slot = 0; slot < tokens.Length; slot++)
         {
-            tokens[slot] = tokens[slot] < 0 ? -1 : Draw(Of(means, slot), sequences[slot], positions[slot]);
+            tokens[slot] = Draw(Of(means, slot), sequences[slot], positions[slot]);
         }
 
         Span<float> Of(Span<float> values, int slot) => values.Slice(slot * vocabularySize, vocabularySize);

@@ -23,7 +23,7 @@ public sealed record FrameRefusal
 
     /// <summary>
     /// The words of slots that cannot be what a parameter of <see cref="Tool"/> takes, by the parameter's name: "at 5 pm" where the schema has
-    /// <c>date-time</c>. Those of required parameters are among <see cref="MissingParameters"/> too.
+    /// <c>date-time</c>. Those of required parameters that do not take null are among <see cref="MissingParameters"/> too.
     /// </summary>
     public IReadOnlyDictionary<string, string> UnreadableParameters { get; init; } = FrozenDictionary<string, string>.Empty;
 
@@ -34,8 +34,14 @@ public sealed record FrameRefusal
     public override string ToString() =>
         Frame is null ? "Sorry, I did not understand that."
         : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(Frame.Root)}).{KnownTools()}"
-        : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(Frame.Root)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}."
+        : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(Frame.Root)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}{StillMissing()}."
         : $"Please say more: to {Names.Spoken(Frame.Root)}, I need {string.Join(" and ", MissingParameters)}.";
+
+    private string StillMissing()
+    {
+        string[] missing = [.. MissingParameters.Where(parameter => !UnreadableParameters.ContainsKey(parameter))];
+        return missing.Length == 0 ? string.Empty : $", and I need {string.Join(" and ", missing)}";
+    }
 
     private string KnownTools() => Tools.Count == 0
         ? string.Empty

@@ -1,4 +1,3 @@
-using LayerSkip.Tests;
 
 namespace LayerSkip.Cli.Tests.Commands;
 
@@ -35,7 +34,7 @@ public class CorrectnessCommandTests
     [Fact]
     public void Prompts_need_no_responses()
     {
-        var path = Path.Combine(SharedData.RepositoryRoot, "samples", "TopV2Parser", "utterances.jsonl");
+        var path = Tool.Utterances;
         var result = Tool.Run("correctness", "--model", Tool.Parser, "--data", path, "--samples", "1", "--controller", "fixed");
 
         Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));

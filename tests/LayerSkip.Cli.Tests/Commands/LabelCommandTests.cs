@@ -34,9 +34,9 @@ public sealed class LabelCommandTests : IDisposable
     [Fact]
     public void Answers_are_drawn_by_the_seed_and_repeated_ones_left_out()
     {
-        File.WriteAllText(PathOf("prompts.jsonl"), """{"topic": "Turn off alarms"}""");
+        File.WriteAllLines(PathOf("prompts.jsonl"), ["""{"topic": "Turn off alarms"}""", """{"topic": "stop my alarms"}"""]);
         string[] arguments =
-            ["label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--temperature", "3", "--samples", "40", "--out", Target];
+            ["label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--temperature", "3", "--samples", "20", "--out", Target];
 
         var all = Tool.RunJson([.. arguments, "--seed", "1"]);
         var (first, rows) = (File.ReadAllText(Target), Rows());
@@ -65,6 +65,8 @@ public sealed class LabelCommandTests : IDisposable
 
         AssertRefused("--samples is 2, but --temperature is 0", Of("--model", Tool.Parser, "--samples", "2"));
         AssertRefused("a vocabulary of 2400 tokens", Of("--model", Tool.Parser, other.Directory));
+        AssertRefused("more than 16777216 answers", "label", "--model", Tool.Parser, "--data", Tool.Utterances, "--temperature", "1", "--samples", "16777216", "--out", Target);
+        AssertRefused("is one of --data", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--out", PathOf("prompts.jsonl"));
         AssertRefused("--temperature is '-1'", Of("--model", Tool.Parser, "--temperature", "-1"));
         AssertRefused("\"topic\"", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--out", Target + "2");
         AssertRefused("--out is", "label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", PathOf("missing/rows.jsonl"));

@@ -101,7 +101,7 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/chat", "{}", "messages")]
     [InlineData("/chat", "{", "The request's body cannot be read from line 1, byte 2 on: ")]
     [InlineData("/chat", "", "The request has no body, expected a JSON object.")]
-    [InlineData("/chat", """{"messages":[{"role":"bogus","content":"x"}]}""", "messages[0].role is 'bogus', expected system, user, assistant or tool")]
+    [InlineData("/chat", """{"messages":[{"role":"bogus","content":"x"}]}""", "messages[0].role is 'bogus', expected system, user or assistant")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"User","content":"x"}]}""", "messages[0].role is 'User', expected")]
     [InlineData("/chat", """{"messages":[]}""", "messages is empty")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":0}""", "MaxOutputTokens")]
