@@ -159,11 +159,18 @@ public class TrainingRecipeReaderTests
         Assert.Contains("/no/such/recipe.json", Tool.RunBad("train", "--recipe", "/no/such/recipe.json"), StringComparison.Ordinal);
 
     [Fact]
-    public void Recipe_of_the_shipped_parser_is_valid()
+    public void Recipes_of_the_repository_are_valid_and_start_from_tokenizers_that_are_there()
     {
-        var path = Path.Combine(LayerSkip.Tests.SharedData.RepositoryRoot, "recipes", "topv2-parser.json");
-        var recipe = TrainingRecipeReader.Read(path, new RecipeOverrides());
+        var folder = Path.Combine(LayerSkip.Tests.SharedData.RepositoryRoot, "recipes");
+        TrainingRecipe[] recipes =
+            [.. Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Select(path => TrainingRecipeReader.Read(path, new RecipeOverrides()))];
 
-        Assert.Equal(recipe.Shape!.Layers, recipe.Recipe.ExitWeights!.Count);
+        Assert.Contains(recipes, recipe => recipe.File.EndsWith("topv2-parser.json", StringComparison.Ordinal));
+        Assert.Distinct(recipes.Select(recipe => recipe.Output));
+        foreach (var recipe in recipes)
+        {
+            Assert.Equal(recipe.Shape!.Layers, recipe.Recipe.ExitWeights?.Count ?? recipe.Shape.Layers);
+            Assert.True(File.Exists(Path.Combine(recipe.Source, "tokenizer.json")), $"{recipe.File}: {recipe.Source} has no tokenizer");
+        }
     }
 }
