@@ -242,7 +242,7 @@ internal sealed class BenchCommand
 
         if (report.SpeedupDecode is null)
         {
-            yield return "the answers were too short to measure decoding alone: each came in one round";
+            yield return "the answers were too short to measure decoding alone: in some run, each came in one round";
         }
     }
 }

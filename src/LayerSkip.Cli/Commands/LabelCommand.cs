@@ -152,21 +152,26 @@ internal sealed class LabelCommand
 
             if (other < texts.Length)
             {
-                throw new UsageException($"--model {model.Name}: makes other tokens of prompt {other + 1} than {models[0].Name}, expected models of one tokenizer");
+                throw new UsageException($"--model {model.Name}: makes other tokens of prompt {other + 1}, {ErrorText.Quote(texts[other])}, than {models[0].Name}, expected models of one tokenizer");
             }
         }
     }
 
     private static LabelReport Write(string output, string[] texts, int samples, Answer[] answers, LayerSkipModel model, bool distinct)
     {
+        string[] responses = [.. answers.Select(answer => answer.IsFinished ? model.Tokenizer.Decode([.. answer.Tokens]).Trim() : "")];
+        if (Array.TrueForAll(responses, string.IsNullOrEmpty))
+        {
+            throw new UsageException($"{output}: not written, as no answer is finished; --max-tokens says how long they may be");
+        }
+
         var (written, unfinished, repeated) = (0, 0, 0);
         var seen = new HashSet<(string Prompt, string Answer)>();
         AtomicFile.Write(output, stream =>
         {
-            foreach (var (index, answer) in answers.Index())
+            foreach (var (index, text) in responses.Index())
             {
-                var text = model.Tokenizer.Decode([.. answer.Tokens]).Trim();
-                if (!answer.IsFinished || text.Length == 0)
+                if (text.Length == 0)
                 {
                     unfinished++;
                 }

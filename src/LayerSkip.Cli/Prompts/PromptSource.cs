@@ -2,6 +2,7 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Prompts;
 
@@ -53,6 +54,6 @@ internal static class PromptSource
             return ids.Length > 0 && ids.Length < model.Config.MaxPositions
                 ? ids
                 : throw new UsageException(
-                    $"prompt {index + 1} has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
+                    $"prompt {index + 1}, {ErrorText.Quote(prompt)}, has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
         })];
 }

@@ -15,8 +15,8 @@ internal static class BenchTable
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("").AddColumn(new TableColumn("median").RightAligned()).AddColumn("min - max");
         Add(table, $"prefill of {report.PrefillTokens} tokens, tokens/s", report.Spread.PrefillTokensPerSecond, "0.0");
-        Add(table, "decode, autoregressive, tokens/s", report.Spread.DecodeTokensPerSecond, "0.0");
-        Add(table, "decode, self-speculative, tokens/s", report.Spread.SelfSpeculativeDecodeTokensPerSecond, "0.0");
+        AddDecoding(table, "decode, autoregressive, tokens/s", report.Spread.DecodeTokensPerSecond);
+        AddDecoding(table, "decode, self-speculative, tokens/s", report.Spread.SelfSpeculativeDecodeTokensPerSecond);
         Add(table, "speedup end to end (prefill included)", report.Spread.Speedup, "0.00x");
         if (report.Spread.SpeedupDecode is { } decode)
         {
@@ -52,6 +52,19 @@ internal static class BenchTable
         foreach (var note in report.Notes)
         {
             console.WriteLine($"note: {note}");
+        }
+    }
+
+    /// <summary>Tokens a second of all rounds but the first; a run whose every answer came in one round has none.</summary>
+    private static void AddDecoding(Table table, string name, Spread tokensPerSecond)
+    {
+        if (tokensPerSecond.Min > 0)
+        {
+            Add(table, name, tokensPerSecond, "0.0");
+        }
+        else
+        {
+            Add(table, name, "not measured");
         }
     }
 

@@ -31,7 +31,7 @@ internal static class PlanText
             Line("evaluation", $"{Many(evaluation.Rows, "row")} every {Many(recipe.Evaluation!.EverySteps, "step")}, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}");
         }
 
-        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchRows))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchRows:N0} rows");
+        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchRows))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchRows:N0} tokens");
         Line("output", $"{recipe.Output}{(saved is null ? "" : FormattableString.Invariant($", from step {saved.Step:N0} on"))}");
     }
 }

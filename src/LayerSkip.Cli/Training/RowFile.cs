@@ -58,6 +58,10 @@ internal static class RowFile
             {
                 throw new UsageException(e.Message.TrimEnd('.'));
             }
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+            {
+                throw new UsageException($"{path}: cannot be read: there is no such file; --data DIR says where the recipe's data lies");
+            }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 throw new UsageException($"{path}: cannot be read: {e.Message}");

@@ -66,6 +66,7 @@ public sealed class LabelCommandTests : IDisposable
         AssertRefused("--samples is 2, but --temperature is 0", Of("--model", Tool.Parser, "--samples", "2"));
         AssertRefused("a vocabulary of 2400 tokens", Of("--model", Tool.Parser, other.Directory));
         AssertRefused("more than 16777216 answers", "label", "--model", Tool.Parser, "--data", Tool.Utterances, "--temperature", "1", "--samples", "16777216", "--out", Target);
+        AssertRefused("no answer is finished", Of("--model", Tool.Parser, "--max-tokens", "1"));
         AssertRefused("is one of --data", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--out", PathOf("prompts.jsonl"));
         AssertRefused("--temperature is '-1'", Of("--model", Tool.Parser, "--temperature", "-1"));
         AssertRefused("\"topic\"", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--out", Target + "2");
