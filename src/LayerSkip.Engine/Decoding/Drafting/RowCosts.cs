@@ -19,7 +19,9 @@ internal sealed class RowCosts
     private const double AssumedWeight = 0.5;
     private const double LineWeight = 0.5;
     private const double Memory = 0.98;
-    private const double RequestMemory = 0.8;
+
+    // Where steps were slow at first, nothing is drafted, and so nothing new is learnt of them: it must be forgotten within a few requests.
+    private const double RequestMemory = 0.5;
 
     // Steps are interrupted, never sped up: a slow sample counts as so many times what was expected at most, and for less than a quick one. A quick one that
     // shows that steps had been so much too slow, because they had to be compiled first or the machine was busy, has all samples of that time forgotten.
