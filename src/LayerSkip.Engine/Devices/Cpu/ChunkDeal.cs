@@ -15,6 +15,9 @@ internal sealed class ChunkDeal(int threads)
     private const long CountMask = (1L << CountBits) - 1;
     private const long NumberMask = -1L << (2 * CountBits);
 
+    /// <summary>A run whose number is further from the job's than half of all numbers would seem to be of a later job: so often each is given the job's.</summary>
+    private const long RenewalMask = ((1L << 20) - 1) << (2 * CountBits);
+
     /// <summary>Longs from one thread's run to the next: two cache lines, since they are fetched in pairs.</summary>
     private const int Spacing = 16;
 
@@ -31,6 +34,16 @@ internal sealed class ChunkDeal(int threads)
     public long Publish(int chunks)
     {
         var job = (Job & NumberMask) + (1L << (2 * CountBits)) + chunks;
+        if ((job & RenewalMask) == 0)
+        {
+            // Jobs of few chunks leave some runs as they were, however many follow each other.
+            for (var owner = 0; owner < threads; owner++)
+            {
+                var (from, to) = (Start(chunks, owner, threads), Start(chunks, owner + 1, threads));
+                Interlocked.Exchange(ref _runs[owner * Spacing], (job & NumberMask) | ((long)from << CountBits) | (long)to);
+            }
+        }
+
         Interlocked.Exchange(ref Job, job);
         return job;
     }

@@ -44,4 +44,21 @@ public class ChunkDealTests
         Assert.Equal(chunks, starts[^1]);
         Assert.Equal(starts.Order(), starts);
     }
+
+    [Fact]
+    public void A_run_that_was_empty_for_as_long_as_numbers_last_is_dealt_again()
+    {
+        // Of one chunk, two of the three threads get none, job after job; numbers have 24 bits.
+        var deal = new ChunkDeal(threads: 3);
+        for (var jobs = 0; jobs < (1 << 23) + 100; jobs++)
+        {
+            deal.Publish(1);
+            Assert.Equal(0, deal.Take(deal.Current, worker: 2));
+        }
+
+        var job = deal.Publish(30);
+
+        Assert.Equal(Enumerable.Range(0, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(job, worker: 0)));
+        Assert.Equal(Enumerable.Range(10, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(job, worker: 1)));
+    }
 }
