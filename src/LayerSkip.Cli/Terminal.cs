@@ -72,7 +72,7 @@ internal sealed class Terminal
             Ansi = interactive ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = interactive ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
             Interactive = interactive ? InteractionSupport.Yes : InteractionSupport.No,
-            Out = new AnsiConsoleOutput(writer),
+            Out = new AnsiConsoleOutput(interactive ? writer : new TrimmedLinesWriter(writer)),
         });
         if (!interactive)
         {

@@ -107,7 +107,7 @@ public class CommandLineTests
     [Theory]
     [InlineData("tokenize --file {0}", "--file {0}: is a directory, expected a file")]
     [InlineData("bench --prompts {0}", "--prompts {0}: is a directory, expected a file")]
-    [InlineData("eval --data {0}", "--data {0}: is a directory, expected a .tsv (TOPv2) or .jsonl file")]
+    [InlineData("eval --data {0}", "--data {0}: is a directory, expected a file that ends in .tsv (TOPv2) or .jsonl")]
     [InlineData("export --gguf {0}", "--gguf is '{0}', a directory, expected a file")]
     [InlineData("quantize --to int8 --out {0}/config.json", "--out is '{0}/config.json', expected a directory")]
     public void Directory_in_place_of_a_file_and_the_reverse_is_told(string line, string expects)

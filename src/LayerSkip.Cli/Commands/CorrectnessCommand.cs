@@ -22,7 +22,7 @@ internal sealed class CorrectnessCommand
         "--threads", "N", "Threads to compute with, at most eight for each processor (default: one for each).", 1, ModelArguments.MostThreads);
 
     private readonly Option<string[]> _data = CheckedOption.Files(
-        "--data", "Prompts: TOPv2's .tsv, or .jsonl with {\"prompt\"} a line; rendered with the checkpoint's chat template.");
+        "--data", "Prompts: TOPv2's .tsv, .jsonl with {\"prompt\"} a line, .txt with one a line; rendered with the checkpoint's chat template.");
 
     private readonly Option<int?> _samples = CheckedOption.Integer(
         "--samples", "N", $"Prompts, spread evenly over all files (default: {DefaultSamples}).", 1);

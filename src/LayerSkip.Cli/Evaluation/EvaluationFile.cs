@@ -5,26 +5,31 @@ using LayerSkip.Parsing.Forms;
 
 namespace LayerSkip.Cli.Evaluation;
 
-/// <summary>Reads rows to evaluate on: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"[, "domain"]}</c> a line.</summary>
+/// <summary>
+/// Reads rows to evaluate on: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"[, "domain"]}</c> a line; where no responses are needed,
+/// <c>.txt</c> with a prompt a line, too.
+/// </summary>
 internal static class EvaluationFile
 {
     /// <summary>Reads a file's rows.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
-    /// <param name="path">The file. Rows of a .jsonl without a domain get the file's name, without its ending, for one.</param>
-    /// <param name="needsResponse">Whether a row of a .jsonl without a response is wrong; else its response is empty.</param>
+    /// <param name="path">The file. Rows without a domain get the file's name, without its ending, for one.</param>
+    /// <param name="needsResponse">Whether a row without a response is wrong; else its response is empty.</param>
     /// <exception cref="UsageException">The file cannot be read, holds no row, or a row is wrong; the message names file, line and field.</exception>
     public static IReadOnlyList<EvaluationRow> Read(string option, string path, bool needsResponse = true)
     {
+        var expected = needsResponse ? ".tsv (TOPv2) or .jsonl" : ".tsv (TOPv2), .jsonl or .txt";
         if (Directory.Exists(path))
         {
-            throw new UsageException($"{option} {path}: is a directory, expected a .tsv (TOPv2) or .jsonl file");
+            throw new UsageException($"{option} {path}: is a directory, expected a file that ends in {expected}");
         }
 
         var rows = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".tsv" => ReadTopV2(option, path),
             ".jsonl" => ReadJsonLines(option, path, needsResponse),
-            var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected .tsv (TOPv2) or .jsonl"),
+            ".txt" when !needsResponse => ReadText(option, path),
+            var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected {expected}"),
         };
         return rows.Count > 0 ? rows : throw new UsageException($"{option} {path}: holds no row");
     }
@@ -55,17 +60,19 @@ internal static class EvaluationFile
     private static List<EvaluationRow> ReadJsonLines(string option, string path, bool needsResponse)
     {
         var domain = Path.GetFileNameWithoutExtension(path);
-        var rows = new List<EvaluationRow>();
-        foreach (var (index, line) in InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index())
-        {
-            if (!string.IsNullOrWhiteSpace(line))
-            {
-                rows.Add(ReadLine($"{path}, line {index + 1}", line, domain, option, needsResponse));
-            }
-        }
-
-        return rows;
+        return [.. Lines(option, path).Select(line => ReadLine(line.Source, line.Text, domain, option, needsResponse))];
     }
+
+    private static List<EvaluationRow> ReadText(string option, string path)
+    {
+        var domain = Path.GetFileNameWithoutExtension(path);
+        return [.. Lines(option, path).Select(line => new EvaluationRow(line.Source, domain, line.Text, ""))];
+    }
+
+    private static IEnumerable<(string Source, string Text)> Lines(string option, string path) =>
+        InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index()
+            .Where(line => !string.IsNullOrWhiteSpace(line.Item))
+            .Select(line => ($"{path}, line {line.Index + 1}", line.Item));
 
     private static EvaluationRow ReadLine(string source, string line, string domain, string option, bool needsResponse)
     {

@@ -91,14 +91,13 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
 
     private BenchReport Report()
     {
-        var decode = Spread.Of(_autoregressive.Select(run => run.DecodeTokensPerSecond));
-        var speculativeDecode = Spread.Of(_speculative.Select(run => run.DecodeTokensPerSecond));
+        var decode = Spread.OfMeasured(_autoregressive.Select(run => run.DecodeTokensPerSecond));
+        var speculativeDecode = Spread.OfMeasured(_speculative.Select(run => run.DecodeTokensPerSecond));
         var prefill = Spread.Of(_prefillSeconds.Select(seconds => settings.PrefillPrompt.Length / seconds));
         var pairs = _autoregressive.Zip(_speculative).ToArray();
         var speedup = Spread.Of(pairs.Select(pair => pair.First.Seconds / pair.Second.Seconds));
-        var decodeSpeedup = decode.Min > 0 && speculativeDecode.Min > 0
-            ? Spread.Of(pairs.Select(pair => pair.Second.DecodeTokensPerSecond / pair.First.DecodeTokensPerSecond))
-            : null;
+        double?[] decodeSpeedups = [.. pairs.Select(pair => pair.Second.DecodeTokensPerSecond / pair.First.DecodeTokensPerSecond)];
+        var decodeSpeedup = Spread.OfMeasured(decodeSpeedups);
 
         var plan = DecodingPlan.Create(settings.Draft with { Mode = DecodingMode.SelfSpeculative }, model.Config, model.Defaults);
         var weightBytes = model.BytesRead(0, model.Config.Layers, head: true);
@@ -115,18 +114,19 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Controller = plan.Controller.ToString().ToLowerInvariant(),
             ExitLayer = plan.ExitLayer,
             NumSpeculations = plan.NumSpeculations,
-            DecodeTokensPerSecond = decode.Median,
-            SelfSpeculativeDecodeTokensPerSecond = speculativeDecode.Median,
+            DecodeTokensPerSecond = decode?.Median,
+            SelfSpeculativeDecodeTokensPerSecond = speculativeDecode?.Median,
             PrefillTokensPerSecond = prefill.Median,
             Speedup = speedup.Median,
             SpeedupDecode = decodeSpeedup?.Median,
+            DecodeRuns = decodeSpeedups.Count(speedup => speedup is not null),
             AcceptanceRate = _speculative[0].AcceptanceRate,
             TokensPerRound = _speculative[0].TokensPerRound,
             Identical = pairs.All(pair => pair.First.Outputs.Zip(pair.Second.Outputs).All(outputs => outputs.First.AsSpan().SequenceEqual(outputs.Second))),
             WeightBytesPerToken = weightBytes,
             KvBytesPerToken = kvBytes,
             BandwidthBytesPerSecond = _bandwidth,
-            BandwidthShare = (weightBytes + kvBytes) * decode.Median / _bandwidth,
+            BandwidthShare = (weightBytes + kvBytes) * decode?.Median / _bandwidth,
             FmaFlopsPerSecond = _flops,
             FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / _flops,
             MeanExitLayer = _speculative[0].MeanExitLayer,

@@ -44,8 +44,8 @@ internal sealed class ModeRun
     /// <summary>All requests together.</summary>
     public double Seconds => _seconds.Sum();
 
-    /// <summary>Tokens of all rounds but each answer's first, by their time; 0 where every answer came in one round.</summary>
-    public double DecodeTokensPerSecond => _decodeSeconds > 0 ? _decodedTokens / _decodeSeconds : 0;
+    /// <summary>Tokens of all rounds but each answer's first, by their time; null where every answer came in one round.</summary>
+    public double? DecodeTokensPerSecond => _decodeSeconds > 0 ? _decodedTokens / _decodeSeconds : null;
 
     public double AcceptanceRate => _drafted == 0 ? 0 : (double)_acceptedTokens / _drafted;
 

@@ -6,6 +6,9 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="Max">The largest.</param>
 internal sealed record Spread(double Median, double Min, double Max)
 {
+    /// <summary>Over those runs that have a value; null where none has.</summary>
+    public static Spread? OfMeasured(IEnumerable<double?> values) => values.OfType<double>().ToArray() is { Length: > 0 } measured ? Of(measured) : null;
+
     /// <param name="values">One value a run, at least one.</param>
     public static Spread Of(IEnumerable<double> values)
     {

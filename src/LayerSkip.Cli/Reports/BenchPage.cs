@@ -19,12 +19,12 @@ internal static class BenchPage
         [
             ("measured on", Text($"{Quantity.Of(report.Runs, "run")} of {Quantity.Of(report.Prompts, "prompt")}, at most {report.MaxTokens} tokens each; {report.DescribeDrafts()}")),
             ("speed-up end to end", Show(report.Spread.Speedup, "0.00x")),
-            ("decode, autoregressive", $"{Show(report.Spread.DecodeTokensPerSecond, "0.0")} tokens/s"),
-            ("decode, self-speculative", $"{Show(report.Spread.SelfSpeculativeDecodeTokensPerSecond, "0.0")} tokens/s"),
-            (Text($"prefill of {report.PrefillTokens} tokens"), $"{Show(report.Spread.PrefillTokensPerSecond, "0.0")} tokens/s"),
+            ("decode, autoregressive", Rate(report.Spread.DecodeTokensPerSecond)),
+            ("decode, self-speculative", Rate(report.Spread.SelfSpeculativeDecodeTokensPerSecond)),
+            (Text($"prefill of {report.PrefillTokens} tokens"), Rate(report.Spread.PrefillTokensPerSecond)),
             ("drafts", Text($"{100 * report.AcceptanceRate:0.0} % accepted, {report.TokensPerRound:0.00} tokens a round, mean exit layer {report.MeanExitLayer:0.00}")),
             ("outputs identical", report.Identical ? "yes" : "no"),
-            ("read bandwidth", Text($"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s, of which decoding autoregressively uses {100 * report.BandwidthShare:0} %")),
+            ("read bandwidth", Text($"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s") + (report.BandwidthShare is { } share ? Text($", of which decoding autoregressively uses {100 * share:0} %") : "")),
             ("FMA peak", Text($"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS, of which prefill uses {100 * report.FmaShare:0} %")),
             ("allocated a token", Text($"{report.AllocatedBytesPerToken:0.##} bytes")),
             ("model", $"{report.Model}, {report.WeightFormat}"),
@@ -121,6 +121,8 @@ internal static class BenchPage
             new Series("fastest", 4, [.. points.Select(point => (point.X, point.Ms.Min))]),
         ];
     }
+
+    private static string Rate(Spread? tokensPerSecond) => tokensPerSecond is null ? "not measured: every answer came in one round" : $"{Show(tokensPerSecond, "0.0")} tokens/s";
 
     private static string Show(Spread spread, string format)
     {

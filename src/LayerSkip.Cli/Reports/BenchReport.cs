@@ -34,18 +34,18 @@ internal sealed record BenchReport
     /// <summary>Speculation length d; where the controller chooses, the longest one.</summary>
     public required int NumSpeculations { get; init; }
 
-    /// <summary>Autoregressive: tokens after each answer's first, by their time. 0 where no answer had a second token.</summary>
-    public required double DecodeTokensPerSecond { get; init; }
+    /// <summary>Autoregressive: tokens after each answer's first, by their time. Null where no answer had a second token.</summary>
+    public required double? DecodeTokensPerSecond { get; init; }
 
-    /// <summary>Self-speculative: tokens of all rounds but each answer's first, by their time. 0 where every answer came in one round.</summary>
-    public required double SelfSpeculativeDecodeTokensPerSecond { get; init; }
+    /// <summary>Self-speculative: tokens of all rounds but each answer's first, by their time. Null where every answer came in one round.</summary>
+    public required double? SelfSpeculativeDecodeTokensPerSecond { get; init; }
 
     public required double PrefillTokensPerSecond { get; init; }
 
     /// <summary>End to end, from token ids to token ids, prefill included: autoregressive time / self-speculative time for the same prompts.</summary>
     public required double Speedup { get; init; }
 
-    /// <summary>Decoding alone: the ratio of the two decode rates; null where either is 0.</summary>
+    /// <summary>Decoding alone: the ratio of the two decode rates, over those runs that have both; null where none has.</summary>
     public required double? SpeedupDecode { get; init; }
 
     /// <summary>Accepted / drafted tokens.</summary>
@@ -75,8 +75,8 @@ internal sealed record BenchReport
     /// <summary>The best read of a large buffer with all threads.</summary>
     public required double BandwidthBytesPerSecond { get; init; }
 
-    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth.</summary>
-    public required double BandwidthShare { get; init; }
+    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth; null where the latter are.</summary>
+    public required double? BandwidthShare { get; init; }
 
     /// <summary>The best rate of multiply-adds with all threads, two operations each.</summary>
     public required double FmaFlopsPerSecond { get; init; }
@@ -91,6 +91,9 @@ internal sealed record BenchReport
 
     /// <summary>How a step's time grows; null unless asked for.</summary>
     public required GrowthReport? Growth { get; init; }
+
+    /// <summary>Runs with a <see cref="SpeedupDecode"/>.</summary>
+    public required int DecodeRuns { get; init; }
 
     /// <summary>What loading took; null for a synthetic model.</summary>
     public StartUpReport? StartUp { get; init; }

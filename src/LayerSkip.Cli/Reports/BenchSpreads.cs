@@ -2,10 +2,10 @@ using LayerSkip.Cli.Measurement;
 
 namespace LayerSkip.Cli.Reports;
 
-/// <summary>Medians, smallest and largest values over the runs.</summary>
+/// <summary>Medians, smallest and largest values over the runs; of decoding alone, over those runs in which some answer took more than one round, null where none did.</summary>
 internal sealed record BenchSpreads(
-    Spread DecodeTokensPerSecond,
-    Spread SelfSpeculativeDecodeTokensPerSecond,
+    Spread? DecodeTokensPerSecond,
+    Spread? SelfSpeculativeDecodeTokensPerSecond,
     Spread PrefillTokensPerSecond,
     Spread Speedup,
     Spread? SpeedupDecode);

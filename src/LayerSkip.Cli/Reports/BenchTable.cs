@@ -37,7 +37,11 @@ internal static class BenchTable
         Add(table, "bytes read per token, weights", Quantity.Bytes(report.WeightBytesPerToken));
         Add(table, "bytes read per token, KV cache", Quantity.Bytes(report.KvBytesPerToken));
         Add(table, "read bandwidth", $"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s");
-        Add(table, "share of it, autoregressive decode", $"{report.BandwidthShare:P1}");
+        if (report.BandwidthShare is { } share)
+        {
+            Add(table, "share of it, autoregressive decode", $"{share:P1}");
+        }
+
         Add(table, "FMA peak", $"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS");
         Add(table, "share of it, prefill without attention", $"{report.FmaShare:P1}");
         Add(table, "managed bytes allocated per token", $"{report.AllocatedBytesPerToken:0.##}");
@@ -55,10 +59,10 @@ internal static class BenchTable
         }
     }
 
-    /// <summary>Tokens a second of all rounds but the first; a run whose every answer came in one round has none.</summary>
-    private static void AddDecoding(Table table, string name, Spread tokensPerSecond)
+    /// <summary>Tokens a second of all rounds but the first, where there were such rounds.</summary>
+    private static void AddDecoding(Table table, string name, Spread? tokensPerSecond)
     {
-        if (tokensPerSecond.Min > 0)
+        if (tokensPerSecond is not null)
         {
             Add(table, name, tokensPerSecond, "0.0");
         }

@@ -85,7 +85,7 @@ internal sealed class InspectTables(IAnsiConsole console)
             var special = tokenizer.SpecialTokens.Take(MaxSpecialTokens).Select(token => $"{token.Token} ({token.Id})");
             var leftOut = tokenizer.SpecialTokens.Count - MaxSpecialTokens;
             Add(facts, "tokenizer", $"{tokenizer.Family}, from {tokenizer.Source}");
-            Add(facts, "tokens", $"{tokenizer.VocabSize} ({tokenizer.BaseVocabSize} in the BPE vocabulary, {tokenizer.AddedTokens} added)");
+            Add(facts, "tokens", $"{tokenizer.VocabSize} ({tokenizer.BaseVocabSize} of BPE, {tokenizer.AddedTokens} added)");
             Add(facts, "special tokens", $"{string.Join(", ", special)}{(leftOut > 0 ? $" and {leftOut} more" : "")}");
         }
         else

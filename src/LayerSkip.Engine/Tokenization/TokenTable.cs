@@ -37,16 +37,20 @@ internal sealed class TokenTable
 
         foreach (var token in addedTokens)
         {
-            AddedBeyondVocabulary += _spellings[token.Id] is null ? 1 : 0;
             _spellings[token.Id] = token.Content;
         }
+
+        Count = _spellings.Count(spelling => spelling is not null);
     }
 
     /// <summary>Largest id + 1, or the padded size if that is more.</summary>
     public int Size => _spellings.Length;
 
-    /// <summary>How many added tokens the vocabulary does not hold itself.</summary>
-    public int AddedBeyondVocabulary { get; }
+    /// <summary>How many ids have a token.</summary>
+    public int Count { get; }
+
+    /// <summary>How many of them are added tokens, whether the vocabulary holds them too or not.</summary>
+    public int Added => _addedById.Count;
 
     /// <summary>The spelling, or null for an id between 0 and <see cref="Size"/> that no token has.</summary>
     public string? Spelling(int id) => _spellings[id];

@@ -43,11 +43,11 @@ public sealed class Tokenizer
     /// <summary>The largest id + 1, added tokens included; more where the model's vocabulary is padded beyond the tokenizer's.</summary>
     public int VocabularySize => _tokens.Size;
 
-    /// <summary>Number of tokens in the BPE model's own vocabulary.</summary>
-    public int BaseVocabularySize => _definition.Model.Vocabulary.Count;
+    /// <summary>Number of tokens that are no added ones. Whether the BPE model's own vocabulary lists the added ones too is up to the file format.</summary>
+    public int BaseVocabularySize => _tokens.Count - _tokens.Added;
 
-    /// <summary>Number of added tokens which the model's own vocabulary does not hold.</summary>
-    public int AddedTokenCount => _tokens.AddedBeyondVocabulary;
+    /// <summary>Number of added tokens.</summary>
+    public int AddedTokenCount => _tokens.Added;
 
     /// <summary>
     /// Loads a checkpoint directory's <c>tokenizer.json</c>, or, where there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2); or the

@@ -55,6 +55,33 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public void Answers_of_one_round_have_no_decode_rate_and_a_note_says_so()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.txt");
+        try
+        {
+            // Three tokens, which the second layer drafts right.
+            File.WriteAllText(file, "Turn off alarms\n");
+            string[] bench = ["bench", "--model", Tool.Parser, "--prompts", file, "--chat", "--runs", "2", "--exit-layer", "2", "--num-speculations", "4"];
+
+            var report = Tool.RunJson(bench);
+            Assert.True(report.GetProperty("decode_tokens_per_second").GetDouble() > 0);
+            Assert.Equal(JsonValueKind.Null, report.GetProperty("self_speculative_decode_tokens_per_second").ValueKind);
+            Assert.Equal(JsonValueKind.Null, report.GetProperty("speedup_decode").ValueKind);
+            Assert.Equal(0, report.GetProperty("decode_runs").GetInt32());
+
+            var table = Tool.Run(bench).Output;
+            Assert.Matches("decode, self-speculative, tokens/s +not measured", table);
+            Assert.Contains("note: the answers were too short to measure decoding alone: each came in one round", table, StringComparison.Ordinal);
+            Assert.DoesNotMatch(" (\r|\n)", table);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
     {
         var report = Tool.RunJson(

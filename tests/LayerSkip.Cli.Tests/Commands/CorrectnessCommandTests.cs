@@ -42,8 +42,21 @@ public class CorrectnessCommandTests
     }
 
     [Fact]
+    public void Text_file_holds_a_prompt_a_line()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("layerskip-correctness").FullName, "prompts.txt");
+        File.WriteAllText(path, "Turn off alarms\r\n\n  \nplay some jazz\n");
+        var result = Tool.Run("correctness", "--model", Tool.Parser, "--data", path, "--controller", "fixed");
+
+        Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
+        Assert.Contains("2 prompts, 2 outputs compared with autoregressive ones: 0 differ", result.Output, StringComparison.Ordinal);
+        Assert.Contains("expected .tsv (TOPv2) or .jsonl", Tool.RunBad("eval", "--model", Tool.Parser, "--data", path), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Bad_options_are_one_line()
     {
+        Assert.Contains("expected .tsv (TOPv2), .jsonl or .txt", Tool.RunBad("correctness", "--model", Tool.Parser, "--data", "prompts.csv"), StringComparison.Ordinal);
         var rows = Rows();
         Assert.Contains("--controller is 'best', expected 'all', or some of auto, fixed", Tool.RunBad("correctness", "--model", Tool.Parser, "--data", rows, "--controller", "best"), StringComparison.Ordinal);
         Assert.Contains("--exit-layer is 12, expected 1..11", Tool.RunBad("correctness", "--model", Tool.Parser, "--data", rows, "--exit-layer", "12"), StringComparison.Ordinal);

@@ -35,6 +35,28 @@ public class InspectCommandTests
     }
 
     [Fact]
+    public void Tokens_of_a_GGUF_file_are_counted_as_those_of_its_source()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.gguf");
+        try
+        {
+            Assert.Equal(CommandLine.Success, Tool.Run("export", "--model", Tool.Parser, "--gguf", file).ExitCode);
+            Assert.Equal((2304, 2132, 172), Counts(Tool.Parser));
+            Assert.Equal((2304, 2132, 172), Counts(file));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+
+        static (int, int, int) Counts(string path)
+        {
+            var tokenizer = Tool.RunJson("inspect", "--model", path).GetProperty("tokenizer");
+            return (tokenizer.GetProperty("vocab_size").GetInt32(), tokenizer.GetProperty("base_vocab_size").GetInt32(), tokenizer.GetProperty("added_tokens").GetInt32());
+        }
+    }
+
+    [Fact]
     public void Weight_memory_is_what_loading_takes()
     {
         var memory = Tool.RunJson("inspect", "--model", Tool.Parser).GetProperty("memory");

@@ -11,6 +11,13 @@ public class MeasurementTests
     public void Spread_is_median_and_range(double[] values, double median, double min, double max) =>
         Assert.Equal(new Spread(median, min, max), Spread.Of(values));
 
+    [Fact]
+    public void Runs_without_a_value_leave_those_of_the_others()
+    {
+        Assert.Equal(new Spread(2, 1, 3), Spread.OfMeasured([null, 3, 1, null]));
+        Assert.Null(Spread.OfMeasured([null, null]));
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]

@@ -62,7 +62,7 @@ public sealed class GoldenVectorTests
         }
 
         AssertLosslessVectors(tokenizer, vectors);
-        Assert.Equal((50257, 50257, 0), (tokenizer.VocabularySize, tokenizer.BaseVocabularySize, tokenizer.AddedTokenCount));
+        Assert.Equal((50257, 50256, 1), (tokenizer.VocabularySize, tokenizer.BaseVocabularySize, tokenizer.AddedTokenCount));
         Assert.Equal([15496, 50256], tokenizer.Encode("Hello<|endoftext|>"));
         Assert.True(tokenizer.IsSpecial(50256));
     }
@@ -73,7 +73,7 @@ public sealed class GoldenVectorTests
         var tokenizer = Tokenizer.Load(SharedData.Require("tokenizers/llama2"));
         AssertLosslessVectors(tokenizer, SharedData.RequireJson("tokenizers/llama2/vectors.json"));
         Assert.Equal(TokenizerFamily.SentencePieceBpe, tokenizer.Family);
-        Assert.Equal((32000, 32000, 0), (tokenizer.VocabularySize, tokenizer.BaseVocabularySize, tokenizer.AddedTokenCount));
+        Assert.Equal((32000, 31997, 3), (tokenizer.VocabularySize, tokenizer.BaseVocabularySize, tokenizer.AddedTokenCount));
         Assert.Equal([1, 15043], tokenizer.Encode("Hello"));
     }
 

@@ -1,0 +1,33 @@
+using System.Text;
+
+namespace LayerSkip.Cli;
+
+/// <summary>Leaves out the blanks that lines end with, such as those that pad a table's last column.</summary>
+/// <param name="inner">Gets all else; not disposed.</param>
+internal sealed class TrimmedLinesWriter(TextWriter inner) : TextWriter
+{
+    private int _blanks;
+
+    public override Encoding Encoding => inner.Encoding;
+
+    public override void Write(char value)
+    {
+        if (value == ' ')
+        {
+            _blanks++;
+            return;
+        }
+
+        for (; _blanks > 0; _blanks--)
+        {
+            if (value is not ('\r' or '\n'))
+            {
+                inner.Write(' ');
+            }
+        }
+
+        inner.Write(value);
+    }
+
+    public override void Flush() => inner.Flush();
+}
