@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Spectre.Console;
 
 namespace LayerSkip.Cli;
@@ -56,6 +57,19 @@ internal sealed class Terminal
     /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
     public T Read<T>(Func<TextReader, T> read) =>
         Task.Run(() => read(In)).WaitAsync(Interrupt.Command).GetAwaiter().GetResult();
+
+    /// <summary>Writes a line that the user should know but that ends nothing, to <see cref="Error"/>.</summary>
+    public void Note(string message) => Error.WriteLine($"layerskip: note: {VisibleText.Line(message)}");
+
+    /// <summary>Says of those options that were given that they have no effect, and why: nobody should believe that they did something.</summary>
+    public void NoteUnused(ParseResult arguments, string reason, params IEnumerable<Option> options)
+    {
+        string[] given = [.. options.Where(option => arguments.GetResult(option) is { Implicit: false }).Select(option => option.Name)];
+        if (given.Length > 0)
+        {
+            Note($"{string.Join(given.Length == 2 ? " and " : ", ", given)} {(given.Length == 1 ? "has" : "have")} no effect: {reason}");
+        }
+    }
 
     /// <summary>Writes text that comes from a model, at once.</summary>
     public void WriteAnswer(string text)

@@ -141,7 +141,8 @@ public sealed class LayerSkipModel : IDisposable
         return Plan(options ?? new());
     }
 
-    private DecodingPlan Plan(DecodingOptions options) =>
+    /// <summary>Completes and checks options as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
+    internal DecodingPlan Plan(DecodingOptions options) =>
         DecodingPlan.Create(options, Config, Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count));
 
     /// <summary>Checks options against the model as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>

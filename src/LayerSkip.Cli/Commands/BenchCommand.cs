@@ -118,6 +118,13 @@ internal sealed class BenchCommand
             throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from");
         }
 
+        _decoding.NoteUnusedDrafting(
+            arguments, model, Draft(arguments, model, isSynthetic) with { Mode = DecodingMode.SelfSpeculative }, _terminal);
+        if (arguments.GetValue(_rows) is null)
+        {
+            _terminal.NoteUnused(arguments, "it is of --rows, which is not given", _rowsContext);
+        }
+
         var settings = isSynthetic ? Settings(arguments, model, [RandomPrompt(PromptTokens(arguments, model), model.Config)], true)
             : Settings(arguments, model, Encode(arguments, model, prompts), false);
         var bench = new Bench(model, settings);

@@ -34,7 +34,13 @@ internal sealed class ChatCommand
     private int Run(ParseResult arguments)
     {
         using var model = _model.Load(arguments, _terminal);
-        var options = _decoding.Read(arguments, model);
+        var options = _decoding.Read(arguments, model, _terminal);
+        _decoding.NoteUnusedDrafting(arguments, model, options, _terminal);
+        if (!_terminal.IsOutputInteractive)
+        {
+            _terminal.NoteUnused(arguments, "the output is no terminal", _showDraft);
+        }
+
         var conversation = new Conversation(
             ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal),
             model.Config.MaxPositions,
@@ -84,7 +90,7 @@ internal sealed class ChatCommand
         var prompt = conversation.Ask(message, out var forgotten);
         if (forgotten > 0)
         {
-            _terminal.Error.WriteLine($"layerskip: note: the oldest {forgotten} messages no longer fit into the model's context and are forgotten");
+            _terminal.Note($"the oldest {forgotten} messages no longer fit into the model's context and are forgotten");
         }
 
         // What the last answer has computed of the conversation need not be computed again.

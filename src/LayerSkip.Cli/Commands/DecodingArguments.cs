@@ -95,8 +95,11 @@ internal sealed class DecodingArguments
     }
 
     /// <summary>Completes the options with the checkpoint's defaults.</summary>
+    /// <param name="arguments">What was given.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="terminal">Told which options about the choice of tokens have no effect.</param>
     /// <exception cref="UsageException">They do not fit the model.</exception>
-    public DecodingOptions Read(ParseResult arguments, LayerSkipModel model)
+    public DecodingOptions Read(ParseResult arguments, LayerSkipModel model, Terminal terminal)
     {
         var mode = arguments.GetValue(_mode);
         var exitLayer = ReadExitLayer(arguments, model.Config);
@@ -105,12 +108,47 @@ internal sealed class DecodingArguments
             throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
         }
 
-        return ReadDraft(arguments, model.Config) with
+        var options = ReadDraft(arguments, model.Config) with
         {
             Mode = mode,
             MaxNewTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? DefaultMaxTokens,
             Sampling = ReadSampling(arguments, model.Defaults),
         };
+        if (options.Sampling.IsGreedy)
+        {
+            terminal.NoteUnused(arguments, "the temperature is 0, so the likeliest token is always taken", _topK, _topP, _seed);
+        }
+
+        return options;
+    }
+
+    /// <summary>Says which of the options about drafts have no effect.</summary>
+    /// <param name="arguments">What was given.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="options">As they are used.</param>
+    /// <param name="terminal">Told.</param>
+    public void NoteUnusedDrafting(ParseResult arguments, LayerSkipModel model, DecodingOptions options, Terminal terminal)
+    {
+        var plan = model.Plan(options);
+        switch (plan.Mode)
+        {
+            case DecodingMode.Autoregressive:
+                var reason = options.Mode is null
+                    ? $"{model.Name} decodes autoregressively by default, which drafts nothing; --exit-layer or --mode self-speculative drafts"
+                    : "--mode autoregressive drafts nothing";
+                terminal.NoteUnused(arguments, reason, ExitLayer, NumSpeculations, Controller, DraftThreshold, Source);
+                break;
+            case DecodingMode.EarlyExit:
+                terminal.NoteUnused(arguments, "--mode early-exit drafts nothing", NumSpeculations, Controller, DraftThreshold, Source);
+                break;
+            case DecodingMode.SelfSpeculative when plan.Source == DraftSource.Lookup:
+                terminal.NoteUnused(arguments, "with the draft source lookup no layer drafts", ExitLayer, DraftThreshold);
+                break;
+            case DecodingMode.SelfSpeculative when plan.Controller is not (DraftController.Confidence or DraftController.Adaptive):
+                terminal.NoteUnused(
+                    arguments, $"the controller is {plan.Controller.ToString().ToLowerInvariant()}, and confidence and adaptive alone go by a threshold", DraftThreshold);
+                break;
+        }
     }
 
     /// <summary>The options that say how to draft, alone.</summary>

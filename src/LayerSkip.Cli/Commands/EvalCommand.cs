@@ -145,6 +145,11 @@ internal sealed class EvalCommand
         var rows = RowSample.Spread(evaluator.Rows.Count, arguments.GetValue(_speedRows) ?? DefaultSpeedRows, seed);
         if (rows.Length == 0 || model.Config.Layers < 2)
         {
+            _terminal.NoteUnused(
+                arguments,
+                rows.Length == 0 ? "--speed-rows is 0, so no speed is measured" : $"{model.Name} has one layer, so that there is nothing to exit from and no speed is measured",
+                _numSpeculations,
+                _runs);
             return null;
         }
 

@@ -25,6 +25,11 @@ internal sealed class GenerateCommand
         Description = "The prompt is a user's message, rendered with the checkpoint's chat template (default: plain text).",
     };
 
+    private readonly Option<bool> _compare = new("--compare")
+    {
+        Description = "Then answer the prompt in both modes in turn, after a warm-up, and say what self-speculation saves; takes a second or two (default: only answer).",
+    };
+
     private readonly Option<bool> _json = new("--json")
     {
         Description = "Print one JSON object instead of the text (default: text as it comes, statistics on the error output).",
@@ -38,6 +43,7 @@ internal sealed class GenerateCommand
         var command = new Command("generate", "Generate text from a prompt.") { generate._prompt, generate._chat };
         generate._model.AddTo(command);
         generate._decoding.AddTo(command);
+        command.Add(generate._compare);
         command.Add(generate._json);
         command.SetAction(generate.Run);
         return command;
@@ -62,18 +68,55 @@ internal sealed class GenerateCommand
                 $"--prompt has {ids.Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
         }
 
-        using var generation = model.Generate(ids, _decoding.Read(arguments, model));
+        var options = _decoding.Read(arguments, model, _terminal);
+        var compares = arguments.GetValue(_compare);
+        if (compares)
+        {
+            CheckComparable(model, options);
+        }
+
+        _decoding.NoteUnusedDrafting(arguments, model, compares ? options with { Mode = DecodingMode.SelfSpeculative } : options, _terminal);
+
+        using var generation = model.Generate(ids, options);
+        ComparisonReport? comparison;
         if (arguments.GetValue(_json))
         {
-            WriteJson(model, generation, ids);
+            var bytesPerToken = Finish(generation);
+            comparison = compares ? Compare(model, ids, options) : null;
+            WriteJson(model, generation, ids, bytesPerToken, comparison);
         }
         else
         {
             WriteText(model, generation, arguments.GetValue(_chat) ? new AnswerStart() : null);
+            comparison = compares ? Compare(model, ids, options) : null;
+            if (comparison is not null)
+            {
+                _terminal.Error.WriteLine(comparison.Describe());
+            }
+            else if (StatisticsText.WhyFewDrafts(generation) is { } reason)
+            {
+                _terminal.Note(reason);
+            }
         }
 
-        return CommandLine.Success;
+        return comparison is { Identical: false } ? CommandLine.Mismatch : CommandLine.Success;
     }
+
+    private static void CheckComparable(LayerSkipModel model, DecodingOptions options)
+    {
+        if (options.Mode == DecodingMode.EarlyExit)
+        {
+            throw new UsageException("--compare is of autoregressive and self-speculative decoding, expected no --mode early-exit with it");
+        }
+
+        if (model.Config.Layers < 2)
+        {
+            throw new UsageException($"--compare: {model.Name} has one layer, expected at least 2: there is nothing to exit from");
+        }
+    }
+
+    private ComparisonReport Compare(LayerSkipModel model, int[] prompt, DecodingOptions options) => Loading.Run(
+        _terminal, "Comparing", (progress, cancellation) => PromptComparison.Measure(model, prompt, options, progress, cancellation));
 
     private int[] Encode(ParseResult arguments, LayerSkipModel model, string prompt) =>
         arguments.GetValue(_chat)
@@ -101,13 +144,19 @@ internal sealed class GenerateCommand
         string Shown(string next) => start?.Of(next) ?? next;
     }
 
-    private void WriteJson(LayerSkipModel model, Generation generation, int[] prompt)
+    /// <summary>Generates all of it, and says what a token allocated.</summary>
+    private double Finish(Generation generation)
     {
         var allocations = new AllocationMeter();
         while (allocations.NextRound(generation, _terminal.Interrupt.Command))
         {
         }
 
+        return allocations.BytesPerToken;
+    }
+
+    private void WriteJson(LayerSkipModel model, Generation generation, int[] prompt, double bytesPerToken, ComparisonReport? comparison)
+    {
         var text = model.Tokenizer.CreateDetokenizer();
         var report = new GenerateReport(
             model.Name,
@@ -119,7 +168,8 @@ internal sealed class GenerateCommand
             generation.Output.ToArray(),
             text.Append(generation.Output) + text.Flush(),
             generation.FinishReason is FinishReason.Stop or FinishReason.Complete ? "stop" : "length",
-            StatisticsReport.Of(generation.Statistics, allocations.BytesPerToken));
+            StatisticsReport.Of(generation.Statistics, bytesPerToken),
+            comparison);
         ReportJson.Write(_terminal.Out, report, ReportJson.Instance.GenerateReport);
     }
 }

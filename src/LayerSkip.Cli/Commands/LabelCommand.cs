@@ -82,6 +82,16 @@ internal sealed class LabelCommand
             throw new UsageException($"--samples is {samples}, but --temperature is 0: all answers to a prompt would be the same");
         }
 
+        if (sampling.IsGreedy)
+        {
+            _terminal.NoteUnused(arguments, "the temperature is 0, so nothing is drawn", _seed);
+        }
+
+        if (arguments.GetRequiredValue(_data).All(file => Path.GetExtension(file).ToLowerInvariant() is ".tsv" or ".txt"))
+        {
+            _terminal.NoteUnused(arguments, "it is of .jsonl files, and --data names none", _field);
+        }
+
         var field = arguments.GetValue(_field) ?? "prompt";
         string[] texts = [.. arguments.GetRequiredValue(_data).SelectMany(path => PromptSource.Read("--data", path, field))];
         if ((long)texts.Length * samples > MostAnswers)

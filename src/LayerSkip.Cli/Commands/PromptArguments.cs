@@ -39,10 +39,11 @@ internal sealed class PromptArguments
 
     /// <summary>Reads the files, before anything is loaded.</summary>
     /// <exception cref="UsageException">A file or a line is wrong.</exception>
-    public IReadOnlyList<string> Read(ParseResult arguments)
+    public IReadOnlyList<string> Read(ParseResult arguments, Terminal terminal)
     {
         if (arguments.GetResult(_data) is null)
         {
+            terminal.NoteUnused(arguments, "all of the built-in prompts are taken; --data names others", _limit, _seed);
             return PromptSource.Samples;
         }
 

@@ -62,7 +62,7 @@ internal sealed class SweepCommand
             throw new UsageException($"--html and --output are both '{html}', expected two files");
         }
 
-        var texts = _prompts.Read(arguments);
+        var texts = _prompts.Read(arguments, _terminal);
         var directory = arguments.GetRequiredValue(_model.Directory);
         using var model = _model.Load(arguments, _terminal);
         IReadOnlyList<DraftSetting> cells =

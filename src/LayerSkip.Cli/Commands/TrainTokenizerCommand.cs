@@ -92,8 +92,8 @@ internal sealed class TrainTokenizerCommand
 
         if (trained.VocabularySize < size)
         {
-            _terminal.Error.WriteLine(
-                $"layerskip: note: {trained.VocabularySize} tokens of the {size} asked for: no other pair of tokens occurs twice");
+            _terminal.Note(
+                $"{trained.VocabularySize} tokens of the {size} asked for: no other pair of tokens occurs twice");
         }
 
         return CommandLine.Success;

@@ -55,7 +55,7 @@ internal sealed class TuneCommand
             OutputFile.Check("--html", html);
         }
 
-        var texts = _prompts.Read(arguments);
+        var texts = _prompts.Read(arguments, _terminal);
         var directory = arguments.GetRequiredValue(_model.Directory);
         var writes = !arguments.GetValue(_dryRun);
         if (writes && File.Exists(directory))

@@ -4,16 +4,16 @@ using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Measurement;
 
-/// <summary>Decodes prompts greedily, each in both modes one right after the other, which first alternating: a busy machine slows both alike.</summary>
+/// <summary>Decodes prompts, each in both modes one right after the other, which first alternating: a busy machine slows both alike.</summary>
 /// <param name="model">The model.</param>
-/// <param name="draft">How to draft.</param>
+/// <param name="draft">How to draft, and, where not greedily, how to choose tokens.</param>
 /// <param name="maxTokens">Most tokens to generate for a prompt.</param>
 /// <param name="ignoreEndOfSequence">Whether to always generate that many.</param>
 internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false)
 {
     private readonly DecodingOptions _autoregressive = new()
     {
-        Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence,
+        Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence, Sampling = draft.Sampling,
     };
 
     private readonly DecodingOptions _speculative = draft with

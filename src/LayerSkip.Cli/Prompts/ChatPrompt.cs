@@ -13,7 +13,7 @@ internal static class ChatPrompt
         var template = ChatTemplate.LoadFrom(directory);
         if (template is null)
         {
-            terminal.Error.WriteLine($"layerskip: note: {directory} has no chat template; messages are written as lines \"role: content\"");
+            terminal.Note($"{directory} has no chat template; messages are written as lines \"role: content\"");
         }
 
         return new PromptEncoder(template ?? ChatTemplate.Default, tokenizer);

@@ -11,6 +11,7 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Text">The output's text, without control tokens.</param>
 /// <param name="FinishReason">stop (an end-of-sequence token) or length (max tokens, or the context is full).</param>
 /// <param name="Stats">Counts and times.</param>
+/// <param name="Comparison">The prompt in both modes; null unless asked for.</param>
 internal sealed record GenerateReport(
     string Model,
     string Mode,
@@ -21,4 +22,5 @@ internal sealed record GenerateReport(
     IReadOnlyList<int> Tokens,
     string Text,
     string FinishReason,
-    StatisticsReport Stats);
+    StatisticsReport Stats,
+    ComparisonReport? Comparison);

@@ -25,6 +25,16 @@ internal static class StatisticsText
             FormattableString.Invariant($"{time}; {statistics.TokensPerSecond:0.0} tokens/s, prompt included");
     }
 
+    /// <summary>Why the controller auto drafted little; null where it drafted in half of the rounds or more.</summary>
+    public static string? WhyFewDrafts(Generation generation)
+    {
+        var statistics = generation.Statistics;
+        return generation.Controller == DraftController.Auto && 2 * statistics.DraftRounds < statistics.Rounds
+            ? $"auto drafted in {statistics.DraftRounds} of {Quantity.Of(statistics.Rounds, "round")}: in the others no draft was expected to pay by the costs and the acceptance seen so far, and a process " +
+                "that has just begun measures code that is still being compiled; --compare measures both modes warm"
+            : null;
+    }
+
     /// <summary>What became of the drafts. Tokens that nobody drafted come from the full model.</summary>
     public static string Drafts(int drafted, int accepted) => drafted == 0
         ? "nothing drafted"

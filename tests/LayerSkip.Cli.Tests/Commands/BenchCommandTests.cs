@@ -82,6 +82,16 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public void Options_without_effect_are_noted()
+    {
+        var result = Tool.Run("bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--rows-context", "8", "--draft-threshold", "0.5");
+
+        Assert.Equal(CommandLine.Success, result.ExitCode);
+        Assert.Contains("note: --rows-context has no effect: it is of --rows", result.Error, StringComparison.Ordinal);
+        Assert.Contains("note: --draft-threshold has no effect: the controller is fixed", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
     {
         var report = Tool.RunJson(

@@ -116,6 +116,62 @@ public class GenerateCommandTests
             result.Error);
     }
 
+    [Theory]
+    [InlineData("--mode autoregressive --num-speculations 4", "--num-speculations has no effect: --mode autoregressive drafts nothing")]
+    [InlineData("--mode autoregressive --exit-layer 2 --controller fixed", "--exit-layer and --controller have no effect: --mode autoregressive")]
+    [InlineData("--mode early-exit --draft-source lookup", "--draft-source has no effect: --mode early-exit")]
+    [InlineData("--draft-source lookup --exit-layer 3", "--exit-layer has no effect: with the draft source lookup")]
+    [InlineData("--controller fsm --draft-threshold 0.5", "--draft-threshold has no effect: the controller is fsm")]
+    [InlineData("--top-p 0.5 --top-k 3 --seed 1", "--top-k, --top-p, --seed have no effect: the temperature is 0")]
+    public void Option_without_effect_is_noted_in_one_line(string options, string note)
+    {
+        var result = Tool.Run(["generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", .. options.Split(' ')]);
+
+        Assert.Equal((CommandLine.Success, "[IN:SILENCE_ALARM ]"), (result.ExitCode, result.Output.Trim()));
+        Assert.Contains("layerskip: note: " + note, Assert.Single(result.Error.Split('\n'), line => line.Contains("effect", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--controller confidence --draft-threshold 0.5")]
+    [InlineData("--exit-layer 3 --num-speculations 4 --draft-source combined")]
+    [InlineData("--mode early-exit --exit-layer 3")]
+    [InlineData("--temperature 1 --top-p 0.5 --top-k 3 --seed 1")]
+    [InlineData("--mode autoregressive --exit-layer 3 --compare")]
+    public void Option_with_an_effect_is_not_noted(string options) => Assert.DoesNotContain(
+        "effect", Tool.Run(["generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", .. options.Split(' ')]).Error, StringComparison.Ordinal);
+
+    [Fact]
+    public void Speculations_for_a_checkpoint_that_drafts_nothing_by_default_are_noted()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        var result = Tool.Run("generate", "--model", checkpoint.Directory, "--prompt", "x", "--max-tokens", "2", "--num-speculations", "3");
+
+        Assert.Contains("--num-speculations has no effect: ", result.Error, StringComparison.Ordinal);
+        Assert.Contains("decodes autoregressively by default", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--mode", "autoregressive")]
+    [InlineData("--temperature", "1.5")]
+    public void Comparison_gives_both_modes_the_same_tokens(string option, string value)
+    {
+        var comparison = Generate(Tool.Parser, "remind me to call mom at 5 pm", "--chat", "--compare", option, value).GetProperty("comparison");
+
+        Assert.True(comparison.GetProperty("identical").GetBoolean());
+        Assert.InRange(comparison.GetProperty("runs").GetInt32(), 3, 100);
+        Assert.True(comparison.GetProperty("autoregressive_ms").GetDouble() > 0);
+        Assert.True(comparison.GetProperty("self_speculative_ms").GetDouble() > 0);
+        Assert.True(comparison.GetProperty("speedup").GetProperty("median").GetDouble() > 0);
+
+        var text = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--compare");
+        Assert.Equal("[IN:SILENCE_ALARM ]" + Environment.NewLine, text.Output);
+        Assert.Matches("warm: autoregressive [0-9.]+ ms, self-speculative [0-9.]+ ms: [0-9.]+x .*, same tokens; ", text.Error);
+    }
+
+    [Fact]
+    public void Early_exit_is_compared_with_nothing() => Assert.Contains(
+        "expected no --mode early-exit", Tool.RunBad("generate", "--model", Tool.Parser, "--prompt", "x", "--mode", "early-exit", "--compare"), StringComparison.Ordinal);
+
     [Fact]
     public void Plain_continuation_keeps_its_leading_space()
     {

@@ -55,6 +55,17 @@ public sealed class LabelCommandTests : IDisposable
     }
 
     [Fact]
+    public void Options_without_effect_are_noted()
+    {
+        File.WriteAllText(PathOf("prompts.txt"), "Turn off alarms");
+        var result = Tool.Run("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", Target, "--seed", "1", "--field", "topic");
+
+        Assert.Equal(CommandLine.Success, result.ExitCode);
+        Assert.Contains("note: --seed has no effect: the temperature is 0", result.Error, StringComparison.Ordinal);
+        Assert.Contains("note: --field has no effect: it is of .jsonl files", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_cannot_be_done_is_said_in_a_line_and_nothing_is_written()
     {
         File.WriteAllText(PathOf("prompts.txt"), "Turn off alarms");
