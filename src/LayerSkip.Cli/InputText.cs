@@ -21,6 +21,11 @@ internal static class InputText
             throw new UsageException($"{option} {path}: is a directory, expected a file");
         }
 
+        if (path.Length > 0 && !Path.Exists(path))
+        {
+            throw new UsageException($"{option} {path}: does not exist, expected a file");
+        }
+
         try
         {
             using var file = File.OpenRead(path);

@@ -95,7 +95,7 @@ internal static class CheckedOption
             {
                 if (token.Value.StartsWith("--", StringComparison.Ordinal) && result.Parent is CommandResult command)
                 {
-                    result.AddError(ParseErrors.Unknown(token.Value, command.Command));
+                    result.AddError(ParseErrors.Unknown(token.Value, command));
                 }
             }
         });

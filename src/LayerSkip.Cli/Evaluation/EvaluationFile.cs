@@ -47,6 +47,10 @@ internal static class EvaluationFile
                 }),
             ];
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new UsageException($"{option} {path}: does not exist, expected a file");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new UsageException($"{option} {path}: cannot be read: {e.Message}");

@@ -63,7 +63,7 @@ public sealed class TemplateCommandTests : IDisposable
         Assert.Contains("either --model or --template", Tool.RunBad("template", "--model", "a", "--template", "b", "--context", context), StringComparison.Ordinal);
         Assert.Contains("--context", Tool.RunBad("template", "--model", Tool.Parser), StringComparison.Ordinal);
         Assert.Contains("holds no chat template", Tool.RunBad("template", "--model", _folder.FullName, "--context", context), StringComparison.Ordinal);
-        Assert.Contains("cannot be read", Tool.RunBad("template", "--template", Path.Combine(_folder.FullName, "none"), "--context", context), StringComparison.Ordinal);
+        Assert.Contains("does not exist, expected a file", Tool.RunBad("template", "--template", Path.Combine(_folder.FullName, "none"), "--context", context), StringComparison.Ordinal);
         Assert.Contains("line 2", Tool.RunBad("template", "--template", Write("t.jinja", "a\n{% if %}"), "--context", context), StringComparison.Ordinal);
         Assert.Contains(
             "no such role", Tool.RunBad("template", "--template", Write("t.jinja", "{{ raise_exception('no such role') }}"), "--context", context), StringComparison.Ordinal);

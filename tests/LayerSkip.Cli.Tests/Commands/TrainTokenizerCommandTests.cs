@@ -167,14 +167,14 @@ public sealed class TrainTokenizerCommandTests : IDisposable
     [Theory]
     [InlineData("--vocab-size is '255', expected an integer from 256 to 16777216", "--vocab-size", "255")]
     [InlineData("--vocab-size is 263, expected at least 264: 256 bytes, 3 labels of the data and 5 control tokens", "--vocab-size", "263")]
-    [InlineData("'--vocab-size' is required")]
+    [InlineData("--vocab-size is missing, expected '--vocab-size N'")]
     [InlineData("--special has '<x>' twice", "--vocab-size", "300", "--special", "<x>", "<x>")]
     [InlineData("--special has two bos tokens, '<x>' and '<y>'", "--vocab-size", "300", "--special", "bos=<x>", "bos=<y>")]
     [InlineData("--special 'eos=' is empty", "--vocab-size", "300", "--special", "eos=")]
     [InlineData("--special lacks '<|begin|>'", "--vocab-size", "300", "--special", "<x>")]
     [InlineData("--special has ' ]', which is a label of the data too", "--vocab-size", "300", "--special", " ]", "--chat-template", "none")]
     [InlineData("already is the spelling of a byte", "--vocab-size", "300", "--special", "x", "--chat-template", "none")]
-    [InlineData("--chat-template nowhere.jinja: cannot be read", "--vocab-size", "300", "--chat-template", "nowhere.jinja")]
+    [InlineData("--chat-template nowhere.jinja: does not exist", "--vocab-size", "300", "--chat-template", "nowhere.jinja")]
     public void Bad_options_are_named(string message, params string[] options)
     {
         var error = Tool.RunBad(["train-tokenizer", "--data", WriteFile("rows.tsv", Header + Row), "--output", Output, .. options]);

@@ -49,6 +49,10 @@ internal sealed record RunHistory(IReadOnlyList<RunLine> Starts, IReadOnlyList<S
         {
             throw new UsageException(e.Message.TrimEnd('.'));
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new UsageException($"{path}: does not exist, expected the metrics of a training run");
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"{path}: cannot be read: {e.Message}");

@@ -31,7 +31,8 @@ internal static class TokenizerFiles
             return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, ReadBytes(merges)));
         }
 
-        throw new CheckpointException($"{directory}: found no tokenizer, expected tokenizer.json, or vocab.json with merges.txt, or a GGUF file.");
+        var found = Directory.Exists(directory) ? "found no tokenizer" : "does not exist";
+        throw new CheckpointException($"{directory}: {found}, expected tokenizer.json, or vocab.json with merges.txt, or a GGUF file.");
     }
 
     /// <summary>Reads something out of a JSON file.</summary>
