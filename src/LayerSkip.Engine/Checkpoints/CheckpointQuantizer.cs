@@ -52,6 +52,7 @@ internal static class CheckpointQuantizer
         {
             Directory.CreateDirectory(temporary);
             CopyFiles(source.Path, temporary);
+            QuantizedModelCard.Update(Path.Combine(temporary, QuantizedModelCard.FileName), source.Path, dataType, finer);
             WriteConfig(source.Path, temporary, dataType);
             WriteWeights(source, temporary, dataType, finer, progress, cancellationToken);
             Move(temporary, directory, exists, empty);
