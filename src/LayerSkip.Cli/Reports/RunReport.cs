@@ -57,15 +57,15 @@ internal static class RunReport
         void Add(string name, FormattableString value) => facts.Add((name, FormattableString.Invariant(value)));
         Add("parameters", $"{run.Parameters:N0} in {run.Layers} layers");
         Add("started from", $"{run.Start}");
-        Add("data", $"{run.SequencesPerEpoch:N0} sequences an epoch, {run.RowsPerStep:N0} tokens a step");
+        Add("data", $"{run.SequencesPerEpoch:N0} sequences an epoch, {run.TokensPerStep:N0} tokens a step");
         Add("recipe", $"layer dropout up to {run.MaxDropout:0.###} ({Lower(run.DropoutSchedule)}), exit curriculum: {Lower(run.Curriculum)}, label smoothing {run.LabelSmoothing:0.###}, activation dropout {run.ActivationDropout:0.###}");
         Add("optimizer", $"AdamW, learning rate {run.LearningRate:0.###e0}, seed {run.Seed}");
         if (history.Steps is [.., var last])
         {
             var seconds = Seconds(history);
             var flops = history.Steps.Sum(step => step.FlopsPerSecond * step.Seconds) / Math.Max(seconds, 1e-9);
-            Add("speed", $"{history.Steps.Sum(step => step.Rows) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / run.FmaFlopsPerSecond:P0} of FMA peak");
-            Add("layers computed", $"{history.Steps.Sum(step => step.LayerRowsShare * step.Rows) / Math.Max(1, history.Steps.Sum(step => step.Rows)):P1}; layer dropout, or growth, saved the rest");
+            Add("speed", $"{history.Steps.Sum(step => step.Tokens) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / run.FmaFlopsPerSecond:P0} of FMA peak");
+            Add("layers computed", $"{history.Steps.Sum(step => step.LayerTokensShare * step.Tokens) / Math.Max(1, history.Steps.Sum(step => step.Tokens)):P1}; layer dropout, or growth, saved the rest");
             Add("memory of training", $"{Quantity.Bytes(last.Bytes)}");
             Add("training loss", $"{last.Loss:0.0000} nats");
         }

@@ -25,13 +25,13 @@ internal static class PlanText
             Line("data", $"{string.Join(", ", set.Source.Files.Select(Path.GetFileName))}: {Many(set.Rows, "row")}, {(double)set.Tokens / count:0.0} tokens each, {targets:0.0} of them learnt{(set.Source.Share < 1 ? FormattableString.Invariant($"; {set.Source.Share:P0} of them an epoch") : "")}{(set.Skipped > 0 ? FormattableString.Invariant($"; {set.Skipped:N0} rows left out: too long") : "")}");
         }
 
-        Line("steps", $"{plan.Options.Steps:N0} of {recipe.RowsPerStep:N0} tokens, {Many(plan.Data.SequencesPerEpoch, "sequence")} an epoch");
+        Line("steps", $"{plan.Options.Steps:N0} of {recipe.TokensPerStep:N0} tokens, {Many(plan.Data.SequencesPerEpoch, "sequence")} an epoch");
         if (plan.Evaluation is { } evaluation)
         {
             Line("evaluation", $"{Many(evaluation.Rows, "row")} every {Many(recipe.Evaluation!.EverySteps, "step")}, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}");
         }
 
-        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchRows))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchRows:N0} tokens");
+        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchTokens))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchTokens:N0} tokens");
         Line("output", $"{recipe.Output}{(saved is null ? "" : FormattableString.Invariant($", from step {saved.Step:N0} on"))}");
     }
 }

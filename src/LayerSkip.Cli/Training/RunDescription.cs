@@ -43,8 +43,8 @@ internal sealed class RunDescription
         Add("rope_scaling", config.RopeScaling);
         Add("seed", options.Seed);
         Add("steps", options.Steps);
-        Add("rows_per_step", recipe.RowsPerStep);
-        Add("rows_per_batch", recipe.RowsPerBatch ?? recipe.RowsPerStep);
+        Add("tokens_per_step", recipe.TokensPerStep);
+        Add("tokens_per_batch", recipe.TokensPerBatch ?? recipe.TokensPerStep);
         Add("label_smoothing", options.LabelSmoothing);
         Add("activation_dropout", options.ActivationDropout);
         foreach (var (index, set) in sets.Index())

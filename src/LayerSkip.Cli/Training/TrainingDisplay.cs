@@ -85,7 +85,7 @@ internal sealed class TrainingDisplay
         p.Losses.Take(p.Depth - 1).Index().Where(loss => !double.IsNaN(loss.Item)).Select(loss => FormattableString.Invariant($"{loss.Index + 1}:{loss.Item:0.000}"));
 
     private static string Speed(TrainingProgress p) =>
-        FormattableString.Invariant($"{p.RowsPerSecond:N0} tokens/s, {Quantity.Count(p.FlopsPerSecond)}FLOPS ({p.PeakShare:P0} of FMA peak)");
+        FormattableString.Invariant($"{p.TokensPerSecond:N0} tokens/s, {Quantity.Count(p.FlopsPerSecond)}FLOPS ({p.PeakShare:P0} of FMA peak)");
 
     private static string Schedule(TrainingProgress p) =>
         FormattableString.Invariant($"learning rate {p.LearningRate:0.00e0}, dropout {p.MaxDropout:0.000}, gradient norm {p.GradientNorm:0.00}");

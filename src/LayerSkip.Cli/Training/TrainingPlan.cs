@@ -11,7 +11,7 @@ internal sealed class TrainingPlan
     private TrainingPlan(TrainingRecipe recipe, StartingPoint start, IReadOnlyList<RowSet> sets, EvaluationSet? evaluation)
     {
         (Recipe, Start, Sets, Evaluation) = (recipe, start, sets, evaluation);
-        Data = new TrainingData([.. sets.Select(set => set.TrainingSet)], recipe.RowsPerStep, recipe.Seed);
+        Data = new TrainingData([.. sets.Select(set => set.TrainingSet)], recipe.TokensPerStep, recipe.Seed);
         Options = new TrainingOptions
         {
             Steps = recipe.Steps ?? Data.Steps(recipe.Epochs!.Value),
@@ -50,13 +50,13 @@ internal sealed class TrainingPlan
 
     public long Parameters => Measurement.ModelSize.Matrices(Config) + Measurement.ModelSize.Vectors(Config);
 
-    /// <summary>Rows of the largest batch: a step takes whole sequences, so it exceeds its rows by less than the longest.</summary>
-    public int LargestBatchRows
+    /// <summary>Tokens of the largest batch: a step takes whole sequences, so it exceeds its tokens by less than the longest.</summary>
+    public int LargestBatchTokens
     {
         get
         {
             var longest = Sets.Max(set => set.Sequences.Max(sequence => sequence.Tokens.Count)) - 1;
-            return Recipe.RowsPerBatch is { } rows ? Math.Max(rows, longest) : Recipe.RowsPerStep + longest - 1;
+            return Recipe.TokensPerBatch is { } tokens ? Math.Max(tokens, longest) : Recipe.TokensPerStep + longest - 1;
         }
     }
 
@@ -112,23 +112,23 @@ internal sealed class TrainingPlan
     }
 
     /// <summary>The batches of a step: whole sequences, in their order.</summary>
-    public IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> step) => Batches(step, Recipe.RowsPerBatch ?? int.MaxValue);
+    public IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> step) => Batches(step, Recipe.TokensPerBatch ?? int.MaxValue);
 
-    /// <summary>Splits sequences into batches of at most so many rows; one that is longer makes a batch of its own.</summary>
-    public static IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> sequences, int mostRows)
+    /// <summary>Splits sequences into batches of at most so many tokens; one that is longer makes a batch of its own.</summary>
+    public static IReadOnlyList<SequenceBatch> Batches(IReadOnlyList<TrainingSequence> sequences, int mostTokens)
     {
         var batches = new List<SequenceBatch>();
-        var (from, rows) = (0, 0L);
+        var (from, tokens) = (0, 0L);
         for (var i = 0; i < sequences.Count; i++)
         {
             var length = sequences[i].Tokens.Count - 1;
-            if (i > from && rows + length > mostRows)
+            if (i > from && tokens + length > mostTokens)
             {
                 batches.Add(new SequenceBatch([.. sequences.Take(i).Skip(from)]));
-                (from, rows) = (i, 0);
+                (from, tokens) = (i, 0);
             }
 
-            rows += length;
+            tokens += length;
         }
 
         batches.Add(new SequenceBatch([.. sequences.Skip(from)]));

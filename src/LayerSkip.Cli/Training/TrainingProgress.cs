@@ -24,7 +24,7 @@ internal sealed record TrainingProgress
     /// <summary>How likely the last layer is dropped.</summary>
     public required double MaxDropout { get; init; }
 
-    public required double RowsPerSecond { get; init; }
+    public required double TokensPerSecond { get; init; }
 
     /// <summary>Floating-point operations of the matrix products.</summary>
     public required double FlopsPerSecond { get; init; }

@@ -46,10 +46,11 @@ internal sealed record TrainingRecipe
 
     public required int? Steps { get; init; }
 
-    public required int RowsPerStep { get; init; }
+    /// <summary>Tokens that a step is filled with, each sequence's last one aside.</summary>
+    public required int TokensPerStep { get; init; }
 
-    /// <summary>Most rows that are computed at once; null for all of a step's.</summary>
-    public required int? RowsPerBatch { get; init; }
+    /// <summary>Most tokens that are computed at once; null for all of a step's.</summary>
+    public required int? TokensPerBatch { get; init; }
 
     /// <summary>Null for one a processor.</summary>
     public required int? Threads { get; init; }

@@ -36,11 +36,11 @@ internal static class TrainingRecipeReader
                 : json.Contradiction("epochs", "and steps are both given, expected one of them");
         }
 
-        var rowsPerStep = json.Integer("rows_per_step", 1, 1 << 24) ?? 2048;
-        var rowsPerBatch = json.Integer("rows_per_batch", 1, 1 << 24);
-        if (rowsPerBatch > rowsPerStep)
+        var tokensPerStep = json.Integer("tokens_per_step", 1, 1 << 24) ?? 2048;
+        var tokensPerBatch = json.Integer("tokens_per_batch", 1, 1 << 24);
+        if (tokensPerBatch > tokensPerStep)
         {
-            throw json.Contradiction("rows_per_batch", $"is {rowsPerBatch}, expected at most rows_per_step, which is {rowsPerStep}");
+            throw json.Contradiction("tokens_per_batch", $"is {tokensPerBatch}, expected at most tokens_per_step, which is {tokensPerStep}");
         }
 
         var output = json.Text("output");
@@ -61,8 +61,8 @@ internal static class TrainingRecipeReader
             ActivationDropout = json.Number("activation_dropout", "a number from 0 to 1, without 1", value => value is >= 0 and < 1) ?? 0,
             Epochs = epochs,
             Steps = steps,
-            RowsPerStep = rowsPerStep,
-            RowsPerBatch = rowsPerBatch,
+            TokensPerStep = tokensPerStep,
+            TokensPerBatch = tokensPerBatch,
             Threads = json.Integer("threads", 1, 1024) is var threads && overrides.Threads is { } count ? count : threads,
             Evaluation = ReadEvaluation(json.Object("evaluation"), data),
             Checkpoint = ReadCheckpoint(json.Object("checkpoint")),

@@ -21,7 +21,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly Action<TrainingProgress> _show;
     private readonly Action<string> _note;
     private RunningMean _seconds;
-    private RunningMean _rows;
+    private RunningMean _tokens;
     private RunningMean _operations;
     private long _sequences;
     private long _savedStep;
@@ -174,7 +174,7 @@ internal sealed class TrainingRun : IDisposable
         _sequences += sequences.Count;
         _window.Add(report, weights, seconds);
         _seconds.Add(seconds);
-        _rows.Add(report.Rows);
+        _tokens.Add(report.Rows);
         _operations.Add(report.Operations);
         for (var l = 0; l < layers; l++)
         {
@@ -198,7 +198,7 @@ internal sealed class TrainingRun : IDisposable
             LearningRate = report.LearningRate,
             GradientNorm = report.GradientNorm,
             MaxDropout = recipe.DropoutAt(layers - 1, layers, report.Step, steps),
-            RowsPerSecond = _rows.Value / _seconds.Value,
+            TokensPerSecond = _tokens.Value / _seconds.Value,
             FlopsPerSecond = _operations.Value / _seconds.Value,
             PeakShare = _operations.Value / _seconds.Value / _fmaPeak,
             Bytes = _trainer.Bytes,
@@ -302,7 +302,7 @@ internal sealed class TrainingRun : IDisposable
                 options.Steps,
                 Math.Round(recipe.Epochs ?? EpochsOf(options.Steps), 4),
                 _plan.Data.SequencesPerEpoch,
-                recipe.RowsPerStep,
+                recipe.TokensPerStep,
                 options.Seed,
                 options.Recipe.MaxDropout,
                 options.Recipe.DropoutSchedule.ToString(),
@@ -321,8 +321,8 @@ internal sealed class TrainingRun : IDisposable
     /// <summary>Epochs of so many steps, as far as rows are alike.</summary>
     private double EpochsOf(long steps)
     {
-        var rows = _plan.Sets.Sum(set => set.Source.Share * (set.Tokens - set.Sequences.Count));
-        return steps * (double)_plan.Recipe.RowsPerStep / rows;
+        var tokens = _plan.Sets.Sum(set => set.Source.Share * (set.Tokens - set.Sequences.Count));
+        return steps * (double)_plan.Recipe.TokensPerStep / tokens;
     }
 
     private void WriteSteps()

@@ -5,23 +5,23 @@ namespace LayerSkip.Training.Data;
 /// <summary>What a run trains on, step by step: endless epochs over sets of sequences, each shuffled anew. Immutable.</summary>
 /// <remarks>
 /// What step t trains on depends on the sets, the step's size, the seed and t alone, so a resumed run goes on with the very sequences that
-/// would have come. Sequences are never cut: a step takes whole ones until it has its rows, across the end of an epoch if need be.
+/// would have come. Sequences are never cut: a step takes whole ones until it has its tokens, across the end of an epoch if need be.
 /// </remarks>
 public sealed class TrainingData
 {
     private readonly TrainingSet[] _sets;
-    private readonly int _rowsPerStep;
+    private readonly int _tokensPerStep;
     private readonly ulong _seed;
 
     /// <param name="sets">At least one.</param>
-    /// <param name="rowsPerStep">Rows that a step is filled with, at least 1; it exceeds them by less than its last sequence.</param>
+    /// <param name="tokensPerStep">Tokens that a step is filled with, each sequence's last one aside, at least 1; it exceeds them by less than its last sequence.</param>
     /// <param name="seed">Chooses the order.</param>
     /// <exception cref="ArgumentException">There is no set, or one has no sequence or a share outside its range; the message gives its number, from 0.</exception>
-    /// <exception cref="ArgumentOutOfRangeException"><paramref name="rowsPerStep"/> is less than 1.</exception>
-    public TrainingData(IReadOnlyList<TrainingSet> sets, int rowsPerStep, ulong seed)
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="tokensPerStep"/> is less than 1.</exception>
+    public TrainingData(IReadOnlyList<TrainingSet> sets, int tokensPerStep, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(sets);
-        ArgumentOutOfRangeException.ThrowIfLessThan(rowsPerStep, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(tokensPerStep, 1);
         if (sets.Count == 0)
         {
             throw new ArgumentException("Training needs at least one set of sequences.", nameof(sets));
@@ -36,7 +36,7 @@ public sealed class TrainingData
             }
         }
 
-        (_sets, _rowsPerStep, _seed) = ([.. sets], rowsPerStep, seed);
+        (_sets, _tokensPerStep, _seed) = ([.. sets], tokensPerStep, seed);
     }
 
     /// <summary>Sequences of one epoch.</summary>
@@ -74,14 +74,14 @@ public sealed class TrainingData
     {
         // Earlier steps are packed again: that takes milliseconds, and needs no state to be kept.
         var step = new List<TrainingSequence>();
-        var (rows, number) = (0L, 0L);
+        var (tokens, number) = (0L, 0L);
         for (var epoch = 0UL; ; epoch++)
         {
             foreach (var sequence in Epoch(epoch))
             {
                 step.Add(sequence);
-                rows += sequence.Tokens.Count - 1;
-                if (rows >= _rowsPerStep)
+                tokens += sequence.Tokens.Count - 1;
+                if (tokens >= _tokensPerStep)
                 {
                     if (number++ >= from)
                     {
@@ -89,7 +89,7 @@ public sealed class TrainingData
                     }
 
                     step.Clear();
-                    rows = 0;
+                    tokens = 0;
                 }
             }
         }

@@ -37,7 +37,7 @@ internal sealed class TrainingFolder : IDisposable
               "output": "run", "seed": 3, "tokenizer": "tokenizer",
               "shape": {"layers": 4, "hidden": 16, "intermediate": 24, "heads": 2, "kv_heads": 1, "head_dim": 8, "context": 64},
               "data": [{"files": ["rows.jsonl"]}, {"files": ["rows.tsv"], "share": 0.5}],
-              "steps": 12, "rows_per_step": 60, "rows_per_batch": 40, "threads": 1, "metrics_every_steps": 4,
+              "steps": 12, "tokens_per_step": 60, "tokens_per_batch": 40, "threads": 1, "metrics_every_steps": 4,
               "recipe": {"max_dropout": 0.3, "dropout_schedule": "exponential", "exit_scale": 1, "exit_weighting": "linear", "curriculum": "rotational", "rotation": 2},
               "optimizer": {"learning_rate": 0.01, "warmup_steps": 2, "betas": [0.9, 0.98]},
               "label_smoothing": 0.05,

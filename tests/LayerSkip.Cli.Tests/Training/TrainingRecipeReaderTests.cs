@@ -83,7 +83,7 @@ public class TrainingRecipeReaderTests
     [InlineData("form", "\"flat\"", "form is \"flat\"", "\"decoupled\", \"full\", \"index\"")]
     [InlineData("too_long", "\"cut\"", "too_long is \"cut\"", "\"error\", \"skip\"")]
     [InlineData("max_tokens", "1", "max_tokens is 1", "at least 2")]
-    [InlineData("rows_per_batch", "61", "rows_per_batch is 61", "at most rows_per_step, which is 60")]
+    [InlineData("tokens_per_batch", "61", "tokens_per_batch is 61", "at most tokens_per_step, which is 60")]
     [InlineData("threads", "0", "threads is 0", "from 1 to 1024")]
     [InlineData("recipe.max_dropout", "1.1", "recipe.max_dropout is 1.1", "from 0 to 1")]
     [InlineData("recipe.max_dropout", "0", "recipe.dropout_schedule is given", "max_dropout is 0")]

@@ -52,8 +52,8 @@ public class TrainingRunTests
         {
             Assert.Equal(1, line.GetProperty("exit_weights").EnumerateObject().Sum(weight => weight.Value.GetDouble()), 1e-5);
             Assert.Equal(line.GetProperty("loss").GetDouble(), line.GetProperty("exit_losses").GetProperty("4").GetDouble());
-            Assert.InRange(line.GetProperty("rows").GetInt64(), 60 * line.GetProperty("steps").GetInt32(), 120 * line.GetProperty("steps").GetInt32());
-            Assert.InRange(line.GetProperty("layer_rows_share").GetDouble(), 0.5, 1);
+            Assert.InRange(line.GetProperty("tokens").GetInt64(), 60 * line.GetProperty("steps").GetInt32(), 120 * line.GetProperty("steps").GetInt32());
+            Assert.InRange(line.GetProperty("layer_tokens_share").GetDouble(), 0.5, 1);
             foreach (var name in s_positive)
             {
                 Assert.True(line.GetProperty(name).GetDouble() > 0, name);
@@ -158,7 +158,7 @@ public class TrainingRunTests
         Assert.Equal(steps[0].ExitLosses["2"], steps[0].Loss);
         Assert.DoesNotContain("4", steps[0].ExitLosses.Keys);
         Assert.Equal(steps[^1].ExitLosses["4"], steps[^1].Loss);
-        Assert.InRange(steps[0].LayerRowsShare, 0.3, 0.5);
+        Assert.InRange(steps[0].LayerTokensShare, 0.3, 0.5);
     }
 
     [Fact]
@@ -183,8 +183,8 @@ public class TrainingRunTests
     [InlineData("shape.intermediate", "32", "intermediate is 32, was 24")]
     [InlineData("optimizer.learning_rate", "0.02", "optimizer.learning_rate is 0.02, was 0.01")]
     [InlineData("recipe.max_dropout", "0.25", "recipe.max_dropout is 0.25, was 0.3")]
-    [InlineData("rows_per_step", "61", "rows_per_step is 61, was 60")]
-    [InlineData("rows_per_batch", null, "rows_per_batch is 60, was 40")]
+    [InlineData("tokens_per_step", "61", "tokens_per_step is 61, was 60")]
+    [InlineData("tokens_per_batch", null, "tokens_per_batch is 60, was 40")]
     [InlineData("label_smoothing", "0", "label_smoothing is 0, was 0.05")]
     [InlineData("data.1.share", "1", "data[1].share is 1, was 0.5")]
     [InlineData("form", "\"full\"", "data[1] (rows, tokenizer, template or form)")]

@@ -12,7 +12,7 @@ internal sealed record RunLine(
     long Steps,
     double Epochs,
     int SequencesPerEpoch,
-    int RowsPerStep,
+    int TokensPerStep,
     ulong Seed,
     double MaxDropout,
     string DropoutSchedule,

@@ -6,7 +6,7 @@ namespace LayerSkip.Cli.Training.Metrics;
 /// <param name="Step">Steps made.</param>
 /// <param name="Epoch">Passes over the data, as a fraction.</param>
 /// <param name="Steps">Steps that the means are taken over.</param>
-/// <param name="Rows">Their rows: tokens with a successor.</param>
+/// <param name="Tokens">Their tokens, each sequence's last one aside.</param>
 /// <param name="Seconds">How long they took.</param>
 /// <param name="Loss">Loss of the deepest exit that had one, in nats: full depth's, unless the model is growing yet.</param>
 /// <param name="Objective">The loss that was descended: the exits' by their weights.</param>
@@ -15,14 +15,14 @@ namespace LayerSkip.Cli.Training.Metrics;
 /// <param name="LearningRate">Of the last of the steps.</param>
 /// <param name="GradientNorm">Before clipping.</param>
 /// <param name="MaxDropoutNow">How likely the last layer was dropped in the last of the steps.</param>
-/// <param name="LayerRowsShare">Share of rows times layers that was computed: 1 less what dropout saved.</param>
+/// <param name="LayerTokensShare">Share of tokens times layers that was computed: 1 less what dropout saved.</param>
 /// <param name="FlopsPerSecond">Floating-point operations of the matrix products a second.</param>
 /// <param name="Bytes">What the trainer holds.</param>
 internal sealed record StepLine(
     long Step,
     double Epoch,
     int Steps,
-    long Rows,
+    long Tokens,
     double Seconds,
     double Loss,
     double Objective,
@@ -31,7 +31,7 @@ internal sealed record StepLine(
     double LearningRate,
     double GradientNorm,
     double MaxDropoutNow,
-    double LayerRowsShare,
+    double LayerTokensShare,
     double FlopsPerSecond,
     long Bytes)
 {

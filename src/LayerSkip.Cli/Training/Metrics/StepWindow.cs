@@ -13,8 +13,8 @@ internal sealed class StepWindow(int layers)
     private double _objective;
     private double _norm;
     private double _seconds;
-    private long _rows;
-    private long _layerRows;
+    private long _tokens;
+    private long _layerTokens;
     private long _operations;
     private StepReport? _last;
 
@@ -40,8 +40,8 @@ internal sealed class StepWindow(int layers)
         _objective += report.Loss;
         _norm += report.GradientNorm;
         _seconds += seconds;
-        _rows += report.Rows;
-        _layerRows += report.LayerRows;
+        _tokens += report.Rows;
+        _layerTokens += report.LayerRows;
         _operations += report.Operations;
         _last = report;
         Steps++;
@@ -56,7 +56,7 @@ internal sealed class StepWindow(int layers)
             last.Step + 1,
             Math.Round(epoch, 4),
             Steps,
-            _rows,
+            _tokens,
             Math.Round(_seconds, 4),
             Rounded(_losses[deepest] / _lossSteps[deepest]),
             Rounded(_objective / Steps),
@@ -65,13 +65,13 @@ internal sealed class StepWindow(int layers)
             last.LearningRate,
             Rounded(_norm / Steps),
             maxDropout,
-            Rounded((double)_layerRows / (_rows * layers)),
+            Rounded((double)_layerTokens / (_tokens * layers)),
             Math.Round(_operations / _seconds),
             bytes);
         Array.Clear(_losses);
         Array.Clear(_lossSteps);
         Array.Clear(_weights);
-        (_objective, _norm, _seconds, _rows, _layerRows, _operations, Steps) = (0, 0, 0, 0, 0, 0, 0);
+        (_objective, _norm, _seconds, _tokens, _layerTokens, _operations, Steps) = (0, 0, 0, 0, 0, 0, 0);
         return line;
     }
 
