@@ -24,7 +24,7 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         {
             StatusCodes.Status500InternalServerError => "The request failed.",
             StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
-            _ when exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } && httpContext.Request.ContentLength == 0 => "The request has no body, expected a JSON object.",
+            _ when exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } bad && IsEmpty(httpContext.Request, bad) => "The request has no body, expected a JSON object.",
             _ when exception is BadHttpRequestException { InnerException: JsonException json } => Describe(json),
 
             // The name of a parameter of .NET's is nothing to callers over HTTP.
@@ -37,6 +37,10 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         problem.ProblemDetails.Extensions["error"] = new ErrorOutput(message, status < 500 ? "invalid_request_error" : "server_error");
         return problems.TryWriteAsync(problem);
     }
+
+    // A body in chunks does not say how long it is: the reader finds nothing, and has no other sign of it than its words.
+    private static bool IsEmpty(HttpRequest request, BadHttpRequestException error) =>
+        request.ContentLength == 0 || (error.InnerException as JsonException)?.Message.Contains("does not contain any JSON tokens", StringComparison.Ordinal) == true;
 
     /// <summary>The reader's reason, with its position counted from 1.</summary>
     private static string Describe(JsonException error)

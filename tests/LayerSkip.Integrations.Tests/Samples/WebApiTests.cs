@@ -148,6 +148,23 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.Equal("invalid_request_error", problem.GetProperty("error").GetProperty("type").GetString());
     }
 
+    [Theory]
+    [InlineData("/chat", "")]
+    [InlineData("/v1/chat/completions", "")]
+    [InlineData("/v1/chat/completions", " \n")]
+    [InlineData("/v1/embeddings", "")]
+    public async Task Body_in_chunks_that_holds_nothing_is_said_to_be_missing(string path, string body)
+    {
+        using var request = Request(path, body);
+        request.Headers.TransferEncodingChunked = true;
+        using var response = await _http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("The request has no body, expected a JSON object.", problem.GetProperty("detail").GetString());
+        Assert.Equal("invalid_request_error", problem.GetProperty("error").GetProperty("type").GetString());
+    }
+
     [Fact]
     public async Task What_one_request_may_ask_for_is_bounded()
     {
