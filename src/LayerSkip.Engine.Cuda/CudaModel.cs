@@ -33,8 +33,9 @@ internal sealed class CudaModel : IDeviceModel
         Context.Enter();
         var transformer = stages[0].Transformer;
         _draftVocabulary = new DraftVocabulary(Context, Config, draftVocabulary);
-        _heads = new HeadPasses(Context, transformer, _draftVocabulary);
-        _rounds = stages.Length > 1 ? null : new RoundRunner(Context, transformer, _draftVocabulary);
+        var logits = new LogitMemory(Context, geometry);
+        _heads = new HeadPasses(Context, transformer, _draftVocabulary, logits);
+        _rounds = stages.Length > 1 ? null : new RoundRunner(Context, transformer, _draftVocabulary, logits);
         var cacheable = long.MaxValue;
         foreach (var stage in stages)
         {
@@ -210,10 +211,18 @@ internal sealed class CudaModel : IDeviceModel
         _heads.Logits(Own(rows), start, count, logits);
     }
 
+    public bool DrawsTokens => true;
+
+    public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens)
+    {
+        using var step = Enter();
+        _heads.Draw(Own(rows), start, draw, tokens);
+    }
+
     /// <remarks>A graph is of one GPU.</remarks>
     public bool RunsRounds(int stopIds) => _rounds is not null && stopIds <= RoundBlock.MaxStops;
 
-    public GreedyRoundResult RunRound(in GreedyRound round, Span<int> draft, CancellationToken cancellationToken = default)
+    public DeviceRoundResult RunRound(in DeviceRound round, Span<int> draft, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (round.Cache is not CudaKvCache cache || cache.Model != this)

@@ -1,6 +1,7 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Cuda.Tests;
@@ -51,16 +52,19 @@ public class FaultTests
         Assert.True(rig.IsWhole, rig.Problem);
     }
 
-    [Fact]
-    public void A_generation_goes_on_after_an_error_at_any_call()
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void A_generation_goes_on_after_an_error_at_any_call(float temperature)
     {
+        var sampling = new SamplingOptions { Temperature = temperature, TopK = 30, Seed = 4 };
         var rig = Rig.Controls;
         var live = rig.Live();
         rig.Reset();
         int[] expected;
         using (var model = CudaModels.Random(s_config))
         {
-            expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(4));
+            expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(4) with { Sampling = sampling });
         }
 
         // A new model each time, so that the capture of its graphs fails at every call, too.
@@ -71,7 +75,7 @@ public class FaultTests
             using var model = CudaModels.Random(s_config);
             rig.Reset();
             rig.Inject(call, call % 2 == 0 ? OutOfMemory : LaunchOutOfResources);
-            Assert.Equal(expected, Retry(model, out var failed));
+            Assert.Equal(expected, Retry(model, sampling, out var failed));
             failures += failed ? 1 : 0;
             if (rig.Calls() < call)
             {
@@ -99,7 +103,7 @@ public class FaultTests
                 rig.Inject(call, IllegalAddress);
                 try
                 {
-                    model.Tokens([1, 2, 3], CudaModels.Speculative(1, 2, 4));
+                    model.Tokens([1, 2, 3], CudaModels.Speculative(1, 2, 4) with { Sampling = new() { Temperature = call % 2 } });
                     break;
                 }
                 catch (CudaException e)
@@ -160,8 +164,9 @@ public class FaultTests
     }
 
     /// <summary>Decodes to the end, trying again what fails.</summary>
-    private static int[] Retry(CudaModel model, out bool failed)
+    private static int[] Retry(CudaModel model, SamplingOptions sampling, out bool failed)
     {
+        var options = CudaModels.Speculative(1, 2, 4) with { Sampling = sampling };
         failed = false;
         Generation? generation = null;
         try
@@ -170,7 +175,7 @@ public class FaultTests
             {
                 try
                 {
-                    generation ??= new Generation(model, [1, 2, 3], DecodingPlan.Create(CudaModels.Speculative(1, 2, 4), model.Config, new()));
+                    generation ??= new Generation(model, [1, 2, 3], DecodingPlan.Create(options, model.Config, new()));
                     generation.NextRound();
                 }
                 catch (Exception e) when (e is CudaException or OutOfMemoryException)

@@ -13,7 +13,10 @@ public class HostWorkTests
     [InlineData(DecodingMode.SelfSpeculative, 1)]
     [InlineData(DecodingMode.SelfSpeculative, 4)]
     [InlineData(DecodingMode.SelfSpeculative, 12)]
-    public void A_round_allocates_nothing_waits_once_and_calls_the_driver_equally_often(DecodingMode mode, int length)
+    [InlineData(DecodingMode.Autoregressive, 0, 0.8f)]
+    [InlineData(DecodingMode.SelfSpeculative, 1, 0.8f)]
+    [InlineData(DecodingMode.SelfSpeculative, 12, 0.8f)]
+    public void A_round_allocates_nothing_waits_once_and_calls_the_driver_equally_often(DecodingMode mode, int length, float temperature = 0)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400, Layers = 2, VocabularySize = 30, HiddenSize = 20, IntermediateSize = 20, AttentionHeads = 2, KeyValueHeads = 1 };
         using var model = CudaModels.Random(config);
@@ -23,6 +26,7 @@ public class HostWorkTests
             ExitLayer = mode == DecodingMode.Autoregressive ? null : 1,
             NumSpeculations = length == 0 ? null : length,
             MaxNewTokens = 300,
+            Sampling = new() { Temperature = temperature, TopK = 20, TopP = 0.95f, MinP = 0.01f, Seed = 1 },
         };
         using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
         while (generation.Output.Length < 65)
@@ -62,6 +66,11 @@ public class HostWorkTests
         model.Tokens([9, 8], CudaModels.Speculative(1, 3, 30));
         Assert.Equal(captures, model.Context.Counters.Captures);
         Assert.Equal(1, captures);
+
+        // Whatever is drawn, one more serves.
+        model.Tokens([9, 8], CudaModels.Speculative(1, 3, 30) with { Sampling = new() { Temperature = 1, Seed = 2 } });
+        model.Tokens([1, 2], CudaModels.Speculative(1, 3, 30) with { Sampling = new() { Temperature = 0.5f, TopP = 0.9f } });
+        Assert.Equal(2, model.Context.Counters.Captures);
     }
 
     [Fact]

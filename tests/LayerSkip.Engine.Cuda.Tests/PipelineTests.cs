@@ -39,6 +39,10 @@ public class PipelineTests
                 Assert.Equal(CudaModelTests.Prefill(one, prompt, chunk), CudaModelTests.Prefill(several, prompt, chunk));
             }
 
+            // Nothing is read back to draw a token: the first GPU does, as a single one would.
+            var sampled = CudaModels.Speculative(1, 3, 8) with { Sampling = new() { Temperature = 1, TopP = 0.9f, Seed = (ulong)round } };
+            Assert.Equal(one.Tokens(prompt, sampled), several.Tokens(prompt, sampled));
+
             var expected = cpu.Tokens(prompt, CudaModels.Autoregressive(8));
             Assert.Equal(expected, several.Tokens(prompt, CudaModels.Autoregressive(8)));
             for (var exit = 1; exit < config.Layers; exit++)

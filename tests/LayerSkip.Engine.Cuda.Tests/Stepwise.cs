@@ -41,6 +41,11 @@ internal sealed class Stepwise(IDeviceModel model) : IDeviceModel
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits) => model.Logits(rows, start, count, logits);
 
+    /// <summary>Whether the device draws tokens; else the host does.</summary>
+    public bool DrawsTokens { get; init; } = model.DrawsTokens;
+
+    public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => model.Draw(rows, start, draw, tokens);
+
     public void Dispose()
     {
         // The model is the test's.

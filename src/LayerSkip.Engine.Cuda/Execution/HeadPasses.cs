@@ -10,27 +10,31 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// <remarks>Used under the model's gate. A pass of many rows is cut.</remarks>
 internal sealed unsafe class HeadPasses
 {
-    /// <summary>Most rows of one pass.</summary>
-    public const int MostRows = 64;
+    private const int MostRows = LogitMemory.MostRows;
 
     private readonly CudaContext _context;
     private readonly Transformer _transformer;
     private readonly DraftVocabulary _draftVocabulary;
+    private readonly LogitMemory _logits;
     private readonly float[] _listedLogits;
     private readonly ulong _choices; // int [MostRows]
     private readonly int* _choicesOnHost;
-    private ulong _logits; // float [MostRows, vocabulary], once they are asked for
+    private readonly float* _likelihoodsOnHost;
+    private readonly ulong _sampling;
     private ulong _states; // float [MostRows, padded hidden size], once they are asked for
     private float[]? _logitsOnHost;
 
-    public HeadPasses(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary)
+    public HeadPasses(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits)
     {
         _context = context;
         _transformer = transformer;
         _draftVocabulary = draftVocabulary;
+        _logits = logits;
         _listedLogits = new float[draftVocabulary.Ids.Length + DraftHead.MaxPromptTokens];
         _choices = context.Allocate(MostRows * sizeof(int));
-        _choicesOnHost = (int*)context.AllocateHost(MostRows * sizeof(int));
+        _choicesOnHost = (int*)context.AllocateHost(MostRows * (sizeof(int) + sizeof(float)));
+        _likelihoodsOnHost = (float*)(_choicesOnHost + MostRows);
+        _sampling = context.Allocate(sizeof(SamplingParameters));
     }
 
     /// <summary>The most likely token of each row.</summary>
@@ -41,7 +45,27 @@ internal sealed unsafe class HeadPasses
             var some = tokens.Slice(first, Math.Min(MostRows, tokens.Length - first));
             var slots = BeginKeys(rows, start + first, some.Length);
             _transformer.Head(slots, some.Length);
-            Choose(rows, slots, some);
+            Choose(rows, slots, some.Length);
+            new ReadOnlySpan<int>(_choicesOnHost, some.Length).CopyTo(some);
+        }
+    }
+
+    /// <summary>A token drawn for the position behind each row's, and how likely it was to be.</summary>
+    public void Draw(CudaRows rows, int start, TokenDraw draw, Span<TokenGuess> tokens)
+    {
+        _logits.Reserve();
+        _context.Write<SamplingParameters>(_sampling, [new(draw)]);
+        for (var first = 0; first < tokens.Length; first += MostRows)
+        {
+            var some = tokens.Slice(first, Math.Min(MostRows, tokens.Length - first));
+            var slots = BeginKeys(rows, start + first, some.Length);
+            _transformer.Draw(_logits, slots, some.Length, _sampling);
+            _context.Read((nint)_likelihoodsOnHost, _logits.Likelihoods, some.Length * sizeof(float));
+            Choose(rows, slots, some.Length);
+            for (var i = 0; i < some.Length; i++)
+            {
+                some[i] = new(_choicesOnHost[i], _likelihoodsOnHost[i]);
+            }
         }
     }
 
@@ -94,14 +118,14 @@ internal sealed unsafe class HeadPasses
     {
         _ = rows.Pointers(start, count);
         var width = _transformer.Geometry.Config.VocabularySize;
-        _logits = _logits != 0 ? _logits : _context.Allocate((long)MostRows * width * sizeof(float));
+        _logits.Reserve();
         fixed (float* target = logits)
         {
             for (var first = 0; first < count; first += MostRows)
             {
                 var some = Math.Min(MostRows, count - first);
-                _transformer.Logits(_logits, rows.Pointers(start + first, some), some);
-                _context.Read((nint)(target + ((long)first * width)), _logits, (long)some * width * sizeof(float));
+                _transformer.Logits(_logits.Logits, rows.Pointers(start + first, some), some);
+                _context.Read((nint)(target + ((long)first * width)), _logits.Logits, (long)some * width * sizeof(float));
                 _context.Synchronize();
             }
         }
@@ -126,12 +150,12 @@ internal sealed unsafe class HeadPasses
         return slots;
     }
 
-    private void Choose(CudaRows rows, in RowPointers slots, Span<int> tokens)
+    /// <summary>Brings the tokens of slots' keys to the host, with all that was read before.</summary>
+    private void Choose(CudaRows rows, in RowPointers slots, int count)
     {
-        _transformer.Choices.Choose(_choices, slots, tokens.Length);
+        _transformer.Choices.Choose(_choices, slots, count);
         rows.HasStaleKeys = false;
-        _context.Read((nint)_choicesOnHost, _choices, tokens.Length * sizeof(int));
+        _context.Read((nint)_choicesOnHost, _choices, count * sizeof(int));
         _context.Synchronize();
-        new ReadOnlySpan<int>(_choicesOnHost, tokens.Length).CopyTo(tokens);
     }
 }

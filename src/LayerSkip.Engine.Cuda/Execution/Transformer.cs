@@ -9,6 +9,7 @@ internal sealed class Transformer
 {
     private readonly Products[] _products = new Products[Enum.GetValues<MatrixFormat>().Length];
     private readonly AttentionKernels _attention;
+    private readonly SamplingKernels _sampling;
     private readonly ulong _frequencies;
 
     public Transformer(CudaContext context, CudaWeights weights, Geometry geometry)
@@ -23,6 +24,7 @@ internal sealed class Transformer
 
         _attention = new AttentionKernels(context, kernels, geometry);
         Choices = new ChoiceKernels(context, kernels);
+        _sampling = new SamplingKernels(context, kernels);
         var frequencies = Rope.Frequencies(geometry.Config);
         _frequencies = context.Allocate((long)frequencies.Length * sizeof(float));
         context.Write<float>(_frequencies, frequencies);
@@ -76,6 +78,17 @@ internal sealed class Transformer
     /// <summary>Final norm and head: logits [count, vocabulary].</summary>
     public void Logits(ulong logits, in RowPointers rows, int count) =>
         Of(Weights.Ends.Head).ProjectNorm(logits, Weights.Ends.Head.Outputs, Weights.Ends.Head, Weights.Ends.FinalNorm, rows, count);
+
+    /// <summary>Final norm, head and a draw: rows' keys are those of the tokens drawn, whose likelihoods lie in the memory.</summary>
+    /// <param name="memory">For as many rows; reserved.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="sampling"><see cref="SamplingParameters"/> in device memory.</param>
+    public void Draw(LogitMemory memory, in RowPointers rows, int count, ulong sampling)
+    {
+        Logits(memory.Logits, rows, count);
+        _sampling.Draw(memory, rows, count, Weights.Ends.Head.Outputs, sampling);
+    }
 
     private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

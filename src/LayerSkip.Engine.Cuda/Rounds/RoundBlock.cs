@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Cuda.Execution;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda.Rounds;
@@ -6,7 +7,7 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 internal sealed unsafe class RoundBlock
 {
     /// <summary>The last input and the longest draft.</summary>
-    public const int Slots = 1 + 64;
+    public const int Slots = LogitMemory.MostRows;
 
     /// <summary>Most stop tokens.</summary>
     public const int MaxStops = 63;
@@ -14,11 +15,12 @@ internal sealed unsafe class RoundBlock
     /// <summary>Bytes of the block.</summary>
     public const int Bytes = 4096;
 
-    // int [Slots], int [Slots], u64 [Slots], int, int [1 + MaxStops], int [1 + DraftHead.MaxPromptTokens]
+    // int [Slots], int [Slots], u64 [Slots], int, SamplingParameters, int [1 + MaxStops], int [1 + DraftHead.MaxPromptTokens]
     private const int TokensAt = 0;
     private const int PositionsAt = 512;
     private const int TablesAt = 1024;
     private const int RoomAt = 1792;
+    private const int SamplingAt = 1800;
     private const int StopsAt = 2048;
     private const int OwnAt = 2304;
 
@@ -43,6 +45,9 @@ internal sealed unsafe class RoundBlock
     /// <summary>Most tokens of the draft.</summary>
     public ulong Room => _device + RoomAt;
 
+    /// <summary><see cref="SamplingParameters"/> of a round that draws.</summary>
+    public ulong Sampling => _device + SamplingAt;
+
     /// <summary>{count, id, ...}</summary>
     public ulong Stops => _device + StopsAt;
 
@@ -50,12 +55,13 @@ internal sealed unsafe class RoundBlock
     public ulong Own => _device + OwnAt;
 
     /// <summary>Fills the host's side; nothing may be reading it.</summary>
-    public ReadOnlySpan<byte> Fill(in GreedyRound round, ulong table, CudaDraftHead? head)
+    public ReadOnlySpan<byte> Fill(in DeviceRound round, ulong table, CudaDraftHead? head)
     {
         *(int*)(_host + TokensAt) = round.Token;
         *(int*)(_host + PositionsAt) = round.Position;
         *(ulong*)(_host + TablesAt) = table;
         *(int*)(_host + RoomAt) = round.Room;
+        *(SamplingParameters*)(_host + SamplingAt) = round.Draw is { } draw ? new(draw) : default;
         *(int*)(_host + StopsAt) = round.StopIds.Length;
         round.StopIds.CopyTo(new Span<int>(_host + StopsAt + sizeof(int), MaxStops));
         *(int*)(_host + OwnAt) = 0;

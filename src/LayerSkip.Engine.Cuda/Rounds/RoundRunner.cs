@@ -5,7 +5,7 @@ using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda.Rounds;
 
-/// <summary>Runs rounds of greedy decoding as captured graphs: the host tells the round, launches, and waits once for its result.</summary>
+/// <summary>Runs rounds of decoding as captured graphs: the host tells the round, launches, and waits once for its result.</summary>
 /// <remarks>
 /// A graph serves every sequence: what differs between rounds of a shape is read from device memory. Driver calls of a round do not depend on its length.
 /// At most <see cref="MaxGraphs"/> graphs are kept, those that ran last.
@@ -27,6 +27,7 @@ internal sealed unsafe class RoundRunner
     private readonly ulong _result;
     private readonly int* _resultOnHost;
     private readonly DraftVocabulary _draftVocabulary;
+    private readonly LogitMemory _logits;
     private readonly Dictionary<RoundShape, KeptGraph> _graphs = [];
     private long _rounds;
     private bool _hasStaleKeys;
@@ -34,11 +35,13 @@ internal sealed unsafe class RoundRunner
     /// <param name="context">The device.</param>
     /// <param name="transformer">The model there.</param>
     /// <param name="draftVocabulary">The checkpoint's.</param>
-    public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary)
+    /// <param name="logits">For rounds that draw.</param>
+    public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits)
     {
         _context = context;
         _transformer = transformer;
         _draftVocabulary = draftVocabulary;
+        _logits = logits;
         _scratch = new Scratch(context, transformer.Geometry);
         _block = new RoundBlock(context.AllocateHost(RoundBlock.Bytes), context.Allocate(RoundBlock.Bytes));
         _rows = CudaRows.PointersIn(context.Allocate(CudaRows.BytesOf(transformer.Geometry, RoundBlock.Slots)), transformer.Geometry, RoundBlock.Slots) with
@@ -58,10 +61,10 @@ internal sealed unsafe class RoundRunner
     /// <param name="table">Its cache's page table.</param>
     /// <param name="head">Its draft head.</param>
     /// <param name="draft">Room for the drafted tokens.</param>
-    public GreedyRoundResult Run(in GreedyRound round, ulong table, CudaDraftHead? head, Span<int> draft)
+    public DeviceRoundResult Run(in DeviceRound round, ulong table, CudaDraftHead? head, Span<int> draft)
     {
         var spans = Geometry.PowerOfTwo(Geometry.Spans(round.Position + 1 + round.Length));
-        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null));
+        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null, round.Draw is not null));
         if (_hasStaleKeys)
         {
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
@@ -89,6 +92,11 @@ internal sealed unsafe class RoundRunner
 
         if (!_graphs.TryGetValue(shape, out var kept))
         {
+            if (shape.Draws)
+            {
+                _logits.Reserve();
+            }
+
             Forget(keep: MaxGraphs - 1);
             _graphs.Add(shape, kept = Capture(shape));
         }
@@ -111,26 +119,35 @@ internal sealed unsafe class RoundRunner
             _transformer.Run(row, 1, 0, shape.ExitLayer, _scratch, shape.Spans);
             if (slot < shape.Length)
             {
-                if (shape.HasDraftHead)
-                {
-                    _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
-                    _transformer.Head(row, 1, _block.Own, DraftHead.MaxPromptTokens);
-                }
-                else
-                {
-                    _transformer.Head(row, 1);
-                }
-
+                Choose(row, 1, shape, shape.HasDraftHead);
                 _transformer.Choices.DraftNext(_rows, _block.Stops, _block.Room, slot);
             }
         }
 
         // Verify: the remaining layers over all slots at once, going on from the exit states.
         _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _scratch, shape.Spans);
-        _transformer.Head(_rows, 1 + shape.Length);
+        Choose(_rows, 1 + shape.Length, shape, listed: false);
 
         // Accept.
         _transformer.Choices.AcceptGreedy(_result, _rows, 1 + shape.Length);
+    }
+
+    /// <summary>From rows' states to the keys of their tokens.</summary>
+    private void Choose(in RowPointers rows, int count, RoundShape shape, bool listed)
+    {
+        if (shape.Draws)
+        {
+            _transformer.Draw(_logits, rows, count, _block.Sampling);
+        }
+        else if (listed)
+        {
+            _transformer.Head(rows, count, _draftVocabulary.List, _draftVocabulary.Ids.Length);
+            _transformer.Head(rows, count, _block.Own, DraftHead.MaxPromptTokens);
+        }
+        else
+        {
+            _transformer.Head(rows, count);
+        }
     }
 
     /// <summary>Destroys the graphs that have not run for longest.</summary>

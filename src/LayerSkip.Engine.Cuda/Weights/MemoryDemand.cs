@@ -23,7 +23,7 @@ internal sealed record MemoryDemand(long First, long Each, IReadOnlyList<long> L
         var pass = Rows * (long)(geometry.Hidden + Geometry.Padded(geometry.QkvOutputs) + Geometry.Padded(geometry.AttendedOutputs) + Geometry.Padded(config.IntermediateSize));
         var cache = geometry.PageLayerBytes * Geometry.Pages(Math.Min(config.MaxPositions, Positions));
         return new(
-            plan.EndBytes + (HeadPasses.MostRows * (long)config.VocabularySize * sizeof(float)),
+            plan.EndBytes + (LogitMemory.MostRows * (long)config.VocabularySize * sizeof(float)),
             pass * sizeof(float),
             [.. plan.Layers.Select(layer => layer.Bytes + cache)]);
     }

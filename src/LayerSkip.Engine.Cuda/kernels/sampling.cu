@@ -112,8 +112,24 @@ DEVICE u64 likeliest(const float* row, int n, u64 target, u64 floor)
     return prefix;
 }
 
-KERNEL(256) distribution(float* p, int* valid, int rows, int n, int ldp, float inverseTemperature, int topK, float topP, float minP)
+/// What a request asks of its draws; in device memory, so that a captured graph serves all requests.
+struct Sampling
 {
+    u64 seed;
+    float inverseTemperature;
+    int topK;
+    float topP, minP;
+};
+
+KERNEL(256) distribution(float* p, int* valid, const int* positions, const Sampling* sampling, int rows, int n, int ldp)
+{
+    if (positions[blockIdx.x] < 0)
+    {
+        return;
+    }
+
+    const float inverseTemperature = sampling->inverseTemperature, topP = sampling->topP, minP = sampling->minP;
+    const int topK = sampling->topK;
     float* row = p + (u64)blockIdx.x * ldp;
     u64 key = 0;
     for (int id = threadIdx.x; id < n; id += Threads)
@@ -227,7 +243,7 @@ DEVICE u64 mix(u64 z)
 
 /// The token that a row draws after its position: each arrives after a time that is exponentially distributed with its probability as the rate, and the first is drawn.
 /// The times depend on seed, position and token alone, as in the engine's ExponentialRace: draft and full model draw alike, and are compared like greedy choices.
-KERNEL(256) race(u64* best, const float* p, const int* valid, const int* positions, u64 seed, int rows, int n, int ldp)
+KERNEL(256) race(u64* best, float* likelihoods, const float* p, const int* valid, const int* positions, const Sampling* sampling, int rows, int n, int ldp)
 {
     const int row = blockIdx.x;
     if (positions[row] < 0)
@@ -236,7 +252,7 @@ KERNEL(256) race(u64* best, const float* p, const int* valid, const int* positio
     }
 
     const u64 step = 0x9e3779b97f4a7c15ull;
-    const u64 key = mix(mix(seed + step) + (u64)(u32)(positions[row] + 1) * 0xd1b54a32d192ed03ull);
+    const u64 key = mix(mix(sampling->seed + step) + (u64)(u32)(positions[row] + 1) * 0xd1b54a32d192ed03ull);
     double first = 0;
     int winner = -1;
     for (int token = threadIdx.x; token < n; token += Threads)
@@ -266,6 +282,8 @@ KERNEL(256) race(u64* best, const float* p, const int* valid, const int* positio
     const u64 lowest = blockMax(winner >= 0 && time == earliest ? (u64)(u32)~winner : 0);
     if (threadIdx.x == 0)
     {
-        best[row] = valid[row] && lowest != 0 ? choiceKey(0.0f, (int)~(u32)lowest) : 0;
+        const int drawn = valid[row] && lowest != 0 ? (int)~(u32)lowest : -1;
+        best[row] = drawn < 0 ? 0 : choiceKey(0.0f, drawn);
+        likelihoods[row] = drawn < 0 ? 0.0f : p[(u64)row * ldp + drawn];
     }
 }

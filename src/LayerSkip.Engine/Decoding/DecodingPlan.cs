@@ -61,6 +61,9 @@ internal sealed class DecodingPlan
     /// <summary>Whether the most likely token is always taken, as the model's own logits have it: a device finds it by itself.</summary>
     public bool ChoosesBest => Sampling.IsGreedy && LogitsProcessors.Length == 0;
 
+    /// <summary>Whether tokens are drawn as the model's own logits have it: a device that can draws them by itself.</summary>
+    public bool DrawsUnaided => !Sampling.IsGreedy && LogitsProcessors.Length == 0 && Constraint is null;
+
     public required int[] StopIds { get; init; }
 
     public required ILogitsProcessor[] LogitsProcessors { get; init; }

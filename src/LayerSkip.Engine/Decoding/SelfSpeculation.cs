@@ -22,6 +22,7 @@ internal sealed class SelfSpeculation
     private readonly Drafter _drafter;
     private readonly StepCostBook? _costBook;
     private readonly StepCosts? _costs;
+    private readonly TokenDraw? _draw;
     private readonly bool _leavesRoundsToDevice;
     private DraftPlan? _nextDraft;
 
@@ -40,9 +41,11 @@ internal sealed class SelfSpeculation
         (_model, _plan, _memory) = (model, plan, memory);
         var choosesBest = plan.ChoosesBest;
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
-        TokenSelector selector = choosesBest
-            ? new GreedySelector(model, _memory.DraftHead, _constraint)
-            : new SamplingSelector(model, plan, _constraint, plan.Sampling.Seed ?? DrawSeed());
+        var seed = choosesBest ? 0 : plan.Sampling.Seed ?? DrawSeed();
+        _draw = plan.DrawsUnaided && model.DrawsTokens ? new TokenDraw(plan.Sampling, seed) : null;
+        TokenSelector selector = choosesBest ? new GreedySelector(model, _memory.DraftHead, _constraint)
+            : _draw is not null ? new DrawSelector(model, _draw)
+            : new SamplingSelector(model, plan, _constraint, seed);
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         _tokens = new Transcript(prompt, plan, model.Config.MaxPositions);
@@ -58,8 +61,8 @@ internal sealed class SelfSpeculation
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
 
         // Where nobody wants to see a logit, judge a guess or time a step, a device that can run rounds as a whole does.
-        _leavesRoundsToDevice = choosesBest && _constraint is null && _logProbabilities is null && _costs is null && !_controller.JudgesGuesses
-            && model.RunsRounds(plan.StopIds.Length);
+        _leavesRoundsToDevice = (choosesBest || _draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
+            && !_controller.JudgesGuesses && model.RunsRounds(plan.StopIds.Length);
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
     }
@@ -209,7 +212,8 @@ internal sealed class SelfSpeculation
 
         _steps.Begin(default, first: 0);
         var exit = _drafter.ExitOf(plan);
-        var round = new GreedyRound(cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds);
+        var round = new DeviceRound(
+            cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds, _draw);
         var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
         if (next < 0)
         {

@@ -108,14 +108,27 @@ internal interface IDeviceModel : IDisposable
     /// <param name="logits">[count, vocabulary], row after row.</param>
     void Logits(RowBuffer rows, int start, int count, Span<float> logits);
 
+    /// <summary>Whether <see cref="Draw"/> can be asked; else the host draws from <see cref="Logits"/>.</summary>
+    bool DrawsTokens => false;
+
+    /// <summary>
+    /// Final norm and head over slots, then a token drawn for the position behind each (-1 where no token has a logit above negative infinity), and how likely
+    /// it was to be. The slots stay as they are.
+    /// </summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="draw">How they are drawn.</param>
+    /// <param name="tokens">One result for each slot.</param>
+    void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => throw new NotSupportedException($"{Device} draws no tokens");
+
     /// <summary>Whether <see cref="RunRound"/> can run rounds of a sequence as a whole; else they are run step by step, to the same result.</summary>
     /// <param name="stopIds">How many tokens stop it.</param>
     bool RunsRounds(int stopIds) => false;
 
-    /// <summary>Runs a round of greedy decoding as a whole.</summary>
+    /// <summary>Runs a round of decoding as a whole.</summary>
     /// <param name="round">The round.</param>
     /// <param name="draft">Room for its drafted tokens.</param>
     /// <param name="cancellationToken">Looked at before it begins.</param>
-    GreedyRoundResult RunRound(in GreedyRound round, Span<int> draft, CancellationToken cancellationToken = default) =>
+    DeviceRoundResult RunRound(in DeviceRound round, Span<int> draft, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException($"{Device} runs no rounds as a whole");
 }

@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Cuda.Tests.Kernels;
@@ -72,12 +74,15 @@ public class SamplingKernelTests
             var drawn = KernelBench.InBothOrders(bench =>
             {
                 var (best, choices, places) = (bench.Put(new ulong[Rows]), bench.Put(new int[Rows]), bench.Put(positions));
-                bench.Launch("race", (Rows, 1, 1), 256, best, bench.Put(p), bench.Put(1, 1, 1), places, seed, Rows, tokens, tokens);
+                var likelihoods = bench.Put(new float[Rows]);
+                bench.Launch(
+                    "race", (Rows, 1, 1), 256, best, likelihoods, bench.Put(p), bench.Put(1, 1, 1), places, Parameters(bench, seed: seed), Rows, tokens, tokens);
                 bench.Launch("choose", (1, 1, 1), 64, choices, best, places, Rows);
-                return bench.Get<int>(choices, Rows);
+                return (TokenGuess[])[.. bench.Get<int>(choices, Rows).Zip(bench.Get<float>(likelihoods, Rows), (token, likelihood) => new TokenGuess(token, likelihood))];
             });
             var race = new ExponentialRace(seed);
-            Assert.Equal([race.Winner(p.AsSpan(0, tokens), positions[0] + 1), race.Winner(p.AsSpan(tokens, tokens), positions[1] + 1), -1], drawn);
+            var (first, second) = (race.Winner(p.AsSpan(0, tokens), positions[0] + 1), race.Winner(p.AsSpan(tokens, tokens), positions[1] + 1));
+            Assert.Equal([new(first, p[first]), new(second, p[tokens + second]), new(-1, 0)], drawn);
         }
     }
 
@@ -89,7 +94,9 @@ public class SamplingKernelTests
         float[] q = [0.1f, 0.3f, 0.2f, 0.1f, 0.05f, 0.25f];
         using var bench = new KernelBench();
         var (best, choices, positions) = (bench.Put(new ulong[Trials]), bench.Put(new int[Trials]), bench.Put(Enumerable.Range(0, Trials).ToArray()));
-        bench.Launch("race", (Trials, 1, 1), 256, best, bench.Put(q), bench.Put(Enumerable.Repeat(1, Trials).ToArray()), positions, 12345ul, Trials, Tokens, 0);
+        bench.Launch(
+            "race", (Trials, 1, 1), 256, best, bench.Put(new float[Trials]), bench.Put(q), bench.Put(Enumerable.Repeat(1, Trials).ToArray()), positions,
+            Parameters(bench, seed: 12345), Trials, Tokens, 0);
         bench.Launch("choose", (Geometry.Blocks(Trials, 64), 1, 1), 64, choices, best, positions, Trials);
         var counts = bench.Get<int>(choices, Trials).CountBy(token => token).ToDictionary();
         Assert.True(Enumerable.Range(0, Tokens).Sum(token => Math.Pow(counts[token] - (Trials * q[token]), 2) / (Trials * q[token])) < 20.5);
@@ -99,18 +106,21 @@ public class SamplingKernelTests
     public void Nothing_is_drawn_from_an_invalid_distribution()
     {
         using var bench = new KernelBench();
-        var best = bench.Put(5ul, 5ul);
-        bench.Launch("race", (2, 1, 1), 256, best, bench.Put(0.5f, 0.5f, 0f, float.NaN), bench.Put(0, 1), bench.Put(0, 1), 7ul, 2, 2, 2);
+        var (best, likelihoods) = (bench.Put(5ul, 5ul), bench.Put(5f, 5f));
+        bench.Launch(
+            "race", (2, 1, 1), 256, best, likelihoods, bench.Put(0.5f, 0.5f, 0f, float.NaN), bench.Put(0, 1), bench.Put(0, 1), Parameters(bench, seed: 7), 2, 2, 2);
         Assert.Equal([0ul, 0ul], bench.Get<ulong>(best, 2));
+        Assert.Equal([0f, 0f], bench.Get<float>(likelihoods, 2));
     }
 
     private static float[] Distribution(KernelBench bench, float[] logits, SamplingOptions options, out bool valid)
     {
         var (row, flag) = (bench.Put(logits), bench.Put(7));
-        bench.Launch(
-            "distribution", (1, 1, 1), 256, row, flag, 1, logits.Length, logits.Length, options.IsGreedy ? 0f : 1 / options.Temperature, options.TopK, options.TopP,
-            options.MinP);
+        bench.Launch("distribution", (1, 1, 1), 256, row, flag, bench.Put(0), Parameters(bench, options), 1, logits.Length, logits.Length);
         valid = bench.Get<int>(flag, 1)[0] == 1;
         return bench.Get<float>(row, logits.Length);
     }
+
+    private static ulong Parameters(KernelBench bench, SamplingOptions? options = null, ulong seed = 0) =>
+        bench.Put(new SamplingParameters(new TokenDraw(options ?? new() { Temperature = 1 }, seed)));
 }

@@ -1,0 +1,35 @@
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>As <see cref="SamplingSelector"/>, where nothing but the model has a say, and the device draws by itself: only tokens leave it.</summary>
+internal sealed class DrawSelector(IDeviceModel model, TokenDraw draw) : TokenSelector
+{
+    private readonly TokenGuess[] _draws = new TokenGuess[DecodingPlan.MaxSpeculations + 1];
+
+    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    {
+        model.Draw(rows, slot, draw, _draws.AsSpan(0, 1));
+        return _draws[0].Token < 0 ? null : _draws[0];
+    }
+
+    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    {
+        var draft = tokens[(tokens.Length - drafted)..];
+        model.Draw(rows, slot, draw, _draws.AsSpan(0, count));
+        var accepted = 0;
+        while (accepted < drafted && _draws[accepted].Token == draft[accepted])
+        {
+            accepted++;
+        }
+
+        if (accepted == count)
+        {
+            return (accepted, null);
+        }
+
+        var next = _draws[accepted].Token;
+        return next < 0 ? throw Distribution.NoTokenLeft() : (accepted, next);
+    }
+}
