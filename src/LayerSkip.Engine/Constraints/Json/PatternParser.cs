@@ -81,37 +81,39 @@ internal sealed class PatternParser
     private GrammarNode Quantified(int depth)
     {
         var atom = Atom(depth);
-        while (!AtEnd)
+        if (Quantifier() is not { } counts)
         {
-            var (min, max) = (0, (int?)null);
-            switch (Current)
-            {
-                case '*':
-                    break;
-                case '+':
-                    min = 1;
-                    break;
-                case '?':
-                    max = 1;
-                    break;
-                case '{' when Counts() is { } counts:
-                    (min, max) = counts;
-                    break;
-                default:
-                    return atom;
-            }
-
-            _position++;
-
-            // Which match a lazy quantifier prefers makes no difference to whether there is one.
-            Take('?');
-            atom = _grammar.Repeat(atom, min, max);
+            return atom;
         }
 
-        return atom;
+        // Which match a lazy quantifier prefers makes no difference to whether there is one. What is quantified is an atom, and no quantifier's atom:
+        // in thousands of them on one another, the first character alone would take minutes.
+        Take('?');
+        return Quantifier() is null ? _grammar.Repeat(atom, counts.Min, counts.Max) : throw new PatternException();
     }
 
-    /// <summary>{n}, {n,} or {n,m}; leaves the position at the closing brace.</summary>
+    /// <summary>How often what stands before may be, or null where no quantifier stands here.</summary>
+    private (int Min, int? Max)? Quantifier()
+    {
+        switch (AtEnd ? '\0' : Current)
+        {
+            case '*':
+                _position++;
+                return (0, null);
+            case '+':
+                _position++;
+                return (1, null);
+            case '?':
+                _position++;
+                return (0, 1);
+            case '{':
+                return Counts();
+            default:
+                return null;
+        }
+    }
+
+    /// <summary>{n}, {n,} or {n,m}; null, and nothing read, where it is none of them.</summary>
     private (int Min, int? Max)? Counts()
     {
         var end = _pattern.IndexOf('}', _position);
@@ -136,7 +138,7 @@ internal sealed class PatternParser
             }
         }
 
-        _position = end;
+        _position = end + 1;
         return min <= MaxCount && (max ?? 0) <= MaxCount ? (min, max) : throw new PatternException();
 
         static bool Count(string text, out int count) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count);

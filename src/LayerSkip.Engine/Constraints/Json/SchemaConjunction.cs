@@ -20,11 +20,23 @@ internal sealed class SchemaConjunction
         _settled = [.. settled];
         budget.Spend(_settled.Count);
         var open = new Queue<SchemaNode>(schemas);
+        var seen = new HashSet<int>();
         while (open.TryDequeue(out var schema))
         {
             budget.Spend(1);
-            if (_ids.Add(schema.Id))
+            if (!seen.Add(schema.Id))
             {
+                continue;
+            }
+
+            // A reference and nothing else is what it refers to, from wherever it does.
+            if (schema.IsAlias)
+            {
+                open.Enqueue(schema.Target!);
+            }
+            else
+            {
+                _ids.Add(schema.Id);
                 Add(schema, open);
             }
         }

@@ -77,6 +77,9 @@ internal sealed class SchemaNode
         }
     }
 
+    /// <summary>Whether it says no more than what it refers to does.</summary>
+    public bool IsAlias => Target is not null && Value.GetPropertyCount() == 1;
+
     /// <summary>What a pointer points to, or null where that is not in this document.</summary>
     /// <remarks>
     /// A document that was put into another keeps its own pointers. It is known by its <c>$schema</c> or <c>$id</c>, and pointers that lead nowhere

@@ -40,7 +40,7 @@ internal sealed class StringLanguage(Grammar grammar, JsonTerminals terminals, S
             gaps.Add("pattern");
         }
 
-        language ??= Common(patterns, excluded, 0, null);
+        language ??= min > 0 || max is not null ? Common(patterns, excluded, 0, null) : null;
         return language is null ? terminals.String(grammar.Repeat(terminals.Character, min, max))
             : language.IsNothing ? language
             : terminals.String(language);

@@ -30,6 +30,9 @@ public sealed class HostileSchemaTests : IDisposable
         ["a choice of thousands of patterns"] = () => $"{{\"anyOf\":[{Join(3000, i => $"{{\"type\":\"string\",\"pattern\":\"^[a-z ]*x{i}[a-z ]*$\"}}")}]}}",
         ["all of thousands of patterns"] = () => $"{{\"type\":\"string\",\"allOf\":[{Join(3000, i => $"{{\"pattern\":\"^[a-z]*y?[a-z]{{{i % 7},}}$\"}}")}]}}",
         ["a pattern of optional parts"] = () => $"{{\"type\":\"string\",\"pattern\":\"^{string.Concat(Enumerable.Repeat("a?", 2000))}$\"}}",
+        ["quantifiers on one another"] = () => $"{{\"type\":\"string\",\"pattern\":\"^a{new string('*', 4000)}$\"}}",
+        ["counts on one another"] = () => $"{{\"type\":\"string\",\"pattern\":\"^a{string.Concat(Enumerable.Repeat("{2}", 1300))}$\"}}",
+        ["quantified groups in one another"] = () => $"{{\"type\":\"string\",\"pattern\":\"^{new string('(', 49)}a{string.Concat(Enumerable.Repeat("b?c?d?e?f?g?h?i?j?k?)*", 49))}$\"}}",
         ["patterns in a pattern"] = () => $"{{\"type\":\"string\",\"pattern\":\"^(a|b)*({string.Join('|', Enumerable.Range(0, 60).Select(i => $"a(a|b){{{900 + i}}}"))})$\"}}",
         ["enumerations that are compared"] = () => $"{{\"allOf\":[{Join(20, _ => $"{{\"enum\":[{Join(9000, i => $"[{i},\"same\"]")}]}}")}]}}",
         ["a tuple of a hundred thousand places"] = () => $"{{\"type\":\"array\",\"prefixItems\":[{Join(100_000, _ => "{\"type\":\"integer\"}")}],\"minItems\":90000}}",
@@ -79,6 +82,19 @@ public sealed class HostileSchemaTests : IDisposable
         var language = json.Schema(JsonElement.Parse(Object(100, _ => "{\"type\":\"boolean\"}", isRequired: true)), out var leftOut);
         Assert.Equal(["*"], leftOut);
         Assert.True(language.Holds("{}") && !language.Holds("1"));
+    }
+
+    [Fact]
+    public void A_language_of_many_kinds_of_nodes_that_hold_one_another_is_held_to()
+    {
+        // As a syntax tree is described: each kind refers to all, from places of its own.
+        var kinds = Join(40, i => $"{{\"type\":\"object\",\"properties\":{{\"k{i}\":{{\"$ref\":\"#/$defs/node\"}},\"l{i}\":{{\"$ref\":\"#/$defs/node\"}}}},\"required\":[\"k{i}\"]}}");
+        var schema = JsonElement.Parse($"{{\"$defs\":{{\"node\":{{\"anyOf\":[{kinds},{{\"type\":\"null\"}}]}}}},\"$ref\":\"#/$defs/node\"}}");
+        var language = new JsonGrammar(new Grammar()).Schema(schema, out var leftOut);
+
+        Assert.Empty(leftOut);
+        Assert.True(language.Holds("{\"k3\":{\"k39\":null,\"l39\":{\"k0\":null}}}"));
+        Assert.False(language.Holds("{\"k3\":{\"k39\":null,\"l38\":null}}") || language.Holds("{\"k3\":1}"));
     }
 
     [Fact]
