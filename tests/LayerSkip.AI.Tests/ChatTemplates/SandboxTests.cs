@@ -46,6 +46,21 @@ public class SandboxTests
         { "{% set l = range(10**6) %}{% for i in l %}{% set m = l[1:] %}{% endfor %}", "steps" },
         { "{% set l = range(10**5) %}{% for i in l %}{{ l | join | length }}{% endfor %}", "steps" },
 
+        // Steps that look cheap: long names and keys, wide macros, dicts, formats and nests of scopes.
+        { "{% set x = 'a' * 16000000 %}{% for i in range(10**6) %}{{ [][x] }}{% endfor %}", "steps" },
+        { "{% set x = 'a' * 16000000 %}{% for i in range(10**6) %}{{ 1 | attr(x) }}{{ loop[x] }}{% endfor %}", "steps" },
+        { "{% for i in range(10**6) %}{{ " + new string('a', 400_000) + " }}{% endfor %}", "steps" },
+        { "{% for i in range(10**6) %}{% set y = {}." + new string('a', 400_000) + " %}{% endfor %}", "steps" },
+        { "{% macro m(" + Names(100_000, i => $"a{i}") + ") %}{% endmacro %}{% for i in range(10**6) %}{{ m() }}{% endfor %}", "steps" },
+        { "{% macro m(" + Names(30_000, i => $"a{i}") + ") %}{% endmacro %}{% for i in range(100) %}{{ m(" + Names(30_000, i => $"a{29_999 - i}=1") + ") }}{% endfor %}", "steps" },
+        { "{{ ('{a39999}' * 100000).format(" + Names(40_000, i => $"a{i}=1") + ") }}", "steps" },
+        { "{% set d = {" + Names(60_000, i => $"{i}:1") + "} %}{% for i in range(10**6) %}{% set e = dict(d) %}{% endfor %}", "steps" },
+        { "{% set d = {" + Names(60_000, i => $"'{i}':1") + "} %}{% for i in range(10**6) %}{% set e = namespace(d) %}{% endfor %}", "steps" },
+        { "{% set x = 'a' * 16000000 %}{% set y = 'a' * 16000000 %}{% for i in range(10**6) %}{% set z = x.removeprefix(y + 'b') or x.removeprefix(y) %}{% endfor %}", "steps" },
+        { "{% set x = 'a' * 8000000 + 'c' %}{% set y = 'b' + 'a' * 7999999 + 'c' %}{% for i in range(10**6) %}{% set z = x.removesuffix(y) %}{% endfor %}", "steps" },
+        { "{% set n = 2 ** 4095 %}{% for i in range(10**6) %}{% set z = n | string %}{% endfor %}", "steps" },
+        { string.Concat(Enumerable.Repeat("{% with z = 1 %}", 190)) + "{% for i in range(10**6) %}{% set y = range %}{% set y = range %}{% endfor %}" + string.Concat(Enumerable.Repeat("{% endwith %}", 190)), "steps" },
+
         // Nesting.
         { "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "nested" },
         { "{% macro a(x) %}{{ b(x) }}{% endmacro %}{% macro b(x) %}{% if true %}{{ a(x) }}{% endif %}{% endmacro %}{{ a(1) }}", "nested" },
@@ -53,6 +68,8 @@ public class SandboxTests
         { "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", "nested" },
         { "{% set ns = namespace(x={}) %}{% for i in range(100000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}{{ ns.x | tojson }}", "nested" },
     };
+
+    private static string Names(int count, Func<int, string> name) => string.Join(',', Enumerable.Range(0, count).Select(name));
 
     [Theory]
     [MemberData(nameof(Bombs))]
@@ -117,6 +134,21 @@ public class SandboxTests
         thread.Join();
 
         Assert.IsType<ChatTemplateException>(thrown);
+    }
+
+    [Fact]
+    public void Strings_side_by_side_are_joined_once()
+    {
+        Assert.Equal(new string('a', 200_000), Rendering.Render("{{ " + string.Concat(Enumerable.Repeat("'a' ", 200_000)) + "}}").Text);
+    }
+
+    [Fact]
+    public void Names_in_errors_are_short()
+    {
+        var exception = Assert.Throws<ChatTemplateException>(() => Rendering.Render("{% set x = 'a' * 4000000 %}{{ [][x] + 1 }}"));
+        Assert.InRange(exception.Message.Length, 50, 300);
+        exception = Assert.Throws<ChatTemplateException>(() => Rendering.Render("{{ " + new string('a', 400_000) + " + 1 }}"));
+        Assert.InRange(exception.Message.Length, 50, 300);
     }
 
     [Fact]

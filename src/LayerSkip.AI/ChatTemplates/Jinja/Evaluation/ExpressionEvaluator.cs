@@ -13,7 +13,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
         var value = expression switch
         {
             Expression.Literal literal => literal.Value,
-            Expression.Name name => scope.Find(name.Identifier),
+            Expression.Name name => scope.Find(name.Identifier, budget),
             Expression.List list => EvaluateList(list, scope),
             Expression.Dict dict => EvaluateDict(dict, scope),
             Expression.Attribute attribute => Members.Attribute(Evaluate(attribute.Target, scope), attribute.Member, budget),

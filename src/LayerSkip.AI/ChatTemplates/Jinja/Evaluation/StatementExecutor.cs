@@ -39,6 +39,9 @@ internal sealed class StatementExecutor(RenderBudget budget)
             named = [.. named.SkipLast(1)];
         }
 
+        // Each name is looked for among the parameters, and each parameter becomes a variable.
+        budget.Spend(macro.Parameters.Count);
+        budget.SpendCharacters((long)named.Count * macro.Parameters.Count);
         var bound = new Arguments(arguments.Positional, named).Bind(macro.Name, [.. macro.Parameters.Select(parameter => parameter.Name)]);
         for (var i = 0; i < bound.Length; i++)
         {
@@ -187,7 +190,7 @@ internal sealed class StatementExecutor(RenderBudget budget)
                 scope[name.Identifier] = value;
                 break;
             case AssignmentTarget.NamespaceMember member:
-                if (scope.Find(member.Namespace) is not NamespaceValue space)
+                if (scope.Find(member.Namespace, budget) is not NamespaceValue space)
                 {
                     throw new JinjaException($"cannot set '{member.Namespace}.{member.Member}': '{member.Namespace}' is not a namespace.");
                 }

@@ -36,6 +36,7 @@ internal static class BraceFormat
             }
 
             var (field, specification) = source[position..close].Split(':', 2) is [var head, var tail] ? (head, tail) : (source[position..close], string.Empty);
+            budget.SpendCharacters(field.Length + arguments.Named.Count);
             var value = Find(field, arguments, ref next);
             ReadDirective(specification, value).Append(builder, value, format.Origin, budget);
             position = close + 1;

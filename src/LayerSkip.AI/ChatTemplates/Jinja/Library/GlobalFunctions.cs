@@ -50,10 +50,16 @@ internal static class GlobalFunctions
         return arguments.Positional switch
         {
             [] => named,
-            [DictValue dict] => [.. dict.Entries, .. named],
+            [DictValue dict] => [.. EntriesOf(dict), .. named],
             [var pairs] => [.. Sequences.Items(pairs, budget).Select(Pair), .. named],
             _ => throw new JinjaException($"'{callee}' takes one dict or list of pairs, and named arguments."),
         };
+
+        IReadOnlyCollection<KeyValuePair<Value, Value>> EntriesOf(DictValue dict)
+        {
+            budget.SpendItems(dict.Entries.Count);
+            return dict.Entries;
+        }
 
         KeyValuePair<Value, Value> Pair(Value pair) => pair is ListValue { Items: [var key, var value] }
             ? KeyValuePair.Create(key, value)

@@ -7,7 +7,7 @@ internal static class Members
 {
     /// <summary>A method or member of that name first, then the key: <c>d.items</c> is the method even where the dict has such a key.</summary>
     public static Value Attribute(Value target, string name, RenderBudget budget) =>
-        MethodOrMember(target, name)
+        MethodOrMember(target, name, budget)
         ?? (target is DictValue dict && dict.TryGet(StringValue.Of(name, PromptOrigin.Template), budget, out var value) ? value : Missing(target, name));
 
     /// <summary>The item of that key or index first, then the method or member.</summary>
@@ -20,7 +20,7 @@ internal static class Members
 
         if (key is StringValue name)
         {
-            return MethodOrMember(target, name.Text) ?? Missing(target, name.Text);
+            return MethodOrMember(target, name.Text, budget) ?? Missing(target, name.Text);
         }
 
         if (target is ListValue or StringValue && Numbers.TryInteger(key, out var position))
@@ -38,15 +38,19 @@ internal static class Members
         return Missing(target, key is IntegerValue integer ? integer.Number.ToString(System.Globalization.CultureInfo.InvariantCulture) : key.TypeName);
     }
 
-    private static Value? MethodOrMember(Value target, string name) => target switch
+    private static Value? MethodOrMember(Value target, string name, RenderBudget budget)
     {
-        UndefinedValue undefined => throw undefined.Error(),
-        StringValue text when StringMethods.Find(name) is { } method => new FunctionValue(name, (arguments, budget) => method(text, arguments, budget)),
-        ListValue list => ContainerMethods.Find(list, name),
-        DictValue dict => ContainerMethods.Find(dict, name),
-        ObjectValue owner => owner.Member(name),
-        _ => null,
-    };
+        budget.SpendCharacters(name.Length);
+        return target switch
+        {
+            UndefinedValue undefined => throw undefined.Error(),
+            StringValue text when StringMethods.Find(name) is { } method => new FunctionValue(name, (arguments, spent) => method(text, arguments, spent)),
+            ListValue list => ContainerMethods.Find(list, name),
+            DictValue dict => ContainerMethods.Find(dict, name),
+            ObjectValue owner => owner.Member(name),
+            _ => null,
+        };
+    }
 
-    private static UndefinedValue Missing(Value target, string name) => new($"the {target.TypeName} has no attribute or key '{name}'");
+    private static UndefinedValue Missing(Value target, string name) => new($"the {target.TypeName} has no attribute or key '{UndefinedValue.Shorten(name)}'");
 }

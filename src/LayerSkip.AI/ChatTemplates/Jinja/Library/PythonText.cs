@@ -21,8 +21,10 @@ internal static class PythonText
                 AppendRepresentation(builder, value, value.Origin, budget);
                 return builder.ToValue();
             default:
+                var written = RepresentScalar(value);
                 budget.Spend(1);
-                return StringValue.Of(RepresentScalar(value), value.Origin);
+                budget.SpendCharacters(written.Length);
+                return StringValue.Of(written, value.Origin);
         }
     }
 

@@ -99,12 +99,14 @@ internal static class StringMethods
     private static StringValue RemovePrefix(StringValue text, Arguments arguments, RenderBudget budget)
     {
         var prefix = Parameters.Text(arguments.Bind("removeprefix", "prefix")[0], "removeprefix", "prefix").Text;
+        budget.SpendCharacters(prefix.Length);
         return text.Text.StartsWith(prefix, StringComparison.Ordinal) ? text.Substring(prefix.Length, text.Text.Length - prefix.Length, budget) : text;
     }
 
     private static StringValue RemoveSuffix(StringValue text, Arguments arguments, RenderBudget budget)
     {
         var suffix = Parameters.Text(arguments.Bind("removesuffix", "suffix")[0], "removesuffix", "suffix").Text;
+        budget.SpendCharacters(suffix.Length);
         return text.Text.EndsWith(suffix, StringComparison.Ordinal) ? text.Substring(0, text.Text.Length - suffix.Length, budget) : text;
     }
 

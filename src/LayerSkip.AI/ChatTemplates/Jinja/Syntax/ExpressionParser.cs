@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using LayerSkip.AI.ChatTemplates.Jinja.Values;
 
 namespace LayerSkip.AI.ChatTemplates.Jinja.Syntax;
@@ -173,13 +174,7 @@ internal sealed class ExpressionParser(TokenStream tokens)
                     ? new Expression.Literal(constant, token.Line)
                     : new Expression.Name(token.Text, token.Line);
             case { Kind: TokenKind.String }:
-                var text = token.Text;
-                while (tokens.Current.Kind == TokenKind.String)
-                {
-                    text += tokens.Next().Text;
-                }
-
-                return new Expression.Literal(StringValue.Of(text, PromptOrigin.Template), token.Line);
+                return new Expression.Literal(StringValue.Of(ParseStrings(token.Text), PromptOrigin.Template), token.Line);
             case { Kind: TokenKind.Integer }:
                 return new Expression.Literal(new IntegerValue(IntegerLiteral.Parse(token)), token.Line);
             case { Kind: TokenKind.Float }:
@@ -193,6 +188,23 @@ internal sealed class ExpressionParser(TokenStream tokens)
             default:
                 throw new ChatTemplateException($"expected an expression, but found {token.Description}.", token.Line);
         }
+    }
+
+    /// <summary>Strings side by side are one.</summary>
+    private string ParseStrings(string first)
+    {
+        if (tokens.Current.Kind != TokenKind.String)
+        {
+            return first;
+        }
+
+        var text = new StringBuilder(first);
+        while (tokens.Current.Kind == TokenKind.String)
+        {
+            text.Append(tokens.Next().Text);
+        }
+
+        return text.ToString();
     }
 
     private static Value? Constant(string name) => name switch
