@@ -48,6 +48,9 @@ internal sealed record BenchReport
     /// <summary>Decoding alone: the ratio of the two decode rates, over those runs that have both; null where none has.</summary>
     public required double? SpeedupDecode { get; init; }
 
+    /// <summary>Runs with a <see cref="SpeedupDecode"/>.</summary>
+    public required int DecodeRuns { get; init; }
+
     /// <summary>Accepted / drafted tokens.</summary>
     public required double AcceptanceRate { get; init; }
 
@@ -91,9 +94,6 @@ internal sealed record BenchReport
 
     /// <summary>How a step's time grows; null unless asked for.</summary>
     public required GrowthReport? Growth { get; init; }
-
-    /// <summary>Runs with a <see cref="SpeedupDecode"/>.</summary>
-    public required int DecodeRuns { get; init; }
 
     /// <summary>What loading took; null for a synthetic model.</summary>
     public StartUpReport? StartUp { get; init; }
