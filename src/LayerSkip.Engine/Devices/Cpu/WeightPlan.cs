@@ -6,11 +6,14 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>Which matrices of a model are kept in which format.</summary>
 internal sealed class WeightPlan
 {
+    /// <summary>From so many weights on, a matrix is one of a model that no cache holds.</summary>
+    private const long StreamedWeights = 256 * 1024;
+
     private readonly WeightSource _source;
     private readonly WeightFormat _format;
     private readonly SimdPath _path;
     private readonly WeightFormat _plain;
-    private readonly Dictionary<WeightFormat, PanelKernel> _kernels = [];
+    private readonly Dictionary<(WeightFormat Format, bool Streamed), PanelKernel> _kernels = [];
 
     /// <param name="config">The model's shape.</param>
     /// <param name="source">Its weights.</param>
@@ -82,9 +85,10 @@ internal sealed class WeightPlan
             format = OwnFormat([.. parts.Select(part => _source.GetTensor(part.Name, part.Rows, part.Columns).DataType)]);
         }
 
-        if (!_kernels.TryGetValue(format, out var kernel))
+        var streamed = parts.Sum(part => (long)part.Rows * part.Columns) >= StreamedWeights;
+        if (!_kernels.TryGetValue((format, streamed), out var kernel))
         {
-            _kernels[format] = kernel = PanelKernel.Create(format, _path);
+            _kernels[(format, streamed)] = kernel = PanelKernel.Create(format, _path, streamed);
         }
 
         return new(kernel, parts);

@@ -10,7 +10,8 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Output columns of a panel.</summary>
     public const int Width = 32;
 
-    private const int CacheLine = 64;
+    /// <summary>Bytes that memory delivers at a time.</summary>
+    protected const int CacheLine = 64;
 
     /// <summary>How the weights are kept.</summary>
     public WeightFormat Format { get; } = format;
@@ -64,14 +65,17 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     public abstract void CopyColumn(byte* source, int column, byte* panel, int target, int inputs);
 
     /// <summary>The kernel for a weight format on a vector path.</summary>
-    public static PanelKernel Create(WeightFormat format, SimdPath path) => (format, path) switch
+    /// <param name="format">How the weights are kept.</param>
+    /// <param name="path">Vector width.</param>
+    /// <param name="streamed">Whether the weights come from memory rather than from a cache: the layout is the same.</param>
+    public static PanelKernel Create(WeightFormat format, SimdPath path, bool streamed = false) => (format, path) switch
     {
-        (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(format),
-        (WeightFormat.F32, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, F32Panel>(format),
-        (WeightFormat.F32, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, F32Panel>(format),
-        (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(format),
-        (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(format),
-        (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(format),
+        (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(format, streamed),
+        (WeightFormat.F32, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, F32Panel>(format, streamed),
+        (WeightFormat.F32, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, F32Panel>(format, streamed),
+        (WeightFormat.BF16, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(format, streamed),
+        (WeightFormat.BF16, SimdPath.Avx2) => new PanelKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(format, streamed),
+        (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(format, streamed),
         (WeightFormat.Int8 or WeightFormat.Int4, _) => Create(format, DotPaths.Of(format, path)),
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
     };
@@ -107,7 +111,7 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat format) : PanelKernel(format)
+internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat format, bool streamed) : PanelKernel(format)
     where TLanes : ILanes<TVector>
     where TVector : struct
     where TFormat : IPanelFormat
@@ -120,6 +124,12 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
 
     /// <summary>Inputs that are packed at a time.</summary>
     private const int WrittenInputs = 64;
+
+    /// <summary>
+    /// Whether one row goes pair by pair through weights that come from memory. Several pairs at a time are as many streams, each of which begins anew every few
+    /// kilobytes; where the weights of an input fill more than a cache line, the hardware keeps up with them nevertheless.
+    /// </summary>
+    private readonly bool _hasStream = streamed && PanelTiles<TLanes, TVector, TFormat>.PairBytes == CacheLine;
 
     public override long PanelBytes(int inputs) => (long)inputs * Width * TFormat.Bytes;
 
@@ -134,8 +144,18 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
             return;
         }
 
-        // The fewer the rows, the more pairs at a time: so many chains of additions must be in flight.
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
+        if (rows == 1 && _hasStream)
+        {
+            for (var pair = 0; pair < pairs; pair++)
+            {
+                PanelTiles<TLanes, TVector, TFormat>.Stream(panels + (pair * pairBytes), inputs, x, y + Column(pair), accumulate);
+            }
+
+            return;
+        }
+
+        // The fewer the rows, the more pairs at a time: so many chains of additions must be in flight.
         for (int pair = 0, taken; pair < pairs; pair += taken)
         {
             taken = PairsOfTile(rows, pairs - pair);

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -30,6 +31,9 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
 
     /// <summary>Most rows of a tile with four pairs.</summary>
     public const int MaxRowsOfFourPairs = 1;
+
+    /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
+    private const int FetchBytes = 6 * 1024;
 
     /// <summary>
     /// Most rows of a tile at this vector width: with 512 bits there are registers for 24 accumulators, so that a round of up to 12 rows passes
@@ -929,5 +933,61 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         TLanes.Store(r05, y2 + 16);
         TLanes.Store(r06, y3);
         TLanes.Store(r07, y3 + 16);
+    }
+
+    /// <summary>One row and one pair, whose weights come from memory and which the next pair's follow: fetched line by line, since the hardware alone does not look far enough ahead.</summary>
+    /// <param name="w">The pair's first weights.</param>
+    /// <param name="inputs">How many k to run over.</param>
+    /// <param name="x">Activations [inputs].</param>
+    /// <param name="y">Outputs: columns [0, W) and [16, 16 + W).</param>
+    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Stream(byte* w, int inputs, float* x, float* y, bool accumulate)
+    {
+        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        nint k = 0;
+        for (; k < inputs - 3; k += 4, w += 4 * PairBytes)
+        {
+            Fetch(w);
+            Fetch(w + PairBytes);
+            Fetch(w + (2 * PairBytes));
+            Fetch(w + (3 * PairBytes));
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a, w0, r00);
+            r01 = TLanes.MultiplyAdd(a, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
+            a = TLanes.Broadcast(x[k + 1]);
+            r00 = TLanes.MultiplyAdd(a, w0, r00);
+            r01 = TLanes.MultiplyAdd(a, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w + (2 * PairBytes), out w0, out w1);
+            a = TLanes.Broadcast(x[k + 2]);
+            r00 = TLanes.MultiplyAdd(a, w0, r00);
+            r01 = TLanes.MultiplyAdd(a, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w + (3 * PairBytes), out w0, out w1);
+            a = TLanes.Broadcast(x[k + 3]);
+            r00 = TLanes.MultiplyAdd(a, w0, r00);
+            r01 = TLanes.MultiplyAdd(a, w1, r01);
+        }
+
+        for (; k < inputs; k++, w += PairBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
+            var a = TLanes.Broadcast(x[k]);
+            r00 = TLanes.MultiplyAdd(a, w0, r00);
+            r01 = TLanes.MultiplyAdd(a, w1, r01);
+        }
+
+        TLanes.Store(r00, y);
+        TLanes.Store(r01, y + 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch(byte* weights)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(weights + FetchBytes);
+        }
     }
 }
