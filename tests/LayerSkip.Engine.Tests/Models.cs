@@ -36,7 +36,7 @@ internal static class Models
             Layers = random.Next(2, 6),
             AttentionHeads = keyValueHeads * random.Next(1, 4),
             KeyValueHeads = keyValueHeads,
-            HeadDimension = 2 * random.Next(1, 21),
+            HeadDimension = random.Next(2) == 0 ? 32 : 2 * random.Next(1, 21),
             MaxPositions = 160,
             TiedEmbeddings = random.Next(2) == 0,
             AttentionBias = random.Next(3) == 0,

@@ -4,9 +4,10 @@ namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>Threads that spin while work keeps coming and park when it stops. The caller is worker 0.</summary>
 /// <remarks>
-/// A job ends when its chunks are done, not when every thread has reported: a thread that the system has descheduled
+/// Once it is published, threads go through a job's phases by themselves: what one tells another is how many chunks it has done.
+/// A phase ends when its chunks are done, not when every thread has reported: a thread that the system has descheduled
 /// holds nobody up unless it has taken a chunk. Nothing is allocated and no lock is taken between jobs.
-/// Who has nothing to do fetches what the next job begins with: memory must not rest while one thread does what cannot be shared.
+/// Who has nothing to do fetches what the next phase begins with: memory must not rest while one thread does what cannot be shared.
 /// One caller at a time; <see cref="StepGate"/> sees to that.
 /// </remarks>
 internal sealed class ComputePool : IDisposable
@@ -14,11 +15,21 @@ internal sealed class ComputePool : IDisposable
     /// <summary>How long an idle worker spins before it parks: longer than the gaps within a generation, short enough to free the core after it.</summary>
     private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
 
+    /// <summary>
+    /// How often a thread looks whether the others are done before it takes from what they have left: to look there slows down who is at work, which is
+    /// where they nearly always are.
+    /// </summary>
+    private const int Patience = 40;
+
+    /// <summary>How often a thread looks for news before it pauses in between.</summary>
+    private const int QuickLooks = 16;
+
     private readonly Worker?[] _workers;
     private readonly ChunkDeal _deal;
-    private ParallelJob? _job;
+    private readonly ThreadProgress _progress;
+    private PhasedJob? _job;
     private WeightMatrix? _upcoming;
-    private int _done;
+    private long _before;
     private volatile Exception? _failure;
     private volatile bool _stopped;
 
@@ -28,6 +39,7 @@ internal sealed class ComputePool : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         _deal = new(threads);
+        _progress = new(threads);
         _workers = new Worker?[threads - 1];
         try
         {
@@ -53,33 +65,39 @@ internal sealed class ComputePool : IDisposable
     public void Run(ParallelJob job, int chunks, WeightMatrix? upcoming = null)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(chunks, ChunkDeal.MaxChunks);
-        if (chunks <= 1 || Threads == 1)
+        job.ChunkCount = chunks;
+        if (chunks > 1)
         {
-            for (var chunk = 0; chunk < chunks; chunk++)
-            {
-                job.Run(chunk, 0);
-            }
+            Run(job, upcoming);
+        }
+        else if (chunks == 1)
+        {
+            job.Run(0, 0);
+        }
+    }
 
+    /// <summary>Runs a job's phases on all threads, and returns when the last is done.</summary>
+    /// <param name="job">The job.</param>
+    /// <param name="upcoming">What is multiplied next, if that is known.</param>
+    public void Run(PhasedJob job, WeightMatrix? upcoming = null)
+    {
+        var phases = job.Phases;
+        if (Threads == 1)
+        {
+            RunAlone(job, phases);
             return;
         }
 
-        (_job, _upcoming, _done) = (job, upcoming, 0);
-        var number = _deal.Publish(chunks);
+        (_job, _upcoming) = (job, upcoming);
+        var number = _deal.Publish(phases);
         foreach (var worker in _workers)
         {
             worker!.Unpark();
         }
 
-        TakeChunks(number, 0);
-        var ahead = new ReadAhead(upcoming, 0, Threads);
-        for (var spins = 1; Volatile.Read(ref _done) < chunks; spins++)
-        {
-            if (!ahead.Fetch())
-            {
-                Pause(spins);
-            }
-        }
-
+        var done = TakeChunks(job, number, _before, 0);
+        _deal.Close();
+        _before = done;
         if (_failure is { } failure)
         {
             _failure = null;
@@ -100,33 +118,108 @@ internal sealed class ComputePool : IDisposable
         }
     }
 
-    private void TakeChunks(long number, int worker)
+    private static void RunAlone(PhasedJob job, int phases)
     {
-        // What is done is counted before chunks are looked for elsewhere: nobody need wait for that.
-        var completed = 0;
-        for (var chunk = _deal.Take(number, worker); chunk >= 0; chunk = _deal.Take(number, worker), completed++)
+        for (var phase = 0; phase < phases; phase++)
         {
-            Run(chunk, worker);
-        }
+            var chunks = job.Chunks(phase);
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                if (chunk == 0)
+                {
+                    job.Begin(phase, 0);
+                }
 
-        if (completed > 0)
-        {
-            Interlocked.Add(ref _done, completed);
-        }
-
-        for (var chunk = _deal.TakeFromOthers(number, worker); chunk >= 0; chunk = _deal.TakeFromOthers(number, worker))
-        {
-            Run(chunk, worker);
-            Interlocked.Increment(ref _done);
+                job.Run(phase, chunk, 0);
+            }
         }
     }
 
-    private void Run(int chunk, int worker)
+    /// <summary>One thread's way through a job's phases. The caller's ends when all is done, another's when nothing is left to take.</summary>
+    /// <returns>Chunks that were done, ever, when the job had ended.</returns>
+    private long TakeChunks(PhasedJob job, long number, long before, int worker)
     {
+        var phases = ChunkDeal.Phases(number);
+        var patience = Patience;
+        for (var phase = 0; phase < phases; phase++)
+        {
+            var chunks = job.Chunks(phase);
+            Volatile.ReadBarrier();
+            if (_deal.Current != number)
+            {
+                // The job has ended without this thread, and may be set up for its next run.
+                break;
+            }
+
+            before += chunks;
+            var (taken, part) = (0, ChunkDeal.Phase(number, phase, chunks));
+            for (var chunk = _deal.Take(part, worker); chunk >= 0; chunk = _deal.Take(part, worker))
+            {
+                Run(job, phase, chunk, worker, isFirst: taken++ == 0);
+            }
+
+            if (taken > 0)
+            {
+                _progress.Add(worker, taken);
+            }
+
+            if (worker == 0 || phase + 1 < phases)
+            {
+                patience = Help(job, phase, part, before, worker, taken == 0, patience);
+            }
+        }
+
+        return before;
+    }
+
+    /// <summary>Waits until a phase has ended, and takes over what others have not begun with.</summary>
+    /// <returns>The patience to have in the next phase: none with threads that were not there.</returns>
+    private int Help(PhasedJob job, int phase, long part, long done, int worker, bool isFirst, int patience)
+    {
+        var ahead = job.Upcoming(phase, worker);
+        var (hasHelped, mayHelp) = (false, true);
+        for (var spins = 1; _progress.Sum < done; spins++)
+        {
+            if (mayHelp && spins > patience)
+            {
+                var chunk = _deal.TakeFromOthers(part, worker);
+                if (chunk >= 0)
+                {
+                    Run(job, phase, chunk, worker, isFirst);
+                    _progress.Add(worker, 1);
+                    (isFirst, hasHelped) = (false, true);
+                    continue;
+                }
+
+                mayHelp = false;
+            }
+
+            if (!ahead.Fetch() && spins > QuickLooks)
+            {
+                Pause(spins);
+            }
+        }
+
+        return hasHelped ? 0 : Patience;
+    }
+
+    private void Run(PhasedJob job, int phase, int chunk, int worker, bool isFirst)
+    {
+        // After a failure, what is left is passed over.
+        if (_failure is not null)
+        {
+            return;
+        }
+
         try
         {
-            // The job cannot end, and so cannot be replaced, before this chunk is counted.
-            _job!.Run(chunk, worker);
+            // The phase cannot end before this chunk is counted: until then all that it reads stays as it is.
+            if (isFirst)
+            {
+                job.Begin(phase, worker);
+            }
+
+            job.Run(phase, chunk, worker);
         }
 #pragma warning disable CA1031 // Whatever it is, it must reach the caller of Run rather than end the process on this thread.
         catch (Exception e)
@@ -185,13 +278,14 @@ internal sealed class ComputePool : IDisposable
             var seen = 0L;
             while (WaitForJob(ref seen))
             {
-                _pool.TakeChunks(seen, _number);
+                var (job, before) = (_pool._job!, _pool._before);
+                _pool.TakeChunks(job, seen, before, _number);
             }
         }
 
         private bool WaitForJob(ref long seen)
         {
-            var ahead = new ReadAhead(_pool._upcoming, _number, _pool.Threads);
+            var ahead = ReadAhead.Of(_pool._upcoming, _number, _pool.Threads);
             var since = Stopwatch.GetTimestamp();
             for (var spins = 1; !_pool._stopped; spins++)
             {
@@ -199,10 +293,13 @@ internal sealed class ComputePool : IDisposable
                 if (current != seen)
                 {
                     seen = current;
-                    return true;
+                    if (ChunkDeal.Phases(current) > 0)
+                    {
+                        return true;
+                    }
                 }
 
-                if (ahead.Fetch())
+                if (ahead.Fetch() || spins < QuickLooks)
                 {
                     continue;
                 }

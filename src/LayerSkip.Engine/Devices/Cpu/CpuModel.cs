@@ -20,9 +20,11 @@ internal sealed class CpuModel : IDeviceModel
     private readonly NormJob _norm;
     private readonly MultiplyJob _multiply = new();
     private readonly CacheAppendJob _append;
+    private readonly RowAttention _rowAttention;
     private readonly AttentionJob _attention;
     private readonly GatedMlpJob _mlp = new();
     private readonly RowQuantizer _quantizer;
+    private readonly LayerPass _pass;
     private readonly CpuHeadPasses _heads;
     private readonly HeadRows? _draftVocabulary;
 
@@ -47,8 +49,10 @@ internal sealed class CpuModel : IDeviceModel
         _up = new(config.IntermediateSize);
 
         _norm = new(config.RmsNormEpsilon);
-        _append = new(config);
-        _attention = new(this);
+        var append = new CacheAppend(config);
+        _append = new(append, config.KeyValueHeads);
+        _rowAttention = new(this);
+        _attention = new(_rowAttention, config.KeyValueHeads);
         _quantizer = new(Math.Max(queries, Math.Max(config.HiddenSize, config.IntermediateSize)));
 
         // At the end: its threads go when it is disposed, and not before.
@@ -56,6 +60,7 @@ internal sealed class CpuModel : IDeviceModel
         try
         {
             _heads = new(config, weights, _pool, _norm, _quantizer);
+            _pass = new(config, weights, _pool, _rowAttention, append);
         }
         catch
         {
@@ -171,39 +176,41 @@ internal sealed class CpuModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         var slots = Own(rows);
         slots.CheckPlaced(start, count);
-        var hidden = slots.Hidden.Slice(start, count);
-        var normed = _normed.Rows(count);
-        var qkv = _qkv.Rows(count);
-        var attended = _attended.Rows(count);
-        var gated = _gated.Rows(count);
-        var up = _up.Rows(count);
+        var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
+        if (_pass.Suits(count))
+        {
+            _pass.Run(slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+            return;
+        }
 
+        var (hidden, normed) = (slots.Hidden.Slice(start, count), _normed.Rows(count));
         for (var l = from; l < to; l++)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var layer = _weights.Layers[l];
 
             _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
-            Project(layer.Qkv, layer.QkvBias, normed, qkv, layer.Output);
-            _append.Run(_pool, slots, start, l, qkv);
+            _multiply.Run(_pool, _quantizer, layer.Qkv, layer.QkvBias, normed, shared.Qkv, accumulate: false, layer.Output);
+            _append.Run(_pool, slots, start, l, shared.Qkv);
             if (l == to - 1 && unread > 0)
             {
                 // What is left of the last layer is for the other rows alone.
                 (start, count) = (start + unread, count - unread);
-                (hidden, normed, qkv) = (hidden.Slice(unread, count), normed.Slice(unread, count), qkv.Slice(unread, count));
-                (attended, gated, up) = (attended.Slice(unread, count), gated.Slice(unread, count), up.Slice(unread, count));
+                (hidden, normed, shared) = (hidden.Slice(unread, count), normed.Slice(unread, count), shared.Slice(unread, count));
                 if (count == 0)
                 {
                     break;
                 }
             }
 
-            _attention.Run(_pool, slots, start, l, qkv, attended);
-            AddProjection(layer.Output, layer.OutputBias, attended, hidden, layer.Gate);
+            // The residual stream is what the products accumulate into.
+            _attention.Run(_pool, slots, start, l, shared.Qkv, shared.Attended);
+            _multiply.Run(_pool, _quantizer, layer.Output, layer.OutputBias, shared.Attended, hidden, accumulate: true, layer.Gate);
 
             _norm.Run(_pool, layer.MlpNorm, hidden, normed);
-            _mlp.Run(_pool, _quantizer, layer, normed, gated, up);
-            AddProjection(layer.Down, layer.DownBias, gated, hidden, l + 1 < to ? _weights.Layers[l + 1].Qkv : _weights.Head);
+            _mlp.Run(_pool, _quantizer, layer, normed, shared.Gated, shared.Up);
+            var upcoming = l + 1 < to ? _weights.Layers[l + 1].Qkv : _weights.Head;
+            _multiply.Run(_pool, _quantizer, layer.Down, layer.DownBias, shared.Gated, hidden, accumulate: true, upcoming);
         }
     }
 
@@ -246,7 +253,8 @@ internal sealed class CpuModel : IDeviceModel
             _pool.Dispose();
             _weights.Dispose();
             _draftVocabulary?.Dispose();
-            _attention.Dispose();
+            _rowAttention.Dispose();
+            _pass.Dispose();
             _quantizer.Dispose();
             _heads.Dispose();
             foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up])
@@ -257,38 +265,6 @@ internal sealed class CpuModel : IDeviceModel
     }
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
-
-    /// <summary>y = W x + b</summary>
-    private void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y, WeightMatrix upcoming)
-    {
-        if (bias is not null)
-        {
-            for (var row = 0; row < x.Count; row++)
-            {
-                bias.CopyTo(y.Row(row, bias.Length));
-            }
-        }
-
-        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: bias is not null, upcoming);
-    }
-
-    /// <summary>y += W x + b: the residual stream is what the product accumulates into.</summary>
-    private void AddProjection(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y, WeightMatrix upcoming)
-    {
-        if (bias is not null)
-        {
-            for (var row = 0; row < y.Count; row++)
-            {
-                var stream = y.Row(row, bias.Length);
-                for (var i = 0; i < bias.Length; i++)
-                {
-                    stream[i] += bias[i];
-                }
-            }
-        }
-
-        _multiply.Run(_pool, _quantizer, matrix, x, y, accumulate: true, upcoming);
-    }
 
     private CpuRows Own(RowBuffer rows) =>
         rows is CpuRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));

@@ -9,28 +9,38 @@ public class ChunkDealTests
     public void A_thread_takes_its_run_in_turn_and_then_from_the_ends_of_the_others()
     {
         var deal = new ChunkDeal(3);
-        var job = deal.Publish(9);
+        var job = deal.Publish(2);
         Assert.Equal(job, deal.Current);
-        Assert.Equal([3, 4, 5, -1], Enumerable.Range(0, 4).Select(_ => deal.Take(job, 1)));
-        Assert.Equal([8, 7, 6, 2, 1, 0, -1], Enumerable.Range(0, 7).Select(_ => deal.TakeFromOthers(job, 1)));
-        Assert.Equal(-1, deal.Take(job, 0));
-        Assert.Equal(-1, deal.Take(job, 2));
+        Assert.Equal(2, ChunkDeal.Phases(job));
+        foreach (var phase in (long[])[ChunkDeal.Phase(job, 0, 9), ChunkDeal.Phase(job, 1, 9)])
+        {
+            Assert.Equal([3, 4, 5, -1], Enumerable.Range(0, 4).Select(_ => deal.Take(phase, 1)));
+            Assert.Equal([8, 7, 6, 2, 1, 0, -1], Enumerable.Range(0, 7).Select(_ => deal.TakeFromOthers(phase, 1)));
+            Assert.Equal(-1, deal.Take(phase, 0));
+            Assert.Equal(-1, deal.Take(phase, 2));
+        }
+
+        deal.Close();
+        Assert.NotEqual(job, deal.Current);
+        Assert.Equal(0, ChunkDeal.Phases(deal.Current));
     }
 
     [Fact]
-    public void Who_still_knows_an_earlier_job_takes_nothing_of_the_next()
+    public void Who_is_still_in_an_earlier_phase_takes_nothing_of_the_next()
     {
         var deal = new ChunkDeal(2);
-        var earlier = deal.Publish(2);
+        var job = deal.Publish(2);
+        long earlier = ChunkDeal.Phase(job, 0, 2), later = ChunkDeal.Phase(job, 1, 2), next = ChunkDeal.Phase(deal.Publish(1), 0, 2);
         Assert.Equal(0, deal.Take(earlier, 0));
         Assert.Equal(1, deal.TakeFromOthers(earlier, 0));
-
-        var job = deal.Publish(2);
-        Assert.Equal(-1, deal.Take(earlier, 1));
-        Assert.Equal(-1, deal.TakeFromOthers(earlier, 1));
-        Assert.Equal(1, deal.Take(job, 1));
-        Assert.Equal(-1, deal.Take(earlier, 1));
-        Assert.Equal(0, deal.TakeFromOthers(job, 1));
+        foreach (var phase in (long[])[later, next])
+        {
+            Assert.Equal(-1, deal.Take(earlier, 1));
+            Assert.Equal(-1, deal.TakeFromOthers(earlier, 1));
+            Assert.Equal(1, deal.Take(phase, 1));
+            Assert.Equal(-1, deal.Take(earlier, 1));
+            Assert.Equal(0, deal.TakeFromOthers(phase, 1));
+        }
     }
 
     [Theory]
@@ -52,13 +62,12 @@ public class ChunkDealTests
         var deal = new ChunkDeal(threads: 3);
         for (var jobs = 0; jobs < (1 << 23) + 100; jobs++)
         {
-            deal.Publish(1);
-            Assert.Equal(0, deal.Take(deal.Current, worker: 2));
+            Assert.Equal(0, deal.Take(ChunkDeal.Phase(deal.Publish(1), 0, 1), worker: 2));
         }
 
-        var job = deal.Publish(30);
+        var phase = ChunkDeal.Phase(deal.Publish(1), 0, 30);
 
-        Assert.Equal(Enumerable.Range(0, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(job, worker: 0)));
-        Assert.Equal(Enumerable.Range(10, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(job, worker: 1)));
+        Assert.Equal(Enumerable.Range(0, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(phase, worker: 0)));
+        Assert.Equal(Enumerable.Range(10, 10), Enumerable.Range(0, 10).Select(_ => deal.Take(phase, worker: 1)));
     }
 }

@@ -22,6 +22,49 @@ public class ComputePoolTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(7)]
+    public void Every_chunk_of_every_phase_runs_exactly_once_and_phase_by_phase(int threads)
+    {
+        using var pool = new ComputePool(threads);
+        var random = new Random(2);
+        for (var round = 0; round < 500; round++)
+        {
+            var job = new StagedJob([.. Enumerable.Range(0, random.Next(1, 40)).Select(_ => random.Next(0, 12))], threads);
+            pool.Run(job);
+            job.Check();
+        }
+    }
+
+    [Fact]
+    public void One_job_set_up_anew_for_every_run_is_never_taken_for_its_former_self()
+    {
+        // More threads than processors: some come when all is over.
+        using var pool = new ComputePool(5);
+        var random = new Random(3);
+        var job = new StagedJob([], 5);
+        for (var round = 0; round < 3000; round++)
+        {
+            job.SetUp([.. Enumerable.Range(0, random.Next(1, 6)).Select(_ => random.Next(0, 8))]);
+            pool.Run(job);
+            job.Check();
+        }
+    }
+
+    [Fact]
+    public void A_failure_in_a_phase_ends_the_job_and_reaches_the_caller()
+    {
+        using var pool = new ComputePool(2);
+        var job = new StagedJob([5, 5, 5], 2) { FailingPhase = 1 };
+        Assert.IsType<FormatException>(Assert.Throws<InvalidOperationException>(() => pool.Run(job)).InnerException);
+        Assert.False(job.Reached(2));
+        job.SetUp([3, 3]);
+        pool.Run(job);
+        job.Check();
+    }
+
     [Fact]
     public void Parked_threads_wake_for_the_next_job()
     {
@@ -80,6 +123,49 @@ public class ComputePoolTests
             Assert.All(_counts[chunks..], static count => Assert.Equal(0, count));
             Array.Clear(_counts);
         }
+    }
+
+    /// <summary>Counts chunks, and looks whether all of the phases before are done.</summary>
+    private sealed class StagedJob(int[] chunks, int threads) : PhasedJob
+    {
+        private readonly int[] _begun = new int[threads];
+        private int[] _chunks = chunks;
+        private int[][] _counts = Counts(chunks);
+
+        public int FailingPhase { get; init; } = -1;
+
+        public override int Phases => _chunks.Length;
+
+        public override int Chunks(int phase) => phase < _chunks.Length ? _chunks[phase] : 1000;
+
+        public void SetUp(int[] chunks)
+        {
+            Array.Clear(_begun);
+            (_chunks, _counts) = (chunks, Counts(chunks));
+        }
+
+        public override void Begin(int phase, int worker) => _begun[worker] = phase + 1;
+
+        public override void Run(int phase, int chunk, int worker)
+        {
+            if (phase == FailingPhase && _chunks.Length == 3)
+            {
+                throw new FormatException("failing");
+            }
+
+            if (_begun[worker] != phase + 1 || _counts[..phase].Any(static counts => counts.Any(static count => Volatile.Read(in count) != 1)))
+            {
+                throw new InvalidOperationException($"phase {phase} too early");
+            }
+
+            Interlocked.Increment(ref _counts[phase][chunk]);
+        }
+
+        public bool Reached(int phase) => _counts[phase].Any(static count => count > 0);
+
+        public void Check() => Assert.All(_counts, static counts => Assert.All(counts, static count => Assert.Equal(1, count)));
+
+        private static int[][] Counts(int[] chunks) => [.. chunks.Select(static count => new int[count])];
     }
 
     /// <summary>Ends only if every chunk has a thread of its own.</summary>

@@ -150,11 +150,13 @@ public class CpuModelTests
     }
 
     [Theory]
-    [InlineData(WeightFormat.F32)]
-    [InlineData(WeightFormat.Int8)]
-    public void Rows_that_nobody_reads_change_nothing_for_the_others(WeightFormat format)
+    [InlineData(WeightFormat.F32, 8)]
+    [InlineData(WeightFormat.F32, 32)]
+    [InlineData(WeightFormat.Int8, 8)]
+    [InlineData(WeightFormat.Int8, 32)]
+    public void Rows_that_nobody_reads_change_nothing_for_the_others(WeightFormat format, int headDimension)
     {
-        var config = TinyCheckpoint.DefaultConfig;
+        var config = TinyCheckpoint.DefaultConfig with { HeadDimension = headDimension };
         using var model = Models.Random(config, format: format, threads: 2);
         var tokens = Tokens(new Random(16), config, 21);
         foreach (var unread in (int[])[0, 1, 12, 19, 20])

@@ -1,40 +1,12 @@
-using LayerSkip.Engine.Devices.Cpu.Kernels;
-
 namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 
-/// <summary>
-/// Causal attention; a chunk is one key/value head, and a few rows of one cache with the head's group of query heads. Keys and values are
-/// what a long context costs: a block of them is read once for all queries of a chunk, two by two.
-/// </summary>
-internal sealed unsafe class AttentionJob(CpuModel model) : ParallelJob, IDisposable
+/// <summary>Causal attention of many rows; a chunk is a key/value head of a set of rows.</summary>
+internal sealed class AttentionJob(RowAttention attention, int keyValueHeads) : ParallelJob
 {
     /// <summary>Below this many multiply-adds, handing work to other threads costs more than doing it.</summary>
     private const long SerialWork = 32 * 1024;
 
-    /// <summary>Most rows of a chunk: more would not read fewer bytes worth mentioning.</summary>
-    private const int MostRows = 8;
-
-    /// <summary>Most scores of a chunk, rows beyond the first aside: they are to stay in a near cache.</summary>
-    private const int MostScores = 1 << 19;
-
-    /// <summary>Chunks for each thread, so that none waits long for another.</summary>
-    private const int ChunksPerThread = 2;
-
-    private readonly int _headDimension = model.Config.HeadDimension;
-    private readonly int _paddedDimension = Attention.PaddedDimension(model.Config.HeadDimension);
-    private readonly int _keyValueHeads = model.Config.KeyValueHeads;
-    private readonly int _group = model.Config.AttentionHeads / model.Config.KeyValueHeads;
-    private readonly float _scale = 1 / MathF.Sqrt(model.Config.HeadDimension);
-    private NativeBuffer? _scratch;
-    private long _scratchFloats;
-    private int[] _firstRows = []; // of each set of rows, and behind the last one the end
-    private int _sets;
-    private int _stride;
-    private CpuRows? _rows;
-    private int _start;
     private int _layer;
-    private RowsView _qkv;
-    private RowsView _output;
 
     /// <summary>Attends from each row to positions 0 .. its own of its cache, in one layer.</summary>
     /// <param name="pool">Threads to use.</param>
@@ -45,20 +17,10 @@ internal sealed unsafe class AttentionJob(CpuModel model) : ParallelJob, IDispos
     /// <param name="output">[rows, heads · headDimension].</param>
     public void Run(ComputePool pool, CpuRows rows, int start, int layer, in RowsView qkv, in RowsView output)
     {
-        (_rows, _start, _layer, _qkv, _output) = (rows, start, layer, qkv, output);
-        long positions = 0;
-        var longest = 0;
-        for (var row = 0; row < qkv.Count; row++)
-        {
-            positions += Count(row);
-            longest = Math.Max(longest, Count(row));
-        }
-
-        _stride = (longest + Attention.BlockPositions - 1) / Attention.BlockPositions * Attention.BlockPositions;
-        Divide(qkv.Count, pool.Threads);
-        ReserveScratch(pool.Threads);
-        var chunks = _sets * _keyValueHeads;
-        if (positions * model.Config.AttentionHeads * _headDimension * 2 < SerialWork)
+        _layer = layer;
+        attention.Place(pool.Threads, pool.Threads, rows, start, qkv, output);
+        var chunks = attention.Sets * keyValueHeads;
+        if (attention.Work < SerialWork)
         {
             for (var chunk = 0; chunk < chunks; chunk++)
             {
@@ -73,150 +35,7 @@ internal sealed unsafe class AttentionJob(CpuModel model) : ParallelJob, IDispos
 
     public override void Run(int chunk, int worker)
     {
-        var (set, head) = Math.DivRem(chunk, _keyValueHeads);
-        var (first, end) = (_firstRows[set], _firstRows[set + 1]);
-        var queries = (end - first) * _group;
-        var cache = _rows!.Cache(_start + first);
-        var scores = _scratch!.Floats + (worker * (nint)_scratchFloats); // [queries, _stride]
-        var sums = scores + ((nint)queries * _stride);                   // [queries, _paddedDimension]
-        var totals = sums + (queries * _paddedDimension);                // [queries]
-        var longest = 0;
-        for (var row = first; row < end; row++)
-        {
-            longest = Math.Max(longest, Count(row));
-        }
-
-        for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
-        {
-            Score(first, head, queries, cache.Keys(block, _layer, head), p, scores + p);
-        }
-
-        for (var query = 0; query < queries; query++)
-        {
-            totals[query] = Attention.Exponentiate(scores + ((nint)query * _stride), Count(first + (query / _group)));
-        }
-
-        new Span<float>(sums, queries * _paddedDimension).Clear();
-        for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
-        {
-            Accumulate(first, queries, cache.Values(block, _layer, head), p, scores + p, sums);
-        }
-
-        for (var query = 0; query < queries; query++)
-        {
-            var output = Output(first, head, query);
-            var sum = sums + (query * _paddedDimension);
-            var factor = 1 / totals[query];
-            for (var d = 0; d < _headDimension; d++)
-            {
-                output[d] = sum[d] * factor;
-            }
-        }
-    }
-
-    public void Dispose() => _scratch?.Dispose();
-
-    /// <summary>Scores of a block that begins at a position, for the queries that attend to any of it.</summary>
-    private void Score(int first, int head, int queries, float* keys, int position, float* scores)
-    {
-        for (var query = 0; query < queries; query += 2)
-        {
-            var hasOne = Count(first + (query / _group)) > position;
-            var hasTwo = query + 1 < queries && Count(first + ((query + 1) / _group)) > position;
-            var one = scores + ((nint)query * _stride);
-            var two = one + _stride;
-            if (hasOne && hasTwo)
-            {
-                Attention.ScoresOfPair(Query(first, head, query), Query(first, head, query + 1), keys, _headDimension, _scale, one, two);
-            }
-            else if (hasOne)
-            {
-                Attention.Scores(Query(first, head, query), keys, _headDimension, _scale, one);
-            }
-            else if (hasTwo)
-            {
-                Attention.Scores(Query(first, head, query + 1), keys, _headDimension, _scale, two);
-            }
-        }
-    }
-
-    /// <summary>Adds a block's values. Where one of two queries attends to more of it, it goes on alone, in the same order.</summary>
-    private void Accumulate(int first, int queries, float* values, int position, float* weights, float* sums)
-    {
-        for (var query = 0; query < queries; query += 2)
-        {
-            var one = Math.Clamp(Count(first + (query / _group)) - position, 0, Attention.BlockPositions);
-            var two = query + 1 < queries ? Math.Clamp(Count(first + ((query + 1) / _group)) - position, 0, Attention.BlockPositions) : 0;
-            var both = Math.Min(one, two);
-            var oneWeights = weights + ((nint)query * _stride);
-            var oneSum = sums + (query * _paddedDimension);
-            if (both > 0)
-            {
-                Attention.AccumulatePair(oneWeights, oneWeights + _stride, both, values, _paddedDimension, oneSum, oneSum + _paddedDimension);
-            }
-
-            var rest = values + (both * _paddedDimension);
-            if (one > both)
-            {
-                Attention.Accumulate(oneWeights + both, one - both, rest, _paddedDimension, oneSum);
-            }
-            else if (two > both)
-            {
-                Attention.Accumulate(oneWeights + _stride + both, two - both, rest, _paddedDimension, oneSum + _paddedDimension);
-            }
-        }
-    }
-
-    /// <summary>Positions that a row attends to.</summary>
-    private int Count(int row) => _rows!.Position(_start + row) + 1;
-
-    private float* Query(int first, int head, int query) => _qkv[first + (query / _group)] + Offset(head, query);
-
-    private float* Output(int first, int head, int query) => _output[first + (query / _group)] + Offset(head, query);
-
-    private int Offset(int head, int query) => ((head * _group) + (query % _group)) * _headDimension;
-
-    /// <summary>Divides the rows into sets of neighbours with one cache: as large as leaves every thread enough of them.</summary>
-    private void Divide(int rows, int threads)
-    {
-        if (_firstRows.Length <= rows)
-        {
-            _firstRows = new int[rows + 1];
-        }
-
-        var most = Math.Clamp(
-            Math.Min(threads == 1 ? MostRows : rows * _keyValueHeads / (ChunksPerThread * threads), MostScores / (_group * _stride)), 1, MostRows);
-        _sets = 0;
-        for (var row = 0; row < rows; row++)
-        {
-            var isNew = row == 0 || row - _firstRows[_sets - 1] == most || _rows!.Cache(_start + row) != _rows.Cache(_start + row - 1);
-            if (isNew)
-            {
-                _firstRows[_sets++] = row;
-            }
-        }
-
-        _firstRows[_sets] = rows;
-    }
-
-    /// <summary>Gives each thread room for a chunk's scores (whole blocks), outputs and totals.</summary>
-    private void ReserveScratch(int threads)
-    {
-        long needed = 0;
-        for (var set = 0; set < _sets; set++)
-        {
-            needed = Math.Max(needed, (long)(_firstRows[set + 1] - _firstRows[set]) * _group * (_stride + _paddedDimension + 1));
-        }
-
-        if (needed <= _scratchFloats)
-        {
-            return;
-        }
-
-        // Doubled, so that a growing context does not reallocate at each block.
-        var floats = (Math.Max(needed, 2 * _scratchFloats) + 15) / 16 * 16;
-        var scratch = new NativeBuffer(threads * floats * sizeof(float));
-        _scratch?.Dispose();
-        (_scratch, _scratchFloats) = (scratch, floats);
+        var (set, head) = Math.DivRem(chunk, keyValueHeads);
+        attention.Attend(set, head, _layer, worker, from: 0);
     }
 }

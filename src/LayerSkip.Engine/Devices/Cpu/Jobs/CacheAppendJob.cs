@@ -1,10 +1,9 @@
-using LayerSkip.Engine.Checkpoints;
-using LayerSkip.Engine.Devices.Cpu.Kernels;
-
 namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 
 /// <summary>Rotates every row's queries and keys, and appends its keys and values to its cache.</summary>
-internal sealed class CacheAppendJob(ModelConfig config) : RowJob
+/// <param name="append">Of one head.</param>
+/// <param name="keyValueHeads">How many there are.</param>
+internal sealed class CacheAppendJob(CacheAppend append, int keyValueHeads) : RowJob
 {
     private CpuRows? _rows;
     private int _start;
@@ -24,22 +23,10 @@ internal sealed class CacheAppendJob(ModelConfig config) : RowJob
 
     public override void Run(int chunk, int worker)
     {
-        var rows = _rows!;
-        var slot = _start + chunk;
-        var size = config.HeadDimension;
-        var (queryHeads, keyHeads) = (config.AttentionHeads, config.KeyValueHeads);
-        var row = _qkv.Row(chunk, (queryHeads + (2 * keyHeads)) * size);
-        for (var head = 0; head < queryHeads + keyHeads; head++)
+        var row = _qkv.Row(chunk, _qkv.Stride);
+        for (var head = 0; head < keyValueHeads; head++)
         {
-            Rope.Rotate(row.Slice(head * size, size), rows.Cosines(slot), rows.Sines(slot));
-        }
-
-        var cache = rows.Cache(slot);
-        for (var head = 0; head < keyHeads; head++)
-        {
-            var key = row.Slice((queryHeads + head) * size, size);
-            var value = row.Slice((queryHeads + keyHeads + head) * size, size);
-            cache.Write(_layer, head, rows.Position(slot), key, value);
+            append.Run(_rows!, _start + chunk, _layer, head, row);
         }
     }
 }

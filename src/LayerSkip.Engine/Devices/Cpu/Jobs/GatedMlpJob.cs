@@ -1,8 +1,6 @@
-using LayerSkip.Engine.Devices.Cpu.Kernels;
-
 namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 
-/// <summary>The MLP's first half, fused: gate and up projections of a run of panels, then the activation while they are in the cache.</summary>
+/// <summary>The MLP's first half, cut into runs of panels.</summary>
 internal sealed class GatedMlpJob : ParallelJob
 {
     private CpuLayer? _layer;
@@ -27,33 +25,7 @@ internal sealed class GatedMlpJob : ParallelJob
 
     public override void Run(int chunk, int worker)
     {
-        var layer = _layer!;
         var from = chunk * _panels;
-        var to = Math.Min(from + _panels, layer.Gate.Panels);
-        Project(layer.Gate, layer.GateBias, _gateInput, _gate, from, to);
-        Project(layer.Up, layer.UpBias, _upInput, _up, from, to);
-
-        var (start, length) = (from * PanelKernel.Width, (to - from) * PanelKernel.Width);
-        for (var row = 0; row < _gateInput.Count; row++)
-        {
-            GatedSilu.Apply(_gate.Row(row, _gate.Stride).Slice(start, length), _up.Row(row, _up.Stride).Slice(start, length));
-        }
-    }
-
-    private static void Project(WeightMatrix matrix, float[]? bias, in RowsView x, in RowsView y, int from, int to)
-    {
-        if (bias is not null)
-        {
-            var start = from * PanelKernel.Width;
-            var piece = bias.AsSpan(start, Math.Min(bias.Length, to * PanelKernel.Width) - start);
-            for (var row = 0; row < x.Count; row++)
-            {
-                var target = y.Row(row, y.Stride).Slice(start, (to - from) * PanelKernel.Width);
-                piece.CopyTo(target);
-                target[piece.Length..].Clear();
-            }
-        }
-
-        matrix.Multiply(from, to, x.Count, x, y, accumulate: bias is not null);
+        GatedMlp.Run(_layer!, from, Math.Min(from + _panels, _layer!.Gate.Panels), _gateInput, _upInput, _gate, _up);
     }
 }

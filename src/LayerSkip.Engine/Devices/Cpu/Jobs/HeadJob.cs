@@ -15,7 +15,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     {
         (_x, _logits) = (quantizer.For(pool, head, x), logits);
         _panels = head.PanelsPerChunk(pool.Threads, x.Count);
-        var chunks = Chunks;
+        var chunks = (head.Panels + _panels - 1) / _panels;
         if (_best.Length < chunks * x.Count)
         {
             _best = new int[chunks * x.Count];
@@ -29,7 +29,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     {
         var logits = _logits.Row(row, head.Outputs);
         var best = _best[row];
-        for (var chunk = 1; chunk < Chunks; chunk++)
+        for (var chunk = 1; chunk < ChunkCount; chunk++)
         {
             var candidate = _best[(chunk * _x.Count) + row];
             best = logits[candidate] > logits[best] || float.IsNaN(logits[best]) ? candidate : best;
@@ -51,6 +51,4 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
             _best[(chunk * _x.Count) + row] = start + ArgMax.Of(_logits.Row(row, head.Outputs).Slice(start, length));
         }
     }
-
-    private int Chunks => (head.Panels + _panels - 1) / _panels;
 }

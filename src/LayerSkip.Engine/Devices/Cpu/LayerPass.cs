@@ -1,0 +1,266 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu.Jobs;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Runs a few rows through layers, as one job of four phases a layer: attention head by head, its output, and the MLP's two halves.</summary>
+/// <remarks>
+/// With few rows a layer takes little longer than threads take to tell each other anything. So whatever depends on a head alone happens in one chunk, every thread
+/// norms and quantises the rows for itself, and what is a matrix's input is quantised in the chunk that it comes from.
+/// </remarks>
+internal sealed class LayerPass : PhasedJob, IDisposable
+{
+    /// <summary>With more rows, what every thread does for itself is better shared.</summary>
+    private const int MaxRows = 32;
+
+    /// <summary>So many heads for each thread are dealt evenly enough.</summary>
+    private const int ManyHeads = 4;
+
+    private const int PhasesPerLayer = 4;
+
+    private readonly ModelConfig _config;
+    private readonly CpuWeights _weights;
+    private readonly ComputePool _pool;
+    private readonly RowAttention _attention;
+    private readonly CacheAppend _append;
+    private readonly int _headPanels;
+    private readonly bool _dealsHeads;
+
+    // Of each thread: rows normed, and quantised.
+    private readonly ActivationBuffer[] _normed;
+    private readonly ActivationBuffer[] _quantized;
+    private readonly RowsView[] _normedRows;
+    private readonly RowsView[] _quantizedRows;
+
+    private readonly ActivationBuffer _quantizedAttended;
+    private readonly ActivationBuffer _quantizedGated;
+    private RowsView _quantizedAttendedRows;
+    private RowsView _quantizedGatedRows;
+
+    private CpuRows? _rows;
+    private int _start;
+    private int _count;
+    private int _from;
+    private int _to;
+    private int _unread;
+    private RowsView _hidden;
+    private LayerRows _shared;
+    private CancellationToken _cancellationToken;
+    private volatile bool _isCancelled;
+
+    /// <param name="config">The model's shape.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="attention">Used by nothing else meanwhile.</param>
+    /// <param name="append">Of one head.</param>
+    public LayerPass(ModelConfig config, CpuWeights weights, ComputePool pool, RowAttention attention, CacheAppend append)
+    {
+        (_config, _weights, _pool, _attention, _append) = (config, weights, pool, attention, append);
+        _headPanels = config.HeadDimension / PanelKernel.Width;
+        _dealsHeads = config.HeadDimension % PanelKernel.Width == 0
+            && (config.KeyValueHeads % pool.Threads == 0 || config.KeyValueHeads >= ManyHeads * pool.Threads);
+        _normed = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(config.HiddenSize))];
+        _quantized = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(QuantizedRow.Floats(config.HiddenSize)))];
+        (_normedRows, _quantizedRows) = (new RowsView[pool.Threads], new RowsView[pool.Threads]);
+        _quantizedAttended = new(QuantizedRow.Floats(config.AttentionHeads * config.HeadDimension));
+        _quantizedGated = new(QuantizedRow.Floats(config.IntermediateSize));
+    }
+
+    /// <summary>The last layer ends with its keys and values where nobody reads a row.</summary>
+    public override int Phases => (PhasesPerLayer * (_to - _from)) - (_unread < _count ? 0 : PhasesPerLayer - 1);
+
+    /// <summary>Whether this is the way for so many rows: few of them, and heads that fill whole panels and are dealt evenly.</summary>
+    public bool Suits(int rows) => _dealsHeads && rows <= MaxRows;
+
+    /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
+    /// <param name="rows">Slots, placed.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots, which this way suits.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="unread">Rows that nobody reads afterwards.</param>
+    /// <param name="shared">Room for as many rows.</param>
+    /// <param name="upcoming">What is multiplied next.</param>
+    /// <param name="cancellationToken">Looked at in every layer.</param>
+    public void Run(
+        CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
+    {
+        (_rows, _start, _count, _from, _to, _unread) = (rows, start, count, from, to, unread);
+        (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
+        for (var worker = 0; worker < _normed.Length; worker++)
+        {
+            (_normedRows[worker], _quantizedRows[worker]) = (_normed[worker].Rows(count), _quantized[worker].Rows(count));
+        }
+
+        (_quantizedAttendedRows, _quantizedGatedRows) = (_quantizedAttended.Rows(count), _quantizedGated.Rows(count));
+        _attention.Place(_pool.Threads, takers: 1, rows, start, shared.Qkv, shared.Attended);
+        (_cancellationToken, _isCancelled) = (cancellationToken, false);
+        if (to > from)
+        {
+            _pool.Run(this, upcoming);
+        }
+
+        _cancellationToken = default;
+        if (_isCancelled)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    public override int Chunks(int phase)
+    {
+        var layer = Layer(phase);
+        return (phase % PhasesPerLayer) switch
+        {
+            0 => _config.KeyValueHeads,
+            1 => Chunks(layer.Output),
+            2 => Chunks(layer.Gate),
+            _ => Chunks(layer.Down),
+        };
+    }
+
+    public override void Begin(int phase, int worker)
+    {
+        var (layer, kind) = (Layer(phase), phase % PhasesPerLayer);
+        if (_isCancelled || kind is not (0 or 2))
+        {
+            return;
+        }
+
+        var weight = kind == 0 ? layer.AttentionNorm : layer.MlpNorm;
+        var isQuantized = kind == 0
+            ? layer.Qkv.Kernel.TakesQuantizedRows
+            : layer.Gate.Kernel.TakesQuantizedRows || layer.Up.Kernel.TakesQuantizedRows;
+        for (var row = kind == 0 ? 0 : FirstRow(phase); row < _count; row++)
+        {
+            var normed = _normedRows[worker].Row(row, _config.HiddenSize);
+            RmsNorm.Apply(_hidden.Row(row, _config.HiddenSize), weight, normed, _config.RmsNormEpsilon);
+            if (isQuantized)
+            {
+                QuantizedRow.Write(normed, _quantizedRows[worker].Row(row, QuantizedRow.Floats(normed.Length)));
+            }
+        }
+    }
+
+    public override void Run(int phase, int chunk, int worker)
+    {
+        var (layer, first) = (Layer(phase), FirstRow(phase));
+        var (gated, hidden) = (Read(_shared.Gated, first), Read(_hidden, first));
+        switch (phase % PhasesPerLayer)
+        {
+            case 0:
+                Attend(layer, _from + (phase / PhasesPerLayer), chunk, first, worker);
+                break;
+
+            case 1 when !_isCancelled:
+                var (from, to) = Panels(layer.Output, chunk);
+                Projection.Add(layer.Output, layer.OutputBias, from, to, Input(layer.Output, _shared.Attended, _quantizedAttendedRows, first), hidden);
+                break;
+
+            case 2 when !_isCancelled:
+                (from, to) = Panels(layer.Gate, chunk);
+                var (gate, up) = (Input(layer.Gate, _normedRows[worker], _quantizedRows[worker], first), Input(layer.Up, _normedRows[worker], _quantizedRows[worker], first));
+                GatedMlp.Run(layer, from, to, gate, up, gated, Read(_shared.Up, first));
+                var start = from * PanelKernel.Width;
+                Quantize(layer.Down, _shared.Gated, _quantizedGatedRows, start, Math.Min(to * PanelKernel.Width, _config.IntermediateSize) - start, first);
+                break;
+
+            case 3 when !_isCancelled:
+                (from, to) = Panels(layer.Down, chunk);
+                Projection.Add(layer.Down, layer.DownBias, from, to, Input(layer.Down, _shared.Gated, _quantizedGatedRows, first), hidden);
+                break;
+        }
+    }
+
+    public override ReadAhead Upcoming(int phase, int worker)
+    {
+        var layer = Layer(phase);
+        return (phase % PhasesPerLayer) switch
+        {
+            0 => ReadAhead.Of(layer.Output, worker, _pool.Threads),
+            1 => ReadAhead.Of(layer.Gate, worker, _pool.Threads),
+            2 => ReadAhead.Of(layer.Down, worker, _pool.Threads),
+            _ => new(Layer(phase + 1).Qkv, QueryPanel(ChunkDeal.Start(_config.KeyValueHeads, worker, _pool.Threads))),
+        };
+    }
+
+    public void Dispose()
+    {
+        foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[.. _normed, .. _quantized, _quantizedAttended, _quantizedGated])
+        {
+            buffer.Dispose();
+        }
+    }
+
+    /// <summary>One key/value head from the rows' projections to what they attend to.</summary>
+    private void Attend(CpuLayer layer, int number, int head, int first, int worker)
+    {
+        _isCancelled |= _cancellationToken.IsCancellationRequested;
+        if (_isCancelled)
+        {
+            return;
+        }
+
+        var (group, heads) = (_config.AttentionHeads / _config.KeyValueHeads, _config.AttentionHeads);
+        var x = Input(layer.Qkv, _normedRows[worker], _quantizedRows[worker], first: 0);
+        Project(QueryPanel(head), group);
+        Project((heads + head) * _headPanels, 1);
+        Project((heads + _config.KeyValueHeads + head) * _headPanels, 1);
+        for (var row = 0; row < _count; row++)
+        {
+            _append.Run(_rows!, _start + row, number, head, _shared.Qkv.Row(row, _shared.Qkv.Stride));
+        }
+
+        for (var set = 0; set < _attention.Sets; set++)
+        {
+            _attention.Attend(set, head, number, worker, first);
+        }
+
+        var width = group * _config.HeadDimension;
+        Quantize(layer.Output, _shared.Attended, _quantizedAttendedRows, head * width, width, first);
+
+        void Project(int panel, int count) => Projection.Write(layer.Qkv, layer.QkvBias, panel, panel + (count * _headPanels), x, _shared.Qkv);
+    }
+
+    /// <summary>Quantises some of the rows' elements, whole blocks, if a matrix takes them so.</summary>
+    private void Quantize(WeightMatrix matrix, in RowsView rows, in RowsView quantized, int start, int length, int first)
+    {
+        if (!matrix.Kernel.TakesQuantizedRows)
+        {
+            return;
+        }
+
+        for (var row = first; row < _count; row++)
+        {
+            QuantizedRow.Write(
+                rows.Row(row, rows.Stride).Slice(start, length),
+                quantized.Row(row, quantized.Stride).Slice(QuantizedRow.Floats(start), QuantizedRow.Floats(length)));
+        }
+    }
+
+    private RowsView Input(WeightMatrix matrix, in RowsView rows, in RowsView quantized, int first) =>
+        Read(matrix.Kernel.TakesQuantizedRows ? quantized : rows, first);
+
+    private RowsView Read(in RowsView rows, int first) => rows.Slice(first, _count - first);
+
+    /// <summary>First row of a phase: the last layer goes on without the rows that nobody reads.</summary>
+    private int FirstRow(int phase) => _from + (phase / PhasesPerLayer) == _to - 1 ? _unread : 0;
+
+    /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
+    private CpuLayer Layer(int phase) => _weights.Layers[Math.Min(_from + (phase / PhasesPerLayer), _weights.Layers.Length - 1)];
+
+    private int QueryPanel(int head) => head * (_config.AttentionHeads / _config.KeyValueHeads) * _headPanels;
+
+    private int Chunks(WeightMatrix matrix)
+    {
+        var panels = matrix.PanelsPerChunk(_pool.Threads, _count);
+        return (matrix.Panels + panels - 1) / panels;
+    }
+
+    private (int From, int To) Panels(WeightMatrix matrix, int chunk)
+    {
+        var panels = matrix.PanelsPerChunk(_pool.Threads, _count);
+        return (chunk * panels, Math.Min((chunk + 1) * panels, matrix.Panels));
+    }
+}
