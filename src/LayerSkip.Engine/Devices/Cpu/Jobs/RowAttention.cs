@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu.Jobs;
@@ -21,6 +22,7 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
     private readonly int _paddedDimension = Attention.PaddedDimension(model.Config.HeadDimension);
     private readonly int _keyValueHeads = model.Config.KeyValueHeads;
     private readonly int _group = model.Config.AttentionHeads / model.Config.KeyValueHeads;
+    private readonly bool _takesFour = QuadAttention.Suits(Attention.PaddedDimension(model.Config.HeadDimension));
     private readonly float _scale = 1 / MathF.Sqrt(model.Config.HeadDimension);
     private NativeBuffer? _scratch;
     private long _scratchFloats;
@@ -75,39 +77,52 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
             return;
         }
 
-        var queries = (end - first) * _group;
         var cache = _rows!.Cache(_start + first);
-        var scores = _scratch!.Floats + (worker * (nint)_scratchFloats); // [queries, _stride]
-        var sums = scores + ((nint)queries * _stride);                   // [queries, _paddedDimension]
-        var totals = sums + (queries * _paddedDimension);                // [queries]
+        var count = (end - first) * _group;
+        var queries = (Query*)(_scratch!.Floats + (worker * (nint)_scratchFloats)); // [count]
+        var scores = (float*)(queries + count);                                     // [count, _stride]
+        var sums = scores + ((nint)count * _stride);                                // [count, _paddedDimension]
+        var totals = sums + (count * _paddedDimension);                             // [count]
         var longest = 0;
-        for (var row = first; row < end; row++)
+        for (int row = first, query = 0; row < end; row++)
         {
-            longest = Math.Max(longest, Count(row));
+            var positions = Count(row);
+            longest = Math.Max(longest, positions);
+            for (var member = 0; member < _group; member++, query++)
+            {
+                var offset = ((head * _group) + member) * _headDimension;
+                queries[query] = new(_qkv[row] + offset, _output[row] + offset, positions);
+            }
         }
 
         for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
         {
-            Score(first, head, queries, cache.Keys(block, layer, head), p, scores + p);
+            Score(queries, count, cache.Keys(block, layer, head), p, scores + p);
         }
 
-        for (var query = 0; query < queries; query++)
+        for (var query = 0; query < count; query++)
         {
-            totals[query] = Attention.Exponentiate(scores + ((nint)query * _stride), Count(first + (query / _group)));
+            totals[query] = Attention.Exponentiate(scores + ((nint)query * _stride), queries[query].Positions);
         }
 
-        new Span<float>(sums, queries * _paddedDimension).Clear();
+        new Span<float>(sums, count * _paddedDimension).Clear();
         for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
         {
-            Accumulate(first, queries, cache.Values(block, layer, head), p, scores + p, sums);
+            Accumulate(queries, count, cache.Values(block, layer, head), p, scores + p, sums);
         }
 
-        for (var query = 0; query < queries; query++)
+        for (var query = 0; query < count; query++)
         {
-            var output = Output(first, head, query);
+            var output = queries[query].Output;
             var sum = sums + (query * _paddedDimension);
             var factor = 1 / totals[query];
-            for (var d = 0; d < _headDimension; d++)
+            var d = 0;
+            for (; d <= _headDimension - Vector256<float>.Count; d += Vector256<float>.Count)
+            {
+                (Vector256.Load(sum + d) * Vector256.Create(factor)).Store(output + d);
+            }
+
+            for (; d < _headDimension; d++)
             {
                 output[d] = sum[d] * factor;
             }
@@ -116,65 +131,95 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
 
     public void Dispose() => _scratch?.Dispose();
 
-    /// <summary>Scores of a block that begins at a position, for the queries that attend to any of it.</summary>
-    private void Score(int first, int head, int queries, float* keys, int position, float* scores)
+    /// <summary>Scores of a block that begins at a position, for the queries that attend to any of it, and perhaps for others, which do not look at them.</summary>
+    private void Score(Query* queries, int count, float* keys, int position, float* scores)
     {
-        for (var query = 0; query < queries; query += 2)
+        var query = 0;
+        for (; _takesFour && count - query > 2; query += 4)
         {
-            var hasOne = Count(first + (query / _group)) > position;
-            var hasTwo = query + 1 < queries && Count(first + ((query + 1) / _group)) > position;
-            var one = scores + ((nint)query * _stride);
-            var two = one + _stride;
+            var (two, three, four) = (query + 1, query + 2, Math.Min(query + 3, count - 1));
+            if (Math.Max(
+                Math.Max(queries[query].Positions, queries[two].Positions), Math.Max(queries[three].Positions, queries[four].Positions)) > position)
+            {
+                QuadAttention.Scores(
+                    queries[query].Input, queries[two].Input, queries[three].Input, queries[four].Input, keys, _headDimension, _scale,
+                    Of(query), Of(two), Of(three), Of(four));
+            }
+        }
+
+        for (; query < count; query += 2)
+        {
+            var hasOne = queries[query].Positions > position;
+            var hasTwo = query + 1 < count && queries[query + 1].Positions > position;
             if (hasOne && hasTwo)
             {
-                Attention.ScoresOfPair(Query(first, head, query), Query(first, head, query + 1), keys, _headDimension, _scale, one, two);
+                Attention.ScoresOfPair(queries[query].Input, queries[query + 1].Input, keys, _headDimension, _scale, Of(query), Of(query + 1));
             }
             else if (hasOne)
             {
-                Attention.Scores(Query(first, head, query), keys, _headDimension, _scale, one);
+                Attention.Scores(queries[query].Input, keys, _headDimension, _scale, Of(query));
             }
             else if (hasTwo)
             {
-                Attention.Scores(Query(first, head, query + 1), keys, _headDimension, _scale, two);
+                Attention.Scores(queries[query + 1].Input, keys, _headDimension, _scale, Of(query + 1));
             }
         }
+
+        float* Of(int one) => scores + ((nint)one * _stride);
     }
 
-    /// <summary>Adds a block's values. Where one of two queries attends to more of it, it goes on alone, in the same order.</summary>
-    private void Accumulate(int first, int queries, float* values, int position, float* weights, float* sums)
+    /// <summary>Adds a block's values. Where one of several queries attends to more of it than all do, it goes on alone, in the same order.</summary>
+    private void Accumulate(Query* queries, int count, float* values, int position, float* weights, float* sums)
     {
-        for (var query = 0; query < queries; query += 2)
+        var query = 0;
+        for (; _takesFour && count - query > 2; query += 4)
         {
-            var one = Math.Clamp(Count(first + (query / _group)) - position, 0, Attention.BlockPositions);
-            var two = query + 1 < queries ? Math.Clamp(Count(first + ((query + 1) / _group)) - position, 0, Attention.BlockPositions) : 0;
-            var both = Math.Min(one, two);
-            var oneWeights = weights + ((nint)query * _stride);
-            var oneSum = sums + (query * _paddedDimension);
-            if (both > 0)
+            var (two, three, four) = (query + 1, query + 2, Math.Min(query + 3, count - 1));
+            var all = Math.Min(Math.Min(Of(query), Of(two)), Math.Min(Of(three), Of(four)));
+            if (all > 0)
             {
-                Attention.AccumulatePair(oneWeights, oneWeights + _stride, both, values, _paddedDimension, oneSum, oneSum + _paddedDimension);
+                QuadAttention.Accumulate(
+                    Weights(query), Weights(two), Weights(three), Weights(four), all, values, _paddedDimension, Sum(query), Sum(two), Sum(three), Sum(four));
             }
 
-            var rest = values + (both * _paddedDimension);
-            if (one > both)
+            for (var one = query; one <= four; one++)
             {
-                Attention.Accumulate(oneWeights + both, one - both, rest, _paddedDimension, oneSum);
+                Rest(one, all);
             }
-            else if (two > both)
+        }
+
+        for (; query < count; query += 2)
+        {
+            var both = query + 1 < count ? Math.Min(Of(query), Of(query + 1)) : 0;
+            if (both > 0)
             {
-                Attention.Accumulate(oneWeights + _stride + both, two - both, rest, _paddedDimension, oneSum + _paddedDimension);
+                Attention.AccumulatePair(Weights(query), Weights(query + 1), both, values, _paddedDimension, Sum(query), Sum(query + 1));
+            }
+
+            Rest(query, both);
+            if (query + 1 < count)
+            {
+                Rest(query + 1, both);
+            }
+        }
+
+        int Of(int one) => Math.Clamp(queries[one].Positions - position, 0, Attention.BlockPositions);
+
+        float* Weights(int one) => weights + ((nint)one * _stride);
+
+        float* Sum(int one) => sums + (one * _paddedDimension);
+
+        void Rest(int one, int done)
+        {
+            if (Of(one) > done)
+            {
+                Attention.Accumulate(Weights(one) + done, Of(one) - done, values + (done * _paddedDimension), _paddedDimension, Sum(one));
             }
         }
     }
 
     /// <summary>Positions that a row attends to.</summary>
     private int Count(int row) => _rows!.Position(_start + row) + 1;
-
-    private float* Query(int first, int head, int query) => _qkv[first + (query / _group)] + Offset(head, query);
-
-    private float* Output(int first, int head, int query) => _output[first + (query / _group)] + Offset(head, query);
-
-    private int Offset(int head, int query) => ((head * _group) + (query % _group)) * _headDimension;
 
     /// <summary>Divides the rows into sets of neighbours with one cache: as large as leaves every thread enough of them.</summary>
     private void Divide(int rows, int threads)
@@ -199,13 +244,13 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
         _firstRows[Sets] = rows;
     }
 
-    /// <summary>Gives each thread room for a chunk's scores (whole blocks), outputs and totals.</summary>
+    /// <summary>Gives each thread room for a piece's queries, scores (whole blocks), outputs and totals.</summary>
     private void ReserveScratch(int threads)
     {
         long needed = 0;
         for (var set = 0; set < Sets; set++)
         {
-            needed = Math.Max(needed, (long)(_firstRows[set + 1] - _firstRows[set]) * _group * (_stride + _paddedDimension + 1));
+            needed = Math.Max(needed, (long)(_firstRows[set + 1] - _firstRows[set]) * _group * (sizeof(Query) / sizeof(float) + _stride + _paddedDimension + 1));
         }
 
         if (needed <= _scratchFloats)
@@ -218,5 +263,13 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
         var scratch = new NativeBuffer(threads * floats * sizeof(float));
         _scratch?.Dispose();
         (_scratch, _scratchFloats) = (scratch, floats);
+    }
+
+    /// <summary>A query head of a row: where its query is, where its result goes, and how many positions it attends to.</summary>
+    private readonly struct Query(float* input, float* output, int positions)
+    {
+        public readonly float* Input = input;
+        public readonly float* Output = output;
+        public readonly int Positions = positions;
     }
 }

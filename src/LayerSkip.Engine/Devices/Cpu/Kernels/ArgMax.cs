@@ -14,13 +14,21 @@ internal static class ArgMax
             throw new ArgumentException("no values", nameof(values));
         }
 
-        var greatest = Vector256.Create(float.NegativeInfinity);
+        // What is compared with a NaN is not greater: NaN never gets in.
+        var (greatest, other) = (Vector256.Create(float.NegativeInfinity), Vector256.Create(float.NegativeInfinity));
         var i = 0;
-        for (; i <= values.Length - 8; i += 8)
+        for (; i <= values.Length - 16; i += 16)
         {
-            greatest = Vector256.MaxNumber(greatest, Vector256.Create(values.Slice(i, 8)));
+            greatest = Greater(Vector256.Create(values.Slice(i, 8)), greatest);
+            other = Greater(Vector256.Create(values.Slice(i + 8, 8)), other);
         }
 
+        for (; i <= values.Length - 8; i += 8)
+        {
+            greatest = Greater(Vector256.Create(values.Slice(i, 8)), greatest);
+        }
+
+        greatest = Greater(other, greatest);
         var max = float.NegativeInfinity;
         for (var lane = 0; lane < 8; lane++)
         {
@@ -34,4 +42,7 @@ internal static class ArgMax
 
         return Math.Max(0, values.IndexOf(max));
     }
+
+    private static Vector256<float> Greater(Vector256<float> value, Vector256<float> than) =>
+        Vector256.ConditionalSelect(Vector256.GreaterThan(value, than), value, than);
 }

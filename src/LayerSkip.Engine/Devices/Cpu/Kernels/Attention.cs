@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -96,18 +97,29 @@ internal static unsafe class Attention
             largest = Vector256.Max(largest, Vector256.Load(scores + p));
         }
 
-        var max = largest[0];
-        for (var lane = 1; lane < 8; lane++)
+        var four = Vector128.Max(largest.GetLower(), largest.GetUpper());
+        four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        four = Vector128.Max(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2)));
+        var max = four.ToScalar();
+
+        // Eight partial sums, whatever the vectors.
+        Vector256<float> sum = default;
+        var i = 0;
+        if (Avx512F.IsSupported)
         {
-            max = MathF.Max(max, largest[lane]);
+            var maxes = Vector512.Create(max);
+            for (; i <= end - 16; i += 16)
+            {
+                var weight = VectorMath.Exp(Vector512.Load(scores + i) - maxes);
+                weight.Store(scores + i);
+                sum = sum + weight.GetLower() + weight.GetUpper();
+            }
         }
 
-        var maxes = Vector256.Create(max);
-        Vector256<float> sum = default;
-        for (var p = 0; p < end; p += 8)
+        for (; i < end; i += 8)
         {
-            var weight = VectorMath.Exp(Vector256.Load(scores + p) - maxes);
-            weight.Store(scores + p);
+            var weight = VectorMath.Exp(Vector256.Load(scores + i) - Vector256.Create(max));
+            weight.Store(scores + i);
             sum += weight;
         }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -19,7 +20,18 @@ internal static unsafe class GatedSilu
 
         fixed (float* pg = gate, pu = up)
         {
-            for (var i = 0; i < gate.Length; i += 8)
+            var i = 0;
+            if (Avx512F.IsSupported)
+            {
+                for (; i <= gate.Length - 16; i += 16)
+                {
+                    var g = Vector512.Load(pg + i);
+                    var silu = g / (Vector512<float>.One + VectorMath.Exp(-g));
+                    (silu * Vector512.Load(pu + i)).Store(pg + i);
+                }
+            }
+
+            for (; i < gate.Length; i += 8)
             {
                 var g = Vector256.Load(pg + i);
                 var silu = g / (Vector256<float>.One + VectorMath.Exp(-g));

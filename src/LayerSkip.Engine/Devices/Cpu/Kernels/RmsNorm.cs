@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -21,9 +22,21 @@ internal static unsafe class RmsNorm
 
         fixed (float* px = x, pw = weight, py = y)
         {
-            // Sixteen partial sums in two vectors, added up in a fixed order.
+            // Sixteen partial sums, added up in a fixed order.
             Vector256<float> s0 = default, s1 = default;
             var i = 0;
+            if (Avx512F.IsSupported)
+            {
+                Vector512<float> s = default;
+                for (; i <= x.Length - 16; i += 16)
+                {
+                    var a = Vector512.Load(px + i);
+                    s = Avx512F.FusedMultiplyAdd(a, a, s);
+                }
+
+                (s0, s1) = (s.GetLower(), s.GetUpper());
+            }
+
             for (; i <= x.Length - 16; i += 16)
             {
                 var (a, b) = (Vector256.Load(px + i), Vector256.Load(px + i + 8));
@@ -39,7 +52,16 @@ internal static unsafe class RmsNorm
 
             var scale = 1 / MathF.Sqrt((sum / x.Length) + epsilon);
             var scales = Vector256.Create(scale);
-            for (i = 0; i <= x.Length - 8; i += 8)
+            i = 0;
+            if (Avx512F.IsSupported)
+            {
+                for (; i <= x.Length - 16; i += 16)
+                {
+                    (Vector512.Load(px + i) * Vector512.Create(scale) * Vector512.Load(pw + i)).Store(py + i);
+                }
+            }
+
+            for (; i <= x.Length - 8; i += 8)
             {
                 (Vector256.Load(px + i) * scales * Vector256.Load(pw + i)).Store(py + i);
             }

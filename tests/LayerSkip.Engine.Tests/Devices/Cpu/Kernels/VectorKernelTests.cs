@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -79,6 +80,67 @@ public unsafe class VectorKernelTests
         GatedSilu.Apply(extremes, [1, 1, 1, 0, 1, 1, 1, 1]);
         Assert.Equal([0f, 200f, 0f], extremes[..3]);
         Assert.Throws<ArgumentException>(() => GatedSilu.Apply(new float[7], new float[7]));
+    }
+
+    [Fact]
+    public void Vectors_of_512_bits_give_the_bits_of_256()
+    {
+        Assert.SkipUnless(Avx512F.IsSupported, "the machine has no AVX-512");
+        var random = new Random(5);
+        float[] extremes = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, -87.3f, 88.7f, -0f, 1e30f, -1e30f];
+        for (var round = 0; round < 2000; round++)
+        {
+            var x = Values(random, 16, 100);
+            x[random.Next(16)] = extremes[random.Next(extremes.Length)];
+            var wide = VectorMath.Exp(Vector512.Create<float>(x));
+            Assert.Equal(VectorMath.Exp(Vector256.Create<float>(x)), wide.GetLower());
+            Assert.Equal(VectorMath.Exp(Vector256.Create(x.AsSpan(8))), wide.GetUpper());
+        }
+
+        // Sizes that leave a narrower rest, against the same in pieces that no wide vector fits.
+        var (gate, up) = (Values(random, 40, 20), Values(random, 40));
+        var pieces = gate.ToArray();
+        GatedSilu.Apply(gate, up);
+        for (var i = 0; i < 40; i += 8)
+        {
+            GatedSilu.Apply(pieces.AsSpan(i, 8), up.AsSpan(i, 8));
+        }
+
+        Assert.Equal(pieces, gate);
+    }
+
+    [Fact]
+    public void Four_queries_at_a_time_are_as_one_by_one()
+    {
+        var random = new Random(6);
+        foreach (var size in (int[])[32, 50, 64, 96])
+        {
+            var padded = Attention.PaddedDimension(size);
+            if (!QuadAttention.Suits(padded))
+            {
+                continue;
+            }
+
+            var (queries, keys, values) = (Values(random, 4 * size, 3), Values(random, size * Attention.BlockPositions), Values(random, padded * Attention.BlockPositions));
+            float[] scores = new float[4 * Attention.BlockPositions], outputs = Values(random, 4 * padded);
+            var (expectedScores, expected) = (scores.ToArray(), outputs.ToArray());
+            var count = random.Next(1, Attention.BlockPositions + 1);
+            fixed (float* q = queries, k = keys, v = values, s = scores, o = outputs, es = expectedScores, e = expected)
+            {
+                for (var query = 0; query < 4; query++)
+                {
+                    Attention.Scores(q + (query * size), k, size, 0.3f, es + (query * Attention.BlockPositions));
+                    Attention.Accumulate(es + (query * Attention.BlockPositions), count, v, padded, e + (query * padded));
+                }
+
+                const int Next = Attention.BlockPositions;
+                QuadAttention.Scores(q, q + size, q + (2 * size), q + (3 * size), k, size, 0.3f, s, s + Next, s + (2 * Next), s + (3 * Next));
+                QuadAttention.Accumulate(s, s + Next, s + (2 * Next), s + (3 * Next), count, v, padded, o, o + padded, o + (2 * padded), o + (3 * padded));
+            }
+
+            Assert.Equal(expectedScores, scores);
+            Assert.Equal(expected, outputs);
+        }
     }
 
     [Fact]
