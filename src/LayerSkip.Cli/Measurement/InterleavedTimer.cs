@@ -9,7 +9,7 @@ internal sealed class InterleavedTimer
     private const int MostRounds = 200;
 
     /// <summary>Short steps are timed several at once.</summary>
-    private const double LeastSeconds = 50e-6;
+    private const double LeastSeconds = 1e-3;
 
     private readonly List<(List<double> Seconds, Action Step, int Repeats)> _timed = [];
 

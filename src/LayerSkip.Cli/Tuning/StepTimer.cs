@@ -47,20 +47,23 @@ internal sealed class StepTimer : IDisposable
     {
         FillCache(cancellationToken);
         _rows.Place(0, _tokens.Length, _cache, _position);
-        var steps = new InterleavedTimer();
-        var drafts = Enumerable.Range(1, _layers - 1).Select(exit => steps.Add(() =>
+
+        // Steps of one row by themselves: what passes of many rows leave behind slows down the first few of them, and decoding takes many in turn.
+        var (singles, others) = (new InterleavedTimer(), new InterleavedTimer());
+        var drafts = Enumerable.Range(1, _layers - 1).Select(exit => singles.Add(() =>
         {
             Pass(1, exit, cancellationToken);
             Draft();
         })).ToArray();
-        var draftHead = steps.Add(Draft);
-        var layers = rows.Select(count => steps.Add(() => Pass(count, _layers, cancellationToken))).ToArray();
-        var passes = rows.Select(count => steps.Add(() =>
+        var draftHead = singles.Add(Draft);
+        var layers = rows.Select(count => TimerOf(count).Add(() => Pass(count, _layers, cancellationToken))).ToArray();
+        var passes = rows.Select(count => TimerOf(count).Add(() =>
         {
             Pass(count, _layers, cancellationToken);
             _steps.ArgMax(_rows, 0, _best.AsSpan(0, count));
         })).ToArray();
-        steps.Run(seconds, cancellationToken);
+        singles.Run(seconds / 2, cancellationToken);
+        others.Run(seconds / 2, cancellationToken);
 
         // By themselves: threads that wait for steps fall asleep meanwhile, and take longer to wake than a step does.
         var requests = new InterleavedTimer();
@@ -80,6 +83,8 @@ internal sealed class StepTimer : IDisposable
             PlainRequest = plainRequest().Median,
             DraftRequest = draftRequest().Median,
         };
+
+        InterleavedTimer TimerOf(int count) => count == 1 ? singles : others;
     }
 
     public void Dispose()

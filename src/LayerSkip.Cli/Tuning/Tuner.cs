@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using LayerSkip.Cli.Evaluation;
 using LayerSkip.Cli.Measurement;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
@@ -33,12 +34,16 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
             .. Enumerable.Range(1, model.Config.Layers - 1).SelectMany(exit => Enumerable.Range(1, longest).Select(length => costModel.Predict(exit, length))),
         ];
         var candidates = Choose(predictions, settings.Candidates, Declared(costModel));
+        DraftSetting[] confirmed = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations)), DraftSetting.Auto];
+        var sample = Sample(answers.Count, costModel.Autoregressive / answers.Count, confirmed.Length);
+
+        // What is measured is foretold for the same prompts.
+        var sampled = new CostModel(costs, [.. sample.Select(index => answers[index])], model.Defaults.EndOfSequenceIds, settings.MaxTokens);
         (DraftSetting Setting, Prediction? Predicted)[] settled =
         [
-            .. candidates.Select(candidate => (DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations), (Prediction?)candidate)),
-            (DraftSetting.Auto, null),
+            .. confirmed.Zip([.. candidates.Select(candidate => sampled.Predict(candidate.ExitLayer, candidate.NumSpeculations)), (Prediction?)null]),
         ];
-        var speed = Confirm(answers, costModel, [.. settled.Select(setting => setting.Setting)], new Share(progress, 0.5, 1), cancellationToken);
+        var speed = Confirm(answers, sample, confirmed, new Share(progress, 0.5, 1), cancellationToken);
         return new TuneResult(
             answers, costs, costModel, predictions, [.. settled.Zip(speed.Cells, (setting, cell) => new TunedSetting(setting.Setting, setting.Predicted, cell))], speed.Rows);
     }
@@ -103,21 +108,23 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
         return timer.Measure([.. s_rows.Where(rows => rows < most), most], settings.Seconds, cancellationToken);
     }
 
-    /// <summary>On as many of the prompts as fit into the time.</summary>
-    private SpeedReport Confirm(
-        List<ShadowedAnswer> answers, CostModel costModel, IReadOnlyList<DraftSetting> candidates, Share share, CancellationToken cancellationToken)
+    /// <summary>As many of the prompts as fit into the time, spread evenly over all: those of one file may be shorter than those of the next.</summary>
+    private int[] Sample(int answers, double secondsAnAnswer, int confirmed)
     {
-        var secondsAPrompt = 2 * costModel.Autoregressive / answers.Count * candidates.Count * settings.Runs;
-        var count = Math.Clamp((int)(settings.Seconds / secondsAPrompt), Math.Min(LeastPrompts, answers.Count), answers.Count);
-        return new SpeedGrid(
+        var fitting = (int)(settings.Seconds / (2 * secondsAnAnswer * confirmed * settings.Runs));
+        return RowSample.Spread(answers, Math.Clamp(fitting, Math.Min(LeastPrompts, answers), answers), seed: 1);
+    }
+
+    private SpeedReport Confirm(
+        List<ShadowedAnswer> answers, int[] sample, IReadOnlyList<DraftSetting> confirmed, Share share, CancellationToken cancellationToken) =>
+        new SpeedGrid(
             model,
             new SpeedSettings(
-                [.. settings.Prompts.Take(count)],
-                [.. answers.Take(count).Select(answer => answer.Tokens)],
-                candidates,
+                [.. sample.Select(index => settings.Prompts[index])],
+                [.. sample.Select(index => answers[index].Tokens)],
+                confirmed,
                 settings.MaxTokens,
                 settings.Runs)).Run(share, cancellationToken);
-    }
 
     private sealed class Share(IProgress<double> progress, double from, double to) : IProgress<double>
     {
