@@ -40,7 +40,7 @@ ptx() { # output folder
 }
 
 host() { # source, output, further options
-    g++ -std=c++17 -O2 -march=native -ffp-contract=off -fPIC -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
+    g++ -std=c++17 -O3 -march=native -ffp-contract=off -fPIC -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
         -I"$kernels" -I"$here" "${@:3}" -c "$here/$1" -o "$2"
 }
 

@@ -91,20 +91,10 @@ void end()
         block.generation++;
     }
 
-    Fiber* before = me;
-    while (before->next != me)
-    {
-        before = before->next;
-    }
-
-    before->next = me->next;
-    before = me;
-    while (before->nextLane != me)
-    {
-        before = before->nextLane;
-    }
-
-    before->nextLane = me->nextLane;
+    me->previous->next = me->next;
+    me->next->previous = me->previous;
+    me->previousLane->nextLane = me->nextLane;
+    me->nextLane->previousLane = me->previousLane;
     current = block.alive > 0 ? me->next : &host;
     emulator_switch(&me->stack, current->stack);
     __builtin_trap();
@@ -211,8 +201,12 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
             const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
             fiber.linear = linear;
             fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
-            fiber.next = &fibers[reversed ? (linear + count - 1) % count : (linear + 1) % count];
-            fiber.nextLane = &fibers[first + (reversed ? (lane + lanes - 1) % lanes : (lane + 1) % lanes)];
+            Fiber *above = &fibers[(linear + 1) % count], *below = &fibers[(linear + count - 1) % count];
+            Fiber *laneAbove = &fibers[first + (lane + 1) % lanes], *laneBelow = &fibers[first + (lane + lanes - 1) % lanes];
+            fiber.next = reversed ? below : above;
+            fiber.previous = reversed ? above : below;
+            fiber.nextLane = reversed ? laneBelow : laneAbove;
+            fiber.previousLane = reversed ? laneAbove : laneBelow;
 
             // Stacks begin at different cache sets.
             void** stack = (void**)(stacks + (size_t)(linear + 1) * StackBytes - 64 - (size_t)(linear % 61) * 192);

@@ -30,8 +30,8 @@ enum class Collective : u32 { None, Barrier, Shuffle, Vote, Multiply };
 struct Fiber
 {
     void* stack;
-    Fiber* next;     // of the block
-    Fiber* nextLane; // of the warp
+    Fiber *next, *previous;         // of the block
+    Fiber *nextLane, *previousLane; // of the warp
     Index thread;
     u32 linear;
 };
