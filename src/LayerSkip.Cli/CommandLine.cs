@@ -11,7 +11,7 @@ internal static class CommandLine
 {
     public const int Success = 0;
 
-    /// <summary>Self-speculative decoding gave other tokens than autoregressive decoding.</summary>
+    /// <summary>Self-speculative decoding gave other tokens than autoregressive decoding, or a GPU other results than the CPU.</summary>
     public const int Mismatch = 1;
 
     /// <summary>What was asked for cannot be done: a bad option, file, checkpoint or prompt.</summary>

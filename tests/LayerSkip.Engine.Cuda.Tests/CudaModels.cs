@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Cuda.Verification;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;

@@ -14,6 +14,7 @@ internal sealed unsafe class RigControls(nint library)
     private readonly delegate* unmanaged<int, void> _devices = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_devices");
     private readonly delegate* unmanaged<int, long, void> _memory = (delegate* unmanaged<int, long, void>)NativeLibrary.GetExport(library, "fakecuda_memory");
     private readonly delegate* unmanaged<int> _whole = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "fakecuda_whole");
+    private readonly delegate* unmanaged<byte*, void> _spoil = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(library, "fakecuda_spoil");
     private readonly delegate* unmanaged<byte*> _problem = (delegate* unmanaged<byte*>)NativeLibrary.GetExport(library, "fakecuda_problem");
 
     /// <summary>Calls of an entry point, or of all.</summary>
@@ -33,6 +34,14 @@ internal sealed unsafe class RigControls(nint library)
 
     /// <summary>Threads run in reversed order.</summary>
     public void Reverse(bool reversed) => _order(reversed ? 1 : 0);
+
+    /// <summary>A kernel's results are wrong from now on; null: no kernel's.</summary>
+    public void Spoil(string? kernel)
+    {
+        var text = Marshal.StringToCoTaskMemUTF8(kernel);
+        _spoil((byte*)text);
+        Marshal.FreeCoTaskMem(text);
+    }
 
     /// <summary>How many devices there are.</summary>
     public void Devices(int count) => _devices(count);

@@ -19,6 +19,7 @@ namespace LayerSkip.Cli.Reports;
 [JsonSerializable(typeof(TrainTokenizerReport))]
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(DevicesReport))]
+[JsonSerializable(typeof(SelfTestReport))]
 [JsonSerializable(typeof(RunLine))]
 [JsonSerializable(typeof(StepLine))]
 [JsonSerializable(typeof(EvaluationLine))]

@@ -93,6 +93,7 @@ struct Driver
     bool eager = environment("FAKE_CUDA_EAGER", 0) != 0;
     emulator::Order order = getenv("FAKE_CUDA_ORDER") && !strcmp(getenv("FAKE_CUDA_ORDER"), "reversed") ? emulator::Order::Reversed : emulator::Order::Forward;
     std::string problem;
+    std::string spoilt; // the kernel whose results are wrong
 
     void say(const std::string& what)
     {
@@ -355,6 +356,11 @@ int runKernel(int device, const Kernel& kernel, const BoundKernel& bound, const 
     if (failure)
     {
         return refuse(strstr(failure, "address") ? IllegalAddress : LaunchFailed, kernel.name + ": " + failure);
+    }
+
+    if (kernel.name == d.spoilt && !pointers.empty() && pointers[0])
+    {
+        *(u32*)pointers[0] += 0x10001; // about 1/128th of a float32, and another integer
     }
 
     return Success;
@@ -1152,6 +1158,12 @@ CONTROL(void, fakecuda_inject, long call, int code)
     std::lock_guard<std::recursive_mutex> guard(driver().lock);
     driver().faultAt = call > 0 ? driver().allCalls + call : 0;
     driver().faultCode = code;
+}
+
+CONTROL(void, fakecuda_spoil, const char* kernel)
+{
+    std::lock_guard<std::recursive_mutex> guard(driver().lock);
+    driver().spoilt = kernel ? kernel : "";
 }
 
 CONTROL(void, fakecuda_order, int reversed)

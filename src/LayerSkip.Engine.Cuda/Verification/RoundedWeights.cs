@@ -1,7 +1,7 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 
-namespace LayerSkip.Engine.Cuda.Tests;
+namespace LayerSkip.Engine.Cuda.Verification;
 
 /// <summary>Weights as a format keeps them, widened again: what a device of any other format computes the same with.</summary>
 internal sealed class RoundedWeights(WeightSource source, WeightFormat format) : WeightSource

@@ -1,20 +1,21 @@
 using System.Runtime.InteropServices;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Cuda.Weights;
 
-namespace LayerSkip.Engine.Cuda.Tests.Kernels;
+namespace LayerSkip.Engine.Cuda.Verification;
 
 /// <summary>A random matrix in one of the weight formats: as the kernels read it (kernels/KERNELS.md), and the exact values that this stands for.</summary>
-internal sealed class TestMatrix
+internal sealed class RandomMatrix
 {
-    public TestMatrix(string format, int outputs, int inputs, Random random)
+    public RandomMatrix(MatrixFormat format, int outputs, int inputs, Random random)
     {
         (Format, Outputs, Inputs) = (format, outputs, inputs);
         Values = new double[outputs * inputs];
-        var padded = Geometry.Up(inputs, format switch { "q8" => 64, "q4" => 128, _ => 32 });
-        var blocks = padded / 32;
-        var rowBytes = format switch { "f32" => 4 * padded, "q8" => padded, "q4" => padded / 2, _ => 2 * padded };
+        var rowBytes = format.RowBytes(inputs);
+        var blocks = format.RowScales(inputs);
         Data = new byte[outputs * rowBytes];
-        Scales = format[0] == 'q' ? new float[outputs * blocks] : null;
-        if (format == "q4")
+        Scales = blocks > 0 ? new float[outputs * blocks] : null;
+        if (format == MatrixFormat.Q4)
         {
             Array.Fill(Data, (byte)0x88);
         }
@@ -32,19 +33,17 @@ internal sealed class TestMatrix
                 var value = (float)((2 * random.NextDouble()) - 1);
                 Values[(output * inputs) + i] = format switch
                 {
-                    "f32" => MemoryMarshal.Cast<byte, float>(row)[i] = value,
-                    "bf16" => Bf16(row, i, value),
-                    "f16" => (double)(MemoryMarshal.Cast<byte, Half>(row)[i] = (Half)value),
-                    "q8" => Q8(row, i, random.Next(-128, 128)) * (double)Scales![(output * blocks) + (i / 32)],
-                    _ => Q4(row, i, random.Next(-8, 8)) * (double)Scales![(output * blocks) + (i / 32)],
+                    MatrixFormat.F32 => MemoryMarshal.Cast<byte, float>(row)[i] = value,
+                    MatrixFormat.Bf16 => Bf16(row, i, value),
+                    MatrixFormat.F16 => (double)(MemoryMarshal.Cast<byte, Half>(row)[i] = (Half)value),
+                    MatrixFormat.Q8 => Q8(row, i, random.Next(-128, 128)) * (double)Scales![(output * blocks) + (i / WeightBlocks.Size)],
+                    _ => Q4(row, i, random.Next(-8, 8)) * (double)Scales![(output * blocks) + (i / WeightBlocks.Size)],
                 };
             }
         }
     }
 
-    public static TheoryData<string> Formats => ["f32", "bf16", "f16", "q8", "q4"];
-
-    public string Format { get; }
+    public MatrixFormat Format { get; }
 
     public int Outputs { get; }
 
@@ -61,9 +60,10 @@ internal sealed class TestMatrix
     public (double Sum, double Magnitude) Times(int output, ReadOnlySpan<double> x)
     {
         var (sum, magnitude) = (0.0, 0.0);
-        for (var i = 0; i < Inputs; i++)
+        var row = Values.AsSpan(output * Inputs, Inputs);
+        for (var i = 0; i < row.Length; i++)
         {
-            var term = Values[(output * Inputs) + i] * x[i];
+            var term = row[i] * x[i];
             sum += term;
             magnitude += Math.Abs(term);
         }
@@ -83,16 +83,14 @@ internal sealed class TestMatrix
 
     private static int Q8(Span<byte> row, int i, int value)
     {
-        row[(64 * (i / 64)) + (16 * (i % 32 / 8)) + (8 * (i % 64 / 32)) + (i % 8)] = unchecked((byte)value);
+        row[RowPacker.PlaceOfQ8(i)] = unchecked((byte)value);
         return value;
     }
 
     private static int Q4(Span<byte> row, int i, int value)
     {
-        var word = row.Slice((64 * (i / 128)) + (16 * (i % 32 / 8)) + (4 * (i % 128 / 32)), 4);
-        var shift = 4 * (i % 8);
-        var bits = BitConverter.ToUInt32(word) & ~(0xfu << shift) | (uint)(value + 8) << shift;
-        BitConverter.TryWriteBytes(word, bits);
+        var (place, shift) = RowPacker.PlaceOfQ4(i);
+        row[place] = (byte)((row[place] & ~(0x0F << shift)) | ((value + 8) << shift));
         return value;
     }
 }
