@@ -7,10 +7,9 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <remarks>
 /// Every output element is one chain of fused multiply-adds over k = 0, 1, 2, ... whatever the tile, the vector width
 /// and the number of rows: that is invariant I1 (row independence), and why all paths agree bit for bit.
-/// Accumulators are named r{row}{vector}; C# keeps them in registers only as separate locals. The tiles that prefill consists of
-/// are unrolled once, since the loop's own instructions, not the arithmetic, are what they wait for.
+/// A tile is generic over its rows (PanelTiles.Rows.cs), so that each number of rows is compiled with its accumulators in registers.
 /// </remarks>
-internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
+internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     where TLanes : ILanes<TVector>
     where TVector : struct
     where TFormat : IPanelFormat
@@ -54,22 +53,24 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no tile of so many rows.</exception>
     public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         switch (rows)
         {
-            case 1: Tile1x1(w, inputs, x, y, accumulate); break;
-            case 2: Tile2x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 3: Tile3x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 4: Tile4x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 5: Tile5x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 6: Tile6x1(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 7: Tile7x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
-            case 8: Tile8x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
-            case 9: Tile9x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
-            case 10: Tile10x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
-            case 11: Tile11x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
-            default: Tile12x1(w, inputs, (byte*)x, xStride * sizeof(float), y, yStride, accumulate); break;
+            case 1: Tile<One>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 2: Tile<Then<One, One>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 3: Tile<Three>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 4: Tile<Then<Three, One>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 5: Tile<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 6: Tile<Then<Three, Three>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 7: Tile<Then<Three, Then<Three, One>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 8: Tile<Then<Three, Then<Three, Then<One, One>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 9: Tile<Then<Three, Then<Three, Three>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 10: Tile<Then<Three, Then<Three, Then<Three, One>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 11: Tile<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 12: Tile<Then<Three, Then<Three, Then<Three, Three>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile has 1 to {MostRows} rows");
         }
     }
 
@@ -82,815 +83,10 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     {
         switch (rows)
         {
-            case 1: Tile1x2(w, inputs, x, y, yNext, accumulate, toNext); break;
-            default: Tile2x2(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            case 1: TileOfTwoPairs<One>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            case 2: TileOfTwoPairs<Then<One, One>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile of two pairs has 1 to {MaxRowsOfTwoPairs} rows");
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Start(float* y, bool accumulate) => accumulate ? TLanes.Load(y) : TLanes.Broadcast(0);
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x1(byte* w, int inputs, float* x, float* y, bool accumulate)
-    {
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile3x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        float* x2 = x1 + xStride, y2 = y1 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        float* x2 = x1 + xStride, y2 = y1 + yStride;
-        float* x3 = x2 + xStride, y3 = y2 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(x3[k]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile5x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        float* x2 = x1 + xStride, y2 = y1 + yStride;
-        float* x3 = x2 + xStride, y3 = y2 + yStride;
-        float* x4 = x3 + xStride, y4 = y3 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        nint k = 0;
-        for (; k < inputs - 1; k += 2, w += 2 * PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(x3[k]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(x4[k]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
-            a0 = TLanes.Broadcast(x[k + 1]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            a1 = TLanes.Broadcast(x1[k + 1]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            a2 = TLanes.Broadcast(x2[k + 1]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            a3 = TLanes.Broadcast(x3[k + 1]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            a4 = TLanes.Broadcast(x4[k + 1]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-        }
-
-        if (k < inputs)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(x3[k]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(x4[k]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile6x1(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        float* x1 = x + xStride, y1 = y + yStride;
-        float* x2 = x1 + xStride, y2 = y1 + yStride;
-        float* x3 = x2 + xStride, y3 = y2 + yStride;
-        float* x4 = x3 + xStride, y4 = y3 + yStride;
-        float* x5 = x4 + xStride, y5 = y4 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        nint k = 0;
-        for (; k < inputs - 1; k += 2, w += 2 * PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(x3[k]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(x4[k]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(x5[k]);
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
-            a0 = TLanes.Broadcast(x[k + 1]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            a1 = TLanes.Broadcast(x1[k + 1]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            a2 = TLanes.Broadcast(x2[k + 1]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            a3 = TLanes.Broadcast(x3[k + 1]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            a4 = TLanes.Broadcast(x4[k + 1]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            a5 = TLanes.Broadcast(x5[k + 1]);
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-        }
-
-        if (k < inputs)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(x2[k]);
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(x3[k]);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(x4[k]);
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(x5[k]);
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-    }
-
-    // Rows are addressed three to a pointer, by a stride in bytes: with a pointer for each, pointers would be spilled.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile7x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile8x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        var y7 = y6 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
-            r70 = TLanes.MultiplyAdd(a7, w0, r70);
-            r71 = TLanes.MultiplyAdd(a7, w1, r71);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-        TLanes.Store(r70, y7);
-        TLanes.Store(r71, y7 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile9x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        var y7 = y6 + yStride;
-        var y8 = y7 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
-        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
-            r70 = TLanes.MultiplyAdd(a7, w0, r70);
-            r71 = TLanes.MultiplyAdd(a7, w1, r71);
-            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
-            r80 = TLanes.MultiplyAdd(a8, w0, r80);
-            r81 = TLanes.MultiplyAdd(a8, w1, r81);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-        TLanes.Store(r70, y7);
-        TLanes.Store(r71, y7 + 16);
-        TLanes.Store(r80, y8);
-        TLanes.Store(r81, y8 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile10x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var x9 = x6 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        var y7 = y6 + yStride;
-        var y8 = y7 + yStride;
-        var y9 = y8 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
-        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
-        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
-            r70 = TLanes.MultiplyAdd(a7, w0, r70);
-            r71 = TLanes.MultiplyAdd(a7, w1, r71);
-            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
-            r80 = TLanes.MultiplyAdd(a8, w0, r80);
-            r81 = TLanes.MultiplyAdd(a8, w1, r81);
-            var a9 = TLanes.Broadcast(*(float*)x9);
-            r90 = TLanes.MultiplyAdd(a9, w0, r90);
-            r91 = TLanes.MultiplyAdd(a9, w1, r91);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-        TLanes.Store(r70, y7);
-        TLanes.Store(r71, y7 + 16);
-        TLanes.Store(r80, y8);
-        TLanes.Store(r81, y8 + 16);
-        TLanes.Store(r90, y9);
-        TLanes.Store(r91, y9 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile11x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var x9 = x6 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        var y7 = y6 + yStride;
-        var y8 = y7 + yStride;
-        var y9 = y8 + yStride;
-        var y10 = y9 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
-        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
-        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
-        TVector r100 = Start(y10, accumulate), r101 = Start(y10 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
-            r70 = TLanes.MultiplyAdd(a7, w0, r70);
-            r71 = TLanes.MultiplyAdd(a7, w1, r71);
-            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
-            r80 = TLanes.MultiplyAdd(a8, w0, r80);
-            r81 = TLanes.MultiplyAdd(a8, w1, r81);
-            var a9 = TLanes.Broadcast(*(float*)x9);
-            r90 = TLanes.MultiplyAdd(a9, w0, r90);
-            r91 = TLanes.MultiplyAdd(a9, w1, r91);
-            var a10 = TLanes.Broadcast(*(float*)(x9 + xStride));
-            r100 = TLanes.MultiplyAdd(a10, w0, r100);
-            r101 = TLanes.MultiplyAdd(a10, w1, r101);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-        TLanes.Store(r70, y7);
-        TLanes.Store(r71, y7 + 16);
-        TLanes.Store(r80, y8);
-        TLanes.Store(r81, y8 + 16);
-        TLanes.Store(r90, y9);
-        TLanes.Store(r91, y9 + 16);
-        TLanes.Store(r100, y10);
-        TLanes.Store(r101, y10 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile12x1(byte* w, int inputs, byte* x, nint xStride, float* y, nint yStride, bool accumulate)
-    {
-        var x3 = x + (3 * xStride);
-        var x6 = x3 + (3 * xStride);
-        var x9 = x6 + (3 * xStride);
-        var y1 = y + yStride;
-        var y2 = y1 + yStride;
-        var y3 = y2 + yStride;
-        var y4 = y3 + yStride;
-        var y5 = y4 + yStride;
-        var y6 = y5 + yStride;
-        var y7 = y6 + yStride;
-        var y8 = y7 + yStride;
-        var y9 = y8 + yStride;
-        var y10 = y9 + yStride;
-        var y11 = y10 + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate);
-        TVector r20 = Start(y2, accumulate), r21 = Start(y2 + 16, accumulate);
-        TVector r30 = Start(y3, accumulate), r31 = Start(y3 + 16, accumulate);
-        TVector r40 = Start(y4, accumulate), r41 = Start(y4 + 16, accumulate);
-        TVector r50 = Start(y5, accumulate), r51 = Start(y5 + 16, accumulate);
-        TVector r60 = Start(y6, accumulate), r61 = Start(y6 + 16, accumulate);
-        TVector r70 = Start(y7, accumulate), r71 = Start(y7 + 16, accumulate);
-        TVector r80 = Start(y8, accumulate), r81 = Start(y8 + 16, accumulate);
-        TVector r90 = Start(y9, accumulate), r91 = Start(y9 + 16, accumulate);
-        TVector r100 = Start(y10, accumulate), r101 = Start(y10 + 16, accumulate);
-        TVector r110 = Start(y11, accumulate), r111 = Start(y11 + 16, accumulate);
-        for (var k = 0; k < inputs; k++, w += PairBytes, x += sizeof(float), x3 += sizeof(float), x6 += sizeof(float), x9 += sizeof(float))
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a0 = TLanes.Broadcast(*(float*)x);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            var a1 = TLanes.Broadcast(*(float*)(x + xStride));
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            var a2 = TLanes.Broadcast(*(float*)(x + (2 * xStride)));
-            r20 = TLanes.MultiplyAdd(a2, w0, r20);
-            r21 = TLanes.MultiplyAdd(a2, w1, r21);
-            var a3 = TLanes.Broadcast(*(float*)x3);
-            r30 = TLanes.MultiplyAdd(a3, w0, r30);
-            r31 = TLanes.MultiplyAdd(a3, w1, r31);
-            var a4 = TLanes.Broadcast(*(float*)(x3 + xStride));
-            r40 = TLanes.MultiplyAdd(a4, w0, r40);
-            r41 = TLanes.MultiplyAdd(a4, w1, r41);
-            var a5 = TLanes.Broadcast(*(float*)(x3 + (2 * xStride)));
-            r50 = TLanes.MultiplyAdd(a5, w0, r50);
-            r51 = TLanes.MultiplyAdd(a5, w1, r51);
-            var a6 = TLanes.Broadcast(*(float*)x6);
-            r60 = TLanes.MultiplyAdd(a6, w0, r60);
-            r61 = TLanes.MultiplyAdd(a6, w1, r61);
-            var a7 = TLanes.Broadcast(*(float*)(x6 + xStride));
-            r70 = TLanes.MultiplyAdd(a7, w0, r70);
-            r71 = TLanes.MultiplyAdd(a7, w1, r71);
-            var a8 = TLanes.Broadcast(*(float*)(x6 + (2 * xStride)));
-            r80 = TLanes.MultiplyAdd(a8, w0, r80);
-            r81 = TLanes.MultiplyAdd(a8, w1, r81);
-            var a9 = TLanes.Broadcast(*(float*)x9);
-            r90 = TLanes.MultiplyAdd(a9, w0, r90);
-            r91 = TLanes.MultiplyAdd(a9, w1, r91);
-            var a10 = TLanes.Broadcast(*(float*)(x9 + xStride));
-            r100 = TLanes.MultiplyAdd(a10, w0, r100);
-            r101 = TLanes.MultiplyAdd(a10, w1, r101);
-            var a11 = TLanes.Broadcast(*(float*)(x9 + (2 * xStride)));
-            r110 = TLanes.MultiplyAdd(a11, w0, r110);
-            r111 = TLanes.MultiplyAdd(a11, w1, r111);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r20, y2);
-        TLanes.Store(r21, y2 + 16);
-        TLanes.Store(r30, y3);
-        TLanes.Store(r31, y3 + 16);
-        TLanes.Store(r40, y4);
-        TLanes.Store(r41, y4 + 16);
-        TLanes.Store(r50, y5);
-        TLanes.Store(r51, y5 + 16);
-        TLanes.Store(r60, y6);
-        TLanes.Store(r61, y6 + 16);
-        TLanes.Store(r70, y7);
-        TLanes.Store(r71, y7 + 16);
-        TLanes.Store(r80, y8);
-        TLanes.Store(r81, y8 + 16);
-        TLanes.Store(r90, y9);
-        TLanes.Store(r91, y9 + 16);
-        TLanes.Store(r100, y10);
-        TLanes.Store(r101, y10 + 16);
-        TLanes.Store(r110, y11);
-        TLanes.Store(r111, y11 + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1x2(byte* w, int inputs, float* x, float* y, float* yNext, bool accumulate, nint toNext)
-    {
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(yNext, accumulate), r03 = Start(yNext + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            r02 = TLanes.MultiplyAdd(a0, w2, r02);
-            r03 = TLanes.MultiplyAdd(a0, w3, r03);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, yNext);
-        TLanes.Store(r03, yNext + 16);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2x2(byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
-    {
-        float* x1 = x + xStride, y1 = y + yStride, y1Next = yNext + yStride;
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(yNext, accumulate), r03 = Start(yNext + 16, accumulate);
-        TVector r10 = Start(y1, accumulate), r11 = Start(y1 + 16, accumulate), r12 = Start(y1Next, accumulate), r13 = Start(y1Next + 16, accumulate);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            TFormat.LoadPair<TLanes, TVector>(w + toNext, out var w2, out var w3);
-            var a0 = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            r02 = TLanes.MultiplyAdd(a0, w2, r02);
-            r03 = TLanes.MultiplyAdd(a0, w3, r03);
-            var a1 = TLanes.Broadcast(x1[k]);
-            r10 = TLanes.MultiplyAdd(a1, w0, r10);
-            r11 = TLanes.MultiplyAdd(a1, w1, r11);
-            r12 = TLanes.MultiplyAdd(a1, w2, r12);
-            r13 = TLanes.MultiplyAdd(a1, w3, r13);
-        }
-
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, yNext);
-        TLanes.Store(r03, yNext + 16);
-        TLanes.Store(r10, y1);
-        TLanes.Store(r11, y1 + 16);
-        TLanes.Store(r12, y1Next);
-        TLanes.Store(r13, y1Next + 16);
     }
 
     /// <summary>Four neighbouring pairs for one row: with fewer, weights that come from a cache would wait for the chains' latency.</summary>
@@ -906,33 +102,26 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FourPairs(byte* w, int inputs, float* x, float* y, float* y1, float* y2, float* y3, bool accumulate, nint toNext)
     {
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate), r02 = Start(y1, accumulate), r03 = Start(y1 + 16, accumulate);
-        TVector r04 = Start(y2, accumulate), r05 = Start(y2 + 16, accumulate), r06 = Start(y3, accumulate), r07 = Start(y3 + 16, accumulate);
+        One.Start(y, 0, accumulate, out var pair);
+        One.Start(y1, 0, accumulate, out var pair1);
+        One.Start(y2, 0, accumulate, out var pair2);
+        One.Start(y3, 0, accumulate, out var pair3);
         for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
-            var a0 = TLanes.Broadcast(x[k]);
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            r00 = TLanes.MultiplyAdd(a0, w0, r00);
-            r01 = TLanes.MultiplyAdd(a0, w1, r01);
-            TFormat.LoadPair<TLanes, TVector>(w + toNext, out w0, out w1);
-            r02 = TLanes.MultiplyAdd(a0, w0, r02);
-            r03 = TLanes.MultiplyAdd(a0, w1, r03);
-            TFormat.LoadPair<TLanes, TVector>(w + (2 * toNext), out w0, out w1);
-            r04 = TLanes.MultiplyAdd(a0, w0, r04);
-            r05 = TLanes.MultiplyAdd(a0, w1, r05);
-            TFormat.LoadPair<TLanes, TVector>(w + (3 * toNext), out w0, out w1);
-            r06 = TLanes.MultiplyAdd(a0, w0, r06);
-            r07 = TLanes.MultiplyAdd(a0, w1, r07);
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            pair.Add(x + k, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + toNext, out low, out high);
+            pair1.Add(x + k, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + (2 * toNext), out low, out high);
+            pair2.Add(x + k, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + (3 * toNext), out low, out high);
+            pair3.Add(x + k, 0, low, high);
         }
 
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
-        TLanes.Store(r02, y1);
-        TLanes.Store(r03, y1 + 16);
-        TLanes.Store(r04, y2);
-        TLanes.Store(r05, y2 + 16);
-        TLanes.Store(r06, y3);
-        TLanes.Store(r07, y3 + 16);
+        pair.Store(y, 0);
+        pair1.Store(y1, 0);
+        pair2.Store(y2, 0);
+        pair3.Store(y3, 0);
     }
 
     /// <summary>One row and one pair, whose weights come from memory and which the next pair's follow: fetched line by line, since the hardware alone does not look far enough ahead.</summary>
@@ -944,7 +133,7 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Stream(byte* w, int inputs, float* x, float* y, bool accumulate)
     {
-        TVector r00 = Start(y, accumulate), r01 = Start(y + 16, accumulate);
+        One.Start(y, 0, accumulate, out var row);
         nint k = 0;
         for (; k < inputs - 3; k += 4, w += 4 * PairBytes)
         {
@@ -952,34 +141,65 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
             Fetch(w + PairBytes);
             Fetch(w + (2 * PairBytes));
             Fetch(w + (3 * PairBytes));
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a, w0, r00);
-            r01 = TLanes.MultiplyAdd(a, w1, r01);
-            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out w0, out w1);
-            a = TLanes.Broadcast(x[k + 1]);
-            r00 = TLanes.MultiplyAdd(a, w0, r00);
-            r01 = TLanes.MultiplyAdd(a, w1, r01);
-            TFormat.LoadPair<TLanes, TVector>(w + (2 * PairBytes), out w0, out w1);
-            a = TLanes.Broadcast(x[k + 2]);
-            r00 = TLanes.MultiplyAdd(a, w0, r00);
-            r01 = TLanes.MultiplyAdd(a, w1, r01);
-            TFormat.LoadPair<TLanes, TVector>(w + (3 * PairBytes), out w0, out w1);
-            a = TLanes.Broadcast(x[k + 3]);
-            r00 = TLanes.MultiplyAdd(a, w0, r00);
-            r01 = TLanes.MultiplyAdd(a, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            row.Add(x + k, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
+            row.Add(x + k + 1, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + (2 * PairBytes), out low, out high);
+            row.Add(x + k + 2, 0, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + (3 * PairBytes), out low, out high);
+            row.Add(x + k + 3, 0, low, high);
         }
 
         for (; k < inputs; k++, w += PairBytes)
         {
-            TFormat.LoadPair<TLanes, TVector>(w, out var w0, out var w1);
-            var a = TLanes.Broadcast(x[k]);
-            r00 = TLanes.MultiplyAdd(a, w0, r00);
-            r01 = TLanes.MultiplyAdd(a, w1, r01);
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            row.Add(x + k, 0, low, high);
         }
 
-        TLanes.Store(r00, y);
-        TLanes.Store(r01, y + 16);
+        row.Store(y, 0);
+    }
+
+    // Unrolled once: the loop's own instructions, not the arithmetic, are what the tiles that prefill consists of would wait for.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<TRows>(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+        where TRows : struct, IRows<TRows>
+    {
+        TRows.Start(y, yStride, accumulate, out var rows);
+        for (; inputs >= 2; inputs -= 2, w += 2 * PairBytes, x += 2)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            rows.Add(x, xStride, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
+            rows.Add(x + 1, xStride, low, high);
+        }
+
+        if (inputs > 0)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            rows.Add(x, xStride, low, high);
+        }
+
+        rows.Store(y, yStride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TileOfTwoPairs<TRows>(
+        byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
+        where TRows : struct, IRows<TRows>
+    {
+        TRows.Start(y, yStride, accumulate, out var pair);
+        TRows.Start(yNext, yStride, accumulate, out var next);
+        for (nint k = 0; k < inputs; k++, w += PairBytes)
+        {
+            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
+            pair.Add(x + k, xStride, low, high);
+            TFormat.LoadPair<TLanes, TVector>(w + toNext, out low, out high);
+            next.Add(x + k, xStride, low, high);
+        }
+
+        pair.Store(y, yStride);
+        next.Store(yNext, yStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
