@@ -14,7 +14,7 @@ internal static class Allocations
     public static long Least(Action run)
     {
         var least = long.MaxValue;
-        for (var stretch = 0; stretch < Stretches; stretch++)
+        for (var stretch = 0; stretch < Stretches && least > 0; stretch++)
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
             run();

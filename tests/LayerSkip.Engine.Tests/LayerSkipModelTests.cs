@@ -33,27 +33,6 @@ public class LayerSkipModelTests
         Assert.Equal(FinishReason.Stop, generation.FinishReason);
     }
 
-    [Theory]
-    [MemberData(nameof(PublishedConfigs.Names), MemberType = typeof(PublishedConfigs))]
-    public void Published_LayerSkip_configurations_decode_with_few_layers_and_narrow_weights(string name)
-    {
-        // Everything that makes the checkpoint what it is, but for the widths: heads, groups, rotary base and scaling, tied or untied head, shards.
-        var full = PublishedConfigs.All[name].Config;
-        var config = full with
-        {
-            Layers = 3,
-            HiddenSize = full.HiddenSize / 16,
-            IntermediateSize = full.IntermediateSize / 16,
-            HeadDimension = full.HeadDimension / 16,
-            VocabularySize = full.VocabularySize / 16,
-            MaxPositions = 512,
-        };
-        using var checkpoint = TinyCheckpoint.Write(config, TensorDataType.BF16, shards: 3, generation: new() { ExitLayer = 1, NumSpeculations = 3 });
-        using var opened = Checkpoint.Open(checkpoint.Directory);
-        using var model = LayerSkipModel.FromWeights(name, opened.Config, opened.Weights, opened.Generation);
-        AssertModesAgree(model, promptLength: 40);
-    }
-
     [Fact]
     public void Llama_3_2_1B_decodes_at_its_full_width()
     {
@@ -61,7 +40,10 @@ public class LayerSkipModelTests
         var config = published with { Layers = 2 };
         using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.BF16);
         using var model = LayerSkipModel.FromWeights("llama3.2-1b", config, weights, new() { ExitLayer = 1 });
-        AssertModesAgree(model, promptLength: 5);
+        int[] prompt = [0, 31, 62, 93, 124];
+        var expected = Decode(model, prompt, Models.Autoregressive(12));
+        Assert.Equal(12, expected.Length);
+        Assert.Equal(expected, Decode(model, prompt, new() { MaxNewTokens = 12 }));
     }
 
     [Fact]
@@ -131,14 +113,6 @@ public class LayerSkipModelTests
         using var oneF32 = LayerSkipModel.FromWeights("mixed", TinyCheckpoint.DefaultConfig, mixed);
         Assert.Equal(WeightFormat.BF16, allBf16.WeightFormat);
         Assert.Equal(WeightFormat.F32, oneF32.WeightFormat);
-    }
-
-    private static void AssertModesAgree(LayerSkipModel model, int promptLength)
-    {
-        var prompt = Enumerable.Range(0, promptLength).Select(i => i * 31 % model.Config.VocabularySize).ToArray();
-        var expected = Decode(model, prompt, Models.Autoregressive(12));
-        Assert.Equal(12, expected.Length);
-        Assert.Equal(expected, Decode(model, prompt, new() { MaxNewTokens = 12 }));
     }
 
     private static int[] Decode(LayerSkipModel model, int[] prompt, DecodingOptions options)

@@ -45,10 +45,10 @@ internal static class Models
     }
 
     /// <summary>The checkpoint in <c>../shared/data/{name}</c>; skips the test where it is absent.</summary>
-    public static CpuModel Shared(string name, WeightFormat format = WeightFormat.Auto, int threads = 2)
+    public static IDeviceModel Shared(string name, WeightFormat format = WeightFormat.Auto, int threads = 2)
     {
         using var checkpoint = Checkpoint.Open(LayerSkip.Tests.SharedData.Require(name));
-        return CpuModel.Load(checkpoint.Config, checkpoint.Weights, format, threads, SimdPaths.Choose());
+        return TestedDevice.Load(checkpoint.Config, checkpoint.Weights, format, threads, draftVocabulary: null);
     }
 
     /// <summary>Decodes to the end.</summary>

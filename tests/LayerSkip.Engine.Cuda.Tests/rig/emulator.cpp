@@ -169,7 +169,7 @@ void multiply(Warp& warp, int count)
 const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*), void* arguments)
 {
     static char* stacks = (char*)mmap(nullptr, (size_t)MaxThreads * StackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    static Fiber fibers[MaxThreads];
+    static Fiber fibers[MaxThreads], rested[MaxThreads];
     static Warp warpsOfBlock[MaxThreads / 32];
 
     const u32 count = blockSize.x * blockSize.y * blockSize.z;
@@ -182,6 +182,23 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
 
     // Shared memory holds nothing that a kernel may count on.
     memset(__start_emulated_shared, 0xff, __stop_emulated_shared - __start_emulated_shared);
+    for (u32 linear = 0; linear < count; linear++)
+    {
+        Fiber& fiber = rested[linear];
+        const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
+        fiber.linear = linear;
+        fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
+        Fiber *above = &fibers[(linear + 1) % count], *below = &fibers[(linear + count - 1) % count];
+        Fiber *laneAbove = &fibers[first + (lane + 1) % lanes], *laneBelow = &fibers[first + (lane + lanes - 1) % lanes];
+        fiber.next = reversed ? below : above;
+        fiber.previous = reversed ? above : below;
+        fiber.nextLane = reversed ? laneBelow : laneAbove;
+        fiber.previousLane = reversed ? laneAbove : laneBelow;
+
+        // Stacks begin at different cache sets.
+        fiber.stack = stacks + (size_t)(linear + 1) * StackBytes - 64 - (size_t)(linear % 61) * 192;
+    }
+
     for (u64 i = 0; i < blocks && !failure; i++)
     {
         const u64 index = reversed ? blocks - 1 - i : i;
@@ -197,19 +214,8 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
 
         for (u32 linear = 0; linear < count; linear++)
         {
-            Fiber& fiber = fibers[linear];
-            const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
-            fiber.linear = linear;
-            fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
-            Fiber *above = &fibers[(linear + 1) % count], *below = &fibers[(linear + count - 1) % count];
-            Fiber *laneAbove = &fibers[first + (lane + 1) % lanes], *laneBelow = &fibers[first + (lane + lanes - 1) % lanes];
-            fiber.next = reversed ? below : above;
-            fiber.previous = reversed ? above : below;
-            fiber.nextLane = reversed ? laneBelow : laneAbove;
-            fiber.previousLane = reversed ? laneAbove : laneBelow;
-
-            // Stacks begin at different cache sets.
-            void** stack = (void**)(stacks + (size_t)(linear + 1) * StackBytes - 64 - (size_t)(linear % 61) * 192);
+            Fiber& fiber = fibers[linear] = rested[linear];
+            void** stack = (void**)fiber.stack;
             *--stack = nullptr;
             *--stack = (void*)&end;
             for (int saved = 0; saved < 6; saved++)

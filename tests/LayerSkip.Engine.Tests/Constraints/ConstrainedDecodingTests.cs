@@ -41,19 +41,20 @@ public sealed class ConstrainedDecodingTests : IDisposable
     {
         var (build, pattern) = s_languages[name];
         var constraint = new TokenConstraint(build(new Grammar()), s_tokenizer);
-        for (var prompt = 10; prompt < 30; prompt++)
+        var length = TestedDevice.Many(60, few: 24);
+        for (var prompt = 10; prompt < 30; prompt += TestedDevice.Many(1, few: 20))
         {
-            using var expected = Decode(Models.Autoregressive(60), constraint, prompt);
+            using var expected = Decode(Models.Autoregressive(length), constraint, prompt);
             AssertMatch(pattern, expected);
             for (var exit = 1; exit <= 3; exit++)
             {
-                using var actual = Decode(Models.Speculative(exit, 1 + (prompt % 6), 60), constraint, prompt);
+                using var actual = Decode(Models.Speculative(exit, 1 + (prompt % 6), length), constraint, prompt);
                 Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
                 Assert.Equal(expected.FinishReason, actual.FinishReason);
                 Assert.Equal(expected.Statistics.Forced, actual.Statistics.Forced);
             }
 
-            foreach (var options in new[] { Models.Autoregressive(60), Models.Speculative(2, 4, 60) })
+            foreach (var options in new[] { Models.Autoregressive(length), Models.Speculative(2, 4, length) })
             {
                 using var sampled = Decode(options with { Sampling = new() { Temperature = 1.5f, Seed = (ulong)prompt } }, constraint, prompt);
                 AssertMatch(pattern, sampled);
@@ -64,16 +65,16 @@ public sealed class ConstrainedDecodingTests : IDisposable
     [Fact]
     public void Constrained_samples_have_the_same_distribution_with_and_without_drafts()
     {
-        const int Samples = 4000;
+        var samples = TestedDevice.Many(4000, few: 40);
         var grammar = new Grammar();
         var constraint = new TokenConstraint(
             grammar.Sequence(grammar.OneOf(["a", "b", "c"]), grammar.Literal(" = "), grammar.OneOf(["1", "2", "3"]), grammar.Optional(grammar.Literal("!"))), s_tokenizer);
         var counts = new Dictionary<string, (int Plain, int Speculative)>();
-        for (var i = 0; i < Samples; i++)
+        for (var i = 0; i < samples; i++)
         {
             var sampling = new SamplingOptions { Temperature = 0.7f, Seed = (ulong)i };
             using var plain = Decode(Models.Autoregressive(20) with { Sampling = sampling }, constraint, 17);
-            using var speculative = Decode(Models.Speculative(1, 4, 20) with { Sampling = sampling with { Seed = (ulong)(i + Samples) } }, constraint, 17);
+            using var speculative = Decode(Models.Speculative(1, 4, 20) with { Sampling = sampling with { Seed = (ulong)(i + samples) } }, constraint, 17);
             var (first, second) = (s_tokenizer.Decode(plain.Output), s_tokenizer.Decode(speculative.Output));
             counts[first] = (counts.GetValueOrDefault(first).Plain + 1, counts.GetValueOrDefault(first).Speculative);
             counts[second] = (counts.GetValueOrDefault(second).Plain, counts.GetValueOrDefault(second).Speculative + 1);
@@ -206,7 +207,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         var grammar = new Grammar();
         var list = grammar.Sequence(grammar.Literal("["), grammar.Repeat(grammar.Sequence(grammar.OneOf(["a", "bb"]), grammar.Literal(","))), grammar.Literal("end of list]"));
         var constraint = new TokenConstraint(list, s_tokenizer);
-        for (var limit = 14; limit < 40; limit++)
+        for (var limit = 14; limit < 40; limit += TestedDevice.Many(1, few: 9))
         {
             var options = Models.Autoregressive(limit) with { LogitsProcessors = [new Bias(s_tokenizer.Encode("end", false)[0], -1e6f), new Bias(s_tokenizer.Encode("e", false)[0], -1e6f)] };
             using var plain = Decode(options, constraint, 9);
@@ -235,7 +236,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
     {
         var grammar = new Grammar();
         var constraint = new TokenConstraint(grammar.Repeat(grammar.OneOf(["a long one;", "another one;"]), 1), s_tokenizer);
-        for (var limit = 13; limit < 50; limit++)
+        for (var limit = 13; limit < 50; limit += TestedDevice.Many(1, few: 12))
         {
             var options = Models.Autoregressive(limit) with { Constraint = constraint, Sampling = new() { Temperature = temperature, Seed = 4 } };
             using var plain = _model.Decode([1, 2], options, []);
@@ -264,17 +265,17 @@ public sealed class ConstrainedDecodingTests : IDisposable
             Mode = mode,
             ExitLayer = 2,
             NumSpeculations = 4,
-            MaxNewTokens = 390,
+            MaxNewTokens = TestedDevice.Many(390, few: 90),
             Sampling = new() { Temperature = temperature, Seed = 4 },
             Constraint = new TokenConstraint(grammar.Repeat(record), s_tokenizer),
         };
         using (var first = _model.Decode([1, 2, 3], options))
         {
-            Assert.True(first.Output.Length > 300);
+            Assert.True(first.Output.Length > TestedDevice.Many(300, few: 60));
         }
 
         using var generation = new Generation(_model, [1, 2, 3], DecodingPlan.Create(options, _model.Config, new()));
-        while (generation.Output.Length < 100)
+        while (generation.Output.Length < TestedDevice.Many(100, few: 25))
         {
             generation.NextRound();
         }
@@ -282,7 +283,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         var length = generation.Output.Length;
         Assert.Equal(0, Allocations.Least(() =>
         {
-            length += 40;
+            length += TestedDevice.Many(40, few: 12);
             while (generation.Output.Length < length)
             {
                 generation.NextRound();
@@ -303,7 +304,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         int[] Tokens(TokenConstraint constraint, int i)
         {
             using var model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 400 }, seed: 3);
-            return model.Tokens([i + 40, i], Models.Speculative(1 + (i % 3), 3, 150) with { Constraint = constraint, Sampling = new() { Temperature = 1, Seed = (ulong)i } });
+            return model.Tokens([i + 40, i], Models.Speculative(1 + (i % 3), 3, TestedDevice.Many(150, few: 25)) with { Constraint = constraint, Sampling = new() { Temperature = 1, Seed = (ulong)i } });
         }
     }
 

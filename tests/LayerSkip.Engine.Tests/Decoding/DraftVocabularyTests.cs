@@ -11,7 +11,7 @@ public class DraftVocabularyTests
     public void Output_equals_autoregressive_whatever_drafts_choose_among()
     {
         var random = new Random(31);
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < TestedDevice.Many(12, few: 3); round++)
         {
             var config = Models.RandomConfig(random);
             var vocabulary = Some(random, config.VocabularySize);
@@ -35,7 +35,7 @@ public class DraftVocabularyTests
     public void A_draft_takes_the_most_likely_of_its_tokens()
     {
         var random = new Random(32);
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < TestedDevice.Many(12, few: 3); round++)
         {
             var config = Models.RandomConfig(random);
             var vocabulary = Some(random, config.VocabularySize);

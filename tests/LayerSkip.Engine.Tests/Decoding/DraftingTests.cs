@@ -32,10 +32,10 @@ public class DraftingTests
     public void Tokens_are_those_of_full_depth(DraftController controller, DraftSource source)
     {
         var random = new Random(41 + (10 * (int)controller) + (int)source);
-        for (var round = 0; round < 10; round++)
+        for (var round = 0; round < TestedDevice.Many(10, few: 2); round++)
         {
             var config = Models.RandomConfig(random);
-            var format = s_formats[round % s_formats.Length];
+            var format = s_formats[(round + (int)controller) % s_formats.Length];
             int[]? vocabulary = random.Next(2) == 0 ? null : [.. Enumerable.Range(0, config.VocabularySize).Where(token => token == 0 || random.Next(3) == 0)];
             using var model = Models.Random(config, (ulong)round, format, 1 + (round % 2), draftVocabulary: vocabulary);
             int[] prompt = [.. Enumerable.Range(0, random.Next(1, 30)).Select(_ => random.Next(config.VocabularySize))];
@@ -84,9 +84,9 @@ public class DraftingTests
         using var model = Models.Random(config, seed: 3);
         var random = new Random(51 + (10 * (int)controller) + (int)source);
         var prompt = tokenizer.Encode("alarm = 7;, reminder = 8;, all of it = ");
-        for (var round = 0; round < 6; round++)
+        for (var round = 0; round < TestedDevice.Many(6, few: 2); round++)
         {
-            var options = Options(random, config, controller, source) with { Constraint = constraint, TopLogProbabilities = 2, MaxNewTokens = random.Next(1, 60) };
+            var options = Options(random, config, controller, source) with { Constraint = constraint, TopLogProbabilities = 2, MaxNewTokens = random.Next(1, TestedDevice.Many(60, few: 20)) };
             options = round % 2 == 0 ? options : options with { Sampling = new() { Temperature = 0.8f, Seed = (ulong)round } };
             int[] stops = round % 3 == 0 ? [] : [2303];
             using var expected = model.Decode(prompt, options with { Mode = DecodingMode.Autoregressive }, stops);
@@ -110,7 +110,7 @@ public class DraftingTests
         using var engine = new LayerSkipEngine(model);
         var random = new Random(61);
         int[] beginning = [.. Enumerable.Range(0, 60).Select(_ => random.Next(config.VocabularySize))];
-        var requests = Kinds().SelectMany(kind => Enumerable.Range(0, 2).Select(round =>
+        var requests = Kinds().SelectMany(kind => Enumerable.Range(0, TestedDevice.Many(2, few: 1)).Select(round =>
         {
             int[] prompt = [.. beginning[..random.Next(1, 60)], .. Enumerable.Range(0, random.Next(1, 9)).Select(_ => random.Next(config.VocabularySize))];
             return (Prompt: prompt, Options: Options(random, config, kind.Data.Item1, kind.Data.Item2) with
@@ -148,7 +148,7 @@ public class DraftingTests
         using var model = Models.Random(config);
 
         // The device's buffers come to the size of the longest draft, which not every controller makes soon.
-        model.Tokens([1, 2, 3], Models.Speculative(2, 5, 100));
+        model.Tokens([1, 2, 3], Models.Speculative(2, 5, TestedDevice.Many(100, few: 20)));
         using var cache = model.CreateCache();
         cache.Reserve(2000);
         var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source };
@@ -157,7 +157,7 @@ public class DraftingTests
         generation.Continue(cache);
         void Stretch()
         {
-            for (var i = 0; i < 60; i++)
+            for (var i = 0; i < TestedDevice.Many(60, few: 8); i++)
             {
                 Assert.True(generation.NextRound());
             }
@@ -175,6 +175,6 @@ public class DraftingTests
         ExitLayer = controller is DraftController.Auto or DraftController.Dynamic && random.Next(2) == 0 ? null : random.Next(1, config.Layers),
         NumSpeculations = random.Next(1, 12),
         DraftThreshold = random.NextSingle(),
-        MaxNewTokens = random.Next(1, 80),
+        MaxNewTokens = random.Next(1, TestedDevice.Many(80, few: 40)),
     };
 }

@@ -29,7 +29,7 @@ public class GenerationTests
             Mode = mode,
             ExitLayer = 2,
             NumSpeculations = 4,
-            MaxNewTokens = 600,
+            MaxNewTokens = TestedDevice.Many(600, few: 70),
             Sampling = new() { Temperature = temperature, TopK = 20, TopP = 0.9f, Seed = 4 },
         };
         var plan = DecodingPlan.Create(options, config, new());
@@ -39,7 +39,7 @@ public class GenerationTests
         }
 
         using var generation = new Generation(model, [1, 2, 3], plan);
-        while (generation.Output.Length < 200)
+        while (generation.Output.Length < TestedDevice.Many(200, few: 15))
         {
             generation.NextRound();
         }
@@ -47,7 +47,7 @@ public class GenerationTests
         var length = generation.Output.Length;
         Assert.Equal(0, Allocations.Least(() =>
         {
-            length += 50;
+            length += TestedDevice.Many(50, few: 12);
             while (generation.Output.Length < length)
             {
                 generation.NextRound();
@@ -227,9 +227,10 @@ public class GenerationTests
     {
         var config = TinyCheckpoint.DefaultConfig;
         using var model = Models.Random(config, threads: 2);
-        var expected = Enumerable.Range(0, 8).Select(i => model.Tokens([i, i + 1], Models.Autoregressive(60))).ToArray();
+        var length = TestedDevice.Many(60, few: 20);
+        var expected = Enumerable.Range(0, 8).Select(i => model.Tokens([i, i + 1], Models.Autoregressive(length))).ToArray();
         var actual = new int[8][];
-        Parallel.For(0, 8, i => actual[i] = model.Tokens([i, i + 1], Models.Speculative(1 + (i % 3), 1 + i, 60)));
+        Parallel.For(0, 8, i => actual[i] = model.Tokens([i, i + 1], Models.Speculative(1 + (i % 3), 1 + i, length)));
         Assert.Equal(expected, actual);
         Assert.Equal(0, model.KvBytes);
     }

@@ -30,7 +30,7 @@ public class GoldenTests
         using var model = Models.Shared("stories260K");
         foreach (var (prompt, expected) in Stories())
         {
-            for (var d = 1; d <= 8; d++)
+            for (var d = 1; d <= 8; d += TestedDevice.Many(1, few: 3))
             {
                 Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, d, expected.Length)));
             }
@@ -44,14 +44,15 @@ public class GoldenTests
     [InlineData("topv2-parser", WeightFormat.Int4)]
     public void Quantised_models_self_speculate_what_they_decode(string name, WeightFormat format)
     {
+        var length = TestedDevice.Many(80, few: 10);
         using var model = Models.Shared(name, format);
-        var prompts = name == "stories260K" ? Stories().Take(6).Select(story => story.Prompt) : Parses().Take(6).Select(item => Ids(item, "prompt_ids"));
+        var prompts = name == "stories260K" ? Stories().Take(TestedDevice.Many(6, few: 1)).Select(story => story.Prompt) : Parses().Take(TestedDevice.Many(6, few: 1)).Select(item => Ids(item, "prompt_ids"));
         foreach (var prompt in prompts)
         {
-            var expected = model.Tokens(prompt, Models.Autoregressive(80), [EndOfParse]);
+            var expected = model.Tokens(prompt, Models.Autoregressive(length), [EndOfParse]);
             for (var exitLayer = 1; exitLayer < model.Config.Layers; exitLayer++)
             {
-                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, 1 + (exitLayer * 5 % 8), 80), [EndOfParse]));
+                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, 1 + (exitLayer * 5 % 8), length), [EndOfParse]));
             }
         }
     }
@@ -134,15 +135,15 @@ public class GoldenTests
 
     private static IEnumerable<(int[] Prompt, int[] Expected)> Stories()
     {
-        foreach (var item in SharedData.RequireJson("stories260K/golden_greedy.json").EnumerateArray())
+        foreach (var item in SharedData.RequireJson("stories260K/golden_greedy.json").EnumerateArray().Take(TestedDevice.Many(int.MaxValue, few: 2)))
         {
             var prompt = Ids(item, "prompt_ids");
-            yield return (prompt, Ids(item, "ids")[prompt.Length..]);
+            yield return (prompt, [.. Ids(item, "ids")[prompt.Length..].Take(TestedDevice.Many(int.MaxValue, few: 12))]);
         }
     }
 
     private static JsonElement[] Parses() =>
-        [.. SharedData.RequireJson("topv2-parser/golden.json").GetProperty("items").EnumerateArray()];
+        [.. SharedData.RequireJson("topv2-parser/golden.json").GetProperty("items").EnumerateArray().Take(TestedDevice.Many(int.MaxValue, few: 2))];
 
     private static int[] Ids(JsonElement item, string name) =>
         [.. item.GetProperty(name).EnumerateArray().Select(static id => id.GetInt32())];

@@ -18,7 +18,7 @@ public class LogProbabilityTests
     public void They_are_those_of_a_fresh_pass_over_the_output(int top)
     {
         var random = new Random(top);
-        for (var round = 0; round < 6; round++)
+        for (var round = 0; round < TestedDevice.Many(6, few: 3); round++)
         {
             var config = Models.RandomConfig(random) with { VocabularySize = random.Next(20, 90) };
             using var model = Models.Random(config, (ulong)round, threads: 2);
@@ -56,20 +56,21 @@ public class LogProbabilityTests
     public void Speculation_processors_and_asking_change_nothing()
     {
         using var model = Models.Random(TinyCheckpoint.DefaultConfig, seed: 4, threads: 2);
-        var plain = model.Tokens([1, 2, 3], Models.Autoregressive(60));
-        var expected = All(model, [1, 2, 3], Models.Autoregressive(60));
+        var length = TestedDevice.Many(60, few: 20);
+        var plain = model.Tokens([1, 2, 3], Models.Autoregressive(length));
+        var expected = All(model, [1, 2, 3], Models.Autoregressive(length));
         for (var exit = 1; exit < 4; exit++)
         {
-            for (var d = 1; d < 6; d++)
+            for (var d = 1; d < 6; d += TestedDevice.Many(1, few: 2))
             {
-                var actual = All(model, [1, 2, 3], Models.Speculative(exit, d, 60));
+                var actual = All(model, [1, 2, 3], Models.Speculative(exit, d, length));
                 Assert.Equal(expected, actual);
                 Assert.Equal(plain, actual.Select(static list => list[0].Token));
             }
         }
 
         // The likeliest token is banned, but as likely as before.
-        var banned = All(model, [1, 2, 3], Models.Autoregressive(60) with { LogitsProcessors = [new Ban(plain[0])] });
+        var banned = All(model, [1, 2, 3], Models.Autoregressive(length) with { LogitsProcessors = [new Ban(plain[0])] });
         Assert.Equal(expected[0][1..], banned[0][1..]);
         Assert.Equal(banned[0][2], banned[0][0]);
     }
@@ -111,14 +112,14 @@ public class LogProbabilityTests
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 640 };
         using var model = Models.Random(config, threads: 2);
-        var options = Models.Speculative(2, 4, 600) with { TopLogProbabilities = 5 };
+        var options = Models.Speculative(2, 4, TestedDevice.Many(600, few: 70)) with { TopLogProbabilities = 5 };
         using (var first = model.Decode([1, 2, 3], options))
         {
             // The model's scratch memory has now grown to what this context needs.
         }
 
         using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
-        while (generation.Output.Length < 200)
+        while (generation.Output.Length < TestedDevice.Many(200, few: 15))
         {
             generation.NextRound();
         }
@@ -126,7 +127,7 @@ public class LogProbabilityTests
         var length = generation.Output.Length;
         Assert.Equal(0, Allocations.Least(() =>
         {
-            length += 50;
+            length += TestedDevice.Many(50, few: 12);
             while (generation.Output.Length < length)
             {
                 generation.NextRound();
@@ -138,11 +139,12 @@ public class LogProbabilityTests
     public async Task Readers_have_those_of_what_they_have_read()
     {
         using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
-        var options = Models.Speculative(2, 4, 5000) with { TopLogProbabilities = 2 };
+        var (most, compared) = (TestedDevice.Many(5000, few: 120), TestedDevice.Many(200, few: 60));
+        var options = Models.Speculative(2, 4, most) with { TopLogProbabilities = 2 };
         await using var reader = engine.Generate([1, 2, 3], options);
         var index = 0;
         var entries = new List<TokenLogProbability[]>();
-        while (index < 4500 && await reader.WaitToReadAsync())
+        while (index < most * 9 / 10 && await reader.WaitToReadAsync())
         {
             foreach (var token in reader.Read().ToArray())
             {
@@ -153,12 +155,12 @@ public class LogProbabilityTests
             Assert.Throws<ArgumentOutOfRangeException>(() => reader.LogProbabilities(index));
         }
 
-        using var alone = engine.Model.Generate([1, 2, 3], Models.Autoregressive(200) with { TopLogProbabilities = 2 });
+        using var alone = engine.Model.Generate([1, 2, 3], Models.Autoregressive(compared) with { TopLogProbabilities = 2 });
         while (alone.NextRound())
         {
         }
 
-        Assert.Equal(Enumerable.Range(0, 200).Select(i => Entries(alone.LogProbabilities(i))), entries.Take(200));
+        Assert.Equal(Enumerable.Range(0, compared).Select(i => Entries(alone.LogProbabilities(i))), entries.Take(compared));
     }
 
     [Fact]

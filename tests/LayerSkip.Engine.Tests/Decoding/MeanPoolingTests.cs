@@ -12,7 +12,7 @@ public class MeanPoolingTests
     public void Means_equal_those_of_the_naive_transformer()
     {
         var random = new Random(1);
-        for (var round = 0; round < 12; round++)
+        for (var round = 0; round < TestedDevice.Many(12, few: 4); round++)
         {
             var config = Models.RandomConfig(random);
             using var weights = new RandomWeightSource(config, seed: (ulong)round, TensorDataType.F32);
@@ -40,9 +40,9 @@ public class MeanPoolingTests
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 1000 };
 
         // Inputs that share passes, and some that need several of 256 rows each.
-        int[][] inputs = [.. Inputs(random, config, 50, 12), .. Inputs(random, config, 6, 700), .. Inputs(random, config, 40, 3)];
+        int[][] inputs = [.. Inputs(random, config, TestedDevice.Many(50, few: 20), 12), .. Inputs(random, config, TestedDevice.Many(6, few: 2), 700), .. Inputs(random, config, TestedDevice.Many(40, few: 15), 3)];
         float[][]? expected = null;
-        foreach (var threads in new[] { 1, 2, 3 })
+        for (var threads = 1; threads <= TestedDevice.Many(3, few: 1); threads++)
         {
             using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
             using var model = LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(threads));
@@ -64,8 +64,8 @@ public class MeanPoolingTests
         var random = new Random(3);
         using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
-        var inputs = Inputs(random, model.Config, 60, 300);
-        var options = Models.Speculative(2, 4, maxNewTokens: 200);
+        var inputs = Inputs(random, model.Config, TestedDevice.Many(60, few: 8), 300);
+        var options = Models.Speculative(2, 4, maxNewTokens: TestedDevice.Many(200, few: 40));
         var alone = Requests.Alone(model, [5, 6, 7], options);
         var means = Means(model, 2, inputs).SelectMany(mean => mean);
 
@@ -80,7 +80,7 @@ public class MeanPoolingTests
     [Fact]
     public async Task Request_that_decodes_has_a_round_for_each_pass_of_a_pooling()
     {
-        const int Passes = 12;
+        var passes = TestedDevice.Many(12, few: 4);
         using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model);
         using var gate = new Gate();
@@ -90,13 +90,13 @@ public class MeanPoolingTests
         gate.WaitUntilEntered();
 
         // The engine stands in the decoding's first round while the pooling comes.
-        var pooling = engine.MeanHiddenStatesAsync(new int[Passes * Generation.PrefillRows], [Passes * Generation.PrefillRows], 1);
+        var pooling = engine.MeanHiddenStatesAsync(new int[passes * Generation.PrefillRows], [passes * Generation.PrefillRows], 1);
         gate.Open();
         await pooling;
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => decoding.ReadAll());
 
-        Assert.True(turns.Count >= Passes);
+        Assert.True(turns.Count >= passes);
     }
 
     [Fact]

@@ -2,7 +2,6 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
-using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -15,17 +14,17 @@ public class SelfSpeculativeTests
     {
         var random = new Random(21);
         WeightFormat[] formats = [WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
-        for (var round = 0; round < 16; round++)
+        for (var round = 0; round < TestedDevice.Many(16, few: 4); round++)
         {
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round, formats[round % 4], threads: 1 + (round / 4 % 2));
             var prompt = Tokens(random, config, random.Next(1, 30));
-            var maxNewTokens = random.Next(1, 60);
+            var maxNewTokens = random.Next(1, TestedDevice.Many(60, few: 20));
             int[] endOfSequence = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
             using var expected = model.Decode(prompt, Models.Autoregressive(maxNewTokens), endOfSequence);
             for (var exitLayer = 1; exitLayer < config.Layers; exitLayer++)
             {
-                for (var d = 1; d <= 8; d++)
+                for (var d = 1; d <= 8; d += TestedDevice.Many(1, few: 3))
                 {
                     using var actual = model.Decode(prompt, Models.Speculative(exitLayer, d, maxNewTokens), endOfSequence);
                     Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
@@ -39,7 +38,7 @@ public class SelfSpeculativeTests
     public void Cache_after_every_round_equals_that_of_a_fresh_pass()
     {
         var random = new Random(22);
-        for (var round = 0; round < 6; round++)
+        for (var round = 0; round < TestedDevice.Many(6, few: 2); round++)
         {
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round, threads: 2);
@@ -57,7 +56,7 @@ public class SelfSpeculativeTests
                 rows.Place(0, length, fresh, 0);
                 model.Embed(rows, 0, tokens.AsSpan(0, length));
                 model.RunLayers(rows, 0, length, 0, config.Layers);
-                Assert.Equal(Entries(config, (CpuKvCache)fresh, length), Entries(config, (CpuKvCache)generation.Cache, length));
+                Assert.Equal(TestedDevice.Entries(model, fresh, length), TestedDevice.Entries(model, generation.Cache, length));
             }
         }
     }
@@ -66,7 +65,7 @@ public class SelfSpeculativeTests
     public void Exit_layer_and_length_may_change_between_rounds()
     {
         var random = new Random(23);
-        for (var round = 0; round < 8; round++)
+        for (var round = 0; round < TestedDevice.Many(8, few: 2); round++)
         {
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round);
@@ -82,7 +81,8 @@ public class SelfSpeculativeTests
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 700 };
         using var model = Models.Random(config, threads: 2);
-        foreach (var length in (int[])[Generation.PrefillRows - 1, Generation.PrefillRows, Generation.PrefillRows + 1, (2 * Generation.PrefillRows) + 77])
+        int[] lengths = [Generation.PrefillRows + 1, (2 * Generation.PrefillRows) + 77, Generation.PrefillRows, Generation.PrefillRows - 1];
+        foreach (var length in lengths.Take(TestedDevice.Many(4, few: 1)))
         {
             var prompt = Tokens(new Random(length), config, length);
             var expected = model.Tokens(prompt, Models.Autoregressive(20));
@@ -109,7 +109,7 @@ public class SelfSpeculativeTests
     {
         var config = TinyCheckpoint.DefaultConfig;
         using var model = Models.Random(config);
-        foreach (var length in (int[])[1, 100, 126, 127])
+        foreach (var length in (int[])[TestedDevice.Many(1, few: 80), 100, 126, 127])
         {
             var prompt = Tokens(new Random(length), config, length);
             using var plain = model.Decode(prompt, new DecodingOptions());
@@ -129,11 +129,11 @@ public class SelfSpeculativeTests
         var free = model.Tokens([1, 2, 3], Models.Autoregressive(40));
 
         // Stop at each token that a free run produces, with a second id that comes later: the earliest counts.
-        for (var at = 0; at < 20; at++)
+        for (var at = 0; at < 20; at += TestedDevice.Many(1, few: 7))
         {
             int[] stops = [free[^1], free[at]];
             var expected = free[..(Array.FindIndex(free, stops.Contains) + 1)];
-            for (var d = 1; d <= 8; d++)
+            for (var d = 1; d <= 8; d += TestedDevice.Many(1, few: 3))
             {
                 using var generation = model.Decode([1, 2, 3], Models.Speculative(2, d, 40), stops);
                 Assert.Equal(expected, generation.Output.ToArray());
@@ -248,29 +248,6 @@ public class SelfSpeculativeTests
 
     private static int[] Tokens(Random random, ModelConfig config, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];
-
-    /// <summary>Every key and value of the first <paramref name="length"/> positions.</summary>
-    private static unsafe List<float> Entries(ModelConfig config, CpuKvCache cache, int length)
-    {
-        var entries = new List<float>();
-        for (var layer = 0; layer < config.Layers; layer++)
-        {
-            for (var head = 0; head < config.KeyValueHeads; head++)
-            {
-                for (var position = 0; position < length; position++)
-                {
-                    var (block, slot) = Math.DivRem(position, 32);
-                    for (var d = 0; d < config.HeadDimension; d++)
-                    {
-                        entries.Add(cache.Keys(block, layer, head)[(d * 32) + slot]);
-                        entries.Add(cache.Values(block, layer, head)[(slot * cache.PaddedDimension) + d]);
-                    }
-                }
-            }
-        }
-
-        return entries;
-    }
 
     private sealed class RandomDraft(int layers, Random random) : IDraftController
     {

@@ -23,7 +23,7 @@ public class SamplingTests
     [InlineData(DecodingMode.SelfSpeculative, 2, 1, 1f, 0, 1f)] // the second token is the bonus wherever the first was accepted
     public void Samples_have_the_full_models_distribution(DecodingMode mode, int exitLayer, int length, float temperature, int topK, float topP, float minP = 0, DraftSource source = DraftSource.Exit)
     {
-        const int Samples = 20_000;
+        var samples = TestedDevice.Many(20_000, few: 50);
 
         // There is something to copy, the token after 1 and 2.
         int[] prompt = [1, 2, 3, 1, 2];
@@ -31,7 +31,7 @@ public class SamplingTests
         var expected = ExactPairs(model, prompt, new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP });
 
         var counts = new int[36];
-        for (var i = 0; i < Samples; i++)
+        for (var i = 0; i < samples; i++)
         {
             var options = new DecodingOptions
             {
@@ -56,7 +56,7 @@ public class SamplingTests
                 continue;
             }
 
-            statistic += Math.Pow(counts[cell] - (expected[cell] * Samples), 2) / (expected[cell] * Samples);
+            statistic += Math.Pow(counts[cell] - (expected[cell] * samples), 2) / (expected[cell] * samples);
             freedom++;
         }
 
@@ -197,16 +197,17 @@ public class SamplingTests
     public void A_seed_gives_the_same_tokens_however_they_are_drafted(float temperature, int topK, float topP)
     {
         var random = new Random(18);
-        for (var round = 0; round < 6; round++)
+        for (var round = 0; round < TestedDevice.Many(6, few: 2); round++)
         {
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round);
             int[] prompt = [.. Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(config.VocabularySize))];
             var sampling = new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, Seed = (ulong)random.NextInt64() };
-            var expected = model.Tokens(prompt, Models.Autoregressive(60) with { Sampling = sampling });
+            var length = TestedDevice.Many(60, few: 25);
+            var expected = model.Tokens(prompt, Models.Autoregressive(length) with { Sampling = sampling });
             for (var exitLayer = 1; exitLayer < config.Layers; exitLayer++)
             {
-                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, random.Next(1, 9), 60) with { Sampling = sampling }));
+                Assert.Equal(expected, model.Tokens(prompt, Models.Speculative(exitLayer, random.Next(1, 9), length) with { Sampling = sampling }));
             }
         }
     }

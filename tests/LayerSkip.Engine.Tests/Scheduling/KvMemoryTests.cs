@@ -25,6 +25,7 @@ public class KvMemoryTests
     public async Task A_request_that_outgrows_the_budget_ends_and_the_engine_goes_on(int drafted)
     {
         // As late as may be: a draft that does not fit is a shorter one.
+        drafted = Math.Min(drafted, TestedDevice.Many(64, few: 12));
         var options = drafted > 0 ? Models.Speculative(2, drafted, 1000) : Models.Autoregressive(1000);
         using var model = Requests.Model();
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(64) });
@@ -67,12 +68,13 @@ public class KvMemoryTests
         // Prompts fit together, their outputs do not: some lose their caches on the way, and compute them again.
         var random = new Random(seed);
         using var model = Requests.Model();
-        var budget = model.KvBytesOf(700);
+        var budget = model.KvBytesOf(TestedDevice.Many(700, few: 96));
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = budget, IdleKvCacheBudget = reuse ? budget : 0 });
-        var asked = Enumerable.Range(0, 12).Select(i =>
+        var (mostPrompt, mostOutput) = (TestedDevice.Many(120, few: 40), TestedDevice.Many(500, few: 56));
+        var asked = Enumerable.Range(0, TestedDevice.Many(12, few: 6)).Select(i =>
         {
-            int[] prompt = [.. Enumerable.Range(0, random.Next(1, 120)).Select(_ => random.Next(97))];
-            var options = i % 3 == 0 ? Models.Autoregressive(random.Next(1, 500)) : Models.Speculative(1 + (i % 3), 3, random.Next(1, 500));
+            int[] prompt = [.. Enumerable.Range(0, random.Next(1, mostPrompt)).Select(_ => random.Next(97))];
+            var options = i % 3 == 0 ? Models.Autoregressive(random.Next(1, mostOutput)) : Models.Speculative(1 + (i % 3), 3, random.Next(1, mostOutput));
             return (prompt, i % 4 == 3 ? options with { Sampling = new() { Temperature = 1, Seed = (ulong)i } } : options);
         }).ToArray();
         var answers = await Task.WhenAll(asked.Select(ask => Task.Run(async () => (await engine.Run(
@@ -95,9 +97,10 @@ public class KvMemoryTests
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(256), IdleKvCacheBudget = 0 });
         using var gate = new Gate();
         int[] prompt = [.. Enumerable.Range(0, 100).Select(i => i % 97)];
-        var older = engine.Run(prompt, Models.Autoregressive(100) with { LogitsProcessors = [gate] });
+        var length = TestedDevice.Many(100, few: 40);
+        var older = engine.Run(prompt, Models.Autoregressive(length) with { LogitsProcessors = [gate] });
         gate.WaitUntilEntered();
-        var younger = engine.Run(prompt, Models.Speculative(2, 64, 100));
+        var younger = engine.Run(prompt, Models.Speculative(2, 64, length));
         gate.Open();
 
         // 128 and 128 positions would fit together, but not with a draft of 64 beside.
@@ -118,10 +121,11 @@ public class KvMemoryTests
         var most = 0L;
         device.LayersRun = () => most = Math.Max(most, model.KvBytes);
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = budget });
+        var (mostOutput, mostInputs) = (TestedDevice.Many(300, few: 40), TestedDevice.Many(60, few: 6));
         var asked = Enumerable.Range(0, 6).Select(_ => (
             Prompt: new[] { random.Next(97) },
-            Options: Models.Speculative(2, 4, random.Next(1, 300)),
-            Inputs: Enumerable.Range(0, random.Next(1, 60)).Select(i => Enumerable.Range(0, random.Next(1, i == 5 ? 320 : 40)).Select(_ => random.Next(97)).ToArray()).ToArray())).ToArray();
+            Options: Models.Speculative(2, 4, random.Next(1, mostOutput)),
+            Inputs: Enumerable.Range(0, random.Next(1, mostInputs)).Select(i => Enumerable.Range(0, random.Next(1, i == 5 ? 320 : 40)).Select(_ => random.Next(97)).ToArray()).ToArray())).ToArray();
 
         // A pass of some 32 inputs would take three times the budget, and the longest input leaves no room for a request that decodes.
         var decoding = asked.Select(ask => engine.Run(ask.Prompt, ask.Options)).ToArray();
@@ -144,13 +148,13 @@ public class KvMemoryTests
     public async Task A_suspended_request_can_be_cancelled_and_goes_on_otherwise()
     {
         using var model = Requests.Model();
-        var budget = model.KvBytesOf(320);
-        using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = budget });
+        var (longest, length) = (TestedDevice.Many(300, few: 150), TestedDevice.Many(250, few: 120));
+        using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = model.KvBytesOf(longest + 20) });
         using var cancellation = new CancellationTokenSource();
         using var gate = new Gate();
-        await using var oldest = engine.Generate([1], Models.Autoregressive(300) with { LogitsProcessors = [new Once(() => engine.RunningRequests == 1, gate)] });
-        await using var second = engine.Generate([2], Models.Autoregressive(250));
-        await using var third = engine.Generate([3], Models.Autoregressive(250), cancellation.Token);
+        await using var oldest = engine.Generate([1], Models.Autoregressive(longest) with { LogitsProcessors = [new Once(() => engine.RunningRequests == 1, gate)] });
+        await using var second = engine.Generate([2], Models.Autoregressive(length));
+        await using var third = engine.Generate([3], Models.Autoregressive(length), cancellation.Token);
 
         // The oldest stands alone: the other two have lost their caches to it.
         gate.WaitUntilEntered();
@@ -158,8 +162,8 @@ public class KvMemoryTests
         await cancellation.CancelAsync();
         gate.Open();
         await Assert.ThrowsAsync<OperationCanceledException>(() => third.ReadAll());
-        Assert.Equal(Requests.Alone(model, [1], Models.Autoregressive(300)), await oldest.ReadAll());
-        Assert.Equal(Requests.Alone(model, [2], Models.Autoregressive(250)), await second.ReadAll());
+        Assert.Equal(Requests.Alone(model, [1], Models.Autoregressive(longest)), await oldest.ReadAll());
+        Assert.Equal(Requests.Alone(model, [2], Models.Autoregressive(length)), await second.ReadAll());
     }
 
     [Theory]
@@ -170,20 +174,21 @@ public class KvMemoryTests
         var random = new Random(seed);
         using var model = Requests.Model();
         var budget = model.KvBytesOf(4000);
-        int[][] systems = [.. Enumerable.Range(0, 4).Select(_ => (int[])[.. Enumerable.Range(0, random.Next(10, 300)).Select(_ => random.Next(97))])];
+        var mostOutput = TestedDevice.Many(150, few: 15);
+        int[][] systems = [.. Enumerable.Range(0, 4).Select(_ => (int[])[.. Enumerable.Range(0, random.Next(10, 2 * mostOutput)).Select(_ => random.Next(97))])];
         var asked = Enumerable.Range(0, 32).Select(i => (
             Prompt: (int[])[.. systems[i % 4], .. Enumerable.Range(0, random.Next(1, 30)).Select(_ => random.Next(97))],
             Options: (i % 3) switch
             {
-                0 => Models.Autoregressive(random.Next(1, 150)),
-                1 => Models.Speculative(random.Next(1, 4), random.Next(1, 6), random.Next(1, 150)),
-                _ => new DecodingOptions { Mode = DecodingMode.EarlyExit, ExitLayer = random.Next(1, 4), MaxNewTokens = random.Next(1, 150) },
+                0 => Models.Autoregressive(random.Next(1, mostOutput)),
+                1 => Models.Speculative(random.Next(1, 4), random.Next(1, 6), random.Next(1, mostOutput)),
+                _ => new DecodingOptions { Mode = DecodingMode.EarlyExit, ExitLayer = random.Next(1, 4), MaxNewTokens = random.Next(1, mostOutput) },
             },
-            CancelAfter: random.Next(3) == 0 ? random.Next(0, 60) : (int?)null)).ToArray();
+            CancelAfter: random.Next(3) == 0 ? random.Next(0, 2 * mostOutput / 5) : (int?)null)).ToArray();
         var expected = asked.Select(ask => Requests.Alone(model, ask.Prompt, ask.Options)).ToArray();
 
         using var engine = new LayerSkipEngine(model, options: new() { KvCacheBudget = budget, MaxConcurrentRequests = 8, MaxQueuedRequests = 24 });
-        for (var repetition = 0; repetition < 2; repetition++)
+        for (var repetition = 0; repetition < TestedDevice.Many(2, few: 1); repetition++)
         {
             await Task.WhenAll(Enumerable.Range(0, 32).Select(i => Task.Run(async () =>
             {
@@ -236,9 +241,14 @@ public class KvMemoryTests
     [Fact]
     public void Default_budget_does_not_grow_with_the_context()
     {
-        using var model = Requests.Model();
-        using var longer = Requests.Model(maxPositions: 1_000_000_000);
-        Assert.Equal(KvCacheBudgets.Of(model, new()).Total, KvCacheBudgets.Of(longer, new()).Total);
+        Assert.Equal(Total(20_000), Total(1_000_000_000));
+
+        // One model after the other: a GPU's memory is what others leave of it.
+        static long Total(int maxPositions)
+        {
+            using var model = Requests.Model(maxPositions);
+            return KvCacheBudgets.Of(model, new()).Total;
+        }
     }
 
     [Fact]

@@ -12,9 +12,10 @@ public class LayerSkipEngineTests
     public async Task Requests_at_once_get_what_each_would_get_alone()
     {
         using var model = Requests.Model();
-        var expected = Enumerable.Range(0, 12).Select(i => Requests.Alone(model, [i, i + 1], Options(i))).ToArray();
+        var requests = Enumerable.Range(0, TestedDevice.Many(12, few: 5)).ToArray();
+        var expected = requests.Select(i => Requests.Alone(model, [i, i + 1], Options(i))).ToArray();
         using var engine = new LayerSkipEngine(model);
-        var actual = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => Task.Run(async () =>
+        var actual = await Task.WhenAll(requests.Select(i => Task.Run(async () =>
         {
             await using var reader = engine.Generate([i, i + 1], Options(i));
             return await reader.ReadAll();

@@ -47,10 +47,10 @@ public class PrefixReuseTests
     {
         var random = new Random(seed);
         using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
-        var systems = Enumerable.Range(0, 3).Select(_ => Tokens(random, random.Next(20, 400))).ToArray();
-        var conversations = Enumerable.Range(0, 10).Select(i => (IEnumerable<int>)systems[i % 3]).ToArray();
+        var systems = Enumerable.Range(0, 3).Select(_ => Tokens(random, random.Next(20, TestedDevice.Many(400, few: 100)))).ToArray();
+        var conversations = Enumerable.Range(0, TestedDevice.Many(10, few: 3)).Select(i => (IEnumerable<int>)systems[i % 3]).ToArray();
         var cached = 0;
-        for (var turn = 0; turn < 4; turn++)
+        for (var turn = 0; turn < TestedDevice.Many(4, few: 2); turn++)
         {
             var asked = conversations.Select(history => (Prompt: (int[])[.. history, .. Tokens(random, random.Next(1, 40))], Options: Options(random))).ToArray();
             var answers = new (int[] Tokens, GenerationStatistics Statistics)[asked.Length];
@@ -80,7 +80,7 @@ public class PrefixReuseTests
             }
         }
 
-        Assert.True(cached > 1000);
+        Assert.True(cached > TestedDevice.Many(1000, few: 50));
         Assert.Equal((0, engine.Model.KvBytes), (engine.KvBytesInUse, engine.KvBytesIdle));
         engine.Dispose();
         Assert.Equal(0, engine.Model.KvBytes);
