@@ -22,8 +22,8 @@ internal sealed class ChunkDeal(int threads)
     /// <summary>Longs from one thread's run to the next: two cache lines, since they are fetched in pairs.</summary>
     private const int Spacing = 16;
 
-    // Each: the number of a phase | first chunk left | end of the chunks left.
-    private readonly long[] _runs = new long[(threads + 1) * Spacing];
+    // Each: the number of a phase | first chunk left | end of the chunks left. None is the first: it would share a cache line with the array's length, which all read.
+    private readonly long[] _runs = new long[(threads + 2) * Spacing];
 
     private long _following = NextNumber;
 
@@ -31,7 +31,7 @@ internal sealed class ChunkDeal(int threads)
     public long Current => Volatile.Read(ref Job);
 
     // The number of its first phase | 0 | phases, behind the runs.
-    private ref long Job => ref _runs[threads * Spacing];
+    private ref long Job => ref _runs[(threads + 1) * Spacing];
 
     /// <summary>The phases of a job, as <see cref="Current"/> gives it.</summary>
     public static int Phases(long job) => (int)(job & CountMask);
@@ -49,7 +49,7 @@ internal sealed class ChunkDeal(int threads)
             // Phases of few chunks leave some runs as they were, however many follow each other.
             for (var owner = 0; owner < threads; owner++)
             {
-                Interlocked.Exchange(ref _runs[owner * Spacing], (job & NumberMask) - NextNumber);
+                Interlocked.Exchange(ref Run(owner), (job & NumberMask) - NextNumber);
             }
         }
 
@@ -89,9 +89,11 @@ internal sealed class ChunkDeal(int threads)
     /// <summary>The first chunk of a thread's run.</summary>
     public static int Start(int chunks, int worker, int threads) => (int)((long)chunks * worker / threads);
 
+    private ref long Run(int owner) => ref _runs[(owner + 1) * Spacing];
+
     private int Take(long phase, int owner, bool first)
     {
-        ref var run = ref _runs[owner * Spacing];
+        ref var run = ref Run(owner);
         while (true)
         {
             var seen = Volatile.Read(ref run);

@@ -62,6 +62,7 @@ internal sealed class ComputePool : IDisposable
     /// <param name="job">The job.</param>
     /// <param name="chunks">How many chunks it falls into, at most 2^20 - 1.</param>
     /// <param name="upcoming">What is multiplied next, if that is known.</param>
+    /// <exception cref="InvalidOperationException">A chunk threw, which is the inner exception; chunks not begun by then were left out.</exception>
     public void Run(ParallelJob job, int chunks, WeightMatrix? upcoming = null)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(chunks, ChunkDeal.MaxChunks);
@@ -72,19 +73,22 @@ internal sealed class ComputePool : IDisposable
         }
         else if (chunks == 1)
         {
-            job.Run(0, 0);
+            Run(job, phase: 0, chunk: 0, worker: 0, isFirst: true);
+            ThrowIfFailed();
         }
     }
 
     /// <summary>Runs a job's phases on all threads, and returns when the last is done.</summary>
     /// <param name="job">The job.</param>
     /// <param name="upcoming">What is multiplied next, if that is known.</param>
+    /// <exception cref="InvalidOperationException">A chunk threw, which is the inner exception; chunks not begun by then were left out.</exception>
     public void Run(PhasedJob job, WeightMatrix? upcoming = null)
     {
         var phases = job.Phases;
         if (Threads == 1)
         {
             RunAlone(job, phases);
+            ThrowIfFailed();
             return;
         }
 
@@ -98,11 +102,7 @@ internal sealed class ComputePool : IDisposable
         var done = TakeChunks(job, number, _before, 0);
         _deal.Close();
         _before = done;
-        if (_failure is { } failure)
-        {
-            _failure = null;
-            throw new InvalidOperationException("a compute job failed", failure);
-        }
+        ThrowIfFailed();
     }
 
     /// <summary>Ends the threads; no job may be running.</summary>
@@ -118,20 +118,24 @@ internal sealed class ComputePool : IDisposable
         }
     }
 
-    private static void RunAlone(PhasedJob job, int phases)
+    private void RunAlone(PhasedJob job, int phases)
     {
         for (var phase = 0; phase < phases; phase++)
         {
             var chunks = job.Chunks(phase);
             for (var chunk = 0; chunk < chunks; chunk++)
             {
-                if (chunk == 0)
-                {
-                    job.Begin(phase, 0);
-                }
-
-                job.Run(phase, chunk, 0);
+                Run(job, phase, chunk, worker: 0, isFirst: chunk == 0);
             }
+        }
+    }
+
+    private void ThrowIfFailed()
+    {
+        if (_failure is { } failure)
+        {
+            _failure = null;
+            throw new InvalidOperationException("a compute job failed", failure);
         }
     }
 
@@ -163,9 +167,15 @@ internal sealed class ComputePool : IDisposable
                 _progress.Add(worker, taken);
             }
 
-            if (worker == 0 || phase + 1 < phases)
+            var isLast = phase + 1 == phases;
+            if (isLast && worker != 0)
             {
-                patience = Help(job, phase, part, before, worker, taken == 0, patience);
+                TakeOver(job, phase, part, worker, taken == 0);
+            }
+            else
+            {
+                var ahead = isLast ? ReadAhead.Of(_upcoming, worker, Threads) : job.Upcoming(phase, worker);
+                patience = Help(job, phase, part, before, worker, taken == 0, patience, ahead);
             }
         }
 
@@ -174,9 +184,8 @@ internal sealed class ComputePool : IDisposable
 
     /// <summary>Waits until a phase has ended, and takes over what others have not begun with.</summary>
     /// <returns>The patience to have in the next phase: none with threads that were not there.</returns>
-    private int Help(PhasedJob job, int phase, long part, long done, int worker, bool isFirst, int patience)
+    private int Help(PhasedJob job, int phase, long part, long done, int worker, bool isFirst, int patience, ReadAhead ahead)
     {
-        var ahead = job.Upcoming(phase, worker);
         var (hasHelped, mayHelp) = (false, true);
         for (var spins = 1; _progress.Sum < done; spins++)
         {
@@ -201,6 +210,17 @@ internal sealed class ComputePool : IDisposable
         }
 
         return hasHelped ? 0 : Patience;
+    }
+
+    /// <summary>Takes over what others have not begun with of the last phase, whose end the caller alone waits for.</summary>
+    private void TakeOver(PhasedJob job, int phase, long part, int worker, bool isFirst)
+    {
+        for (var chunk = _deal.TakeFromOthers(part, worker); chunk >= 0; chunk = _deal.TakeFromOthers(part, worker))
+        {
+            Run(job, phase, chunk, worker, isFirst);
+            _progress.Add(worker, 1);
+            isFirst = false;
+        }
     }
 
     private void Run(PhasedJob job, int phase, int chunk, int worker, bool isFirst)

@@ -183,6 +183,7 @@ internal sealed class CpuModel : IDeviceModel
             return;
         }
 
+        // More rows than a pass takes, or heads that threads cannot share evenly: a job for each product, dealt by panels.
         var (hidden, normed) = (slots.Hidden.Slice(start, count), _normed.Rows(count));
         for (var l = from; l < to; l++)
         {

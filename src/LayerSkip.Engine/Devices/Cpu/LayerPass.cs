@@ -17,7 +17,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>So many heads for each thread are dealt evenly enough.</summary>
     private const int ManyHeads = 4;
 
-    private const int PhasesPerLayer = 4;
+    private const int PhasesPerLayer = 1 + (int)Step.Down;
 
     private readonly ModelConfig _config;
     private readonly CpuWeights _weights;
@@ -47,7 +47,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private RowsView _hidden;
     private LayerRows _shared;
     private CancellationToken _cancellationToken;
-    private volatile bool _isCancelled;
+    private volatile bool _isCancelled; // while a pass runs, any thread sets it and none clears it
 
     /// <param name="config">The model's shape.</param>
     /// <param name="weights">Its weights.</param>
@@ -96,12 +96,18 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         (_quantizedAttendedRows, _quantizedGatedRows) = (_quantizedAttended.Rows(count), _quantizedGated.Rows(count));
         _attention.Place(_pool.Threads, takers: 1, rows, start, shared.Qkv, shared.Attended);
         (_cancellationToken, _isCancelled) = (cancellationToken, false);
-        if (to > from)
+        try
         {
-            _pool.Run(this, upcoming);
+            if (to > from)
+            {
+                _pool.Run(this, upcoming);
+            }
+        }
+        finally
+        {
+            (_rows, _cancellationToken) = (null, default);
         }
 
-        _cancellationToken = default;
         if (_isCancelled)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -111,28 +117,28 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     public override int Chunks(int phase)
     {
         var layer = Layer(phase);
-        return (phase % PhasesPerLayer) switch
+        return StepOf(phase) switch
         {
-            0 => _config.KeyValueHeads,
-            1 => Chunks(layer.Output),
-            2 => Chunks(layer.Gate),
+            Step.Attention => _config.KeyValueHeads,
+            Step.Output => Chunks(layer.Output),
+            Step.GateAndUp => Chunks(layer.Gate),
             _ => Chunks(layer.Down),
         };
     }
 
     public override void Begin(int phase, int worker)
     {
-        var (layer, kind) = (Layer(phase), phase % PhasesPerLayer);
-        if (_isCancelled || kind is not (0 or 2))
+        var (layer, step) = (Layer(phase), StepOf(phase));
+        if (_isCancelled || step is not (Step.Attention or Step.GateAndUp))
         {
             return;
         }
 
-        var weight = kind == 0 ? layer.AttentionNorm : layer.MlpNorm;
-        var isQuantized = kind == 0
+        var weight = step == Step.Attention ? layer.AttentionNorm : layer.MlpNorm;
+        var isQuantized = step == Step.Attention
             ? layer.Qkv.Kernel.TakesQuantizedRows
             : layer.Gate.Kernel.TakesQuantizedRows || layer.Up.Kernel.TakesQuantizedRows;
-        for (var row = kind == 0 ? 0 : FirstRow(phase); row < _count; row++)
+        for (var row = step == Step.Attention ? 0 : FirstRow(phase); row < _count; row++)
         {
             var normed = _normedRows[worker].Row(row, _config.HiddenSize);
             RmsNorm.Apply(_hidden.Row(row, _config.HiddenSize), weight, normed, _config.RmsNormEpsilon);
@@ -147,18 +153,18 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     {
         var (layer, first) = (Layer(phase), FirstRow(phase));
         var (gated, hidden) = (Read(_shared.Gated, first), Read(_hidden, first));
-        switch (phase % PhasesPerLayer)
+        switch (StepOf(phase))
         {
-            case 0:
+            case Step.Attention:
                 Attend(layer, _from + (phase / PhasesPerLayer), chunk, first, worker);
                 break;
 
-            case 1 when !_isCancelled:
+            case Step.Output when !_isCancelled:
                 var (from, to) = Panels(layer.Output, chunk);
                 Projection.Add(layer.Output, layer.OutputBias, from, to, Input(layer.Output, _shared.Attended, _quantizedAttendedRows, first), hidden);
                 break;
 
-            case 2 when !_isCancelled:
+            case Step.GateAndUp when !_isCancelled:
                 (from, to) = Panels(layer.Gate, chunk);
                 var (gate, up) = (Input(layer.Gate, _normedRows[worker], _quantizedRows[worker], first), Input(layer.Up, _normedRows[worker], _quantizedRows[worker], first));
                 GatedMlp.Run(layer, from, to, gate, up, gated, Read(_shared.Up, first));
@@ -166,7 +172,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
                 Quantize(layer.Down, _shared.Gated, _quantizedGatedRows, start, Math.Min(to * PanelKernel.Width, _config.IntermediateSize) - start, first);
                 break;
 
-            case 3 when !_isCancelled:
+            case Step.Down when !_isCancelled:
                 (from, to) = Panels(layer.Down, chunk);
                 Projection.Add(layer.Down, layer.DownBias, from, to, Input(layer.Down, _shared.Gated, _quantizedGatedRows, first), hidden);
                 break;
@@ -176,11 +182,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     public override ReadAhead Upcoming(int phase, int worker)
     {
         var layer = Layer(phase);
-        return (phase % PhasesPerLayer) switch
+        return StepOf(phase) switch
         {
-            0 => ReadAhead.Of(layer.Output, worker, _pool.Threads),
-            1 => ReadAhead.Of(layer.Gate, worker, _pool.Threads),
-            2 => ReadAhead.Of(layer.Down, worker, _pool.Threads),
+            Step.Attention => ReadAhead.Of(layer.Output, worker, _pool.Threads),
+            Step.Output => ReadAhead.Of(layer.Gate, worker, _pool.Threads),
+            Step.GateAndUp => ReadAhead.Of(layer.Down, worker, _pool.Threads),
             _ => new(Layer(phase + 1).Qkv, QueryPanel(ChunkDeal.Start(_config.KeyValueHeads, worker, _pool.Threads))),
         };
     }
@@ -196,7 +202,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>One key/value head from the rows' projections to what they attend to.</summary>
     private void Attend(CpuLayer layer, int number, int head, int first, int worker)
     {
-        _isCancelled |= _cancellationToken.IsCancellationRequested;
+        if (_cancellationToken.IsCancellationRequested)
+        {
+            _isCancelled = true;
+        }
+
         if (_isCancelled)
         {
             return;
@@ -247,6 +257,8 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>First row of a phase: the last layer goes on without the rows that nobody reads.</summary>
     private int FirstRow(int phase) => _from + (phase / PhasesPerLayer) == _to - 1 ? _unread : 0;
 
+    private static Step StepOf(int phase) => (Step)(phase % PhasesPerLayer);
+
     /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
     private CpuLayer Layer(int phase) => _weights.Layers[Math.Min(_from + (phase / PhasesPerLayer), _weights.Layers.Length - 1)];
 
@@ -262,5 +274,14 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     {
         var panels = matrix.PanelsPerChunk(_pool.Threads, _count);
         return (chunk * panels, Math.Min((chunk + 1) * panels, matrix.Panels));
+    }
+
+    /// <summary>The phases of a layer, in their order.</summary>
+    private enum Step
+    {
+        Attention,
+        Output,
+        GateAndUp,
+        Down,
     }
 }

@@ -1,13 +1,17 @@
 namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>Work in phases, each of which falls into independent chunks and begins when the one before has ended.</summary>
-/// <remarks>Threads go from phase to phase by themselves: nothing is handed out between them.</remarks>
+/// <remarks>
+/// Threads go from phase to phase by themselves: nothing is handed out between them. A thread that comes late may ask how many chunks a phase has, or what
+/// follows it, while the job is set up for its next run, and throws the answer away: <see cref="Phases"/>, <see cref="Chunks"/> and <see cref="Upcoming"/>
+/// must not throw for any phase from 0 on. What <see cref="Begin"/> and <see cref="Run"/> throw reaches the caller.
+/// </remarks>
 internal abstract class PhasedJob
 {
     /// <summary>How many phases there are, at least 1 and at most 2^20 - 1.</summary>
     public abstract int Phases { get; }
 
-    /// <summary>How many chunks a phase has, at most 2^20 - 1. May be asked, and its answer thrown away, while the job is set up for its next run.</summary>
+    /// <summary>How many chunks a phase has, at most 2^20 - 1.</summary>
     public abstract int Chunks(int phase);
 
     /// <summary>Does what a thread needs for itself before its first chunk of a phase.</summary>

@@ -7,6 +7,7 @@ internal sealed class ThreadProgress(int threads)
     /// <summary>Longs from one thread's count to the next: two cache lines, since they are fetched in pairs.</summary>
     private const int Spacing = 16;
 
+    // None is the first: it would share a cache line with the array's length, which all read.
     private readonly long[] _counts = new long[(threads + 1) * Spacing];
 
     /// <summary>Chunks that all threads have done, ever.</summary>

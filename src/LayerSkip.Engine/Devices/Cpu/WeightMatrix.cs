@@ -7,8 +7,6 @@ namespace LayerSkip.Engine.Devices.Cpu;
 internal sealed unsafe class WeightMatrix
 {
     private const int ChunkBytes = 128 * 1024;
-    private const int FewRows = 2;
-    private const int FewRowsPanels = 4;
 
     private readonly PanelKernel _kernel;
     private readonly byte* _panels;
@@ -48,9 +46,9 @@ internal sealed unsafe class WeightMatrix
     {
         var chunk = rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes);
 
-        // A row or two are multiplied with several panels at a time; a matrix too small for many chunks is dealt evenly.
-        var least = rows > FewRows ? 1 : Math.Min(FewRowsPanels, (Panels + threads - 1) / threads);
-        return Math.Max(least, chunk);
+        // Few rows are multiplied with several panels at a time; a matrix too small for many chunks is dealt evenly.
+        var least = rows switch { <= 2 => 4, <= 5 => 2, _ => 1 };
+        return Math.Max(Math.Min(least, (Panels + threads - 1) / threads), chunk);
     }
 
     public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;
@@ -114,14 +112,14 @@ internal sealed unsafe class WeightMatrix
     /// <summary>y[r, :] (+)= W x[r, :] for the outputs of the panels [from, to).</summary>
     /// <param name="from">First panel.</param>
     /// <param name="to">End of the panels, exclusive, at most <see cref="Panels"/>.</param>
-    /// <param name="rows">Activation rows, at most those of x and y.</param>
+    /// <param name="rows">Activation rows, 1 to those of x and y.</param>
     /// <param name="x">Rows of at least <see cref="Inputs"/> floats, or quantised, where the kernel takes them so.</param>
     /// <param name="y">Rows of at least 32 * <see cref="Panels"/> floats; padding outputs are written too.</param>
     /// <param name="accumulate">Add to y instead of overwriting it.</param>
     /// <exception cref="ArgumentException">A size does not fit.</exception>
     public void Multiply(int from, int to, int rows, in RowsView x, in RowsView y, bool accumulate)
     {
-        if ((uint)from > (uint)to || to > Panels || rows > x.Count || rows > y.Count
+        if ((uint)from > (uint)to || to > Panels || rows < 1 || rows > x.Count || rows > y.Count
             || x.Stride < _kernel.RowFloats(Inputs) || y.Stride < Panels * PanelKernel.Width)
         {
             throw new ArgumentException(

@@ -65,6 +65,30 @@ public class ComputePoolTests
         job.Check();
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(20)]
+    [InlineData(40)]
+    public void A_thread_that_is_held_up_leaves_its_other_chunks_to_the_others(int held)
+    {
+        // The chunk is the first of its thread's run.
+        using var pool = new ComputePool(3);
+        var job = new HeldJob(60, held);
+        pool.Run(job, 60);
+        Assert.Equal(60, job.Done);
+    }
+
+    [Theory]
+    [InlineData(1, 50)]
+    [InlineData(2, 1)]
+    public void A_failure_reaches_the_caller_in_the_same_way_where_nothing_is_shared(int threads, int chunks)
+    {
+        using var pool = new ComputePool(threads);
+        var job = new StagedJob([chunks, 1, 1], threads) { FailingPhase = 0 };
+        Assert.IsType<FormatException>(Assert.Throws<InvalidOperationException>(() => pool.Run(job)).InnerException);
+        Assert.IsType<FormatException>(Assert.Throws<InvalidOperationException>(() => pool.Run(new FailingJob(0), chunks)).InnerException);
+    }
+
     [Fact]
     public void Parked_threads_wake_for_the_next_job()
     {
@@ -81,7 +105,7 @@ public class ComputePoolTests
     public void A_failing_chunk_reaches_the_caller_and_the_pool_goes_on()
     {
         using var pool = new ComputePool(2);
-        var error = Assert.Throws<InvalidOperationException>(() => pool.Run(new FailingJob(), 50));
+        var error = Assert.Throws<InvalidOperationException>(() => pool.Run(new FailingJob(17), 50));
         Assert.IsType<FormatException>(error.InnerException);
         var job = new CountingJob(50, 2);
         pool.Run(job, 50);
@@ -184,13 +208,31 @@ public class ComputePoolTests
         public void Dispose() => _barrier.Dispose();
     }
 
-    private sealed class FailingJob : ParallelJob
+    /// <summary>Holds the thread that runs one chunk until all others are done.</summary>
+    private sealed class HeldJob(int chunks, int held) : ParallelJob
+    {
+        private int _done;
+
+        public int Done => Volatile.Read(ref _done);
+
+        public override void Run(int chunk, int worker)
+        {
+            if (chunk == held && !SpinWait.SpinUntil(() => Done == chunks - 1, TimeSpan.FromSeconds(30)))
+            {
+                throw new TimeoutException($"{Done} of {chunks - 1} other chunks were done");
+            }
+
+            Interlocked.Increment(ref _done);
+        }
+    }
+
+    private sealed class FailingJob(int failing) : ParallelJob
     {
         public override void Run(int chunk, int worker)
         {
-            if (chunk == 17)
+            if (chunk == failing)
             {
-                throw new FormatException("seventeen");
+                throw new FormatException("failing");
             }
         }
     }

@@ -25,8 +25,12 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     /// <summary>Most rows of a tile with one pair of vectors: 12 accumulators, enough to hide the latency of two FMA units.</summary>
     public const int MaxRows = 6;
 
-    /// <summary>Most rows of a tile with two pairs; three would need more than 16 registers.</summary>
-    public const int MaxRowsOfTwoPairs = 2;
+    /// <summary>Most rows of a tile with two pairs: more would need more than the 16 registers of 256 bits, or the 32 of 512.</summary>
+    public static int MaxRowsOfTwoPairs
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TLanes.Count == 16 ? 5 : 2;
+    }
 
     /// <summary>Most rows of a tile with four pairs.</summary>
     public const int MaxRowsOfFourPairs = 1;
@@ -85,6 +89,9 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         {
             case 1: TileOfTwoPairs<One>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
             case 2: TileOfTwoPairs<Then<One, One>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            case 3: TileOfTwoPairs<Three>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            case 4: TileOfTwoPairs<Then<Three, One>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
+            case 5: TileOfTwoPairs<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile of two pairs has 1 to {MaxRowsOfTwoPairs} rows");
         }
     }

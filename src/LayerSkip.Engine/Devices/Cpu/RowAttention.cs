@@ -1,11 +1,11 @@
 using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
-namespace LayerSkip.Engine.Devices.Cpu.Jobs;
+namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>
 /// Causal attention, piece by piece: of one key/value head, and a few rows of one cache with the head's group of query heads. Keys and values are
-/// what a long context costs: a block of them is read once for all queries of a piece, two by two.
+/// what a long context costs: a block of them is read once for all queries of a piece, four by four or two by two.
 /// </summary>
 internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
 {
@@ -79,10 +79,10 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
 
         var cache = _rows!.Cache(_start + first);
         var count = (end - first) * _group;
-        var queries = (Query*)(_scratch!.Floats + (worker * (nint)_scratchFloats)); // [count]
-        var scores = (float*)(queries + count);                                     // [count, _stride]
-        var sums = scores + ((nint)count * _stride);                                // [count, _paddedDimension]
-        var totals = sums + (count * _paddedDimension);                             // [count]
+        var scores = _scratch!.Floats + (worker * (nint)_scratchFloats); // [count, _stride]: first, so that vectors do not straddle cache lines
+        var sums = scores + ((nint)count * _stride);                     // [count, _paddedDimension]
+        var queries = (Query*)(sums + (count * _paddedDimension));       // [count]
+        var totals = (float*)(queries + count);                          // [count]
         var longest = 0;
         for (int row = first, query = 0; row < end; row++)
         {
