@@ -47,18 +47,25 @@ public sealed class ChatTemplateContext
         }
 
         var addGenerationPrompt = context.TryGetProperty(AddGenerationPromptName, out var add) ? add.ValueKind : JsonValueKind.False;
-        return addGenerationPrompt is not (JsonValueKind.True or JsonValueKind.False)
-            ? throw new ArgumentException($"A context's \"{AddGenerationPromptName}\" must be true or false, not {addGenerationPrompt}.", nameof(context))
-            : new ChatTemplateContext
-            {
-                Messages = [.. Items(context, MessagesName).Select(TemplateMessage.FromJson)],
-                Tools = [.. Items(context, ToolsName)],
-                AddGenerationPrompt = addGenerationPrompt == JsonValueKind.True,
-                Variables = context.EnumerateObject()
-                    .Where(variable => variable.Name is not (MessagesName or ToolsName or AddGenerationPromptName))
-                    .DistinctBy(variable => variable.Name)
-                    .ToDictionary(variable => variable.Name, variable => TemplateValue.FromJson(context.GetProperty(variable.Name))),
-            };
+        if (addGenerationPrompt is not (JsonValueKind.True or JsonValueKind.False))
+        {
+            throw new ArgumentException($"A context's \"{AddGenerationPromptName}\" must be true or false, not {addGenerationPrompt}.", nameof(context));
+        }
+
+        // As everywhere in JSON, the last field of a name counts.
+        var variables = new Dictionary<string, TemplateValue>();
+        foreach (var variable in context.EnumerateObject().Where(variable => variable.Name is not (MessagesName or ToolsName or AddGenerationPromptName)))
+        {
+            variables[variable.Name] = TemplateValue.FromJson(variable.Value);
+        }
+
+        return new ChatTemplateContext
+        {
+            Messages = [.. Items(context, MessagesName).Select(TemplateMessage.FromJson)],
+            Tools = [.. Items(context, ToolsName)],
+            AddGenerationPrompt = addGenerationPrompt == JsonValueKind.True,
+            Variables = variables,
+        };
     }
 
     private static JsonElement.ArrayEnumerator Items(JsonElement context, string name) =>
