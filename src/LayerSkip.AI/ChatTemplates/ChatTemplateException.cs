@@ -15,7 +15,8 @@ public sealed class ChatTemplateException : Exception
     public int Line { get; }
 
     /// <summary>
-    /// The template's own words where it called <c>raise_exception</c> (such as "Conversation roles must alternate"), else null.
+    /// The template's own words where it called <c>raise_exception</c> (such as "Conversation roles must alternate"), cut after 1000
+    /// UTF-16 code units; else null.
     /// </summary>
     public string? Refusal { get; }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using LayerSkip.AI.ChatTemplates.Jinja;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Checkpoints.Gguf;
 
@@ -81,12 +82,12 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
                 throw new CheckpointException($"{path}: each entry of chat_template must be an object with the strings \"name\" and \"template\".");
             }
 
-            templates[name.GetString()!] = new(template.GetString()!, $"{path}: chat_template \"{name.GetString()}\"");
+            templates[name.GetString()!] = new(template.GetString()!, $"{path}: chat_template {JinjaException.Quote(name.GetString()!)}");
         }
 
         return templates.TryGetValue("default", out var standard)
             ? (standard, templates.GetValueOrDefault("tool_use"))
-            : throw new CheckpointException($"{path}: chat_template has no template named \"default\"; it has {string.Join(", ", templates.Keys)}.");
+            : throw new CheckpointException($"{path}: chat_template has no template named \"default\"; it has {JinjaException.Shorten(string.Join(", ", templates.Keys))}.");
     }
 
     // Fields such as "bos_token": a text, or an object with the text as "content". Others that end so ("add_bos_token") are flags.
@@ -106,7 +107,7 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
                 case JsonValueKind.Null or JsonValueKind.True or JsonValueKind.False:
                     break;
                 default:
-                    throw new CheckpointException($"{path}: {field.Name} must be a string or an object with the string \"content\", not {field.Value.ValueKind}.");
+                    throw new CheckpointException($"{path}: {JinjaException.Shorten(field.Name)} must be a string or an object with the string \"content\", not {field.Value.ValueKind}.");
             }
         }
 

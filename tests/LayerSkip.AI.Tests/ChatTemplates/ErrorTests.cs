@@ -19,6 +19,7 @@ public class ErrorTests
     [InlineData("{% break %}", 1, "'break'", "loop")]
     [InlineData("{{ [1 }}", 1, "'}'", "expected ']'")]
     [InlineData("{{ $x }}", 1, "'$'", "unexpected character")]
+    [InlineData("{{ \U0001F642 }}", 1, "'\U0001F642'", "unexpected character")]
     [InlineData("{% set x %}", 1, "'set'", "'endset'")]
     [InlineData("{% for x in y recursive %}{% endfor %}", 1, "recursive", "not supported")]
     public void Syntax_error_says_where_and_what(string template, int line, string construct, string expected)
@@ -44,6 +45,13 @@ public class ErrorTests
     [InlineData("{% macro m() %}\n\n{% endmacro %}\n{{ m() + missing }}", 4, "'missing' is undefined")]
     [InlineData("{% for a, b in [1] %}{% endfor %}", 1, "'int' cannot be iterated")]
     [InlineData("{% for a, b in [[1, 2, 3]] %}{% endfor %}", 1, "cannot unpack 3 values into 2")]
+    [InlineData("{% macro m(a) %}\n{{ a + 1 }}{% endmacro %}{{ m() }}", 2, "the macro 'm' was not given 'a'")]
+    [InlineData("{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}", 1, "no 'call' block called the macro 'm'")]
+    [InlineData("{% set x.y = 1 %}", 1, "cannot set 'x.y': 'x' is not a namespace")]
+    [InlineData("{{ [1][5] + 1 }}", 1, "the list has 1 items, and none at 5")]
+    [InlineData("{{ {'a': 1}[5] + 1 }}", 1, "no attribute or key '5'")]
+    [InlineData("{{ '{a}'.format(b=1) }}", 1, "no value for '{a}'")]
+    [InlineData("{{ '{:q}'.format(1) }}", 1, "specification 'q' is not supported")]
     [InlineData("{{ missing | tojson }}", 1, "'tojson' cannot write")]
     [InlineData("{{ strftime_now('%Q') }}", 1, "'%Q'")]
     public void Rendering_error_says_where_and_what(string template, int line, string message)
@@ -63,6 +71,15 @@ public class ErrorTests
         Assert.Equal("Roles must alternate!", exception.Refusal);
         Assert.Equal(2, exception.Line);
         Assert.Contains("Roles must alternate!", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Refusal_of_any_length_is_cut()
+    {
+        var exception = Assert.Throws<ChatTemplateException>(() => Rendering.Render("{{ raise_exception('no! ' * 1000000) }}"));
+
+        Assert.Equal(string.Concat(Enumerable.Repeat("no! ", 250)) + "...", exception.Refusal);
+        Assert.InRange(exception.Message.Length, 1000, 1100);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ internal sealed record JinjaLimits
     /// <summary>Expressions, blocks and macro calls inside each other while rendering.</summary>
     public int EvaluationDepth { get; init; } = 500;
 
-    /// <summary>Evaluated nodes; work on texts counts too, <see cref="RenderBudget.CharactersPerStep"/> characters to the step.</summary>
+    /// <summary>Evaluated nodes; work on texts, names and large integers counts too, <see cref="RenderBudget.CharactersPerStep"/> characters to the step.</summary>
     public int Steps { get; init; } = 5_000_000;
 
     /// <summary>UTF-16 code units of one text, the output included.</summary>

@@ -20,15 +20,15 @@ internal sealed class JinjaTemplate
     public StringValue Render(IEnumerable<KeyValuePair<string, Value>> variables, TimeProvider time, JinjaLimits limits)
     {
         var budget = new RenderBudget(limits);
-        var scope = new Scope(GlobalFunctions.CreateScope(time));
-        foreach (var (name, value) in variables)
-        {
-            scope[name] = value;
-        }
-
         var output = new StringValueBuilder(budget);
         try
         {
+            var scope = new Scope(GlobalFunctions.CreateScope(time, budget));
+            foreach (var (name, value) in variables)
+            {
+                scope.Set(name, value, budget);
+            }
+
             new StatementExecutor(budget).Execute(_body, new Scope(scope), output);
         }
         catch (JinjaException exception)

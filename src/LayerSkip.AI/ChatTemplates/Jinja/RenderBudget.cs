@@ -5,7 +5,7 @@ namespace LayerSkip.AI.ChatTemplates.Jinja;
 /// <summary>One rendering's account of steps, nesting and sizes, and the line it stands on.</summary>
 internal sealed class RenderBudget(JinjaLimits limits)
 {
-    /// <summary>Characters that may be copied, compared or searched for the price of one step.</summary>
+    /// <summary>Characters that may be copied, compared, hashed or searched for the price of one step.</summary>
     public const int CharactersPerStep = 16;
 
     // An item is copied as a reference, but its origin and depth are looked at too.

@@ -76,7 +76,7 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
             entries.Add(new(Evaluate(key, scope), Evaluate(value, scope)));
         }
 
-        return new DictValue(entries);
+        return DictValue.Create(entries, budget);
     }
 
     private Value EvaluateSlice(Expression.Slice slice, Scope scope)
@@ -186,6 +186,6 @@ internal sealed class ExpressionEvaluator(RenderBudget budget)
 
         return conditional.Else is { } otherwise
             ? Evaluate(otherwise, scope)
-            : new UndefinedValue("the inline 'if' has no 'else' and its condition is false");
+            : new UndefinedValue(static () => "the inline 'if' has no 'else' and its condition is false");
     }
 }

@@ -7,7 +7,9 @@ namespace LayerSkip.AI.ChatTemplates.Jinja.Evaluation;
 /// <summary>Executes statements: what they print goes to the output they are given, what they assign to the scope.</summary>
 internal sealed class StatementExecutor(RenderBudget budget)
 {
-    private static readonly StringValue s_caller = StringValue.Of("caller", PromptOrigin.Template);
+    private const string CallerName = "caller";
+
+    private static readonly StringValue s_caller = StringValue.Of(CallerName, PromptOrigin.Template);
 
     private readonly ExpressionEvaluator _expressions = new(budget);
 
@@ -31,29 +33,33 @@ internal sealed class StatementExecutor(RenderBudget budget)
     public Value CallMacro(Statement.Macro macro, Scope definitionScope, Arguments arguments)
     {
         var scope = new Scope(definitionScope);
-        scope["caller"] = new UndefinedValue($"no 'call' block called the macro '{macro.Name}'");
+        Value caller = new UndefinedValue(() => $"no 'call' block called the macro {JinjaException.Quote(macro.Name)}");
         var named = arguments.Named;
-        if (named.Count > 0 && named[^1] is { Key.Text: "caller", Value: MacroValue caller })
+        if (named.Count > 0 && named[^1] is { Key.Text: CallerName, Value: MacroValue body })
         {
-            scope["caller"] = caller;
+            caller = body;
             named = [.. named.SkipLast(1)];
         }
 
-        // Each name is looked for among the parameters, and each parameter becomes a variable.
+        scope.Set(CallerName, caller, budget);
+
+        // Each name is compared with those of the parameters, and each parameter becomes a variable.
         budget.Spend(macro.Parameters.Count);
-        budget.SpendCharacters((long)named.Count * macro.Parameters.Count);
+        budget.SpendCharacters(named.Count * macro.Parameters.Sum(parameter => (long)parameter.Name.Length));
         var bound = new Arguments(arguments.Positional, named).Bind(macro.Name, [.. macro.Parameters.Select(parameter => parameter.Name)]);
         for (var i = 0; i < bound.Length; i++)
         {
             var (name, fallback) = macro.Parameters[i];
-            scope[name] = bound[i]
-                ?? (fallback is null ? new UndefinedValue($"the macro '{macro.Name}' was not given '{name}'") : _expressions.Evaluate(fallback, scope));
+            scope.Set(name, bound[i] ?? (fallback is null ? NotGiven(macro, name) : _expressions.Evaluate(fallback, scope)), budget);
         }
 
         var output = new StringValueBuilder(budget);
         Execute(macro.Body, scope, output);
         return output.ToValue();
     }
+
+    private static UndefinedValue NotGiven(Statement.Macro macro, string parameter) =>
+        new(() => $"the macro {JinjaException.Quote(macro.Name)} was not given {JinjaException.Quote(parameter)}");
 
     private Completion Execute(Statement statement, Scope scope, StringValueBuilder output)
     {
@@ -81,7 +87,7 @@ internal sealed class StatementExecutor(RenderBudget budget)
             case Statement.FilterBlock filter:
                 return ExecuteFilterBlock(filter, scope, output);
             case Statement.Macro macro:
-                scope[macro.Name] = new MacroValue(macro, scope, this);
+                scope.Set(macro.Name, new MacroValue(macro, scope, this), budget);
                 return Completion.Normal;
             case Statement.CallBlock call:
                 var caller = KeyValuePair.Create<StringValue, Value>(s_caller, new MacroValue(call.Caller, scope, this));
@@ -120,7 +126,7 @@ internal sealed class StatementExecutor(RenderBudget budget)
         {
             var iteration = new Scope(scope);
             Assign(loop.Target, items[state.Index], iteration);
-            iteration["loop"] = state;
+            iteration.Set("loop", state, budget);
             budget.Spend(1);
             if (Execute(loop.Body, iteration, output) == Completion.Break)
             {
@@ -187,15 +193,16 @@ internal sealed class StatementExecutor(RenderBudget budget)
         switch (target)
         {
             case AssignmentTarget.Name name:
-                scope[name.Identifier] = value;
+                scope.Set(name.Identifier, value, budget);
                 break;
             case AssignmentTarget.NamespaceMember member:
                 if (scope.Find(member.Namespace, budget) is not NamespaceValue space)
                 {
-                    throw new JinjaException($"cannot set '{member.Namespace}.{member.Member}': '{member.Namespace}' is not a namespace.");
+                    var (owner, name) = (JinjaException.Shorten(member.Namespace), JinjaException.Shorten(member.Member));
+                    throw new JinjaException($"cannot set '{owner}.{name}': '{owner}' is not a namespace.");
                 }
 
-                space[member.Member] = value;
+                space.Set(member.Member, value, budget);
                 break;
             case AssignmentTarget.Unpacked unpacked:
                 var items = Sequences.Items(value, budget);

@@ -24,7 +24,7 @@ internal static class Arithmetic
             ("*", ListValue list, _) when Numbers.TryInteger(right, out var count) => Repeat(list, count, budget),
             ("*", _, ListValue list) when Numbers.TryInteger(left, out var count) => Repeat(list, count, budget),
             ("%", StringValue format, _) => PercentFormat.Format(format, right, budget),
-            _ => ApplyToNumbers(operation, left, right),
+            _ => ApplyToNumbers(operation, left, right, budget),
         };
     }
 
@@ -98,13 +98,16 @@ internal static class Arithmetic
         return new ListValue([.. Enumerable.Repeat(list.Items, (int)count).SelectMany(items => items)], list.IsTuple);
     }
 
-    private static Value ApplyToNumbers(string operation, Value left, Value right)
+    private static Value ApplyToNumbers(string operation, Value left, Value right, RenderBudget budget)
     {
+        budget.SpendCharacters(Numbers.Length(left) + Numbers.Length(right));
         var origin = Value.LeastTrusted(left.Origin, right.Origin);
         if (Numbers.TryInteger(left, out var leftInteger) && Numbers.TryInteger(right, out var rightInteger)
             && ApplyToIntegers(operation, leftInteger, rightInteger) is { } integer)
         {
-            return new IntegerValue(integer, origin);
+            var result = new IntegerValue(integer, origin);
+            budget.SpendCharacters(Numbers.Length(result));
+            return result;
         }
 
         return Numbers.TryDouble(left, out var leftReal) && Numbers.TryDouble(right, out var rightReal)
@@ -148,7 +151,7 @@ internal static class Arithmetic
             return BigInteger.Pow(number, exponent.IsEven ? (exponent.IsZero ? 0 : 2) : 1);
         }
 
-        return exponent * (number.GetBitLength() - 1) <= IntegerValue.MaxBits
+        return exponent * (BigInteger.Abs(number).GetBitLength() - 1) <= IntegerValue.MaxBits
             ? BigInteger.Pow(number, (int)exponent)
             : throw new JinjaException($"an integer would grow past {IntegerValue.MaxBits} bits.");
     }

@@ -10,6 +10,7 @@ internal static class BraceFormat
     {
         var source = format.Text;
         var builder = new StringValueBuilder(budget);
+        var named = DictValue.Create(arguments.NamedEntries, budget);
         var next = 0;
         for (var position = 0; position < source.Length;)
         {
@@ -35,9 +36,9 @@ internal static class BraceFormat
                 throw new JinjaException("the format has a single brace: double it to print it.");
             }
 
+            budget.SpendCharacters(close - position);
             var (field, specification) = source[position..close].Split(':', 2) is [var head, var tail] ? (head, tail) : (source[position..close], string.Empty);
-            budget.SpendCharacters(field.Length + arguments.Named.Count);
-            var value = Find(field, arguments, ref next);
+            var value = Find(field, arguments.Positional, named, ref next, budget);
             ReadDirective(specification, value).Append(builder, value, format.Origin, budget);
             position = close + 1;
         }
@@ -45,18 +46,19 @@ internal static class BraceFormat
         return builder.ToValue();
     }
 
-    private static Value Find(string field, Arguments arguments, ref int next)
+    private static Value Find(string field, IReadOnlyList<Value> positional, DictValue named, ref int next, RenderBudget budget)
     {
         if (field.Length == 0 || int.TryParse(field, NumberStyles.None, CultureInfo.InvariantCulture, out _))
         {
             var index = field.Length == 0 ? next++ : int.Parse(field, CultureInfo.InvariantCulture);
-            return index < arguments.Positional.Count
-                ? arguments.Positional[index]
+            return index < positional.Count
+                ? positional[index]
                 : throw new JinjaException($"the format has no value number {index}.");
         }
 
-        return arguments.Named.FirstOrDefault(argument => argument.Key.Text == field).Value
-            ?? throw new JinjaException($"the format has no value for '{{{field}}}'.");
+        return named.TryGet(StringValue.Of(field, PromptOrigin.Template), budget, out var value)
+            ? value
+            : throw new JinjaException($"the format has no value for '{{{JinjaException.Shorten(field)}}}'.");
     }
 
     // [[fill]align][sign][0][width][.precision][type]
@@ -86,7 +88,7 @@ internal static class BraceFormat
             : value is IntegerValue ? 'd' : 's';
         if (position < specification.Length || type is not ('s' or 'd' or 'f' or 'x' or 'X'))
         {
-            throw new JinjaException($"the format specification '{specification}' is not supported.");
+            throw new JinjaException($"the format specification {JinjaException.Quote(specification)} is not supported.");
         }
 
         return new FormatDirective(type, width, precision, fill, align, plus);

@@ -35,6 +35,7 @@ internal static class Comparison
             case (UndefinedValue, UndefinedValue):
                 return true;
             default:
+                budget.SpendCharacters(Math.Min(ScalarEquality.Length(left), ScalarEquality.Length(right)));
                 return ReferenceEquals(left, right) || ScalarEquality.Instance.Equals(left, right);
         }
     }
@@ -55,6 +56,7 @@ internal static class Comparison
             case (ListValue first, ListValue second):
                 return OrderOfLists(first, second, budget);
             case (IntegerValue or FloatValue or BooleanValue, IntegerValue or FloatValue or BooleanValue):
+                budget.SpendCharacters(Math.Min(Numbers.Length(left), Numbers.Length(right)));
                 return Numbers.TryCompare(left, right);
             default:
                 throw new JinjaException($"'{left.TypeName}' and '{right.TypeName}' have no order.");

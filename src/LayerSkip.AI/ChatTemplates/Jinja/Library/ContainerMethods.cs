@@ -26,7 +26,7 @@ internal static class ContainerMethods
     };
 
     private static UndefinedValue Forbidden(Value container, string name) =>
-        new($"'{name}' would change its {container.TypeName}, which the sandbox forbids");
+        new(() => $"'{name}' would change its {container.TypeName}, which the sandbox forbids");
 
     private static IntegerValue Index(ListValue list, Arguments arguments, RenderBudget budget)
     {

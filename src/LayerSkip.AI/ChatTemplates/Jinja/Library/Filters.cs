@@ -58,7 +58,11 @@ internal static class Filters
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public static Filter Find(string name) =>
-        s_filters.TryGetValue(name, out var filter) ? filter : throw new JinjaException($"there is no filter '{name}'.");
+        s_filters.TryGetValue(name, out var filter) ? filter : throw new JinjaException($"there is no filter {JinjaException.Quote(name)}.");
 
-    public static bool Exists(string name) => s_filters.ContainsKey(name);
+    public static bool Exists(string name, RenderBudget budget)
+    {
+        budget.SpendCharacters(name.Length);
+        return s_filters.ContainsKey(name);
+    }
 }

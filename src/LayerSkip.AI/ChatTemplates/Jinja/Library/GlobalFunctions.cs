@@ -6,20 +6,20 @@ namespace LayerSkip.AI.ChatTemplates.Jinja.Library;
 /// <summary>The functions that every template may call.</summary>
 internal static class GlobalFunctions
 {
+    private const int MaxRefusalLength = 1000;
+
     /// <summary>The outermost scope of a rendering.</summary>
-    public static Scope CreateScope(TimeProvider time)
+    public static Scope CreateScope(TimeProvider time, RenderBudget rendering)
     {
         var scope = new Scope(enclosing: null);
         Define("range", Range);
-        Define("namespace", (arguments, budget) => new NamespaceValue(Entries("namespace", arguments, budget).Select(entry => entry.Key is StringValue name
-            ? KeyValuePair.Create(name.Text, entry.Value)
-            : throw new JinjaException("the keys of the dict that 'namespace' takes must be strings."))));
-        Define("dict", (arguments, budget) => new DictValue(Entries("dict", arguments, budget)));
+        Define("namespace", Namespace);
+        Define("dict", (arguments, budget) => DictValue.Create(Entries("dict", arguments, budget), budget));
         Define("raise_exception", RaiseException);
         Define("strftime_now", (arguments, budget) => Now(time, arguments, budget));
         return scope;
 
-        void Define(string name, Func<Arguments, RenderBudget, Value> body) => scope[name] = new FunctionValue(name, body);
+        void Define(string name, Func<Arguments, RenderBudget, Value> body) => scope.Set(name, new FunctionValue(name, body), rendering);
     }
 
     private static ListValue Range(Arguments arguments, RenderBudget budget)
@@ -43,15 +43,26 @@ internal static class GlobalFunctions
         return new ListValue([.. Enumerable.Range(0, (int)count).Select(i => new IntegerValue(start + (i * step), origin))]);
     }
 
+    private static NamespaceValue Namespace(Arguments arguments, RenderBudget budget)
+    {
+        var space = new NamespaceValue();
+        foreach (var (key, value) in Entries("namespace", arguments, budget))
+        {
+            var name = key as StringValue ?? throw new JinjaException("the keys of the dict that 'namespace' takes must be strings.");
+            space.Set(name.Text, value, budget);
+        }
+
+        return space;
+    }
+
     // A dict or pairs, if given, and then the named arguments.
     private static IEnumerable<KeyValuePair<Value, Value>> Entries(string callee, Arguments arguments, RenderBudget budget)
     {
-        var named = arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(argument.Key, argument.Value));
         return arguments.Positional switch
         {
-            [] => named,
-            [DictValue dict] => [.. EntriesOf(dict), .. named],
-            [var pairs] => [.. Sequences.Items(pairs, budget).Select(Pair), .. named],
+            [] => arguments.NamedEntries,
+            [DictValue dict] => [.. EntriesOf(dict), .. arguments.NamedEntries],
+            [var pairs] => [.. Sequences.Items(pairs, budget).Select(Pair), .. arguments.NamedEntries],
             _ => throw new JinjaException($"'{callee}' takes one dict or list of pairs, and named arguments."),
         };
 
@@ -68,7 +79,8 @@ internal static class GlobalFunctions
 
     private static Value RaiseException(Arguments arguments, RenderBudget budget)
     {
-        var message = PythonText.ToText(arguments.Bind("raise_exception", "message")[0] ?? StringValue.Empty, budget).Text;
+        var message = JinjaException.Shorten(
+            PythonText.ToText(arguments.Bind("raise_exception", "message")[0] ?? StringValue.Empty, budget).Text, MaxRefusalLength);
         throw new JinjaException($"the template refuses the conversation: {message}", refusal: message);
     }
 

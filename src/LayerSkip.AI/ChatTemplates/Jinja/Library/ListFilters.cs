@@ -12,13 +12,13 @@ internal static class ListFilters
     public static Value First(Value input, Arguments arguments, RenderBudget budget) => input switch
     {
         StringValue { IsTrue: true } text => text.CodePoint(0, budget),
-        _ => Sequences.Items(input, budget) is [var first, ..] ? first : new UndefinedValue("an empty list has no first item"),
+        _ => Sequences.Items(input, budget) is [var first, ..] ? first : new UndefinedValue(static () => "an empty list has no first item"),
     };
 
     public static Value Last(Value input, Arguments arguments, RenderBudget budget) => input switch
     {
         StringValue { IsTrue: true } text => text.CodePoint(text.CodePointCount - 1, budget),
-        _ => Sequences.Items(input, budget) is [.., var last] ? last : new UndefinedValue("an empty list has no last item"),
+        _ => Sequences.Items(input, budget) is [.., var last] ? last : new UndefinedValue(static () => "an empty list has no last item"),
     };
 
     public static Value Join(Value input, Arguments arguments, RenderBudget budget)
@@ -49,9 +49,16 @@ internal static class ListFilters
         var bound = arguments.Bind("unique", "case_sensitive", "attribute");
         var key = SortKey(bound[0], bound[1], budget);
         var seen = new HashSet<Value>(ScalarEquality.Instance);
-        return new ListValue([.. Sequences.Items(input, budget).Where(item => key(item) is var sought && ScalarEquality.IsScalar(sought)
-            ? seen.Add(sought)
-            : throw new JinjaException($"'unique' compares strings and numbers, not '{sought.TypeName}'."))]);
+        return new ListValue([.. Sequences.Items(input, budget).Where(IsNew)]);
+
+        bool IsNew(Value item)
+        {
+            var sought = key(item);
+            budget.SpendCharacters(ScalarEquality.Length(sought));
+            return ScalarEquality.IsScalar(sought)
+                ? seen.Add(sought)
+                : throw new JinjaException($"'unique' compares strings and numbers, not '{sought.TypeName}'.");
+        }
     }
 
     public static Value Extreme(string name, Value input, Arguments arguments, int sign, RenderBudget budget)
@@ -68,7 +75,7 @@ internal static class ListFilters
             }
         }
 
-        return extreme ?? new UndefinedValue("an empty list has no least or greatest item");
+        return extreme ?? new UndefinedValue(static () => "an empty list has no least or greatest item");
     }
 
     public static Value Sum(Value input, Arguments arguments, RenderBudget budget)

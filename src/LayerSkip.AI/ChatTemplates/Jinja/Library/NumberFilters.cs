@@ -19,12 +19,12 @@ internal static class NumberFilters
             throw new JinjaException("'int' reads base 10 only.");
         }
 
-        if (Numbers.TryInteger(input, out var integer) || (input is StringValue text && TryRead(text.Text, out integer)))
+        if (Numbers.TryInteger(input, out var integer) || (input is StringValue text && TryRead(text, out integer, budget)))
         {
             return new IntegerValue(integer, input.Origin);
         }
 
-        return TryReadReal(input, out var real) && double.IsFinite(real)
+        return TryReadReal(input, out var real, budget) && double.IsFinite(real)
             ? new IntegerValue(new BigInteger(real), input.Origin)
             : bound[0] ?? new IntegerValue(0);
     }
@@ -34,7 +34,7 @@ internal static class NumberFilters
     {
         var fallback = arguments.Bind("float", "default")[0];
         ThrowIfUndefined(input);
-        return TryReadReal(input, out var real) ? new FloatValue(real, input.Origin) : fallback ?? new FloatValue(0);
+        return TryReadReal(input, out var real, budget) ? new FloatValue(real, input.Origin) : fallback ?? new FloatValue(0);
     }
 
     public static Value Absolute(Value input, Arguments arguments, RenderBudget budget) => input switch
@@ -56,9 +56,14 @@ internal static class NumberFilters
 
         if (method == "common")
         {
-            return input is FloatValue
-                ? new FloatValue(double.Parse(FloatText.Fixed(number, precision), CultureInfo.InvariantCulture), input.Origin)
-                : input;
+            if (input is not FloatValue)
+            {
+                return input;
+            }
+
+            var rounded = FloatText.Fixed(number, precision);
+            budget.SpendCharacters(rounded.Length);
+            return new FloatValue(double.Parse(rounded, CultureInfo.InvariantCulture), input.Origin);
         }
 
         var scale = Math.Pow(10, precision);
@@ -72,18 +77,33 @@ internal static class NumberFilters
             input.Origin);
     }
 
-    private static bool TryReadReal(Value input, out double number)
+    private static bool TryReadReal(Value input, out double number, RenderBudget budget)
     {
+        if (input is not StringValue text)
+        {
+            return Numbers.TryDouble(input, out number);
+        }
+
         number = 0;
-        return Numbers.TryDouble(input, out number)
-            || (input is StringValue { Text.Length: <= MaxDigits } text
-                && double.TryParse(text.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out number));
+        return MayBeNumber(text, budget) && double.TryParse(text.Text, NumberStyles.Float, CultureInfo.InvariantCulture, out number);
     }
 
-    private static bool TryRead(string text, out BigInteger number)
+    private static bool TryRead(StringValue text, out BigInteger number, RenderBudget budget)
     {
         number = BigInteger.Zero;
-        return text.Length <= MaxDigits && BigInteger.TryParse(text, NumberStyles.Integer, CultureInfo.InvariantCulture, out number);
+        return MayBeNumber(text, budget) && BigInteger.TryParse(text.Text, NumberStyles.Integer, CultureInfo.InvariantCulture, out number);
+    }
+
+    // A longer text is no number, and costs nothing.
+    private static bool MayBeNumber(StringValue text, RenderBudget budget)
+    {
+        if (text.Text.Length > MaxDigits)
+        {
+            return false;
+        }
+
+        budget.SpendCharacters(text.Text.Length);
+        return true;
     }
 
     private static void ThrowIfUndefined(Value input)

@@ -66,7 +66,7 @@ internal static class PercentFormat
     private static Value Named(Value values, string name, RenderBudget budget) =>
         values is DictValue dict && dict.TryGet(StringValue.Of(name, PromptOrigin.Template), budget, out var value)
             ? value
-            : throw new JinjaException($"the format has no value for '%({name})'.");
+            : throw new JinjaException($"the format has no value for '%({JinjaException.Shorten(name)})'.");
 
     private static FormatDirective ReadDirective(string source, ref int position)
     {

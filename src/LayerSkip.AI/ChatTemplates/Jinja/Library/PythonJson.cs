@@ -47,8 +47,10 @@ internal sealed class PythonJson
 
     private static string Spaces(int width, RenderBudget budget)
     {
+        width = Math.Max(width, 0);
         budget.CheckTextLength(width);
-        return new string(' ', Math.Max(width, 0));
+        budget.SpendCharacters(width);
+        return new string(' ', width);
     }
 
     private void Append(Value value, int depth)

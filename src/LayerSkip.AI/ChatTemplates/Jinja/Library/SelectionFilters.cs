@@ -12,7 +12,8 @@ internal static class SelectionFilters
         if (arguments.Positional.Count > 0)
         {
             var filter = Filters.Find(Parameters.Text(arguments.Positional[0], "map", "filter").Text);
-            return Each(items, item => filter(item, arguments.From(1), budget), budget);
+            var rest = arguments.From(1);
+            return Each(items, item => filter(item, rest, budget), budget);
         }
 
         var bound = arguments.Bind("map", "attribute", "default");

@@ -29,13 +29,11 @@ internal static class Tests
         ["sameas"] = (value, arguments, budget) => ReferenceEquals(value, Other("sameas", arguments)),
         ["odd"] = (value, _, _) => !Integer("odd", value).IsEven,
         ["even"] = (value, _, _) => Integer("even", value).IsEven,
-        ["divisibleby"] = (value, arguments, _) => Integer("divisibleby", Other("divisibleby", arguments)) is var divisor && !divisor.IsZero
-            ? (Integer("divisibleby", value) % divisor).IsZero
-            : throw new JinjaException("division by zero."),
+        ["divisibleby"] = IsDivisible,
         ["upper"] = (value, _, budget) => StringMethods.IsInCase(PythonText.ToText(value, budget), budget, isUpper: true).IsTrue,
         ["lower"] = (value, _, budget) => StringMethods.IsInCase(PythonText.ToText(value, budget), budget, isUpper: false).IsTrue,
-        ["filter"] = (value, _, _) => value is StringValue name && Filters.Exists(name.Text),
-        ["test"] = (value, _, _) => value is StringValue name && Exists(name.Text),
+        ["filter"] = (value, _, budget) => value is StringValue name && Filters.Exists(name.Text, budget),
+        ["test"] = (value, _, budget) => value is StringValue name && Exists(name.Text, budget),
         ["equalto"] = Compare("=="),
         ["eq"] = Compare("=="),
         ["=="] = Compare("=="),
@@ -55,9 +53,22 @@ internal static class Tests
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
     public static Test Find(string name) =>
-        s_tests.TryGetValue(name, out var test) ? test : throw new JinjaException($"there is no test '{name}'.");
+        s_tests.TryGetValue(name, out var test) ? test : throw new JinjaException($"there is no test {JinjaException.Quote(name)}.");
 
-    private static bool Exists(string name) => s_tests.ContainsKey(name);
+    private static bool Exists(string name, RenderBudget budget)
+    {
+        budget.SpendCharacters(name.Length);
+        return s_tests.ContainsKey(name);
+    }
+
+    private static bool IsDivisible(Value value, Arguments arguments, RenderBudget budget)
+    {
+        var other = Other("divisibleby", arguments);
+        budget.SpendCharacters(Numbers.Length(value) + Numbers.Length(other));
+        return Integer("divisibleby", other) is var divisor && !divisor.IsZero
+            ? (Integer("divisibleby", value) % divisor).IsZero
+            : throw new JinjaException("division by zero.");
+    }
 
     private static Test Compare(string operation) =>
         (value, arguments, budget) => Comparison.Holds(operation, value, Other(operation, arguments), budget);

@@ -51,7 +51,7 @@ internal static class TextFilters
 
         Value values = arguments.Named.Count == 0
             ? new ListValue(arguments.Positional, isTuple: true)
-            : new DictValue(arguments.Named.Select(argument => KeyValuePair.Create<Value, Value>(argument.Key, argument.Value)));
+            : DictValue.Create(arguments.NamedEntries, budget);
         return PercentFormat.Format(PythonText.ToText(input, budget), values, budget);
     }
 

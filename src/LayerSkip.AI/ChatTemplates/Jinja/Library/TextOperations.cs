@@ -11,7 +11,7 @@ internal static class TextOperations
         var source = text.Text;
         Func<string, int, bool> isStripped = characters is null
             ? static (source, index) => CodePoints.IsSpace(source[index])
-            : new CharacterSet(characters.Text).Contains;
+            : new CharacterSet(characters.Text, budget).Contains;
         var (start, end) = (0, source.Length);
         while (left && start < end && isStripped(source, start))
         {
@@ -136,11 +136,18 @@ internal static class TextOperations
     }
 
     /// <summary>The characters that a strip takes off.</summary>
-    private sealed class CharacterSet(string characters)
+    private sealed class CharacterSet
     {
-        private readonly HashSet<int> _codePoints = [.. characters.EnumerateRunes().Select(rune => rune.Value)];
+        // Sorted rather than hashed: a template could choose characters whose hashes are the same.
+        private readonly int[] _codePoints;
+
+        public CharacterSet(string characters, RenderBudget budget)
+        {
+            budget.SpendCharacters(characters.Length);
+            _codePoints = [.. characters.EnumerateRunes().Select(rune => rune.Value).Order()];
+        }
 
         public bool Contains(string source, int index) =>
-            _codePoints.Contains(char.IsSurrogatePair(source, index) ? char.ConvertToUtf32(source, index) : source[index]);
+            Array.BinarySearch(_codePoints, char.IsSurrogatePair(source, index) ? char.ConvertToUtf32(source, index) : source[index]) >= 0;
     }
 }

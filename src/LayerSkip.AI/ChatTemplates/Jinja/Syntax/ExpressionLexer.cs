@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LayerSkip.AI.ChatTemplates.Jinja.Syntax;
 
 /// <summary>Reads one token inside a tag: a name, a number, a string or an operator.</summary>
@@ -45,7 +47,8 @@ internal static class ExpressionLexer
             }
         }
 
-        throw new ChatTemplateException($"unexpected character '{first}'.", line);
+        Rune.DecodeFromUtf16(source.AsSpan(start), out var character, out _);
+        throw new ChatTemplateException($"unexpected character '{character}'.", line);
     }
 
     private static Token ReadString(string source, int start, int line, out int end)

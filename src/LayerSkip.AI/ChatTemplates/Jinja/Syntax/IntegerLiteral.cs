@@ -20,7 +20,7 @@ internal static class IntegerLiteral
             var value = Convert.ToInt32(digit.ToString(), 16);
             number = value < radix
                 ? (number * radix) + value
-                : throw new ChatTemplateException($"'{token.Text}' is not an integer of base {radix}.", token.Line);
+                : throw new ChatTemplateException($"{token.Description} is not an integer of base {radix}.", token.Line);
         }
 
         return number;

@@ -77,7 +77,7 @@ internal sealed class Parser
             "with" => ParseWith(tag),
             "generation" => ParseGeneration(tag),
             _ => throw new ChatTemplateException(
-                $"unknown or misplaced tag '{tag.Text}': expected if, for, break, continue, set, macro, call, filter, with, generation or raw.", tag.Line),
+                $"unknown or misplaced tag {JinjaException.Quote(tag.Text)}: expected if, for, break, continue, set, macro, call, filter, with, generation or raw.", tag.Line),
         };
     }
 

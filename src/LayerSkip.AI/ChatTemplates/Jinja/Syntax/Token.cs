@@ -8,7 +8,7 @@ internal readonly record struct Token(TokenKind Kind, string Text, int Line)
         TokenKind.End => "the end of the template",
         TokenKind.Text => "text",
         TokenKind.String => "a string",
-        _ => $"'{(Text.Length > 40 ? Text[..40] + "..." : Text)}'",
+        _ => JinjaException.Quote(Text),
     };
 
     public bool IsOperator(string text) => Kind == TokenKind.Operator && Text == text;

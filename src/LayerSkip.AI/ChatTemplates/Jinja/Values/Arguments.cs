@@ -10,12 +10,15 @@ internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<K
     /// <summary>Names are values, because <c>dict(**message)</c> makes keys of them that may be printed.</summary>
     public IReadOnlyList<KeyValuePair<StringValue, Value>> Named { get; } = named;
 
+    /// <summary>The named arguments as the entries of a dict.</summary>
+    public IEnumerable<KeyValuePair<Value, Value>> NamedEntries => Named.Select(argument => KeyValuePair.Create<Value, Value>(argument.Key, argument.Value));
+
     /// <summary>Lays the arguments out in the order of the parameters; null where one was not given.</summary>
     public Value?[] Bind(string callee, params ReadOnlySpan<string> parameters)
     {
         if (Positional.Count > parameters.Length)
         {
-            throw new JinjaException($"'{callee}' takes at most {parameters.Length} arguments, but {Positional.Count} were given.");
+            throw new JinjaException($"{JinjaException.Quote(callee)} takes at most {parameters.Length} arguments, but {Positional.Count} were given.");
         }
 
         var bound = new Value?[parameters.Length];
@@ -29,7 +32,9 @@ internal sealed class Arguments(IReadOnlyList<Value> positional, IReadOnlyList<K
             var index = parameters.IndexOf(name.Text);
             if (index < 0 || bound[index] is not null)
             {
-                throw new JinjaException(index < 0 ? $"'{callee}' has no argument '{name.Text}'." : $"'{callee}' was given '{name.Text}' twice.");
+                throw new JinjaException(index < 0
+                    ? $"{JinjaException.Quote(callee)} has no argument {JinjaException.Quote(name.Text)}."
+                    : $"{JinjaException.Quote(callee)} was given {JinjaException.Quote(name.Text)} twice.");
             }
 
             bound[index] = value;

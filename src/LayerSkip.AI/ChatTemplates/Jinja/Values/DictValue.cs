@@ -31,6 +31,13 @@ internal sealed class DictValue : Value
         Depth = ContainerDepth.Around(deepest);
     }
 
+    /// <summary>A dict that a template makes: each key costs its length.</summary>
+    public static DictValue Create(IEnumerable<KeyValuePair<Value, Value>> entries, RenderBudget budget) => new(entries.Select(entry =>
+    {
+        budget.SpendCharacters(ScalarEquality.Length(entry.Key));
+        return entry;
+    }));
+
     public IReadOnlyCollection<KeyValuePair<Value, Value>> Entries => _entries;
 
     public override PromptOrigin Origin { get; }
@@ -43,7 +50,7 @@ internal sealed class DictValue : Value
 
     public bool TryGet(Value key, RenderBudget budget, [NotNullWhen(true)] out Value? value)
     {
-        budget.SpendCharacters(key is StringValue text ? text.Text.Length : 1);
+        budget.SpendCharacters(ScalarEquality.Length(key));
         value = null;
         return ScalarEquality.IsScalar(key) && _entries.TryGetValue(key, out value);
     }

@@ -1,15 +1,17 @@
 namespace LayerSkip.AI.ChatTemplates.Jinja.Values;
 
 /// <summary>The language's one mutable value: <c>namespace(found=false)</c>, set by <c>{% set ns.found = true %}</c>.</summary>
-internal sealed class NamespaceValue(IEnumerable<KeyValuePair<string, Value>> members) : ObjectValue
+internal sealed class NamespaceValue : ObjectValue
 {
-    private readonly Dictionary<string, Value> _members = new(members, StringComparer.Ordinal);
+    private readonly Dictionary<string, Value> _members = new(StringComparer.Ordinal);
 
     public override string TypeName => "Namespace";
 
-    public Value this[string name]
+    /// <summary>Sets a member; the name costs its characters.</summary>
+    public void Set(string name, Value value, RenderBudget budget)
     {
-        set => _members[name] = value;
+        budget.SpendCharacters(name.Length);
+        _members[name] = value;
     }
 
     public override Value? Member(string name) => _members.GetValueOrDefault(name);

@@ -6,6 +6,8 @@ namespace LayerSkip.AI.ChatTemplates.Jinja.Values;
 /// <summary>Reads values as numbers. A boolean counts as 0 or 1, as in Python.</summary>
 internal static class Numbers
 {
+    private const int BitsPerCharacter = 16;
+
     public static bool TryInteger(Value value, out BigInteger number)
     {
         (var isInteger, number) = value switch
@@ -30,17 +32,30 @@ internal static class Numbers
         return isInteger;
     }
 
-    /// <summary>Sign of left - right; null where one is not a number, or is not comparable (NaN).</summary>
-    public static int? TryCompare(Value left, Value right)
+    /// <summary>What work on a number costs, in characters that take up as much: nothing for all but large integers.</summary>
+    public static long Length(Value value) => value is IntegerValue integer ? integer.Number.GetBitLength() / BitsPerCharacter : 0;
+
+    /// <summary>Sign of left - right, exactly; null where one is not a number, or is not comparable (NaN).</summary>
+    public static int? TryCompare(Value left, Value right) => (left, right) switch
     {
-        if (TryInteger(left, out var leftInteger) && TryInteger(right, out var rightInteger))
+        (FloatValue { Number: double.NaN }, _) or (_, FloatValue { Number: double.NaN }) => null,
+        (FloatValue first, FloatValue second) => first.Number.CompareTo(second.Number),
+        (FloatValue first, _) when TryInteger(right, out var second) => -Compare(second, first.Number),
+        (_, FloatValue second) when TryInteger(left, out var first) => Compare(first, second.Number),
+        _ => TryInteger(left, out var first) && TryInteger(right, out var second) ? first.CompareTo(second) : null,
+    };
+
+    // As doubles they would be equal where the double nearest to the integer is the other number.
+    private static int Compare(BigInteger integer, double real)
+    {
+        if (!double.IsFinite(real))
         {
-            return leftInteger.CompareTo(rightInteger);
+            return real > 0 ? -1 : 1;
         }
 
-        return TryDouble(left, out var leftReal) && TryDouble(right, out var rightReal) && !double.IsNaN(leftReal) && !double.IsNaN(rightReal)
-            ? leftReal.CompareTo(rightReal)
-            : null;
+        var floor = Math.Floor(real);
+        var order = integer.CompareTo(new BigInteger(floor));
+        return order == 0 && floor < real ? -1 : order;
     }
 
     /// <summary>An argument that must be an integer of moderate size; a larger one is as good as the largest.</summary>
