@@ -122,6 +122,17 @@ public class ChatTemplateContextTests
         Assert.Equal("<|begin|>", template.SpecialTokens["bos_token"]);
     }
 
+    [Fact]
+    public void Last_of_a_contexts_fields_of_one_name_counts()
+    {
+        var many = string.Concat(Enumerable.Range(0, 100_000).Select(i => $"\"v{i}\": {i}, "));
+        using var json = JsonDocument.Parse($$"""{"messages": [], {{many}} "v7": "last"}""");
+
+        var prompt = ChatTemplate.Parse("{{ v7 }} {{ v99999 }}").Render(ChatTemplateContext.FromJson(json.RootElement));
+
+        Assert.Equal("last 99999", prompt.Text);
+    }
+
     private static string Render(string template, params TemplateMessage[] messages) =>
         ChatTemplate.Parse(template).Render(new ChatTemplateContext { Messages = messages }).Text;
 }
