@@ -10,6 +10,9 @@ namespace LayerSkip.Engine.Cuda.Tests;
 /// <summary><c>layerskip selftest</c>: the same checks as these tests', which find what is wrong.</summary>
 public class SelfTestTests
 {
+    private const int OutOfMemory = 2;
+    private const int IllegalAddress = 700;
+
     private static readonly KernelLimits s_small = new(Rows: 20, Width: 60, Context: 150);
 
     public static TheoryData<string> Kernels => [.. KernelLibrary.Names];
@@ -84,19 +87,47 @@ public class SelfTestTests
     }
 
     [Theory]
+    [InlineData("accept_greedy")] // More tokens than a draft has.
+    [InlineData("race")]
+    [InlineData("head_argmax_f32")]
+    public void A_round_that_goes_wrong_is_a_finding(string kernel)
+    {
+        Rig.Controls.Spoil(kernel);
+        try
+        {
+            Assert.NotNull(Assert.Single(new SelfTest(Rig.Provider, 0, s_small).CheckModels(1, CancellationToken.None)).Failure);
+        }
+        finally
+        {
+            Rig.Controls.Spoil(null);
+        }
+    }
+
+    [Theory]
     [InlineData(1)]
-    [InlineData(700)]
+    [InlineData(OutOfMemory)]
+    [InlineData(IllegalAddress)]
     public void A_call_that_fails_is_a_finding_and_a_lost_device_ends_the_test(int code)
     {
-        var (failures, wasLost) = (0, false);
-        for (var call = 1; call <= 40; call++)
+        var failures = 0;
+        var lostIn = new SortedSet<string>();
+        for (var call = 1; call <= 100; call++)
         {
             Rig.Controls.Inject(call, code);
             try
             {
-                var found = new SelfTest(Rig.Provider, 0, s_small).CheckKernels(1, ["choose", "normalize"], CancellationToken.None).ToArray();
+                var test = new SelfTest(Rig.Provider, 0, s_small);
+                var found = test.CheckKernels(2, ["choose", "normalize"], CancellationToken.None).ToArray();
                 failures += found.Count(kernel => kernel.Failure?.Contains($"({code})", StringComparison.Ordinal) == true);
-                wasLost |= found.Length == 1;
+                if (code == OutOfMemory)
+                {
+                    Assert.All(found, kernel => Assert.Equal(2, kernel.Shapes)); // smaller ones may have the memory
+                }
+
+                if (test.IsLost)
+                {
+                    lostIn.Add(found[^1].Kernel);
+                }
             }
             catch (DeviceException)
             {
@@ -108,8 +139,51 @@ public class SelfTestTests
             }
         }
 
-        Assert.InRange(failures, 10, 40);
-        Assert.Equal(code == 700, wasLost);
+        Assert.InRange(failures, 20, 100);
+        Assert.Equal(code == IllegalAddress ? ["choose", "normalize"] : [], lostIn);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(OutOfMemory)]
+    [InlineData(IllegalAddress)]
+    public void A_call_that_fails_while_a_model_runs_is_a_finding_and_everything_is_freed(int code)
+    {
+        var rig = Rig.Controls;
+        var live = rig.Live();
+        var failures = 0;
+        for (var call = 1L; ; call = (call * 3 / 2) + 1)
+        {
+            var test = new SelfTest(Rig.Provider, 0, s_small);
+            rig.Reset();
+            rig.Inject(call, code);
+            var found = Assert.Single(test.CheckModels(1, CancellationToken.None));
+            failures += found.Failure?.Contains($"({code})", StringComparison.Ordinal) == true ? 1 : 0;
+            if (rig.Calls() < call)
+            {
+                break;
+            }
+
+            rig.Reset();
+            Assert.Equal(live, rig.Live());
+        }
+
+        rig.Reset();
+        Assert.InRange(failures, 8, 100);
+    }
+
+    [Fact]
+    public void A_device_short_of_memory_has_a_line_for_everything_it_has_not_the_memory_for()
+    {
+        _ = Rig.Controls;
+        using var gpus = new Gpus(16 << 10);
+        var (exitCode, output) = Run(rounds: 1, json: false);
+        Assert.Equal(CommandLine.Mismatch, exitCode);
+        var lines = output.TrimEnd().Split('\n');
+        Assert.Equal(1 + KernelCases.Families.Count + 1 + 1, lines.Length);
+        Assert.Contains("(2)", lines.Single(line => line.StartsWith("FAIL gate_up ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains("memory", lines.Single(line => line.StartsWith("FAIL model ", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(lines, line => line.StartsWith("ok   choose ", StringComparison.Ordinal));
     }
 
     private static (int ExitCode, string Output) Run(int rounds, bool json)

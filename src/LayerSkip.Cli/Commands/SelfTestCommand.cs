@@ -55,17 +55,16 @@ internal static class SelfTestCommand
         }
 
         // Where the device is lost, models would only say so once more.
-        var isLost = kernels.Count < KernelCases.Families.Count;
         var models = new List<ModelCheckReport>();
-        foreach (var found in isLost ? [] : test.CheckModels(rounds, cancellation))
+        foreach (var found in test.IsLost ? [] : test.CheckModels(rounds, cancellation))
         {
             models.Add(ModelCheckReport.Of(found));
             Say(SelfTestText.Of(models[^1]));
         }
 
-        var passed = !isLost && kernels.All(kernel => kernel.Passed) && models.All(model => model.Passed);
-        var memory = passed ? test.Measure() : null;
-        if (memory is not null)
+        var passed = !test.IsLost && kernels.All(kernel => kernel.Passed) && models.All(model => model.Passed);
+        var memory = passed && test.Measure() is { } speed ? MemorySpeedReport.Of(speed) : null;
+        if (passed)
         {
             Say(SelfTestText.Of(memory));
         }

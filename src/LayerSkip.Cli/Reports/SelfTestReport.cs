@@ -10,7 +10,7 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Passed">Whether everything agreed.</param>
 /// <param name="Kernels">One for each kernel.</param>
 /// <param name="Models">One for each model.</param>
-/// <param name="Memory">How fast the memory is; null: not measured, since something did not agree.</param>
+/// <param name="Memory">How fast the memory is; null: not measured, since something did not agree or too little is free.</param>
 internal sealed record SelfTestReport(
     string Device,
     string ComputeCapability,
@@ -19,7 +19,7 @@ internal sealed record SelfTestReport(
     bool Passed,
     IReadOnlyList<KernelCheckReport> Kernels,
     IReadOnlyList<ModelCheckReport> Models,
-    MemorySpeed? Memory);
+    MemorySpeedReport? Memory);
 
 /// <summary>What a kernel's random cases found.</summary>
 /// <param name="Kernel">Its name, without format or head size.</param>
@@ -31,11 +31,24 @@ internal sealed record SelfTestReport(
 /// <param name="Passed">Whether all results were right.</param>
 /// <param name="Failure">The first that was wrong, in words; null: none was.</param>
 internal sealed record KernelCheckReport(
-    string Kernel, IReadOnlyList<string> Variants, int Shapes, IReadOnlyList<SizeRange> Sizes, double? Error, double Bound, bool Passed, string? Failure)
+    string Kernel, IReadOnlyList<string> Variants, int Shapes, IReadOnlyList<SizeRangeReport> Sizes, double? Error, double Bound, bool Passed, string? Failure)
 {
     public static KernelCheckReport Of(KernelFinding found) => new(
-        found.Kernel, found.Variants, found.Shapes, found.Sizes, double.IsFinite(found.Error) ? found.Error : null, found.Bound, found.Failure is null, found.Failure);
+        found.Kernel,
+        found.Variants,
+        found.Shapes,
+        [.. found.Sizes.Select(size => new SizeRangeReport(size.Name, size.Least, size.Most))],
+        double.IsFinite(found.Error) ? found.Error : null,
+        found.Bound,
+        found.Failure is null,
+        found.Failure);
 }
+
+/// <summary>The sizes of a kernel's arguments that were tried.</summary>
+/// <param name="Name">What they count.</param>
+/// <param name="Least">The smallest.</param>
+/// <param name="Most">The largest.</param>
+internal sealed record SizeRangeReport(string Name, int Least, int Most);
 
 /// <summary>What comparing a random model with the CPU found.</summary>
 /// <param name="WeightFormat">Its weights' format.</param>
@@ -74,4 +87,14 @@ internal sealed record ModelCheckReport(
         found.LogitBound,
         found.Failure is null,
         found.Failure);
+}
+
+/// <summary>How fast a GPU's memory is.</summary>
+/// <param name="CopyBytes">Bytes copied at once.</param>
+/// <param name="CopyBytesPerSecond">Copying within the GPU, bytes read and bytes written together.</param>
+/// <param name="WeightBytes">Bytes of a bfloat16 matrix.</param>
+/// <param name="WeightBytesPerSecond">Reading it in the product with one row, as a decode step does.</param>
+internal sealed record MemorySpeedReport(long CopyBytes, double CopyBytesPerSecond, long WeightBytes, double WeightBytesPerSecond)
+{
+    public static MemorySpeedReport Of(MemorySpeed speed) => new(speed.CopyBytes, speed.CopyBytesPerSecond, speed.WeightBytes, speed.WeightBytesPerSecond);
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using LayerSkip.Engine.Cuda.Verification;
 
 namespace LayerSkip.Cli.Reports;
 
@@ -25,7 +24,8 @@ internal static class SelfTestText
         return $"{Verdict(found.Passed)} {"model".PadRight(NameWidth)} {found.WeightFormat}, {shape}; {found.Failure ?? agreement}";
     }
 
-    public static string Of(MemorySpeed speed) => string.Create(
+    /// <param name="speed">Null: it could not be measured.</param>
+    public static string Of(MemorySpeedReport? speed) => speed is null ? "memory: too little is free to measure its speed" : string.Create(
         CultureInfo.InvariantCulture,
         $"memory: {Quantity.Count(speed.CopyBytesPerSecond)}B/s read and written by copies of {Quantity.Bytes(speed.CopyBytes)}; {Quantity.Count(speed.WeightBytesPerSecond)}B/s read as bf16 weights of {Quantity.Bytes(speed.WeightBytes)}, one row at a time");
 

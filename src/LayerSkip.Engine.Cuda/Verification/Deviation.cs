@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Cuda.Verification;
 
@@ -24,17 +25,17 @@ internal sealed class Deviation(double bound)
     {
         var error = actual == expected ? 0 : Math.Abs(expected - actual) / magnitude;
         Error = Math.Max(Error, error); // a NaN stays
-        if (!(error <= bound))
+        if (bound == 0 ? !IsSame(expected, actual) : !(error <= bound))
         {
             Problem ??= string.Create(CultureInfo.InvariantCulture, $"row {row}, element {column}: {actual:G9} instead of {expected:G9}, off by {error:E1} of {magnitude:G3}");
         }
     }
 
-    /// <summary>A result that must be exact; of floats, to the bit.</summary>
+    /// <summary>A result that must be exact, to the bit: a float's zeros of either sign are two, and so are two NaN of other bits.</summary>
     public void Same<T>(T expected, T actual, string what, int row)
-        where T : unmanaged, IEquatable<T>
+        where T : unmanaged
     {
-        if (!expected.Equals(actual))
+        if (!IsSame(expected, actual))
         {
             Problem ??= string.Create(CultureInfo.InvariantCulture, $"{what} {row} is {actual} instead of {expected}");
         }
@@ -42,11 +43,14 @@ internal sealed class Deviation(double bound)
 
     /// <summary>Results that must be exact.</summary>
     public void Same<T>(ReadOnlySpan<T> expected, ReadOnlySpan<T> actual, string what)
-        where T : unmanaged, IEquatable<T>
+        where T : unmanaged
     {
         for (var i = 0; i < expected.Length; i++)
         {
             Same(expected[i], actual[i], what, i);
         }
     }
+
+    private static bool IsSame<T>(T expected, T actual)
+        where T : unmanaged => MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in expected)).SequenceEqual(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in actual)));
 }

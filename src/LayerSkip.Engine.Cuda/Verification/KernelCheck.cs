@@ -47,14 +47,14 @@ internal sealed class KernelCheck(string family)
             (_error, _bound) = (Math.Max(_error, deviation.Error), deviation.Bound);
             Fail(@case, deviation.Problem);
         }
-        catch (KernelFaultException e)
+#pragma warning disable CA1031 // Whatever a wrong device causes is a finding.
+        catch (Exception e) when (e is not OperationCanceledException)
+#pragma warning restore CA1031
         {
             Fail(@case, e.Message);
-        }
-        catch (CudaException e)
-        {
-            Fail(@case, e.Message);
-            IsBroken = true;
+
+            // A case that the device has not the memory for says nothing of smaller ones.
+            IsBroken = e is CudaException { Code: not CudaError.OutOfMemory };
         }
         finally
         {

@@ -23,6 +23,9 @@ internal sealed class SelfTest
 
     public CudaDeviceInfo Device { get; }
 
+    /// <summary>Whether the device was lost in <see cref="CheckKernels"/>: whatever else runs on it fails.</summary>
+    public bool IsLost { get; private set; }
+
     /// <summary>Checks kernels one after the other; ends early where the device is lost.</summary>
     /// <param name="rounds">Random shapes of each kernel, format and head size.</param>
     /// <param name="families">Of <see cref="KernelCases.Families"/>.</param>
@@ -46,8 +49,9 @@ internal sealed class SelfTest
                 }
             }
 
+            IsLost = context.IsLost;
             yield return check.Finding;
-            if (context.IsLost)
+            if (IsLost)
             {
                 yield break;
             }
@@ -67,7 +71,17 @@ internal sealed class SelfTest
         }
     }
 
-    /// <summary>Measures the memory's speed.</summary>
+    /// <summary>Measures the memory's speed; null: there is too little of it free.</summary>
     /// <exception cref="CudaException">The device cannot be used.</exception>
-    public MemorySpeed Measure() => MemorySpeed.Of(Driver, Device, 2 * _limits.Width);
+    public MemorySpeed? Measure()
+    {
+        try
+        {
+            return MemorySpeed.Of(Driver, Device, 2 * _limits.Width);
+        }
+        catch (InsufficientMemoryException)
+        {
+            return null;
+        }
+    }
 }
