@@ -38,10 +38,16 @@ internal static partial class QuantizedModelCard
         var lineEnd = text.Contains("\r\n", StringComparison.Ordinal) ? "\r\n" : "\n";
         var name = NameOf(source);
         var facts = Bytes($"base_model: {Scalar(name)}{lineEnd}base_model_relation: quantized{lineEnd}");
-        var done = Bytes(Describe(name, type, finer)) + lineEnd + lineEnd;
-        return FrontMatter().Match(text) is { Success: true } front
-            ? $"{mark}{front.Groups["open"]}{EarlierBase().Replace(front.Groups["facts"].Value, "")}{facts}{front.Groups["close"]}{lineEnd}{done}{text[front.Length..].TrimStart('\r', '\n')}"
-            : $"{mark}---{lineEnd}{facts}---{lineEnd}{lineEnd}{done}{text}";
+        var done = Bytes(Describe(name, type, finer)) + lineEnd;
+        if (FrontMatter().Match(text) is not { Success: true } front)
+        {
+            return $"{mark}---{lineEnd}{facts}---{lineEnd}{lineEnd}{done}{lineEnd}{text}";
+        }
+
+        // A text that begins with a blank line needs no other one before it.
+        var body = text[front.Length..];
+        var blank = body is ['\r' or '\n', ..] ? "" : lineEnd;
+        return $"{mark}{front.Groups["open"]}{EarlierBase().Replace(front.Groups["facts"].Value, "")}{facts}{front.Groups["close"]}{lineEnd}{done}{blank}{body}";
     }
 
     private static string Describe(string name, TensorDataType type, FinerWeights finer)
@@ -56,7 +62,7 @@ internal static partial class QuantizedModelCard
         };
         var shown = Shown().Replace(name, "?");
         return $"> **Quantised to {word}** from {shown} by LayerSkip.AI: matrices are {word} in blocks of {WeightBlocks.Size} with a float32 scale each" +
-            $"{(type == TensorDataType.Int4 ? ", embeddings and head int8 unless kept" : "")}; norms and biases stay as they were. Command: `layerskip quantize --model {shown} --to {word} --out DIR{keep}`. " +
+            $"{(type == TensorDataType.Int4 ? ", embeddings and head int8 unless kept" : "")}; norms and biases stay as they were. Command: `layerskip quantize --model {Argument(shown)} --to {word} --out DIR{keep}`. " +
             "All figures below are those of the model before that.";
     }
 
@@ -69,6 +75,9 @@ internal static partial class QuantizedModelCard
 
     /// <summary>As YAML reads it back: double-quoted, as in JSON, wherever it might be taken for something else.</summary>
     private static string Scalar(string name) => PlainScalar().IsMatch(name) ? name : $"\"{JsonEncodedText.Encode(name)}\"";
+
+    /// <summary>As a POSIX shell reads it back: in single quotes, where it is not plain.</summary>
+    private static string Argument(string name) => PlainArgument().IsMatch(name) ? name : $"'{name.Replace("'", @"'\''", StringComparison.Ordinal)}'";
 
     private static string Bytes(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
 
@@ -84,6 +93,9 @@ internal static partial class QuantizedModelCard
 
     [GeneratedRegex(@"\A[A-Za-z][A-Za-z0-9._/-]*\z", RegexOptions.CultureInvariant)]
     private static partial Regex PlainScalar();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9._/-]+\z", RegexOptions.CultureInvariant)]
+    private static partial Regex PlainArgument();
 
     [GeneratedRegex(@"[\p{C}`<>]", RegexOptions.CultureInvariant)]
     private static partial Regex Shown();

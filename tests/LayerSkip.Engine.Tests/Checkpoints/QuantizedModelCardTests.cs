@@ -62,6 +62,21 @@ public sealed class QuantizedModelCardTests : IDisposable
         Assert.EndsWith("\n\n" + card, updated, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("text", true)]
+    [InlineData("\ntext", false)]
+    [InlineData("\n\n\n  text", false)]
+    [InlineData("", true)]
+    public void Blank_lines_behind_front_matter_stay_and_stand_behind_what_was_done(string body, bool hasOneMore) =>
+        Assert.EndsWith($" before that.\n{(hasOneMore ? "\n" : "")}{body}", Update($"---\nlicense: mit\n---\n{body}"), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("parser", "parser")]
+    [InlineData("my parser", "'my parser'")]
+    [InlineData("Ann's $HOME", @"'Ann'\''s $HOME'")]
+    public void The_command_can_be_run_as_it_stands(string source, string argument) =>
+        Assert.Contains($"`layerskip quantize --model {argument} --to int8 --out DIR`", Update("", source), StringComparison.Ordinal);
+
     [Fact]
     public void Line_ends_marks_and_foreign_bytes_stay()
     {
