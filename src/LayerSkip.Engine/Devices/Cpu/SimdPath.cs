@@ -3,6 +3,11 @@ using System.Runtime.Intrinsics.X86;
 namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>The vector width of the matrix kernels. All paths give the same bits; they differ in speed.</summary>
+/// <remarks>
+/// The small vector kernels (<see cref="Kernels.Attention"/>, <see cref="Kernels.QuadAttention"/>, <see cref="Kernels.RmsNorm"/>, <see cref="Kernels.GatedSilu"/>)
+/// follow the processor alone, whatever path is chosen: only a runtime that is told to do without AVX-512 (<c>DOTNET_EnableAVX512=0</c>) runs their 256-bit code on
+/// a processor that has it.
+/// </remarks>
 internal enum SimdPath
 {
     /// <summary>128-bit vectors or scalar code: ARM64 and old x64.</summary>
