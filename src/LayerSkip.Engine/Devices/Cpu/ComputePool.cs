@@ -16,13 +16,19 @@ internal sealed class ComputePool : IDisposable
     private static readonly long s_spinTicks = Stopwatch.Frequency / 500;
 
     /// <summary>
-    /// How often a thread looks whether the others are done before it takes from what they have left: to look there slows down who is at work, which is
-    /// where they nearly always are.
+    /// Looks at whether the others are done, most of them followed by a piece fetched ahead or a pause, before a thread takes from what they have left: to look
+    /// there slows down who is at work, which is where they nearly always are, and nearly always they end before.
     /// </summary>
     private const int Patience = 40;
 
-    /// <summary>How often a thread looks for news before it pauses in between.</summary>
+    /// <summary>Looks for news that follow each other at once, before a thread pauses between them: a pause delays news, but leaves the core to its other thread.</summary>
     private const int QuickLooks = 16;
+
+    /// <summary>Looks for news from one time that a thread offers its core to others to the next: a call of the system, which takes longer than many looks.</summary>
+    private const int LooksToYield = 128;
+
+    /// <summary>Looks for news from one time that an idle worker reads the clock, to see whether to park, to the next: reading it takes longer than a look.</summary>
+    private const int LooksToClock = 256;
 
     private readonly Worker?[] _workers;
     private readonly ChunkDeal _deal;
@@ -252,7 +258,7 @@ internal sealed class ComputePool : IDisposable
     private static void Pause(int spins)
     {
         // Where another process holds the other core, its thread must get this one.
-        if (spins % 128 == 0)
+        if (spins % LooksToYield == 0)
         {
             Thread.Yield();
         }
@@ -324,7 +330,7 @@ internal sealed class ComputePool : IDisposable
                     continue;
                 }
 
-                if (spins % 256 == 0 && Stopwatch.GetTimestamp() - since > s_spinTicks)
+                if (spins % LooksToClock == 0 && Stopwatch.GetTimestamp() - since > s_spinTicks)
                 {
                     Park(current);
                     since = Stopwatch.GetTimestamp();

@@ -8,7 +8,7 @@ internal struct ReadAhead(WeightMatrix? matrix, int panel)
     /// <summary>Bytes that a thread's second-level cache has room for beside what it holds anyway.</summary>
     private const int MaxBytes = 256 * 1024;
 
-    /// <summary>A piece takes less time than another thread's news.</summary>
+    /// <summary>Bytes of a piece, 16 cache lines: asking for them takes less time than another thread's news takes to arrive.</summary>
     private const int PieceBytes = 1024;
 
     private int _fetched;

@@ -11,6 +11,17 @@ internal static unsafe class QuadAttention
     public static bool Suits(int paddedDimension) => Avx512F.IsSupported && paddedDimension % 32 == 0;
 
     /// <summary>As <see cref="Attention.Scores"/>, of four queries over the same keys. Queries may coincide, and their scores then do.</summary>
+    /// <param name="first">headDimension floats, as of the other queries.</param>
+    /// <param name="second">The second query.</param>
+    /// <param name="third">The third query.</param>
+    /// <param name="fourth">The fourth query.</param>
+    /// <param name="keys">[headDimension, 32].</param>
+    /// <param name="headDimension">Length of the dot products.</param>
+    /// <param name="scale">Factor of every score.</param>
+    /// <param name="firstScores">32 floats, as for the other queries.</param>
+    /// <param name="secondScores">The second query's scores.</param>
+    /// <param name="thirdScores">The third query's scores.</param>
+    /// <param name="fourthScores">The fourth query's scores.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scores(
         float* first, float* second, float* third, float* fourth, float* keys, int headDimension, float scale,
@@ -46,6 +57,17 @@ internal static unsafe class QuadAttention
     }
 
     /// <summary>As <see cref="Attention.Accumulate"/>, of four queries over the same values. Queries may coincide.</summary>
+    /// <param name="firstWeights">The first query's weights of the block's positions; <paramref name="count"/> floats, as of the other queries.</param>
+    /// <param name="secondWeights">The second query's weights.</param>
+    /// <param name="thirdWeights">The third query's weights.</param>
+    /// <param name="fourthWeights">The fourth query's weights.</param>
+    /// <param name="count">Positions of the block that count for all four, 1 .. 32.</param>
+    /// <param name="values">[32, paddedDimension].</param>
+    /// <param name="paddedDimension">One that <see cref="Suits"/>: a multiple of 32.</param>
+    /// <param name="firstOutput">paddedDimension floats, as for the other queries.</param>
+    /// <param name="secondOutput">The second query's sums.</param>
+    /// <param name="thirdOutput">The third query's sums.</param>
+    /// <param name="fourthOutput">The fourth query's sums.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Accumulate(
         float* firstWeights, float* secondWeights, float* thirdWeights, float* fourthWeights, int count, float* values, int paddedDimension,
