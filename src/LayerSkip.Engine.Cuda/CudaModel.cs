@@ -190,7 +190,7 @@ internal sealed class CudaModel : IDeviceModel
         _heads.ArgMax(Own(rows), start, tokens);
     }
 
-    /// <remarks>How likely a guess is takes all logits, which the host adds up. Who asks for no likelihood is better served by <see cref="RunRound"/>.</remarks>
+    /// <remarks>How likely a guess is takes the logits of all tokens. Who asks for no likelihood is better served by <see cref="RunRound"/>.</remarks>
     public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();

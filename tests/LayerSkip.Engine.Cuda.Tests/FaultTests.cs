@@ -55,16 +55,20 @@ public class FaultTests
     [Theory]
     [InlineData(0f)]
     [InlineData(1f)]
-    public void A_generation_goes_on_after_an_error_at_any_call(float temperature)
+    [InlineData(0f, DraftController.Confidence)]
+    public void A_generation_goes_on_after_an_error_at_any_call(float temperature, DraftController? controller = null)
     {
-        var sampling = new SamplingOptions { Temperature = temperature, TopK = 30, Seed = 4 };
+        var options = CudaModels.Speculative(1, 2, 4) with
+        {
+            Sampling = new SamplingOptions { Temperature = temperature, TopK = 30, Seed = 4 }, DraftController = controller,
+        };
         var rig = Rig.Controls;
         var live = rig.Live();
         rig.Reset();
         int[] expected;
         using (var model = CudaModels.Random(s_config))
         {
-            expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(4) with { Sampling = sampling });
+            expected = model.Tokens([1, 2, 3], CudaModels.Autoregressive(4) with { Sampling = options.Sampling });
         }
 
         // A new model each time, so that the capture of its graphs fails at every call, too.
@@ -75,7 +79,7 @@ public class FaultTests
             using var model = CudaModels.Random(s_config);
             rig.Reset();
             rig.Inject(call, call % 2 == 0 ? OutOfMemory : LaunchOutOfResources);
-            Assert.Equal(expected, Retry(model, sampling, out var failed));
+            Assert.Equal(expected, Retry(model, options, out var failed));
             failures += failed ? 1 : 0;
             if (rig.Calls() < call)
             {
@@ -164,9 +168,8 @@ public class FaultTests
     }
 
     /// <summary>Decodes to the end, trying again what fails.</summary>
-    private static int[] Retry(CudaModel model, SamplingOptions sampling, out bool failed)
+    private static int[] Retry(CudaModel model, DecodingOptions options, out bool failed)
     {
-        var options = CudaModels.Speculative(1, 2, 4) with { Sampling = sampling };
         failed = false;
         Generation? generation = null;
         try

@@ -75,6 +75,41 @@ public class GenerationTests
         }
     }
 
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void Guesses_are_judged_on_the_device_as_step_by_step(float temperature)
+    {
+        var random = new Random(23);
+        var (ended, whole) = (0, 0);
+        for (var round = 0; round < 6; round++)
+        {
+            var config = CudaModels.RandomConfig(random) with { VocabularySize = random.Next(5, 20) };
+            int[]? vocabulary = round % 2 == 0 ? [.. Enumerable.Range(0, config.VocabularySize).Where(id => id % 2 == 0)] : null;
+            using var cuda = CudaModels.Random(config, (ulong)round, draftVocabulary: vocabulary);
+            using var steps = new Stepwise(cuda);
+            var prompt = CudaModels.RandomTokens(random, config, random.Next(1, 30));
+            var options = CudaModels.Speculative(random.Next(1, config.Layers), random.Next(2, 12), 30) with
+            {
+                Sampling = new() { Temperature = temperature, TopK = 10, Seed = (ulong)round },
+                DraftController = round < 4 ? DraftController.Confidence : DraftController.Adaptive,
+                DraftThreshold = round < 4 ? 0.15f + (0.2f * random.NextSingle()) : null,
+                DraftSource = round == 0 ? DraftSource.Combined : DraftSource.Exit,
+            };
+            using var expected = steps.Decode(prompt, options);
+            var captures = cuda.Context.Counters.Captures;
+            using var actual = cuda.Decode(prompt, options);
+            Assert.True(cuda.Context.Counters.Captures > captures);
+            Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+            Assert.Equal(Counts(expected.Statistics), Counts(actual.Statistics));
+            Assert.Equal(expected.Statistics.DraftedPerRound, actual.Statistics.DraftedPerRound);
+            ended += actual.Statistics.DraftedPerRound.Skip(1).SkipLast(1).Sum();
+            whole += actual.Statistics.DraftedPerRound[^1];
+        }
+
+        Assert.True(ended > 20 && whole > 5, $"{ended} drafts ended early, {whole} were whole");
+    }
+
     private static (int, int, int, long) Counts(GenerationStatistics statistics) =>
         (statistics.Rounds, statistics.Drafted, statistics.Accepted, statistics.LayerPasses);
 }

@@ -16,7 +16,9 @@ public class HostWorkTests
     [InlineData(DecodingMode.Autoregressive, 0, 0.8f)]
     [InlineData(DecodingMode.SelfSpeculative, 1, 0.8f)]
     [InlineData(DecodingMode.SelfSpeculative, 12, 0.8f)]
-    public void A_round_allocates_nothing_waits_once_and_calls_the_driver_equally_often(DecodingMode mode, int length, float temperature = 0)
+    [InlineData(DecodingMode.SelfSpeculative, 12, 0f, DraftController.Confidence)]
+    [InlineData(DecodingMode.SelfSpeculative, 12, 0.8f, DraftController.Adaptive)]
+    public void A_round_allocates_nothing_waits_once_and_calls_the_driver_equally_often(DecodingMode mode, int length, float temperature = 0, DraftController? controller = null)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 400, Layers = 2, VocabularySize = 30, HiddenSize = 20, IntermediateSize = 20, AttentionHeads = 2, KeyValueHeads = 1 };
         using var model = CudaModels.Random(config);
@@ -25,6 +27,7 @@ public class HostWorkTests
             Mode = mode,
             ExitLayer = mode == DecodingMode.Autoregressive ? null : 1,
             NumSpeculations = length == 0 ? null : length,
+            DraftController = controller,
             MaxNewTokens = 300,
             Sampling = new() { Temperature = temperature, TopK = 20, TopP = 0.95f, MinP = 0.01f, Seed = 1 },
         };

@@ -38,8 +38,10 @@ internal sealed class ChoiceKernels
     /// <param name="rows">From the round's slot 0 on.</param>
     /// <param name="stops">{count, id, ...}</param>
     /// <param name="room">Most tokens of the draft.</param>
+    /// <param name="likelihood">float: how likely the token is; 0: nobody judges it.</param>
+    /// <param name="lastBelow">double: below that it is the draft's last.</param>
     /// <param name="slot">The slot.</param>
-    public void DraftNext(in RowPointers rows, ulong stops, ulong room, int slot)
+    public void DraftNext(in RowPointers rows, ulong stops, ulong room, ulong likelihood, ulong lastBelow, int slot)
     {
         var arguments = default(KernelArguments);
         arguments.Add(rows.Tokens);
@@ -48,6 +50,8 @@ internal sealed class ChoiceKernels
         arguments.Add(rows.Best);
         arguments.Add(stops);
         arguments.Add(room);
+        arguments.Add(likelihood);
+        arguments.Add(lastBelow);
         arguments.Add(slot);
         _context.Launch(_draftNext, (1, 1, 1), 1, ref arguments);
     }

@@ -1,8 +1,6 @@
 using LayerSkip.Engine.Cuda.Driver;
 using LayerSkip.Engine.Cuda.Weights;
 using LayerSkip.Engine.Devices;
-using LayerSkip.Engine.Devices.Cpu.Kernels;
-using Greatest = LayerSkip.Engine.Devices.Cpu.Kernels.ArgMax;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
@@ -16,13 +14,12 @@ internal sealed unsafe class HeadPasses
     private readonly Transformer _transformer;
     private readonly DraftVocabulary _draftVocabulary;
     private readonly LogitMemory _logits;
-    private readonly float[] _listedLogits;
     private readonly ulong _choices; // int [MostRows]
     private readonly int* _choicesOnHost;
     private readonly float* _likelihoodsOnHost;
     private readonly ulong _sampling;
+    private readonly ulong _own; // {count, id, ...}, int [1 + DraftHead.MaxPromptTokens]
     private ulong _states; // float [MostRows, padded hidden size], once they are asked for
-    private float[]? _logitsOnHost;
 
     public HeadPasses(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits)
     {
@@ -30,11 +27,11 @@ internal sealed unsafe class HeadPasses
         _transformer = transformer;
         _draftVocabulary = draftVocabulary;
         _logits = logits;
-        _listedLogits = new float[draftVocabulary.Ids.Length + DraftHead.MaxPromptTokens];
         _choices = context.Allocate(MostRows * sizeof(int));
         _choicesOnHost = (int*)context.AllocateHost(MostRows * (sizeof(int) + sizeof(float)));
         _likelihoodsOnHost = (float*)(_choicesOnHost + MostRows);
         _sampling = context.Allocate(sizeof(SamplingParameters));
+        _own = context.Allocate((1 + DraftHead.MaxPromptTokens) * sizeof(int));
     }
 
     /// <summary>The most likely token of each row.</summary>
@@ -60,35 +57,24 @@ internal sealed unsafe class HeadPasses
             var some = tokens.Slice(first, Math.Min(MostRows, tokens.Length - first));
             var slots = BeginKeys(rows, start + first, some.Length);
             _transformer.Draw(_logits, slots, some.Length, _sampling);
-            _context.Read((nint)_likelihoodsOnHost, _logits.Likelihoods, some.Length * sizeof(float));
-            Choose(rows, slots, some.Length);
-            for (var i = 0; i < some.Length; i++)
-            {
-                some[i] = new(_choicesOnHost[i], _likelihoodsOnHost[i]);
-            }
+            ChooseLikely(rows, slots, some);
         }
     }
 
     /// <summary>The most likely token of a row among those of a draft head, and how likely it is.</summary>
     public TokenGuess Guess(CudaRows rows, int slot, CudaDraftHead? head)
     {
-        _logitsOnHost ??= new float[_transformer.Geometry.Config.VocabularySize];
-        Logits(rows, slot, 1, _logitsOnHost);
-        if (head is null)
+        _logits.Reserve();
+        var slots = BeginKeys(rows, slot, 1);
+        if (head is not null)
         {
-            return Guess(_logitsOnHost);
+            _context.Write<int>(_own, head.Own);
         }
 
-        var ids = _draftVocabulary.Ids;
-        var own = head.Own.AsSpan(1, head.Own[0]);
-        var listed = _listedLogits.AsSpan(0, ids.Length + own.Length);
-        for (var i = 0; i < listed.Length; i++)
-        {
-            listed[i] = _logitsOnHost[i < ids.Length ? ids[i] : own[i - ids.Length]];
-        }
-
-        var guess = Guess(listed);
-        return guess.Token < 0 ? guess : guess with { Token = guess.Token < ids.Length ? ids[guess.Token] : own[guess.Token - ids.Length] };
+        _transformer.Guess(_logits, slots, 1, head is null ? 0 : _draftVocabulary.List, _own);
+        TokenGuess guess = default;
+        ChooseLikely(rows, slots, new Span<TokenGuess>(ref guess));
+        return guess;
     }
 
     /// <summary>Normed states [count, hidden size].</summary>
@@ -131,12 +117,6 @@ internal sealed unsafe class HeadPasses
         }
     }
 
-    private static TokenGuess Guess(ReadOnlySpan<float> logits)
-    {
-        var best = Greatest.Of(logits);
-        return float.IsNaN(logits[best]) ? new(-1, 0) : new(best, (float)(1 / Math.Max(1, SoftmaxSum.Of(logits, logits[best]))));
-    }
-
     /// <summary>Slots whose keys are 0: those that a step left behind when it failed are cleared.</summary>
     private RowPointers BeginKeys(CudaRows rows, int start, int count)
     {
@@ -148,6 +128,17 @@ internal sealed unsafe class HeadPasses
 
         rows.HasStaleKeys = true;
         return slots;
+    }
+
+    /// <summary>Brings the tokens of slots' keys to the host, and how likely they were.</summary>
+    private void ChooseLikely(CudaRows rows, in RowPointers slots, Span<TokenGuess> tokens)
+    {
+        _context.Read((nint)_likelihoodsOnHost, _logits.Likelihoods, tokens.Length * sizeof(float));
+        Choose(rows, slots, tokens.Length);
+        for (var i = 0; i < tokens.Length; i++)
+        {
+            tokens[i] = new(_choicesOnHost[i], _likelihoodsOnHost[i]);
+        }
     }
 
     /// <summary>Brings the tokens of slots' keys to the host, with all that was read before.</summary>

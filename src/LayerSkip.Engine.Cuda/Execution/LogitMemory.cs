@@ -3,7 +3,7 @@ using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
-/// <summary>Device memory for the logits of a pass, and for what becomes of them where tokens are drawn. It is taken when it is first asked for, and stays where it is.</summary>
+/// <summary>Device memory for the logits of a pass, and for what becomes of them where tokens are drawn or guesses judged. It is taken when it is first asked for, and stays where it is.</summary>
 internal sealed class LogitMemory(CudaContext context, Geometry geometry)
 {
     /// <summary>Most rows of a pass: the last input and the longest draft.</summary>
@@ -15,7 +15,7 @@ internal sealed class LogitMemory(CudaContext context, Geometry geometry)
     /// <summary>int [<see cref="MostRows"/>]: whether there is a token to draw.</summary>
     public ulong Valid => Logits + (ulong)(LogitBytes + (MostRows * sizeof(float)));
 
-    /// <summary>float [<see cref="MostRows"/>]: how likely the tokens drawn were to be.</summary>
+    /// <summary>float [<see cref="MostRows"/>]: how likely the tokens drawn, or guessed, were to be.</summary>
     public ulong Likelihoods => Logits + (ulong)LogitBytes;
 
     private long LogitBytes => (long)MostRows * geometry.Config.VocabularySize * sizeof(float);

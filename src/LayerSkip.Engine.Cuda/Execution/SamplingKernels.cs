@@ -2,7 +2,7 @@ using LayerSkip.Engine.Cuda.Driver;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
-/// <summary>The kernels that draw tokens.</summary>
+/// <summary>The kernels that go by probabilities: they draw tokens, and say how likely a guess is.</summary>
 internal sealed class SamplingKernels
 {
     private const int Threads = 256;
@@ -10,12 +10,14 @@ internal sealed class SamplingKernels
     private readonly CudaContext _context;
     private readonly nint _distribution;
     private readonly nint _race;
+    private readonly nint _guess;
 
     public SamplingKernels(CudaContext context, KernelLibrary kernels)
     {
         _context = context;
         _distribution = kernels.Function("distribution");
         _race = kernels.Function("race");
+        _guess = kernels.Function("guess");
     }
 
     /// <summary>Turns logits into probabilities, and writes the keys of the tokens that rows draw from them.</summary>
@@ -47,5 +49,27 @@ internal sealed class SamplingKernels
         race.Add(vocabulary);
         race.Add(vocabulary);
         _context.Launch(_race, (count, 1, 1), Threads, ref race);
+    }
+
+    /// <summary>Writes the keys of rows' most likely tokens, and their likelihoods at temperature 1.</summary>
+    /// <param name="memory">Has the logits of the rows, from its first row on.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="vocabulary">Tokens.</param>
+    /// <param name="ids">Device memory {count, id, ...}; 0: all tokens.</param>
+    /// <param name="own">Likewise: further ones.</param>
+    public void Guess(LogitMemory memory, in RowPointers rows, int count, int vocabulary, ulong ids, ulong own)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(rows.Best);
+        arguments.Add(memory.Likelihoods);
+        arguments.Add(memory.Logits);
+        arguments.Add(rows.Positions);
+        arguments.Add(ids);
+        arguments.Add(own);
+        arguments.Add(count);
+        arguments.Add(vocabulary);
+        arguments.Add(vocabulary);
+        _context.Launch(_guess, (count, 1, 1), Threads, ref arguments);
     }
 }

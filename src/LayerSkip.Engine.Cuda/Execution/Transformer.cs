@@ -90,5 +90,17 @@ internal sealed class Transformer
         _sampling.Draw(memory, rows, count, Weights.Ends.Head.Outputs, sampling);
     }
 
+    /// <summary>Final norm, head and a guess: rows' keys, of all tokens or of listed ones, and how likely they are, in the memory.</summary>
+    /// <param name="memory">For as many rows; reserved.</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="ids">Device memory {count, id, ...}; 0: all tokens.</param>
+    /// <param name="own">Likewise: further ones.</param>
+    public void Guess(LogitMemory memory, in RowPointers rows, int count, ulong ids, ulong own)
+    {
+        Logits(memory.Logits, rows, count);
+        _sampling.Guess(memory, rows, count, Weights.Ends.Head.Outputs, ids, own);
+    }
+
     private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

@@ -15,12 +15,13 @@ internal sealed unsafe class RoundBlock
     /// <summary>Bytes of the block.</summary>
     public const int Bytes = 4096;
 
-    // int [Slots], int [Slots], u64 [Slots], int, SamplingParameters, int [1 + MaxStops], int [1 + DraftHead.MaxPromptTokens]
+    // int [Slots], int [Slots], u64 [Slots], int, SamplingParameters, double, int [1 + MaxStops], int [1 + DraftHead.MaxPromptTokens]
     private const int TokensAt = 0;
     private const int PositionsAt = 512;
     private const int TablesAt = 1024;
     private const int RoomAt = 1792;
     private const int SamplingAt = 1800;
+    private const int LastBelowAt = 1824;
     private const int StopsAt = 2048;
     private const int OwnAt = 2304;
 
@@ -42,11 +43,14 @@ internal sealed unsafe class RoundBlock
 
     public ulong Tables => _device + TablesAt;
 
-    /// <summary>Most tokens of the draft.</summary>
+    /// <summary>Most tokens of the draft; less once a guess has ended it.</summary>
     public ulong Room => _device + RoomAt;
 
     /// <summary><see cref="SamplingParameters"/> of a round that draws.</summary>
     public ulong Sampling => _device + SamplingAt;
+
+    /// <summary>double: a guess less likely than that is the draft's last.</summary>
+    public ulong LastBelow => _device + LastBelowAt;
 
     /// <summary>{count, id, ...}</summary>
     public ulong Stops => _device + StopsAt;
@@ -62,6 +66,7 @@ internal sealed unsafe class RoundBlock
         *(ulong*)(_host + TablesAt) = table;
         *(int*)(_host + RoomAt) = round.Room;
         *(SamplingParameters*)(_host + SamplingAt) = round.Draw is { } draw ? new(draw) : default;
+        *(double*)(_host + LastBelowAt) = round.LastBelow;
         *(int*)(_host + StopsAt) = round.StopIds.Length;
         round.StopIds.CopyTo(new Span<int>(_host + StopsAt + sizeof(int), MaxStops));
         *(int*)(_host + OwnAt) = 0;

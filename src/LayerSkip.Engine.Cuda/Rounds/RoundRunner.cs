@@ -35,7 +35,7 @@ internal sealed unsafe class RoundRunner
     /// <param name="context">The device.</param>
     /// <param name="transformer">The model there.</param>
     /// <param name="draftVocabulary">The checkpoint's.</param>
-    /// <param name="logits">For rounds that draw.</param>
+    /// <param name="logits">For rounds that draw or judge.</param>
     public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits)
     {
         _context = context;
@@ -64,7 +64,7 @@ internal sealed unsafe class RoundRunner
     public DeviceRoundResult Run(in DeviceRound round, ulong table, CudaDraftHead? head, Span<int> draft)
     {
         var spans = Geometry.PowerOfTwo(Geometry.Spans(round.Position + 1 + round.Length));
-        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null, round.Draw is not null));
+        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null, round.Draw is not null, round.LastBelow > 0));
         if (_hasStaleKeys)
         {
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
@@ -92,7 +92,7 @@ internal sealed unsafe class RoundRunner
 
         if (!_graphs.TryGetValue(shape, out var kept))
         {
-            if (shape.Draws)
+            if (shape.Draws || shape.Judges)
             {
                 _logits.Reserve();
             }
@@ -119,34 +119,45 @@ internal sealed unsafe class RoundRunner
             _transformer.Run(row, 1, 0, shape.ExitLayer, _scratch, shape.Spans);
             if (slot < shape.Length)
             {
-                Choose(row, 1, shape, shape.HasDraftHead);
-                _transformer.Choices.DraftNext(_rows, _block.Stops, _block.Room, slot);
+                Guess(row, shape);
+                _transformer.Choices.DraftNext(_rows, _block.Stops, _block.Room, shape.Judges ? _logits.Likelihoods : 0, _block.LastBelow, slot);
             }
         }
 
         // Verify: the remaining layers over all slots at once, going on from the exit states.
         _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _scratch, shape.Spans);
-        Choose(_rows, 1 + shape.Length, shape, listed: false);
+        if (shape.Draws)
+        {
+            _transformer.Draw(_logits, _rows, 1 + shape.Length, _block.Sampling);
+        }
+        else
+        {
+            _transformer.Head(_rows, 1 + shape.Length);
+        }
 
         // Accept.
         _transformer.Choices.AcceptGreedy(_result, _rows, 1 + shape.Length);
     }
 
-    /// <summary>From rows' states to the keys of their tokens.</summary>
-    private void Choose(in RowPointers rows, int count, RoundShape shape, bool listed)
+    /// <summary>From the exit state to the key of the draft's token, and to its likelihood where that is asked for.</summary>
+    private void Guess(in RowPointers row, RoundShape shape)
     {
         if (shape.Draws)
         {
-            _transformer.Draw(_logits, rows, count, _block.Sampling);
+            _transformer.Draw(_logits, row, 1, _block.Sampling);
         }
-        else if (listed)
+        else if (shape.Judges)
         {
-            _transformer.Head(rows, count, _draftVocabulary.List, _draftVocabulary.Ids.Length);
-            _transformer.Head(rows, count, _block.Own, DraftHead.MaxPromptTokens);
+            _transformer.Guess(_logits, row, 1, shape.HasDraftHead ? _draftVocabulary.List : 0, _block.Own);
+        }
+        else if (shape.HasDraftHead)
+        {
+            _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
+            _transformer.Head(row, 1, _block.Own, DraftHead.MaxPromptTokens);
         }
         else
         {
-            _transformer.Head(rows, count);
+            _transformer.Head(row, 1);
         }
     }
 

@@ -9,7 +9,8 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 /// <param name="Spans">Spans that attention reaches over.</param>
 /// <param name="HasDraftHead">Whether the draft chooses among listed tokens.</param>
 /// <param name="Draws">Whether tokens are drawn, by draft and full model alike; else they take the most likely.</param>
-internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead, bool Draws)
+/// <param name="Judges">Whether the draft ends with a guess that is not likely enough.</param>
+internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead, bool Draws, bool Judges)
 {
     /// <summary>
     /// The length of the graph that runs drafts of some length: its own up to 8; above, 12, 15, 16, 24, 32, 48 or 64, so that a controller that changes its mind

@@ -48,6 +48,7 @@ internal sealed class KernelCases(KernelLimits limits)
         "accept_greedy" => [new AcceptGreedyCase(random.Next(1, 18), random)],
         "top_k" => [new TopKCase(random.Next(1, 5), Tokens(random), random.Next(1, 21), random)],
         "distribution" => [DistributionCase.Random(Tokens(random), random)],
+        "guess" => [new GuessCase(random.Next(1, 5), Tokens(random), random)],
         "race" => [new RaceCase(Tokens(random), random)],
         _ => throw new NotSupportedException($"no case of the kernel {family}"),
     };

@@ -28,14 +28,19 @@ KERNEL(64) choose(int* choices, u64* best, const int* positions, int rows)
     }
 }
 
-/// The draft's token of a slot becomes the next slot's row.
-KERNEL(1) draft_next(int* tokens, int* positions, u64* tables, u64* best, const int* stops, const int* room, int slot)
+/// The draft's token of a slot becomes the next slot's row. It is the last one where it is less likely than asked.
+KERNEL(1) draft_next(int* tokens, int* positions, u64* tables, u64* best, const int* stops, int* room, const float* likelihood, const double* lastBelow, int slot)
 {
     const int position = positions[slot], token = position < 0 || slot >= room[0] ? -1 : tokenOf(best[slot]);
     bool goesOn = token >= 0;
     for (int i = 1; i <= stops[0]; i++)
     {
         goesOn = goesOn && token != stops[i];
+    }
+
+    if (token >= 0 && likelihood && (double)likelihood[0] < lastBelow[0])
+    {
+        room[0] = slot + 1;
     }
 
     tokens[slot + 1] = token;

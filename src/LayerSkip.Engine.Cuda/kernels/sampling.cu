@@ -287,3 +287,39 @@ KERNEL(256) race(u64* best, float* likelihoods, const float* p, const int* valid
         likelihoods[row] = drawn < 0 ? 0.0f : p[(u64)row * ldp + drawn];
     }
 }
+
+/// The most likely token of a row, and how likely it is at temperature 1: among all n, or among those of two lists {count, id, ...}.
+KERNEL(256) guess(u64* best, float* likelihoods, const float* logits, const int* positions, const int* ids, const int* own, int rows, int n, int ldl)
+{
+    if (positions[blockIdx.x] < 0)
+    {
+        return;
+    }
+
+    const float* row = logits + (u64)blockIdx.x * ldl;
+    const int declared = ids ? ids[0] : n, count = ids ? declared + own[0] : n;
+    u64 key = 0;
+    for (int i = threadIdx.x; i < count; i += Threads)
+    {
+        const int id = !ids ? i : i < declared ? ids[1 + i] : own[1 + i - declared];
+        const u64 other = choiceKey(row[id], id);
+        key = other > key ? other : key;
+    }
+
+    key = blockMax(key);
+    const float greatest = key == 0 ? 0.0f : row[tokenOf(key)];
+    float sum = 0;
+    for (int i = threadIdx.x; i < count; i += Threads)
+    {
+        const int id = !ids ? i : i < declared ? ids[1 + i] : own[1 + i - declared];
+        const float weight = exponential(row[id] - greatest);
+        sum += weight == weight ? weight : 0.0f;
+    }
+
+    sum = blockSum(sum);
+    if (threadIdx.x == 0)
+    {
+        best[blockIdx.x] = key;
+        likelihoods[blockIdx.x] = key == 0 ? 0.0f : 1.0f / greater(sum, 1.0f);
+    }
+}

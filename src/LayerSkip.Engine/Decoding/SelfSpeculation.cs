@@ -60,9 +60,9 @@ internal sealed class SelfSpeculation
 
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
 
-        // Where nobody wants to see a logit, judge a guess or time a step, a device that can run rounds as a whole does.
+        // Where nobody wants to see a logit, time a step or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
         _leavesRoundsToDevice = (choosesBest || _draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
-            && !_controller.JudgesGuesses && model.RunsRounds(plan.StopIds.Length);
+            && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
     }
@@ -213,7 +213,7 @@ internal sealed class SelfSpeculation
         _steps.Begin(default, first: 0);
         var exit = _drafter.ExitOf(plan);
         var round = new DeviceRound(
-            cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds, _draw);
+            cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds, _draw, _controller.LastBelow ?? 0);
         var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
         if (next < 0)
         {

@@ -11,8 +11,9 @@ namespace LayerSkip.Engine.Devices;
 /// <param name="Head">What a greedy draft chooses among; null: the whole vocabulary.</param>
 /// <param name="StopIds">Tokens that nothing follows.</param>
 /// <param name="Draw">How draft and full model draw their tokens; null: they take the most likely.</param>
+/// <param name="LastBelow">A guess that is less likely (<see cref="TokenGuess.Probability"/>) ends the draft, as its last token; 0: none does.</param>
 internal readonly record struct DeviceRound(
-    KvCache Cache, int Token, int Position, int ExitLayer, int Depth, int Length, int Room, DraftHead? Head, int[] StopIds, TokenDraw? Draw);
+    KvCache Cache, int Token, int Position, int ExitLayer, int Depth, int Length, int Room, DraftHead? Head, int[] StopIds, TokenDraw? Draw, double LastBelow);
 
 /// <summary>What came of a round.</summary>
 /// <param name="Drafted">Tokens drafted.</param>

@@ -17,7 +17,8 @@ public class ChoosingKernelTests
     }
 
     [Fact]
-    public void A_draft_goes_on_until_a_stop_token_the_room_or_nothing_to_choose() => AssertRight(200, new Random(1), random => new DraftNextCase(5, random));
+    public void A_draft_goes_on_until_a_stop_token_the_room_an_unlikely_guess_or_nothing_to_choose() =>
+        AssertRight(200, new Random(1), random => new DraftNextCase(5, random));
 
     [Fact]
     public void A_round_ends_with_the_confirmed_prefix_and_the_models_own_token() => AssertRight(200, new Random(2), random => new AcceptGreedyCase(5, random));

@@ -64,5 +64,18 @@ public class SamplingKernelTests
         Assert.Equal([0f, 0f], bench.Get<float>(likelihoods, 2));
     }
 
+    [Fact]
+    public void Guesses_are_as_likely_as_the_engine_says()
+    {
+        var random = new Random(4);
+        foreach (var tokens in new[] { 1, 2, 3, 255, 256, 257, 700 })
+        {
+            for (var round = 0; round < 6; round++)
+            {
+                KernelBenches.AssertRight(new GuessCase(random.Next(1, 4), tokens, random));
+            }
+        }
+    }
+
     private static ulong Parameters(KernelBench bench, ulong seed) => bench.Put(new SamplingParameters(new TokenDraw(new() { Temperature = 1 }, seed)));
 }

@@ -3,3 +3,4 @@
 
 ADD_KERNEL(distribution);
 ADD_KERNEL(race);
+ADD_KERNEL(guess);

@@ -18,6 +18,8 @@ internal sealed class AdaptiveThresholdDraft(int exitLayer, int longest, float t
     /// <summary>Where drafts end now.</summary>
     public double Threshold { get; private set; } = FirstThreshold;
 
+    public double? LastBelow => Threshold;
+
     public DraftPlan Next(in LookupMatch match, int inputs) => new(exitLayer, longest);
 
     public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) =>

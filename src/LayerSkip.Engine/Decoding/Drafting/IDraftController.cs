@@ -10,8 +10,11 @@ internal interface IDraftController
     /// <param name="inputs">Tokens that have run no layers yet: the prompt at first, later one.</param>
     DraftPlan Next(in LookupMatch match, int inputs);
 
-    /// <summary>Whether <see cref="Judge"/> ever ends a draft. Where it does not, guesses need not come one by one.</summary>
-    bool JudgesGuesses => true;
+    /// <summary>
+    /// How likely a guess must be for <see cref="Judge"/> to go on behind it, where that alone decides, until the next round: guesses need not come one by one then. 0 where it
+    /// always goes on; null where more decides, at any time.
+    /// </summary>
+    double? LastBelow => null;
 
     /// <summary>What to do with a token that the exit has guessed; not asked about tokens that were looked up.</summary>
     /// <param name="guess">The token.</param>

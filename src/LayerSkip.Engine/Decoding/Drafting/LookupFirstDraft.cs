@@ -7,7 +7,7 @@ internal sealed class LookupFirstDraft(IDraftController other, int length) : IDr
 {
     private bool _copies;
 
-    public bool JudgesGuesses => other.JudgesGuesses;
+    public double? LastBelow => other.LastBelow;
 
     public DraftPlan Next(in LookupMatch match, int inputs)
     {

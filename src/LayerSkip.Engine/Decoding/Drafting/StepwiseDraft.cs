@@ -5,7 +5,7 @@ internal sealed class StepwiseDraft(int exitLayer, int longest) : IDraftControll
 {
     private int _length = (longest + 1) / 2;
 
-    public bool JudgesGuesses => false;
+    public double? LastBelow => 0;
 
     public DraftPlan Next(in LookupMatch match, int inputs) => new(exitLayer, _length);
 
