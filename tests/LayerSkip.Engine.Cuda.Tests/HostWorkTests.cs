@@ -1,6 +1,8 @@
+using LayerSkip.Cli.Measurement;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Cuda.Rounds;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Cuda.Tests;
@@ -56,6 +58,26 @@ public class HostWorkTests
         }
 
         Assert.Equal(0, least);
+    }
+
+    [Fact]
+    public void Bench_says_what_rounds_ask_of_the_device()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var weights = CudaModels.Weights(config, seed: 1, WeightFormat.F32);
+        using var model = LayerSkipModel.FromWeights("random", config, weights, options: LayerSkip.Engine.Tests.TestedDevice.Options(threads: 1));
+        var settings = new BenchSettings(
+            [[1, 2, 3]], [1], CudaModels.Speculative(1, 4, 25), MaxTokens: 25, IgnoreEndOfSequence: true, Runs: 1, Contexts: [], Rows: [], RowsContext: 0, Threads: 1);
+        var report = DeviceActivity.Measure(model, settings, CancellationToken.None)!;
+        foreach (var mode in new[] { report.Autoregressive, report.SelfSpeculative })
+        {
+            Assert.Equal((1, 1), (mode.GraphLaunchesPerRound, mode.SynchronizationsPerRound));
+            Assert.InRange(mode.DriverCallsPerRound, 5, 100); // the graph's capture is among them
+            Assert.InRange(mode.LaunchesPerToken, 6 * config.Layers, 100 * config.Layers);
+        }
+
+        Assert.Equal(model.BytesRead(0, config.Layers, head: true), report.Autoregressive.WeightBytesPerToken, 1);
+        Assert.Contains("1.00 graphs, 1.00 synchronisations", report.SelfSpeculative.Describe("self-speculative"), StringComparison.Ordinal);
     }
 
     [Fact]
