@@ -8,7 +8,7 @@ internal sealed class ChoiceKernels
     private readonly CudaContext _context;
     private readonly nint _choose;
     private readonly nint _draftNext;
-    private readonly nint _acceptGreedy;
+    private readonly nint _accept;
     private readonly nint _normalize;
 
     public ChoiceKernels(CudaContext context, KernelLibrary kernels)
@@ -16,7 +16,7 @@ internal sealed class ChoiceKernels
         _context = context;
         _choose = kernels.Function("choose");
         _draftNext = kernels.Function("draft_next");
-        _acceptGreedy = kernels.Function("accept_greedy");
+        _accept = kernels.Function("accept");
         _normalize = kernels.Function("normalize");
     }
 
@@ -60,7 +60,7 @@ internal sealed class ChoiceKernels
     /// <param name="result">{drafted, accepted, next, position of slot 0, drafted tokens ...}</param>
     /// <param name="rows">From the round's slot 0 on.</param>
     /// <param name="slots">The last input and the draft at its longest.</param>
-    public void AcceptGreedy(ulong result, in RowPointers rows, int slots)
+    public void Accept(ulong result, in RowPointers rows, int slots)
     {
         var arguments = default(KernelArguments);
         arguments.Add(result);
@@ -68,7 +68,7 @@ internal sealed class ChoiceKernels
         arguments.Add(rows.Positions);
         arguments.Add(rows.Best);
         arguments.Add(slots);
-        _context.Launch(_acceptGreedy, (1, 1, 1), 1, ref arguments);
+        _context.Launch(_accept, (1, 1, 1), 1, ref arguments);
     }
 
     /// <summary>Final norm: [count, padded hidden size].</summary>

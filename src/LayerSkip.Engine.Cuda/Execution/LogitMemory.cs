@@ -12,11 +12,11 @@ internal sealed class LogitMemory(CudaContext context, Geometry geometry)
     /// <summary>float [<see cref="MostRows"/>, vocabulary]; 0 before <see cref="Reserve"/>.</summary>
     public ulong Logits { get; private set; }
 
-    /// <summary>int [<see cref="MostRows"/>]: whether there is a token to draw.</summary>
-    public ulong Valid => Logits + (ulong)(LogitBytes + (MostRows * sizeof(float)));
-
     /// <summary>float [<see cref="MostRows"/>]: how likely the tokens drawn, or guessed, were to be.</summary>
     public ulong Likelihoods => Logits + (ulong)LogitBytes;
+
+    /// <summary>int [<see cref="MostRows"/>]: whether there is a token to draw.</summary>
+    public ulong Valid => Logits + (ulong)(LogitBytes + (MostRows * sizeof(float)));
 
     private long LogitBytes => (long)MostRows * geometry.Config.VocabularySize * sizeof(float);
 

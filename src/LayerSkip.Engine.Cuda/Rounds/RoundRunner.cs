@@ -64,7 +64,7 @@ internal sealed unsafe class RoundRunner
     public DeviceRoundResult Run(in DeviceRound round, ulong table, CudaDraftHead? head, Span<int> draft)
     {
         var spans = Geometry.PowerOfTwo(Geometry.Spans(round.Position + 1 + round.Length));
-        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, head is not null, round.Draw is not null, round.LastBelow > 0));
+        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, Choice(round), round.LastBelow > 0));
         if (_hasStaleKeys)
         {
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
@@ -83,6 +83,9 @@ internal sealed unsafe class RoundRunner
         return new(drafted, _resultOnHost[1], next == -2 ? null : next);
     }
 
+    private static RoundChoice Choice(in DeviceRound round) =>
+        round.Draw is not null ? RoundChoice.Drawn : round.Head is not null ? RoundChoice.Listed : RoundChoice.Greedy;
+
     private CudaGraph Graph(RoundShape shape)
     {
         if (_scratch.Reserve(1 + shape.Length, shape.Spans))
@@ -92,7 +95,7 @@ internal sealed unsafe class RoundRunner
 
         if (!_graphs.TryGetValue(shape, out var kept))
         {
-            if (shape.Draws || shape.Judges)
+            if (shape.Choice == RoundChoice.Drawn || shape.Judges)
             {
                 _logits.Reserve();
             }
@@ -126,7 +129,7 @@ internal sealed unsafe class RoundRunner
 
         // Verify: the remaining layers over all slots at once, going on from the exit states.
         _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _scratch, shape.Spans);
-        if (shape.Draws)
+        if (shape.Choice == RoundChoice.Drawn)
         {
             _transformer.Draw(_logits, _rows, 1 + shape.Length, _block.Sampling);
         }
@@ -136,21 +139,21 @@ internal sealed unsafe class RoundRunner
         }
 
         // Accept.
-        _transformer.Choices.AcceptGreedy(_result, _rows, 1 + shape.Length);
+        _transformer.Choices.Accept(_result, _rows, 1 + shape.Length);
     }
 
     /// <summary>From the exit state to the key of the draft's token, and to its likelihood where that is asked for.</summary>
     private void Guess(in RowPointers row, RoundShape shape)
     {
-        if (shape.Draws)
+        if (shape.Choice == RoundChoice.Drawn)
         {
             _transformer.Draw(_logits, row, 1, _block.Sampling);
         }
         else if (shape.Judges)
         {
-            _transformer.Guess(_logits, row, 1, shape.HasDraftHead ? _draftVocabulary.List : 0, _block.Own);
+            _transformer.Guess(_logits, row, 1, shape.Choice == RoundChoice.Listed ? _draftVocabulary.List : 0, _block.Own);
         }
-        else if (shape.HasDraftHead)
+        else if (shape.Choice == RoundChoice.Listed)
         {
             _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
             _transformer.Head(row, 1, _block.Own, DraftHead.MaxPromptTokens);

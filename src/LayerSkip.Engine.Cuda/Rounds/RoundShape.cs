@@ -7,10 +7,9 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 /// <param name="Depth">Layers that decide.</param>
 /// <param name="Length">Most tokens of its drafts, of <see cref="LengthFor"/>.</param>
 /// <param name="Spans">Spans that attention reaches over.</param>
-/// <param name="HasDraftHead">Whether the draft chooses among listed tokens.</param>
-/// <param name="Draws">Whether tokens are drawn, by draft and full model alike; else they take the most likely.</param>
+/// <param name="Choice">How its tokens are chosen.</param>
 /// <param name="Judges">Whether the draft ends with a guess that is not likely enough.</param>
-internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, bool HasDraftHead, bool Draws, bool Judges)
+internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length, int Spans, RoundChoice Choice, bool Judges)
 {
     /// <summary>
     /// The length of the graph that runs drafts of some length: its own up to 8; above, 12, 15, 16, 24, 32, 48 or 64, so that a controller that changes its mind

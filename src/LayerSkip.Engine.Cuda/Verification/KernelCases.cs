@@ -45,7 +45,7 @@ internal sealed class KernelCases(KernelLimits limits)
         "attention_merge" => [new AttentionMergeCase(Rows(random), random.Next(1, 9), random.Size(1, 256), random.Next(1, Geometry.Spans(limits.Context) + 1), random)],
         "choose" => [new ChooseCase(random.Size(1, 200), random)],
         "draft_next" => [new DraftNextCase(random.Next(2, 18), random)],
-        "accept_greedy" => [new AcceptGreedyCase(random.Next(1, 18), random)],
+        "accept" => [new AcceptCase(random.Next(1, 18), random)],
         "top_k" => [new TopKCase(random.Next(1, 5), Tokens(random), random.Next(1, 21), random)],
         "distribution" => [DistributionCase.Random(Tokens(random), random)],
         "guess" => [new GuessCase(random.Next(1, 5), Tokens(random), random)],

@@ -83,7 +83,7 @@ DEVICE void endRound(int* result, int* tokens, int* positions, int slots, int dr
 }
 
 /// The longest prefix of the draft that the full model chooses, too, and its own next token.
-KERNEL(1) accept_greedy(int* result, int* tokens, int* positions, u64* best, int slots)
+KERNEL(1) accept(int* result, int* tokens, int* positions, u64* best, int slots)
 {
     const int drafted = countDrafted(tokens, slots);
     int accepted = 0;

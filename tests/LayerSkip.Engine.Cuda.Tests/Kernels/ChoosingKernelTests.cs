@@ -21,7 +21,7 @@ public class ChoosingKernelTests
         AssertRight(200, new Random(1), random => new DraftNextCase(5, random));
 
     [Fact]
-    public void A_round_ends_with_the_confirmed_prefix_and_the_models_own_token() => AssertRight(200, new Random(2), random => new AcceptGreedyCase(5, random));
+    public void A_round_ends_with_the_confirmed_prefix_and_the_models_own_token() => AssertRight(200, new Random(2), random => new AcceptCase(5, random));
 
     [Fact]
     public void The_likeliest_few_come_in_order_of_equals_the_lowest_first_and_NaN_never()

@@ -4,5 +4,5 @@
 ADD_KERNEL(normalize);
 ADD_KERNEL(choose);
 ADD_KERNEL(draft_next);
-ADD_KERNEL(accept_greedy);
+ADD_KERNEL(accept);
 ADD_KERNEL(top_k);

@@ -3,13 +3,13 @@ using System.Runtime.InteropServices;
 namespace LayerSkip.Engine.Cuda.Verification;
 
 /// <summary>A round ends with the confirmed prefix of its draft, and the full model's own token.</summary>
-internal sealed class AcceptGreedyCase : KernelCase
+internal sealed class AcceptCase : KernelCase
 {
     private const int LastInput = 5, FirstPosition = 10, NoRow = -2;
     private readonly int _slots, _drafted;
     private readonly int[] _tokens, _positions, _chosen;
 
-    public AcceptGreedyCase(int slots, Random random)
+    public AcceptCase(int slots, Random random)
     {
         (_slots, _drafted) = (slots, random.Next(slots));
         var stopped = _drafted > 0 && random.Next(3) == 0; // the last drafted token got no row
@@ -18,7 +18,7 @@ internal sealed class AcceptGreedyCase : KernelCase
         _chosen = [.. Enumerable.Range(0, slots).Select(i => _positions[i] < 0 || random.Next(9) == 0 ? -1 : random.Next(2))];
     }
 
-    public override string Kernel => "accept_greedy";
+    public override string Kernel => "accept";
 
     public override IReadOnlyList<KernelSize> Sizes => [new("slots", _slots)];
 
