@@ -89,7 +89,15 @@ internal static class CommandLine
 
     private static int Fail(Terminal terminal, string message)
     {
-        terminal.Error.WriteLine($"layerskip: {VisibleText.Line(message.ReplaceLineEndings(" "))}");
+        try
+        {
+            terminal.Error.WriteLine($"layerskip: {VisibleText.Line(message.ReplaceLineEndings(" "))}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Nobody listens; the exit code says that much.
+        }
+
         return BadInput;
     }
 

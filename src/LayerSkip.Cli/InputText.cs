@@ -5,7 +5,7 @@ namespace LayerSkip.Cli;
 /// <summary>Reads text that a user names: a file or the standard input, bounded in size.</summary>
 internal static class InputText
 {
-    /// <summary>Longest input, in bytes of a file or UTF-16 code units of the standard input.</summary>
+    /// <summary>Longest input, in bytes.</summary>
     public const int MaxLength = 64 << 20;
 
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -29,11 +29,7 @@ internal static class InputText
         try
         {
             using var file = File.OpenRead(path);
-            return s_strictUtf8.GetString(ReadBytes(file, $"{option} {path}")).TrimStart('\uFEFF');
-        }
-        catch (DecoderFallbackException)
-        {
-            throw new UsageException($"{option} {path}: is not valid UTF-8, expected UTF-8 text");
+            return Read(file, $"{option} {path}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -41,26 +37,25 @@ internal static class InputText
         }
     }
 
-    /// <summary>All of the standard input.</summary>
-    /// <exception cref="UsageException">It is too long.</exception>
-    public static string ReadAll(TextReader input)
+    /// <summary>What a stream holds up to its end.</summary>
+    /// <param name="input">The stream.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <exception cref="UsageException">It is too long or not UTF-8.</exception>
+    public static string Read(Stream input, string name)
     {
-        var text = new StringBuilder();
-        var buffer = new char[8192];
-        for (int read; (read = input.Read(buffer)) > 0;)
+        var bytes = ReadBytes(input, name);
+        try
         {
-            text.Append(buffer, 0, read);
-            if (text.Length > MaxLength)
-            {
-                throw new UsageException($"standard input: is longer than {MaxLength} characters");
-            }
+            return s_strictUtf8.GetString(bytes).TrimStart('\uFEFF');
         }
-
-        return text.ToString();
+        catch (DecoderFallbackException)
+        {
+            throw new UsageException($"{name}: is not valid UTF-8, expected UTF-8 text");
+        }
     }
 
     // To the limit rather than by the length: a device has none, and no end.
-    private static byte[] ReadBytes(FileStream file, string name)
+    private static byte[] ReadBytes(Stream file, string name)
     {
         using var bytes = new MemoryStream();
         var buffer = new byte[81920];

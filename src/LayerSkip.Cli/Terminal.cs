@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using Spectre.Console;
 
 namespace LayerSkip.Cli;
@@ -8,11 +9,17 @@ internal sealed class Terminal
 {
     private const int UnboundedWidth = 1000;
 
-    public Terminal(TextWriter output, TextWriter error, TextReader input, Interrupt interrupt)
+    private readonly Stream _input;
+
+    /// <param name="output">Results go here.</param>
+    /// <param name="error">Errors, statistics and progress go here.</param>
+    /// <param name="input">The standard input: UTF-8.</param>
+    /// <param name="interrupt">Ctrl-C.</param>
+    public Terminal(TextWriter output, TextWriter error, Stream input, Interrupt interrupt)
     {
         Out = output;
         Error = error;
-        In = input;
+        _input = input;
         Interrupt = interrupt;
     }
 
@@ -22,11 +29,9 @@ internal sealed class Terminal
     /// <summary>Errors, statistics and progress go here.</summary>
     public TextWriter Error { get; }
 
-    public TextReader In { get; }
-
     public Interrupt Interrupt { get; }
 
-    /// <summary>Someone types at <see cref="In"/>.</summary>
+    /// <summary>Someone types at the standard input.</summary>
     public bool IsInputInteractive { get; init; }
 
     /// <summary><see cref="Out"/> is a terminal.</summary>
@@ -34,6 +39,12 @@ internal sealed class Terminal
 
     /// <summary><see cref="Error"/> is a terminal.</summary>
     public bool IsErrorInteractive { get; init; }
+
+    /// <summary><see cref="Out"/> is a terminal that shows colours and the like.</summary>
+    public bool IsOutputStyled => IsOutputInteractive && OutConsole.Profile.Capabilities.Ansi;
+
+    /// <summary><see cref="Error"/> is a terminal on which what stands there can be drawn anew.</summary>
+    public bool IsErrorStyled => IsErrorInteractive && ErrorConsole.Profile.Capabilities.Ansi;
 
     /// <summary>Tables and colours on <see cref="Out"/>.</summary>
     public IAnsiConsole OutConsole
@@ -45,18 +56,36 @@ internal sealed class Terminal
     /// <summary>Progress on <see cref="Error"/>.</summary>
     public IAnsiConsole ErrorConsole => field ??= CreateConsole(Error, IsErrorInteractive);
 
-    /// <summary>The process's own terminal.</summary>
-    public static Terminal OfProcess(Interrupt interrupt) => new(Console.Out, Console.Error, Console.In, interrupt)
+    /// <summary>Lines of the standard input.</summary>
+    private TextReader Lines
     {
-        IsInputInteractive = !Console.IsInputRedirected,
-        IsOutputInteractive = !Console.IsOutputRedirected,
-        IsErrorInteractive = !Console.IsErrorRedirected,
-    };
+        get => field ??= new StreamReader(_input, Encoding.UTF8);
+        init;
+    }
 
-    /// <summary>Reads from <see cref="In"/>. Reading cannot be cancelled, but waiting for it can.</summary>
+    /// <summary>The process's own terminal.</summary>
+    public static Terminal OfProcess(Interrupt interrupt)
+    {
+        var (input, typed) = (Console.OpenStandardInput(), !Console.IsInputRedirected);
+        return new(new NamedWriter(Console.Out, "standard output"), Console.Error, typed ? Encoding.CreateTranscodingStream(input, Console.InputEncoding, Encoding.UTF8) : input, interrupt)
+        {
+            // Lines can be edited as they are typed; a text of many lines is none of .NET's business, whose reader takes Enter for a carriage return.
+            Lines = typed ? Console.In : new StreamReader(input),
+            IsInputInteractive = typed,
+            IsOutputInteractive = !Console.IsOutputRedirected,
+            IsErrorInteractive = !Console.IsErrorRedirected,
+        };
+    }
+
+    /// <summary>The next line of the standard input; null at its end. Reading cannot be cancelled, but waiting for it can.</summary>
     /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
-    public T Read<T>(Func<TextReader, T> read) =>
-        Task.Run(() => read(In)).WaitAsync(Interrupt.Command).GetAwaiter().GetResult();
+    public string? ReadLine() => Wait(() => Lines.ReadLine());
+
+    /// <summary>All of the standard input; what is typed ends with Ctrl-D.</summary>
+    /// <param name="option">The option that named it, for errors.</param>
+    /// <exception cref="UsageException">It is too long or not UTF-8.</exception>
+    /// <exception cref="OperationCanceledException">Ctrl-C.</exception>
+    public string ReadAll(string option) => Wait(() => InputText.Read(_input, $"{option} -"));
 
     /// <summary>Writes a line that the user should know but that ends nothing, to <see cref="Error"/>.</summary>
     public void Note(string message) => Error.WriteLine($"layerskip: note: {VisibleText.Line(message)}");
@@ -77,6 +106,8 @@ internal sealed class Terminal
         Out.Write(IsOutputInteractive ? VisibleText.Of(text) : text);
         Out.Flush();
     }
+
+    private T Wait<T>(Func<T> read) => Task.Run(read).WaitAsync(Interrupt.Command).GetAwaiter().GetResult();
 
     private static IAnsiConsole CreateConsole(TextWriter writer, bool interactive)
     {

@@ -11,7 +11,7 @@ public class LoadingTests
     {
         using var interrupt = new Interrupt();
         using var error = new StringWriter();
-        var terminal = new Terminal(TextWriter.Null, error, TextReader.Null, interrupt) { IsErrorInteractive = interactive };
+        var terminal = new Terminal(TextWriter.Null, error, Stream.Null, interrupt) { IsErrorInteractive = interactive };
 
         var result = Loading.Run(terminal, "Loading [model]", (progress, _) =>
         {
@@ -28,7 +28,7 @@ public class LoadingTests
     public void Failure_is_the_loader_s_own()
     {
         using var interrupt = new Interrupt();
-        var terminal = new Terminal(TextWriter.Null, TextWriter.Null, TextReader.Null, interrupt) { IsErrorInteractive = true };
+        var terminal = new Terminal(TextWriter.Null, TextWriter.Null, Stream.Null, interrupt) { IsErrorInteractive = true };
 
         Assert.Throws<CheckpointException>(() => Loading.Run<int>(terminal, "x", (_, _) => throw new CheckpointException("broken")));
     }

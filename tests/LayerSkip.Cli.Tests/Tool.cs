@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using LayerSkip.Tests;
 
@@ -17,13 +18,21 @@ internal static class Tool
 
     public static ToolResult Run(params string[] args) => RunWithInput("", args);
 
+    /// <summary>A standard input.</summary>
+    public static MemoryStream Input(string text) => new(Encoding.UTF8.GetBytes(text));
+
     public static ToolResult RunWithInput(string input, params string[] args)
+    {
+        using var bytes = Input(input);
+        return RunWithInput(bytes, args);
+    }
+
+    public static ToolResult RunWithInput(Stream input, params string[] args)
     {
         using var interrupt = new Interrupt();
         using var output = new StringWriter();
         using var error = new StringWriter();
-        using var reader = new StringReader(input);
-        var exitCode = CommandLine.Invoke(args, new Terminal(output, error, reader, interrupt));
+        var exitCode = CommandLine.Invoke(args, new Terminal(output, error, input, interrupt));
         return new ToolResult(exitCode, output.ToString(), error.ToString());
     }
 

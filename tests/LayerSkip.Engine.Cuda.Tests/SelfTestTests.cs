@@ -191,7 +191,7 @@ public class SelfTestTests
         using var interrupt = new Interrupt();
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var exitCode = SelfTestCommand.Run(new SelfTest(Rig.Provider, 0, s_small), rounds, json, new Terminal(output, error, TextReader.Null, interrupt));
+        var exitCode = SelfTestCommand.Run(new SelfTest(Rig.Provider, 0, s_small), rounds, json, new Terminal(output, error, Stream.Null, interrupt));
         Assert.Empty(error.ToString());
         return (exitCode, output.ToString());
     }

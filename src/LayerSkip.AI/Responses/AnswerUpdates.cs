@@ -64,7 +64,7 @@ internal sealed class AnswerUpdates(string modelId)
             [PropertyNames.ExitLayer] = exitLayer,
             [PropertyNames.NumSpeculations] = numSpeculations,
             [PropertyNames.MeanExitLayer] = statistics.MeanExitLayer,
-            [PropertyNames.AcceptanceRate] = statistics.AcceptanceRate,
+            [PropertyNames.AcceptanceRate] = statistics.Drafted == 0 ? null : statistics.AcceptanceRate,
             [PropertyNames.TokensPerRound] = statistics.TokensPerRound,
             [PropertyNames.PrefillMilliseconds] = statistics.PrefillTime.TotalMilliseconds,
             [PropertyNames.DecodeMilliseconds] = statistics.DecodeTime.TotalMilliseconds,

@@ -9,6 +9,9 @@ namespace LayerSkip.Cli.Commands;
 /// <summary><c>layerskip chat</c>: a conversation of many turns, typed or from a pipe, a message a line.</summary>
 internal sealed class ChatCommand
 {
+    /// <summary>The line that forgets the conversation.</summary>
+    private const string Anew = "/new";
+
     private readonly Terminal _terminal;
     private readonly ModelArguments _model = new();
     private readonly DecodingArguments _decoding = new();
@@ -24,7 +27,7 @@ internal sealed class ChatCommand
     public static Command Create(Terminal terminal)
     {
         var chat = new ChatCommand(terminal);
-        var command = new Command("chat", "Chat with a checkpoint. Ctrl-C stops an answer; again, or Ctrl-D, ends.") { chat._system, chat._showDraft };
+        var command = new Command("chat", $"Chat with a checkpoint, a message a line. {Anew} on a line of its own forgets the conversation; Ctrl-C stops an answer; again, or Ctrl-D, ends.") { chat._system, chat._showDraft };
         chat._model.AddTo(command);
         chat._decoding.AddTo(command);
         command.SetAction(chat.Run);
@@ -36,9 +39,14 @@ internal sealed class ChatCommand
         using var model = _model.Load(arguments, _terminal);
         var options = _decoding.Read(arguments, model, _terminal);
         _decoding.NoteUnusedDrafting(arguments, model, options, _terminal);
-        if (!_terminal.IsOutputInteractive)
+        if (!_terminal.IsOutputStyled)
         {
-            _terminal.NoteUnused(arguments, "the output is no terminal", _showDraft);
+            _terminal.NoteUnused(arguments, _terminal.IsOutputInteractive ? "the terminal has no colours" : "the output is no terminal", _showDraft);
+        }
+
+        if (_terminal.IsInputInteractive)
+        {
+            _terminal.Note($"{Anew} forgets the conversation, Ctrl-D ends it");
         }
 
         var conversation = new Conversation(
@@ -52,7 +60,12 @@ internal sealed class ChatCommand
         {
             while (ReadMessage() is { } message)
             {
-                if (!string.IsNullOrWhiteSpace(message))
+                if (message.Trim() == Anew)
+                {
+                    conversation.Forget();
+                    _terminal.Note("the conversation begins anew");
+                }
+                else if (!string.IsNullOrWhiteSpace(message))
                 {
                     try
                     {
@@ -103,7 +116,7 @@ internal sealed class ChatCommand
 
         last = generation;
         var text = model.Tokenizer.CreateDetokenizer();
-        var display = showDraft && _terminal.IsOutputInteractive ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
+        var display = showDraft && _terminal.IsOutputStyled ? new DraftDisplay(_terminal.OutConsole, model.Tokenizer) : null;
         var start = new AnswerStart();
         var answer = new StringBuilder();
         var stop = _terminal.Interrupt.BeginStep();
@@ -149,6 +162,6 @@ internal sealed class ChatCommand
             _terminal.Out.Flush();
         }
 
-        return _terminal.Read(input => input.ReadLine());
+        return _terminal.ReadLine();
     }
 }

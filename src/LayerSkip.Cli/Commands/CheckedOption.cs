@@ -39,13 +39,21 @@ internal static class CheckedOption
         };
 
     /// <summary>An integer in a range.</summary>
-    public static Option<int?> Integer(string name, string valueName, string description, int min, int max = int.MaxValue) =>
-        Create(name, valueName, description, max == int.MaxValue ? $"an integer of at least {min}, at most {max}" : $"an integer from {min} to {max}", (string text, out int? value) =>
+    public static Option<int?> Integer(string name, string valueName, string description, int min, int max = int.MaxValue)
+    {
+        var expected = (min, max) switch
+        {
+            (int.MinValue, int.MaxValue) => "an integer",
+            (_, int.MaxValue) => $"an integer of at least {min}, at most {max}",
+            _ => $"an integer from {min} to {max}",
+        };
+        return Create(name, valueName, description, expected, (string text, out int? value) =>
         {
             var parsed = int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number);
             value = number;
             return parsed && number >= min && number <= max;
         });
+    }
 
     /// <summary>One or more integers within bounds, or ranges of them (<c>1..6</c>), separated by commas, and perhaps a word that stands for all of them.</summary>
     /// <param name="name">Its name, with dashes.</param>
@@ -83,11 +91,11 @@ internal static class CheckedOption
     }
 
     /// <summary>One or more files. What begins with two dashes is no file but an option that does not exist.</summary>
-    public static Option<string[]> Files(string name, string description)
+    public static Option<string[]> Files(string name, string description, string valueName = "FILE")
     {
         var option = new Option<string[]>(name)
         {
-            HelpName = "FILE...", Description = description, AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
+            HelpName = $"{valueName}...", Description = description, AllowMultipleArgumentsPerToken = true, Arity = ArgumentArity.OneOrMore,
         };
         option.Validators.Add(result =>
         {

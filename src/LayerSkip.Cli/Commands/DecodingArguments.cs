@@ -16,7 +16,8 @@ internal sealed class DecodingArguments
     /// <summary>Tokens drafted in a round at most where neither the user nor the checkpoint says.</summary>
     public const int DefaultSpeculations = 4;
 
-    private const int MostSpeculations = 64;
+    /// <summary>Most tokens that can be asked to be drafted in a round.</summary>
+    public const int MostSpeculations = 64;
 
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens to generate (default: the checkpoint's max_new_tokens, else {DefaultMaxTokens}).", 1);
@@ -48,8 +49,9 @@ internal sealed class DecodingArguments
         [.. Enum.GetValues<DecodingMode>().Select(mode => (ModeName.Of(mode), mode))]);
 
     /// <summary>Exit layer E.</summary>
+    /// <remarks>Any integer: only the model tells which are right.</remarks>
     public Option<int?> ExitLayer { get; } = CheckedOption.Integer(
-        "--exit-layer", "E", "Layers the draft runs, or those of early-exit, 1..L-1 (default: the checkpoint's).", 1);
+        "--exit-layer", "E", "Layers the draft runs, or those of early-exit, 1..L-1 (default: the checkpoint's).", int.MinValue);
 
     /// <summary>Speculation length d.</summary>
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
@@ -179,11 +181,11 @@ internal sealed class DecodingArguments
     public int? ReadExitLayer(ParseResult arguments, ModelConfig config) =>
         arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config) : null;
 
-    /// <summary>Checks an exit layer, at least 1, against the model's depth.</summary>
+    /// <summary>Checks an exit layer against the model's depth.</summary>
     /// <returns>The exit layer.</returns>
     /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
     public static int CheckExitLayer(int exitLayer, ModelConfig config) =>
-        exitLayer < config.Layers
+        exitLayer >= 1 && exitLayer < config.Layers
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
 

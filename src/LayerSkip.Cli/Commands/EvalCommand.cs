@@ -229,7 +229,7 @@ internal sealed class EvalCommand
 
         if (arguments.GetValue(_output) is { } path)
         {
-            AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(report, ReportJson.Instance.EvalReport) + "\n")));
+            AtomicFile.WriteTo(path, stream => stream.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(report, ReportJson.Instance.EvalReport) + "\n")));
         }
     }
 

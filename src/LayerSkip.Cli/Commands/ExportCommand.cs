@@ -50,20 +50,16 @@ internal sealed class ExportCommand
         using var checkpoint = Checkpoint.Open(source);
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);
-        Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) =>
-        {
-            GgufExport.Write(
-                target,
-                Checkpoint.NameOf(source),
-                checkpoint.Config,
-                checkpoint.Generation,
-                checkpoint.Weights,
-                type,
-                writer => AddText(writer, checkpoint, template),
-                cancellation);
-            return true;
-        });
-        var report = new ExportReport(target, type.ToString().ToLowerInvariant(), new FileInfo(target).Length);
+        var bytes = Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) => GgufExport.Write(
+            target,
+            Checkpoint.NameOf(source),
+            checkpoint.Config,
+            checkpoint.Generation,
+            checkpoint.Weights,
+            type,
+            writer => AddText(writer, checkpoint, template),
+            cancellation));
+        var report = new ExportReport(target, type.ToString().ToLowerInvariant(), bytes);
         if (arguments.GetValue(_json))
         {
             ReportJson.Write(_terminal.Out, report, ReportJson.Instance.ExportReport);

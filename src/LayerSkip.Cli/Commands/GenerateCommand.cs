@@ -54,7 +54,7 @@ internal sealed class GenerateCommand
         var prompt = arguments.GetRequiredValue(_prompt);
 
         // A pipe's last line end is the shell's, not the prompt's.
-        prompt = prompt == "-" ? _terminal.Read(InputText.ReadAll).TrimEnd('\r', '\n') : prompt;
+        prompt = prompt == "-" ? _terminal.ReadAll("--prompt").TrimEnd('\r', '\n') : prompt;
         if (prompt.Length == 0)
         {
             throw new UsageException("--prompt is empty, expected some text");
@@ -88,6 +88,11 @@ internal sealed class GenerateCommand
         else
         {
             WriteText(model, generation, arguments.GetValue(_chat) ? new AnswerStart() : null);
+            if (StatisticsText.WhyCut(generation, model.Config.MaxPositions) is { } cut)
+            {
+                _terminal.Note(cut);
+            }
+
             comparison = compares ? Compare(model, ids, options) : null;
             if (comparison is not null)
             {

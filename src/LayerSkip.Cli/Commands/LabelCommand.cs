@@ -26,7 +26,7 @@ internal sealed class LabelCommand
     private readonly ModelArguments _arguments = new();
 
     private readonly Option<string[]> _models = CheckedOption.Files(
-        "--model", "Checkpoints, all of one tokenizer and template; several choose each token by the mean of their probabilities.");
+        "--model", "Checkpoints, all of one tokenizer and template; several choose each token by the mean of their probabilities.", "PATH");
 
     private readonly Option<string[]> _data = CheckedOption.Files("--data", "Prompts: TOPv2's .tsv (the utterances), .jsonl with a text a line, .txt with one a line.");
 
@@ -69,8 +69,7 @@ internal sealed class LabelCommand
     {
         var output = arguments.GetRequiredValue(_output);
         OutputFile.Check("--out", output);
-        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
-        if (arguments.GetRequiredValue(_data).Any(file => Path.GetFullPath(file).Equals(Path.GetFullPath(output), comparison)))
+        if (arguments.GetRequiredValue(_data).Any(file => OutputFile.IsSame("--out", output, file)))
         {
             throw new UsageException($"--out {output}: is one of --data, expected another file");
         }
@@ -177,7 +176,7 @@ internal sealed class LabelCommand
 
         var (written, unfinished, repeated) = (0, 0, 0);
         var seen = new HashSet<(string Prompt, string Answer)>();
-        AtomicFile.Write(output, stream =>
+        AtomicFile.WriteTo(output, stream =>
         {
             foreach (var (index, text) in responses.Index())
             {

@@ -1,12 +1,14 @@
+using LayerSkip.Engine.Checkpoints;
+
 namespace LayerSkip.Cli.Commands;
 
 /// <summary>A file that a command is going to write: wrong ones are found before hours of work rather than after.</summary>
 internal static class OutputFile
 {
-    /// <summary>Checks that a file could be written, without touching it.</summary>
+    /// <summary>Checks that a file could be written, without touching it. A symbolic link is followed; devices and pipes are taken as they are.</summary>
     /// <param name="option">The option that named it.</param>
     /// <param name="path">The file.</param>
-    /// <exception cref="UsageException">It is a directory, or in a directory that does not exist or may not be written to.</exception>
+    /// <exception cref="UsageException">It is a directory, in a directory that does not exist or may not be written to, or a link that leads in a circle.</exception>
     public static void Check(string option, string path)
     {
         if (path.Length == 0 || Directory.Exists(path))
@@ -14,12 +16,29 @@ internal static class OutputFile
             throw new UsageException($"{option} is {(path.Length == 0 ? "empty" : $"'{path}', a directory")}, expected a file");
         }
 
-        if (Path.GetDirectoryName(Path.GetFullPath(path)) is not { } directory || !Directory.Exists(directory))
+        if (FileTarget.IsSpecial(path))
         {
-            throw new UsageException($"{option} is '{path}', expected a file in a directory that exists");
+            return;
+        }
+
+        if (Path.GetDirectoryName(Follow(option, path)) is not { } directory || !Directory.Exists(directory))
+        {
+            var link = new FileInfo(path).LinkTarget is { } to ? $", a link to '{to}'" : "";
+            throw new UsageException($"{option} is '{path}'{link}, expected a file in a directory that exists");
         }
 
         CheckDirectory(option, directory);
+    }
+
+    /// <summary>Whether what is written to a path can be read again: it is no device or pipe.</summary>
+    public static bool IsKept(string path) => !FileTarget.IsSpecial(path);
+
+    /// <summary>Whether two paths lead to one file, which need not exist.</summary>
+    /// <exception cref="UsageException">One is a link that leads in a circle.</exception>
+    public static bool IsSame(string option, string path, string other)
+    {
+        var comparison = OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        return Follow(option, path).Equals(Follow(option, other), comparison);
     }
 
     /// <summary>Checks that a directory, perhaps with some of those above it, could be created or written to.</summary>
@@ -52,6 +71,18 @@ internal static class OutputFile
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new UsageException($"{option} {directory}: cannot be written to: {Reason(e, probe)}");
+        }
+    }
+
+    private static string Follow(string option, string path)
+    {
+        try
+        {
+            return FileTarget.Follow(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UsageException($"{option} is '{path}', expected a file: {e.Message.TrimEnd('.')}");
         }
     }
 

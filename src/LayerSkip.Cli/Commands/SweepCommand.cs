@@ -22,7 +22,7 @@ internal sealed class SweepCommand
         "--exit-layer", "all|E,E..E", "Exit layers of the draft, 1..L-1 (default: all).", 1, all: "all");
 
     private readonly Option<IReadOnlyList<int>?> _numSpeculations = CheckedOption.Integers(
-        "--num-speculations", "D,D..D", $"Most tokens drafted in a round (default: {string.Join(',', s_defaultSpeculations)}).", 1, 64);
+        "--num-speculations", "D,D..D", $"Most tokens drafted in a round (default: {string.Join(',', s_defaultSpeculations)}).", 1, DecodingArguments.MostSpeculations);
 
     private readonly Option<int?> _runs = CheckedOption.Integer("--runs", "N", $"Measured runs of each cell, after a warm-up (default: {DefaultRuns}).", 1, 10_000);
 
@@ -55,9 +55,14 @@ internal sealed class SweepCommand
     {
         var output = arguments.GetRequiredValue(_output);
         OutputFile.Check("--output", output);
+        if (!OutputFile.IsKept(output))
+        {
+            throw new UsageException($"--output is '{output}', a device or a pipe, expected a file: it is read again, to go on with it");
+        }
+
         var html = arguments.GetValue(_html) ?? Path.ChangeExtension(output, ".html");
         OutputFile.Check("--html", html);
-        if (Path.GetFullPath(html) == Path.GetFullPath(output))
+        if (OutputFile.IsSame("--html", html, output))
         {
             throw new UsageException($"--html and --output are both '{html}', expected two files");
         }
@@ -81,12 +86,15 @@ internal sealed class SweepCommand
             Fingerprint.OfTokens([.. prompts, model.Defaults.EndOfSequenceIds, model.Defaults.DraftVocabulary]),
             _prompts.MaxTokens(arguments, model),
             arguments.GetValue(_runs) ?? DefaultRuns);
-        var file = SweepFile.Open(output, setup, arguments.GetValue(_force));
+        var file = SweepFile.Open(output, setup, model.Config.Layers, arguments.GetValue(_force));
         var resumed = file.Cells.Count;
         var sweep = new Sweep(model, prompts, setup, file);
+
+        // What is kept shows how far it has come; a pipe gets one page.
+        Action measured = OutputFile.IsKept(html) ? () => Page.Write(html, SweepPage.Create(Report(model, setup, file, output, resumed))) : () => { };
         Loading.Run(_terminal, $"Measuring {cells.Count} cells", (progress, cancellation) =>
         {
-            sweep.Run(cells, () => Page.Write(html, SweepPage.Create(Report(model, setup, file, output, resumed))), progress, cancellation);
+            sweep.Run(cells, measured, progress, cancellation);
             return cells.Count;
         });
 

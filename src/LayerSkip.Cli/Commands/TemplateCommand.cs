@@ -52,7 +52,7 @@ internal sealed class TemplateCommand
 
     private ChatTemplateContext ReadContext(string path)
     {
-        var text = path == "-" ? _terminal.Read(InputText.ReadAll) : InputText.ReadFile("--context", path);
+        var text = path == "-" ? _terminal.ReadAll("--context") : InputText.ReadFile("--context", path);
         try
         {
             return ChatTemplateContext.FromJson(JsonElement.Parse(text));

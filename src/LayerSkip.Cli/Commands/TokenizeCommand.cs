@@ -51,7 +51,7 @@ internal sealed class TokenizeCommand
         var text = arguments.GetValue(_file) switch
         {
             null => arguments.GetRequiredValue(_text)!,
-            "-" => _terminal.Read(InputText.ReadAll),
+            "-" => _terminal.ReadAll("--file"),
             var path => InputText.ReadFile("--file", path),
         };
         var tokenizer = Tokenizer.Load(arguments.GetRequiredValue(_directory));

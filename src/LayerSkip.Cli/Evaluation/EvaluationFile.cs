@@ -18,20 +18,25 @@ internal static class EvaluationFile
     /// <exception cref="UsageException">The file cannot be read, holds no row, or a row is wrong; the message names file, line and field.</exception>
     public static IReadOnlyList<EvaluationRow> Read(string option, string path, bool needsResponse = true)
     {
-        var expected = needsResponse ? ".tsv (TOPv2) or .jsonl" : ".tsv (TOPv2), .jsonl or .txt";
-        if (Directory.Exists(path))
-        {
-            throw new UsageException($"{option} {path}: is a directory, expected a file that ends in {expected}");
-        }
-
         var rows = Path.GetExtension(path).ToLowerInvariant() switch
         {
+            _ when Directory.Exists(path) => throw UnknownEnding(option, path, needsResponse),
             ".tsv" => ReadTopV2(option, path),
             ".jsonl" => ReadJsonLines(option, path, needsResponse),
             ".txt" when !needsResponse => ReadText(option, path),
-            var ending => throw new UsageException($"{option} {path}: ends in '{ending}', expected {expected}"),
+            _ => throw UnknownEnding(option, path, needsResponse),
         };
         return rows.Count > 0 ? rows : throw new UsageException($"{option} {path}: holds no row");
+    }
+
+    /// <summary>Says which files can be read.</summary>
+    /// <param name="option">The option that named the file.</param>
+    /// <param name="path">The file, which ends in something else, or a directory.</param>
+    /// <param name="needsResponse">Whether rows must have responses, which lines of text have not.</param>
+    public static UsageException UnknownEnding(string option, string path, bool needsResponse)
+    {
+        var what = Directory.Exists(path) ? "is a directory" : Path.GetExtension(path) is { Length: > 0 } ending ? $"ends in '{ending}'" : "has no ending";
+        return new($"{option} {path}: {what}, expected a file that ends in {(needsResponse ? ".tsv (TOPv2) or .jsonl" : ".tsv (TOPv2), .jsonl or .txt")}");
     }
 
     private static List<EvaluationRow> ReadTopV2(string option, string path)

@@ -47,7 +47,8 @@ internal sealed class ModeRun
     /// <summary>Tokens of all rounds but each answer's first, by their time; null where every answer came in one round.</summary>
     public double? DecodeTokensPerSecond => _decodeSeconds > 0 ? _decodedTokens / _decodeSeconds : null;
 
-    public double AcceptanceRate => _drafted == 0 ? 0 : (double)_acceptedTokens / _drafted;
+    /// <summary>Accepted / drafted tokens; null where nothing was drafted.</summary>
+    public double? AcceptanceRate => _drafted == 0 ? null : (double)_acceptedTokens / _drafted;
 
     public double TokensPerRound => _rounds == 0 ? 0 : (double)_tokens / _rounds;
 

@@ -49,6 +49,9 @@ internal sealed class Conversation
         return prompt.Length > 0 ? prompt : throw new UsageException("the chat template renders an empty prompt");
     }
 
+    /// <summary>Forgets all messages but the system's.</summary>
+    public void Forget() => _turns.Clear();
+
     /// <summary>Adds the assistant's answer.</summary>
     public void Answer(string text) => _turns.Add(new TemplateMessage { Role = "assistant", Content = text });
 

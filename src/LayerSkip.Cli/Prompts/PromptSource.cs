@@ -26,7 +26,7 @@ internal static class PromptSource
         "Once upon a time there was a little girl who",
     ];
 
-    /// <summary>Reads a file's prompts: TOPv2's <c>.tsv</c>, the lines of a <c>.txt</c>, or <c>{"prompt"}</c> a line of any other.</summary>
+    /// <summary>Reads a file's prompts: TOPv2's <c>.tsv</c>, the lines of a <c>.txt</c>, or <c>{"prompt"}</c> a line of a <c>.jsonl</c>.</summary>
     /// <param name="option">The option that named the file, for errors.</param>
     /// <param name="path">The file.</param>
     /// <param name="field">The field of JSON lines that holds the prompt.</param>
@@ -37,7 +37,8 @@ internal static class PromptSource
         {
             ".tsv" => [.. EvaluationFile.Read(option, path).Select(row => row.Prompt)],
             ".txt" => [.. InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Where(line => !string.IsNullOrWhiteSpace(line))],
-            _ => PromptFile.Read(option, path, field),
+            ".jsonl" => PromptFile.Read(option, path, field),
+            _ => throw EvaluationFile.UnknownEnding(option, path, needsResponse: false),
         };
         return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt");
     }

@@ -22,7 +22,7 @@ internal static class BenchPage
             ("decode, autoregressive", Rate(report.Spread.DecodeTokensPerSecond)),
             ("decode, self-speculative", Rate(report.Spread.SelfSpeculativeDecodeTokensPerSecond)),
             (Text($"prefill of {report.PrefillTokens} tokens"), Rate(report.Spread.PrefillTokensPerSecond)),
-            ("drafts", Text($"{100 * report.AcceptanceRate:0.0} % accepted, {report.TokensPerRound:0.00} tokens a round, mean exit layer {report.MeanExitLayer:0.00}")),
+            ("drafts", Text($"{StatisticsText.AcceptedInWords(report.AcceptanceRate)}, {report.TokensPerRound:0.00} tokens a round, mean exit layer {report.MeanExitLayer:0.00}")),
             ("outputs identical", report.Identical ? "yes" : "no"),
             ("read bandwidth", Text($"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s") + (report.BandwidthShare is { } share ? Text($", of which decoding autoregressively uses {100 * share:0} %") : "")),
             ("FMA peak", Text($"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS, of which prefill uses {100 * report.FmaShare:0} %")),

@@ -51,8 +51,8 @@ internal sealed record BenchReport
     /// <summary>Runs with a <see cref="SpeedupDecode"/>.</summary>
     public required int DecodeRuns { get; init; }
 
-    /// <summary>Accepted / drafted tokens.</summary>
-    public required double AcceptanceRate { get; init; }
+    /// <summary>Accepted / drafted tokens; null where nothing was drafted.</summary>
+    public required double? AcceptanceRate { get; init; }
 
     /// <summary>Self-speculative tokens / rounds.</summary>
     public required double TokensPerRound { get; init; }

@@ -29,7 +29,7 @@ internal static class BenchTable
         Add(table, "later token, self-speculative, ms", report.Latency.SelfSpeculative.TokenMs);
         Add(table, "request, autoregressive, ms", report.Latency.Autoregressive.RequestMs);
         Add(table, "request, self-speculative, ms", report.Latency.SelfSpeculative.RequestMs);
-        Add(table, "drafted tokens accepted", $"{report.AcceptanceRate:P1}");
+        Add(table, "drafted tokens accepted", StatisticsText.Accepted(report.AcceptanceRate));
         Add(table, "tokens a round", $"{report.TokensPerRound:0.00}");
         Add(table, "mean exit layer", $"{report.MeanExitLayer:0.00}");
         Add(table, "rounds with 0, 1, 2 ... accepted", string.Join(' ', report.AcceptedPerRound));

@@ -93,7 +93,7 @@ internal sealed class EvalTables(IAnsiConsole console)
                 Cell(Invariant($"{cell.AutoregressiveMs:0.00}")),
                 Cell(Invariant($"{cell.SelfSpeculativeMs:0.00}")),
                 Cell(Invariant($"{cell.TokensPerRound:0.00}")),
-                Cell($"{Percent(cell.AcceptanceRate)} %"),
+                Cell(StatisticsText.Accepted(cell.AcceptanceRate)),
                 Cell(Invariant($"{cell.Identical} of {speed.Rows}")));
         }
 

@@ -45,7 +45,7 @@ internal static class RunReport
         var (run, last) = (history.Starts[^1], history.Steps is [.., var made] ? made : null);
         return last is null
             ? "No step has been made yet."
-            : FormattableString.Invariant($"Step {last.Step:N0} of {run.Steps:N0}, epoch {last.Epoch:0.00} of {run.Epochs:0.##}; {TrainingDisplay.Duration(TimeSpan.FromSeconds(Seconds(history)))} of training steps.");
+            : FormattableString.Invariant($"Step {last.Step:N0} of {run.Steps:N0}, epoch {last.Epoch:0.00} of {Math.Max(run.Epochs, last.Epoch):0.##}; {TrainingDisplay.Duration(TimeSpan.FromSeconds(Seconds(history)))} of training steps.");
     }
 
     private static double Seconds(RunHistory history) => Math.Min(history.Steps.Sum(step => step.Seconds), TimeSpan.MaxValue.TotalSeconds / 2);

@@ -35,8 +35,8 @@ internal sealed record SpeedCellReport
     /// <summary>Output tokens / rounds.</summary>
     public required double TokensPerRound { get; init; }
 
-    /// <summary>Accepted / drafted tokens over all rounds.</summary>
-    public required double AcceptanceRate { get; init; }
+    /// <summary>Accepted / drafted tokens over all rounds; null where nothing was drafted.</summary>
+    public required double? AcceptanceRate { get; init; }
 
     /// <summary>Rows whose tokens were the same in both modes, in every run, and when decoded with others at once.</summary>
     public required int Identical { get; init; }

@@ -6,7 +6,7 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Rounds">Rounds of draft and verification; without drafting, decode steps.</param>
 /// <param name="Drafted">Tokens drafted.</param>
 /// <param name="Accepted">Drafted tokens that the full model confirmed.</param>
-/// <param name="AcceptanceRate">Accepted / drafted, 0 if nothing was drafted.</param>
+/// <param name="AcceptanceRate">Accepted / drafted; null where nothing was drafted.</param>
 /// <param name="TokensPerRound">Output tokens / rounds.</param>
 /// <param name="PrefillMs">Milliseconds until the first round's tokens stood: the prompt, and the first round with it.</param>
 /// <param name="DecodeMs">Milliseconds of all later rounds.</param>
@@ -20,7 +20,7 @@ internal sealed record StatisticsReport(
     int Rounds,
     int Drafted,
     int Accepted,
-    double AcceptanceRate,
+    double? AcceptanceRate,
     double TokensPerRound,
     double PrefillMs,
     double DecodeMs,
@@ -32,7 +32,7 @@ internal sealed record StatisticsReport(
         statistics.Rounds,
         statistics.Drafted,
         statistics.Accepted,
-        Math.Round(statistics.AcceptanceRate, 4),
+        statistics.Drafted == 0 ? null : Math.Round(statistics.AcceptanceRate, 4),
         Math.Round(statistics.TokensPerRound, 4),
         Math.Round(statistics.PrefillTime.TotalMilliseconds, 4),
         Math.Round(statistics.DecodeTime.TotalMilliseconds, 4),

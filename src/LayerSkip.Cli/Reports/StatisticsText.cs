@@ -25,6 +25,15 @@ internal static class StatisticsText
             FormattableString.Invariant($"{time}; {statistics.TokensPerSecond:0.0} tokens/s, prompt included");
     }
 
+    /// <summary>What ended an answer before the model did; null where it ended by itself.</summary>
+    public static string? WhyCut(Generation generation, int contextLength) => generation.FinishReason switch
+    {
+        FinishReason.MaxNewTokens =>
+            $"the answer is cut after {Quantity.Of(generation.Output.Length, "token")}, the most that --max-tokens, or else the checkpoint or its default, allows",
+        FinishReason.ContextEnd => $"the answer is cut: with the prompt's {Quantity.Of(generation.PromptTokens, "token")} it fills the model's context of {contextLength}",
+        _ => null,
+    };
+
     /// <summary>Why the controller auto drafted little; null where it drafted in half of the rounds or more.</summary>
     public static string? WhyFewDrafts(Generation generation)
     {
@@ -34,6 +43,12 @@ internal static class StatisticsText
                 "that has just begun measures code that is still being compiled; --compare measures both modes warm"
             : null;
     }
+
+    /// <summary>The share of drafted tokens that were accepted, for tables: <c>98.1 %</c>; null: nothing was drafted.</summary>
+    public static string Accepted(double? rate) => rate is { } share ? FormattableString.Invariant($"{100 * share:0.0} %") : "-";
+
+    /// <summary>The same, in words: <c>98.1 % accepted</c>.</summary>
+    public static string AcceptedInWords(double? rate) => rate is null ? "nothing drafted" : $"{Accepted(rate)} accepted";
 
     /// <summary>What became of the drafts. Tokens that nobody drafted come from the full model.</summary>
     public static string Drafts(int drafted, int accepted) => drafted == 0

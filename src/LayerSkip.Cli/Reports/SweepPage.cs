@@ -7,7 +7,7 @@ internal static class SweepPage
 {
     public static string Create(SweepReport report)
     {
-        GridMap Map(string id, string title, Func<SpeedCellReport, double> value, Func<double, string> show, double neutral = 0) => new()
+        GridMap Map(string id, string title, Func<SpeedCellReport, double?> value, Func<double, string> show, double neutral = 0) => new()
         {
             Id = id,
             Title = title,
@@ -15,7 +15,7 @@ internal static class SweepPage
             ColumnLabel = "tokens drafted a round",
             Rows = [.. report.Cells.Select(cell => cell.ExitLayer ?? 0).Distinct().Order()],
             Columns = [.. report.Cells.Select(cell => cell.NumSpeculations ?? 0).Distinct().Order()],
-            Values = report.Cells.ToDictionary(cell => (cell.ExitLayer ?? 0, cell.NumSpeculations ?? 0), value),
+            Values = report.Cells.Where(cell => value(cell) is not null).ToDictionary(cell => (cell.ExitLayer ?? 0, cell.NumSpeculations ?? 0), cell => value(cell)!.Value),
             Show = show,
             Neutral = neutral,
             Framed = (report.Best.ExitLayer ?? 0, report.Best.NumSpeculations ?? 0),
@@ -44,7 +44,7 @@ internal static class SweepPage
                 report.Cells.Select(IReadOnlyList<string> (cell) =>
                 [
                     Text($"{cell.ExitLayer}"), Text($"{cell.NumSpeculations}"), Text($"{cell.Speedup.Median:0.00}x"), Text($"{cell.Speedup.Min:0.00}x"), Text($"{cell.Speedup.Max:0.00}x"),
-                    Text($"{cell.AutoregressiveMs:0.00}"), Text($"{cell.SelfSpeculativeMs:0.00}"), Text($"{100 * cell.AcceptanceRate:0.0} %"), Text($"{cell.TokensPerRound:0.00}"), Text($"{cell.Identical} of {report.Prompts}"),
+                    Text($"{cell.AutoregressiveMs:0.00}"), Text($"{cell.SelfSpeculativeMs:0.00}"), StatisticsText.Accepted(cell.AcceptanceRate), Text($"{cell.TokensPerRound:0.00}"), Text($"{cell.Identical} of {report.Prompts}"),
                 ]))));
     }
 

@@ -46,5 +46,5 @@ internal sealed record SweepReport
 
     /// <summary>How the controller does beside the best cell, in words.</summary>
     public string? DescribeAuto() => Auto is null ? null : FormattableString.Invariant(
-        $"{Auto.Speedup.Median:0.00}x ({Auto.Speedup.Min:0.00}x - {Auto.Speedup.Max:0.00}x), {100 * Auto.Speedup.Median / Best.Speedup.Median:0} % of the best cell; {Auto.AcceptanceRate:P1} accepted, {Auto.TokensPerRound:0.00} tokens a round, mean exit layer {Auto.MeanExitLayer:0.00}");
+        $"{Auto.Speedup.Median:0.00}x ({Auto.Speedup.Min:0.00}x - {Auto.Speedup.Max:0.00}x), {100 * Auto.Speedup.Median / Best.Speedup.Median:0} % of the best cell; {StatisticsText.AcceptedInWords(Auto.AcceptanceRate)}, {Auto.TokensPerRound:0.00} tokens a round, mean exit layer {Auto.MeanExitLayer:0.00}");
 }

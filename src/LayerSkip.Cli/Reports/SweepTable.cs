@@ -31,7 +31,7 @@ internal static class SweepTable
         console.Write(table);
         var best = report.Best;
         console.WriteLine(FormattableString.Invariant(
-            $"best: exit layer {best.ExitLayer}, {best.NumSpeculations} drafted: {best.Speedup.Median:0.00}x ({best.Speedup.Min:0.00}x - {best.Speedup.Max:0.00}x), {best.AcceptanceRate:P1} accepted, {best.TokensPerRound:0.00} tokens a round"));
+            $"best: exit layer {best.ExitLayer}, {best.NumSpeculations} drafted: {best.Speedup.Median:0.00}x ({best.Speedup.Min:0.00}x - {best.Speedup.Max:0.00}x), {StatisticsText.AcceptedInWords(best.AcceptanceRate)}, {best.TokensPerRound:0.00} tokens a round"));
         if (report.DescribeAuto() is { } auto)
         {
             console.WriteLine($"controller auto: {auto}");

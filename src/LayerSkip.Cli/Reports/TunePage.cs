@@ -29,7 +29,7 @@ internal static class TunePage
                 report.Confirmed.Select(IReadOnlyList<string> (setting) =>
                 [
                     setting.Controller, Text($"{setting.ExitLayer}"), Text($"{setting.NumSpeculations}"), setting.Predicted is { } predicted ? Text($"{predicted:0.00}x") : "", Text($"{setting.Measured.Median:0.00}x"),
-                    Text($"{setting.Measured.Min:0.00}x"), Text($"{setting.Measured.Max:0.00}x"), Text($"{100 * setting.AcceptanceRate:0.0} %"), Text($"{setting.TokensPerRound:0.00}"),
+                    Text($"{setting.Measured.Min:0.00}x"), Text($"{setting.Measured.Max:0.00}x"), StatisticsText.Accepted(setting.AcceptanceRate), Text($"{setting.TokensPerRound:0.00}"),
                 ]))),
             new GridMap
             {

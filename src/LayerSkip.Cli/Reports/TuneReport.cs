@@ -98,4 +98,4 @@ internal sealed record OracleReport(IReadOnlyList<double> Share, double MeanLaye
 
 /// <summary>A setting that was measured; where its controller chooses, it has no exit layer, no speculation length and no prediction.</summary>
 internal sealed record TuneSettingReport(
-    string Controller, int? ExitLayer, int? NumSpeculations, double? Predicted, Spread Measured, double AutoregressiveMs, double SelfSpeculativeMs, double AcceptanceRate, double TokensPerRound);
+    string Controller, int? ExitLayer, int? NumSpeculations, double? Predicted, Spread Measured, double AutoregressiveMs, double SelfSpeculativeMs, double? AcceptanceRate, double TokensPerRound);

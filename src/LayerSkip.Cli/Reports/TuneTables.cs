@@ -20,7 +20,7 @@ internal static class TuneTables
                 $"{report.Costs.DraftStepMs[exit.ExitLayer - 1]:0.000}",
                 $"{100 * report.Oracle.Share[exit.ExitLayer - 1]:0.0} %",
                 $"{exit.NumSpeculations}",
-                $"{100 * exit.AcceptanceRate:0.0} %",
+                $"{StatisticsText.Accepted(exit.AcceptanceRate)}",
                 $"{exit.TokensPerRound:0.00}",
                 $"{exit.Predicted:0.00}x");
         }
@@ -42,7 +42,7 @@ internal static class TuneTables
                 $"{setting.Measured.Min:0.00}x - {setting.Measured.Max:0.00}x",
                 $"{setting.AutoregressiveMs:0.00}",
                 $"{setting.SelfSpeculativeMs:0.00}",
-                $"{100 * setting.AcceptanceRate:0.0} %",
+                $"{StatisticsText.Accepted(setting.AcceptanceRate)}",
                 $"{setting.TokensPerRound:0.00}");
         }
 

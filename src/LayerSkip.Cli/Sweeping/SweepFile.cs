@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using LayerSkip.Cli.Commands;
 using LayerSkip.Cli.Measurement;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine.Checkpoints;
@@ -16,6 +17,8 @@ internal sealed class SweepFile
         "autoregressive_mean_ms", "self_speculative_mean_ms", "mean_exit_layer", "acceptance_rate", "tokens_per_round", "identical",
     ];
 
+    private static readonly string s_grid = DraftSetting.Fixed(1, 1).ControllerName;
+
     private readonly string _path;
     private readonly SweepSetup _setup;
     private readonly List<SpeedCellReport> _cells;
@@ -28,10 +31,11 @@ internal sealed class SweepFile
     /// <summary>Goes on with a file, if it exists.</summary>
     /// <param name="path">The file.</param>
     /// <param name="setup">What its rows have to be of.</param>
+    /// <param name="layers">Layers of the model.</param>
     /// <param name="startOver">Forget what it holds.</param>
     /// <exception cref="UsageException">It holds something else, or cells of another setup; the message names the line and what is different.</exception>
-    public static SweepFile Open(string path, SweepSetup setup, bool startOver) =>
-        new(path, setup, startOver || !File.Exists(path) ? [] : Read(path, setup));
+    public static SweepFile Open(string path, SweepSetup setup, int layers, bool startOver) =>
+        new(path, setup, startOver || !File.Exists(path) ? [] : Read(path, setup, layers));
 
     /// <summary>Whether a cell is measured.</summary>
     public bool Contains(DraftSetting cell) => _cells.Exists(known => Key(known) == (cell.ControllerName, cell.ExitLayer, cell.NumSpeculations));
@@ -48,23 +52,25 @@ internal sealed class SweepFile
             text.Append(Csv.Line([.. _setup.Values, .. Values(known)])).Append('\n');
         }
 
-        AtomicFile.Write(_path, stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
+        AtomicFile.WriteTo(_path, stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
     private static IEnumerable<string> Values(SpeedCellReport cell) =>
     [
         cell.Controller, Whole(cell.ExitLayer), Whole(cell.NumSpeculations), Text(cell.Speedup.Median), Text(cell.Speedup.Min), Text(cell.Speedup.Max),
         Text(cell.AutoregressiveMs), Text(cell.SelfSpeculativeMs), Text(cell.AutoregressiveMeanMs), Text(cell.SelfSpeculativeMeanMs),
-        Text(cell.MeanExitLayer), Text(cell.AcceptanceRate), Text(cell.TokensPerRound), Whole(cell.Identical),
+        Text(cell.MeanExitLayer), Fraction(cell.AcceptanceRate), Text(cell.TokensPerRound), Whole(cell.Identical),
     ];
 
     private static (string Controller, int? ExitLayer, int? NumSpeculations) Key(SpeedCellReport cell) => (cell.Controller, cell.ExitLayer, cell.NumSpeculations);
 
     private static string Whole(int? value) => value is { } number ? Text((double)number) : "";
 
+    private static string Fraction(double? value) => value is { } number ? Text(number) : "";
+
     private static string Text(double value) => value.ToString("0.######", CultureInfo.InvariantCulture);
 
-    private static List<SpeedCellReport> Read(string path, SweepSetup setup)
+    private static List<SpeedCellReport> Read(string path, SweepSetup setup, int layers)
     {
         var cells = new List<SpeedCellReport>();
         var seen = new HashSet<(string, int?, int?)>();
@@ -79,7 +85,7 @@ internal sealed class SweepFile
 
             if (!isHeader)
             {
-                var cell = ReadCell(where, fields, setup);
+                var cell = ReadCell(where, fields, setup, layers);
                 cells.Add(seen.Add(Key(cell))
                     ? cell
                     : throw new UsageException($"{where}: {cell.Controller}, exit layer {cell.ExitLayer}, with {cell.NumSpeculations} speculations is there twice"));
@@ -93,7 +99,7 @@ internal sealed class SweepFile
             : cells;
     }
 
-    private static SpeedCellReport ReadCell(string where, string[] fields, SweepSetup setup)
+    private static SpeedCellReport ReadCell(string where, string[] fields, SweepSetup setup, int layers)
     {
         if (fields.Length != s_columns.Length)
         {
@@ -111,34 +117,48 @@ internal sealed class SweepFile
 
         string Field(string column) => fields[Array.IndexOf(s_columns, column)];
 
-        double Number(string column)
+        double Number(string column, double max = double.MaxValue)
         {
             var text = Field(column);
-            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && value >= 0
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value) && value >= 0 && value <= max
                 ? value
-                : throw new UsageException($"{where}: {column} is '{text}', expected a number of at least 0");
+                : throw new UsageException(FormattableString.Invariant($"{where}: {column} is '{text}', expected a number {(max < double.MaxValue ? $"from 0 to {max}" : "of at least 0")}"));
         }
 
-        int Integer(string column, int max) => Number(column) is var value && value <= max && value == Math.Floor(value)
-            ? (int)value
-            : throw new UsageException($"{where}: {column} is '{Field(column)}', expected an integer up to {max}");
+        int Integer(string column, int min, int max) => int.TryParse(Field(column), NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max
+            ? value
+            : throw new UsageException($"{where}: {column} is '{Field(column)}', expected an integer from {min} to {max}");
 
-        int? IntegerOrNull(string column) => Field(column).Length == 0 ? null : Integer(column, int.MaxValue);
+        // What a sweep measures: the grid, and the controller that chooses for itself.
+        int? Chosen(string column, int max) => Field("controller") != DraftSetting.Auto.ControllerName ? Integer(column, 1, max)
+            : Field(column).Length == 0 ? null
+            : throw new UsageException($"{where}: {column} is '{Field(column)}', expected nothing: the controller is {DraftSetting.Auto.ControllerName}");
+
+        if (Field("controller") is var controller && controller != DraftSetting.Auto.ControllerName && controller != s_grid)
+        {
+            throw new UsageException($"{where}: controller is {ErrorText.Quote(controller)}, expected {s_grid} or {DraftSetting.Auto.ControllerName}");
+        }
+
+        var speedup = new Spread(Number("speedup"), Number("speedup_min"), Number("speedup_max"));
+        if (speedup.Median < speedup.Min || speedup.Median > speedup.Max)
+        {
+            throw new UsageException($"{where}: speedup is '{Field("speedup")}', expected a number from speedup_min, '{Field("speedup_min")}', to speedup_max, '{Field("speedup_max")}'");
+        }
 
         return new SpeedCellReport
         {
-            Controller = Field("controller"),
-            ExitLayer = IntegerOrNull("exit_layer"),
-            NumSpeculations = IntegerOrNull("num_speculations"),
-            Speedup = new Spread(Number("speedup"), Number("speedup_min"), Number("speedup_max")),
+            Controller = controller,
+            ExitLayer = Chosen("exit_layer", layers - 1),
+            NumSpeculations = Chosen("num_speculations", DecodingArguments.MostSpeculations),
+            Speedup = speedup,
             AutoregressiveMs = Number("autoregressive_ms"),
             SelfSpeculativeMs = Number("self_speculative_ms"),
             AutoregressiveMeanMs = Number("autoregressive_mean_ms"),
             SelfSpeculativeMeanMs = Number("self_speculative_mean_ms"),
-            MeanExitLayer = Number("mean_exit_layer"),
-            AcceptanceRate = Number("acceptance_rate"),
+            MeanExitLayer = Number("mean_exit_layer", layers),
+            AcceptanceRate = Field("acceptance_rate").Length == 0 ? null : Number("acceptance_rate", 1),
             TokensPerRound = Number("tokens_per_round"),
-            Identical = Integer("identical", setup.Prompts),
+            Identical = Integer("identical", 0, setup.Prompts),
         };
     }
 }

@@ -22,7 +22,7 @@ internal sealed class TrainingDisplay
 
     /// <summary>Runs something that shows its progress.</summary>
     public static T Run<T>(Terminal terminal, Func<TrainingDisplay, T> train) =>
-        terminal.IsErrorInteractive
+        terminal.IsErrorStyled
             ? terminal.ErrorConsole.Live(Text.Empty).Start(context => train(new TrainingDisplay(terminal, context)))
             : train(new TrainingDisplay(terminal, live: null));
 

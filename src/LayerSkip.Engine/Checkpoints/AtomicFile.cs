@@ -25,6 +25,24 @@ internal static class AtomicFile
         }
     }
 
+    /// <summary>
+    /// As <see cref="Write"/>, to where a path leads that somebody named for an output: behind a symbolic link its target is replaced, not the link, and what is no
+    /// file (a device, a pipe) is written to as it is, from the first byte on and never sought in.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be written; of what is no file, a beginning may have been.</exception>
+    public static void WriteTo(string path, Action<Stream> write)
+    {
+        if (!FileTarget.IsSpecial(path))
+        {
+            Write(FileTarget.Follow(path), write);
+            return;
+        }
+
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, bufferSize: 1 << 16);
+        write(stream);
+        stream.Flush();
+    }
+
     /// <summary>As <see cref="Write"/>, with what another file holds.</summary>
     /// <exception cref="IOException">The file cannot be read or written.</exception>
     public static void Copy(string source, string path) => Write(path, stream =>

@@ -32,7 +32,7 @@ public class BenchCommandTests
     [Fact]
     public void Checkpoint_is_measured_on_the_prompts_given()
     {
-        var file = Path.GetTempFileName();
+        var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.jsonl");
         try
         {
             File.WriteAllText(file, "{\"prompt\": \"Turn off alarms\"}\n{\"prompt\": \"remind me to call mom at 5 pm\"}\n");

@@ -39,7 +39,7 @@ public class ChatCommandTests
     {
         using var interrupt = new Interrupt();
         using var output = new StringWriter();
-        using var input = new StringReader("Turn off alarms\n");
+        using var input = Tool.Input("Turn off alarms\n");
         var terminal = new Terminal(output, TextWriter.Null, input, interrupt) { IsInputInteractive = true };
 
         Assert.Equal(0, CommandLine.Invoke(["chat", "--model", Tool.Parser], terminal));
@@ -57,7 +57,7 @@ public class ChatCommandTests
 
         using var interrupt = new Interrupt();
         using var output = new StringWriter();
-        using var input = new StringReader(Utterance);
+        using var input = Tool.Input(Utterance);
         var terminal = new Terminal(output, TextWriter.Null, input, interrupt)
         {
             IsOutputInteractive = true,
@@ -77,13 +77,46 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public void Terminal_without_colours_gets_the_answer_as_text()
+    {
+        using var interrupt = new Interrupt();
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        using var input = Tool.Input("Turn off alarms\n");
+        var terminal = new Terminal(output, error, input, interrupt)
+        {
+            IsOutputInteractive = true,
+            OutConsole = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(output) }),
+        };
+
+        Assert.Equal(0, CommandLine.Invoke(["chat", "--model", Tool.Parser, "--show-draft"], terminal));
+
+        Assert.Equal(Answer, output.ToString().TrimEnd());
+        Assert.Contains("--show-draft has no effect: the terminal has no colours", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void New_conversation_knows_nothing_of_the_one_before()
+    {
+        const string Utterance = "remind me to call mom at 5 pm";
+        string[] command = ["chat", "--model", Tool.Parser];
+        var alone = Tool.RunWithInput(Utterance, command).Output;
+
+        var result = Tool.RunWithInput($"Turn off alarms\n /new \n{Utterance}\n", command);
+
+        Assert.Equal(Answer + Environment.NewLine + alone, result.Output);
+        Assert.Contains("the conversation begins anew", result.Error, StringComparison.Ordinal);
+        Assert.Contains("2 answers, ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void First_interrupt_stops_the_answer_and_the_chat_goes_on()
     {
         using var checkpoint = TokenizedCheckpoint.Write();
         using var interrupt = new Interrupt();
         using var output = new InterruptingWriter(interrupt, atWrite: 1, times: 1);
         using var error = new StringWriter();
-        using var input = new StringReader("first\nsecond\n");
+        using var input = Tool.Input("first\nsecond\n");
 
         var exitCode = CommandLine.Invoke(
             ["chat", "--model", checkpoint.Directory, "--max-tokens", "8"], new Terminal(output, error, input, interrupt));
@@ -99,7 +132,7 @@ public class ChatCommandTests
         using var interrupt = new Interrupt();
         using var output = new InterruptingWriter(interrupt, atWrite: 1, times: 2);
         using var error = new StringWriter();
-        using var input = new StringReader("first\nsecond\n");
+        using var input = Tool.Input("first\nsecond\n");
 
         var exitCode = CommandLine.Invoke(
             ["chat", "--model", checkpoint.Directory, "--max-tokens", "8"], new Terminal(output, error, input, interrupt));

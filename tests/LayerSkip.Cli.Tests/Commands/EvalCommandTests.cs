@@ -296,7 +296,7 @@ public sealed class EvalCommandTests : IDisposable
         interrupt.Raise();
 
         var exitCode = CommandLine.Invoke(
-            ["eval", "--model", Tool.Parser, "--data", Write("rows.tsv", Rows)], new Terminal(output, TextWriter.Null, TextReader.Null, interrupt));
+            ["eval", "--model", Tool.Parser, "--data", Write("rows.tsv", Rows)], new Terminal(output, TextWriter.Null, Stream.Null, interrupt));
 
         Assert.Equal((CommandLine.Interrupted, ""), (exitCode, output.ToString()));
     }

@@ -122,7 +122,7 @@ public sealed class ExportCommandTests : IDisposable
 
         Assert.Equal(
             CommandLine.Interrupted,
-            CommandLine.Invoke(["export", "--model", Tool.Parser, "--gguf", Target], new Terminal(TextWriter.Null, TextWriter.Null, TextReader.Null, interrupt)));
+            CommandLine.Invoke(["export", "--model", Tool.Parser, "--gguf", Target], new Terminal(TextWriter.Null, TextWriter.Null, Stream.Null, interrupt)));
         Assert.Empty(_folder.GetFiles());
     }
 

@@ -46,6 +46,7 @@ public class GenerateCommandTests
         Assert.Equal(JsonValueKind.Null, report.GetProperty("exit_layer").ValueKind);
         Assert.Equal(JsonValueKind.Null, report.GetProperty("num_speculations").ValueKind);
         Assert.Equal(0, report.GetProperty("stats").GetProperty("drafted").GetInt32());
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("stats").GetProperty("acceptance_rate").ValueKind);
     }
 
     [Fact]
@@ -165,7 +166,7 @@ public class GenerateCommandTests
 
         var text = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--compare");
         Assert.Equal("[IN:SILENCE_ALARM ]" + Environment.NewLine, text.Output);
-        Assert.Matches("warm: autoregressive [0-9.]+ ms, self-speculative [0-9.]+ ms: [0-9.]+x .*, same tokens; ", text.Error);
+        Assert.Matches("warm: autoregressive [0-9.]+ ms, self-speculative [0-9.]+ ms; pair by pair [0-9.]+x .*, same tokens; ", text.Error);
     }
 
     [Fact]
@@ -186,6 +187,41 @@ public class GenerateCommandTests
         var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--max-tokens", "1");
 
         Assert.Contains("(exit layer 2, nothing drafted); ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Comparison_without_drafts_says_so()
+    {
+        string[] command = ["generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--max-tokens", "1", "--compare"];
+
+        Assert.Matches("pair by pair [0-9.]+x .*, nothing drafted, same tokens; ", Tool.Run(command).Error);
+        Assert.Equal(JsonValueKind.Null, Tool.RunJson(command).GetProperty("comparison").GetProperty("acceptance_rate").ValueKind);
+    }
+
+    [Fact]
+    public void Answer_that_is_cut_says_by_what()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { MaxPositions = 12 });
+
+        var context = Tool.Run("generate", "--model", checkpoint.Directory, "--prompt", "Turn off alarms", "--max-tokens", "100");
+        Assert.Contains("note: the answer is cut: with the prompt's 3 tokens it fills the model's context of 12", context.Error, StringComparison.Ordinal);
+        var limit = Tool.Run("generate", "--model", checkpoint.Directory, "--prompt", "Turn off alarms", "--max-tokens", "4");
+        Assert.Contains("note: the answer is cut after 4 tokens, the most that --max-tokens", limit.Error, StringComparison.Ordinal);
+        var whole = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms");
+        Assert.DoesNotContain("is cut", whole.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("generate --chat --prompt -")]
+    [InlineData("tokenize --file -")]
+    [InlineData("template --context -")]
+    public void Standard_input_that_is_not_UTF8_is_refused(string line)
+    {
+        using var input = new MemoryStream([0x61, 0xff]);
+        var result = Tool.RunWithInput(input, [.. line.Split(' '), "--model", Tool.Parser]);
+
+        Assert.Equal((CommandLine.BadInput, ""), (result.ExitCode, result.Output));
+        Assert.Contains(" -: is not valid UTF-8, expected UTF-8 text", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -283,6 +319,8 @@ public class GenerateCommandTests
         using var checkpoint = TokenizedCheckpoint.Write();
         string Bad(params string[] options) => Tool.RunBad(["generate", "--model", checkpoint.Directory, .. options]);
 
+        Assert.Contains("--exit-layer is 0, expected 1..3: the model has 4 layers", Bad("--prompt", "x", "--exit-layer", "0"), StringComparison.Ordinal);
+        Assert.Contains("--exit-layer is -1, expected 1..3", Bad("--prompt", "x", "--exit-layer", "-1"), StringComparison.Ordinal);
         Assert.Contains("--exit-layer is 4, expected 1..3", Bad("--prompt", "x", "--exit-layer", "4"), StringComparison.Ordinal);
         Assert.Contains("--mode early-exit needs --exit-layer (1..3)", Bad("--prompt", "x", "--mode", "early-exit"), StringComparison.Ordinal);
         Assert.Contains("--mode self-speculative needs --exit-layer", Bad("--prompt", "x", "--mode", "self-speculative", "--num-speculations", "3"), StringComparison.Ordinal);
@@ -302,7 +340,7 @@ public class GenerateCommandTests
         interrupt.Raise();
 
         var exitCode = CommandLine.Invoke(
-            ["generate", "--model", Tool.Parser, "--prompt", "x"], new Terminal(TextWriter.Null, TextWriter.Null, TextReader.Null, interrupt));
+            ["generate", "--model", Tool.Parser, "--prompt", "x"], new Terminal(TextWriter.Null, TextWriter.Null, Stream.Null, interrupt));
 
         Assert.Equal(CommandLine.Interrupted, exitCode);
     }

@@ -122,7 +122,13 @@ public sealed class SweepCommandTests : IDisposable
     [InlineData("HEADER\nROW,9\n", "line 2: has 23 fields, expected 22")]
     [InlineData("HEADER\nROW\nROW\n", "line 3: fixed, exit layer 1, with 2 speculations is there twice")]
     [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
-    [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer up to 3")]
+    [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer from 0 to 3")]
+    [InlineData("HEADER\nROW\nNAMED\n", "line 3: controller is 'fsm', expected fixed or auto")]
+    [InlineData("HEADER\nDEEP\n", "line 2: exit_layer is '4', expected an integer from 1 to 3")]
+    [InlineData("HEADER\nNOWHERE\n", "line 2: exit_layer is '', expected an integer from 1 to 3")]
+    [InlineData("HEADER\nCHOSEN\n", "line 2: exit_layer is '1', expected nothing: the controller is auto")]
+    [InlineData("HEADER\nSURE\n", "line 2: acceptance_rate is '1.5', expected a number from 0 to 1")]
+    [InlineData("HEADER\nFAST\n", "line 2: speedup is '9999', expected a number from speedup_min, '")]
     public void Damaged_file_names_the_line_and_stays(string content, string names)
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
@@ -132,11 +138,19 @@ public sealed class SweepCommandTests : IDisposable
         content = content.Replace("HEADER", lines[0], StringComparison.Ordinal)
             .Replace("SPEED", string.Join(',', [.. fields[..^11], "fast", .. fields[^10..]]), StringComparison.Ordinal)
             .Replace("IDENTICAL", row[..^1] + "4", StringComparison.Ordinal)
-            .Replace("ROW", row, StringComparison.Ordinal);
+            .Replace("ROW", row, StringComparison.Ordinal)
+            .Replace("NAMED", With("controller", "fsm"), StringComparison.Ordinal)
+            .Replace("DEEP", With("exit_layer", "4"), StringComparison.Ordinal)
+            .Replace("NOWHERE", With("exit_layer", ""), StringComparison.Ordinal)
+            .Replace("CHOSEN", With("controller", "auto"), StringComparison.Ordinal)
+            .Replace("SURE", With("acceptance_rate", "1.5"), StringComparison.Ordinal)
+            .Replace("FAST", With("speedup", "9999"), StringComparison.Ordinal);
         File.WriteAllText(Csv, content);
 
         AssertRefused(names, Arguments());
         Assert.Equal(content, File.ReadAllText(Csv));
+
+        string With(string column, string value) => string.Join(',', lines[0].Split(',').Zip(fields, (name, field) => name == column ? value : field));
     }
 
     [Theory]

@@ -48,7 +48,7 @@ public class ConversationTests
     private static Conversation Start(int maxPositions)
     {
         using var interrupt = new Interrupt();
-        var terminal = new Terminal(TextWriter.Null, TextWriter.Null, TextReader.Null, interrupt);
+        var terminal = new Terminal(TextWriter.Null, TextWriter.Null, Stream.Null, interrupt);
         return new Conversation(ChatPrompt.Load(Tool.Parser, s_tokenizer, terminal), maxPositions, system: null);
     }
 }

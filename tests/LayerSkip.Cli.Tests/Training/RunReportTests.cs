@@ -35,6 +35,14 @@ public class RunReportTests
     }
 
     [Fact]
+    public void Epochs_do_not_count_past_their_total()
+    {
+        var history = new RunHistory([Start() with { Epochs = 2925.71 }], [Step(100) with { Epoch = 2958.33 }], []);
+
+        Assert.Contains("Step 100 of 100, epoch 2958.33 of 2958.33;", RunReport.Create(history), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Text_from_the_metrics_is_escaped()
     {
         const string Hostile = "<script>alert('x')</script>&\u0000\u001b]]>";

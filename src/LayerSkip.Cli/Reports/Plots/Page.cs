@@ -43,7 +43,7 @@ internal static class Page
 
     /// <summary>Writes a page, in place of an earlier one.</summary>
     /// <exception cref="IOException">The file cannot be written; an earlier one stays.</exception>
-    public static void Write(string path, string html) => AtomicFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(html)));
+    public static void Write(string path, string html) => AtomicFile.WriteTo(path, stream => stream.Write(Encoding.UTF8.GetBytes(html)));
 
     /// <summary>Facts, one a line.</summary>
     public static XElement Facts(IEnumerable<(string Name, string Value)> facts) => new(

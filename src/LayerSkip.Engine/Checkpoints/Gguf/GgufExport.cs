@@ -31,7 +31,8 @@ internal static class GgufExport
     /// <param name="type">How to store matrices: norms and biases are always float32; see <see cref="TypeFor"/>.</param>
     /// <param name="addTokenizer">Adds the tokenizer's keys.</param>
     /// <param name="cancellationToken">Ends the writing between rows.</param>
-    public static void Write(
+    /// <returns>Bytes written.</returns>
+    public static long Write(
         string path,
         string name,
         ModelConfig config,
@@ -51,7 +52,7 @@ internal static class GgufExport
         AddGeneration(writer, generation);
         addTokenizer(writer);
         AddTensors(writer, config, weights, type);
-        writer.Write(path, cancellationToken);
+        return writer.Write(path, cancellationToken);
     }
 
     /// <summary>How a matrix is stored in a file of a type: embedding and head of 4-bit files in 8 bits, rows that blocks do not fill as float32.</summary>

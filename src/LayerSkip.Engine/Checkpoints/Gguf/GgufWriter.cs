@@ -83,15 +83,16 @@ internal sealed class GgufWriter
     public void AddTensor(string name, GgufTensorType type, IReadOnlyList<long> shape, Action<int, Span<float>> readRow) =>
         _tensors.Add(new Declared(name, type, shape, readRow));
 
-    /// <summary>Writes the file: beside the target first, then moved over it, so that a failure leaves an earlier file as it was.</summary>
+    /// <summary>Writes the file: beside the target first, then moved over it, so that a failure leaves an earlier file as it was; see <see cref="AtomicFile.WriteTo"/>.</summary>
     /// <param name="path">The file.</param>
     /// <param name="cancellationToken">Ends the writing between rows.</param>
+    /// <returns>Bytes written.</returns>
     /// <exception cref="CheckpointException">A number is too large for the type that it is to be stored in.</exception>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Write(string path, CancellationToken cancellationToken = default)
+    public long Write(string path, CancellationToken cancellationToken = default)
     {
         var header = Header();
-        AtomicFile.Write(path, stream =>
+        AtomicFile.WriteTo(path, stream =>
         {
             stream.Write(header);
             foreach (var tensor in _tensors)
@@ -99,6 +100,7 @@ internal sealed class GgufWriter
                 WriteTensor(stream, tensor, cancellationToken);
             }
         });
+        return header.Length + _tensors.Sum(tensor => Padded(tensor.Bytes));
     }
 
     private byte[] Header()
