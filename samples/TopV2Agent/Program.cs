@@ -23,6 +23,12 @@ if (Array.Find(args, static arg => arg is "-h" or "-?" || arg.StartsWith("--", S
     return isHelp ? 0 : 2;
 }
 
+if (args.Length > 0 && args.All(string.IsNullOrWhiteSpace))
+{
+    Console.Error.WriteLine("The utterance is empty. Usage: TopV2Agent [UTTERANCE]; without one it holds a scripted conversation.");
+    return 2;
+}
+
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));

@@ -109,11 +109,12 @@ async Task CompareAsync(string utterance)
         }
     }
 
+    var drafts = last!.AdditionalProperties!["acceptance_rate"] is double rate ? $"{rate:P0} of drafted tokens accepted" : "nothing drafted";
     Console.WriteLine();
     Console.WriteLine($"  autoregressive    {Median(plain),6:F2} ms");
     Console.WriteLine(
         $"  self-speculative  {Median(fast),6:F2} ms   {Median(plain) / Median(fast):F2}x, "
-        + $"exit layer {last!.AdditionalProperties!["exit_layer"]}, {last.AdditionalProperties["acceptance_rate"]:P0} of drafted tokens accepted");
+        + $"exit layer {last.AdditionalProperties["exit_layer"]}, {drafts}");
     Console.WriteLine($"  same output: {(identical ? "yes" : "NO")}   (medians of {Runs} runs in turn after a warm-up, request to response)");
     Console.WriteLine();
 }

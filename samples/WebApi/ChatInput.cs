@@ -11,10 +11,15 @@ internal sealed record ChatInput
 
     public int? MaxOutputTokens { get; init; }
 
-    /// <exception cref="ArgumentException">There is no message, or one has no role, or another than system, user and assistant.</exception>
+    /// <exception cref="ArgumentException">There is no message, or one has no role, or another than system, user and assistant; or a user says nothing.</exception>
     public List<ChatMessage> ToMessages() => Messages is { Count: > 0 }
-        ? [.. Messages.Select(static (turn, i) => new ChatMessage(SpeakerRole.Read(turn?.Role, $"messages[{i}].role", takesTools: false), turn?.Content))]
+        ? [.. Messages.Select(static (turn, i) =>
+        {
+            var role = SpeakerRole.Read(turn?.Role, $"messages[{i}].role", takesTools: false);
+            return new ChatMessage(role, SpeakerRole.RequireText(role, turn!.Content, $"messages[{i}].content"));
+        })]
         : throw new ArgumentException("messages is empty, expected at least one.");
 
-    public ChatOptions ToOptions() => new() { Temperature = Temperature, MaxOutputTokens = MaxOutputTokens };
+    /// <exception cref="ArgumentException">There are to be too many tokens, or none.</exception>
+    public ChatOptions ToOptions() => new() { Temperature = Temperature, MaxOutputTokens = RequestLimits.RequireTokens(MaxOutputTokens, "max_output_tokens") };
 }

@@ -15,7 +15,7 @@ internal sealed record ChatOutput
 
     public long? OutputTokens { get; init; }
 
-    /// <summary>The share of drafted tokens that were right.</summary>
+    /// <summary>The share of drafted tokens that were right; null where nothing was drafted.</summary>
     public double? AcceptanceRate { get; init; }
 
     public static ChatOutput Of(ChatResponse response) => new()

@@ -42,12 +42,22 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
     private static bool IsEmpty(HttpRequest request, BadHttpRequestException error) =>
         request.ContentLength == 0 || (error.InnerException as JsonException)?.Message.Contains("does not contain any JSON tokens", StringComparison.Ordinal) == true;
 
-    /// <summary>The reader's reason, with its position counted from 1.</summary>
+    /// <summary>The reader's reason, with its position counted from 1, and the field that it came to.</summary>
     private static string Describe(JsonException error)
     {
         var reason = error.Message.Split(" Path: ")[0].Split(" LineNumber: ")[0];
+        var field = error.Path is { } path && path.StartsWith("$.", StringComparison.Ordinal) ? $", at {path[2..]}" : "";
         return error is { LineNumber: { } line, BytePositionInLine: { } column }
-            ? $"The request's body cannot be read from line {line + 1}, byte {column + 1} on: {reason}"
-            : $"The request's body cannot be read: {reason}";
+            ? $"The request's body cannot be read from line {line + 1}, byte {column + 1} on{field}: {Expected(reason) ?? reason}"
+            : $"The request's body cannot be read{field}: {Expected(reason) ?? reason}";
     }
+
+    /// <summary>What the field should hold, where the reader names nothing but a type of .NET's; null where it says something else.</summary>
+    private static string? Expected(string reason) => !reason.Contains("could not be converted to", StringComparison.Ordinal) ? null
+        : reason.Contains("System.Single", StringComparison.Ordinal) ? "expected a number"
+        : reason.Contains("System.Int", StringComparison.Ordinal) ? "expected an integer"
+        : reason.Contains("System.Boolean", StringComparison.Ordinal) ? "expected true or false"
+        : reason.Contains("List`1", StringComparison.Ordinal) ? "expected an array"
+        : reason.EndsWith("System.String.", StringComparison.Ordinal) ? "expected a text"
+        : "expected an object";
 }

@@ -34,13 +34,16 @@ internal static class RequestLimits
         }
     }
 
+    /// <summary>The most tokens that an answer is to have, or null: the host's own number.</summary>
+    /// <exception cref="ArgumentException">It is none, or more than a request may ask for.</exception>
+    public static int? RequireTokens(int? tokens, string name) => tokens is null or (>= 1 and <= OutputTokens)
+        ? tokens
+        : throw new ArgumentException($"{name} is {tokens}, expected at least 1 and at most {OutputTokens}.");
+
     /// <summary>
-    /// Bounds a request's answer, and shares beginnings of prompts among one user's requests only. Without authentication all callers are one
+    /// Shares beginnings of prompts among one user's requests only. Without authentication all callers are one
     /// user; a scope that callers could choose would tell them what others ask.
     /// </summary>
-    public static ChatOptions For(this ChatOptions options, HttpContext caller)
-    {
-        Require(options.MaxOutputTokens ?? 0, OutputTokens, "The number of output tokens");
-        return caller.User.Identity?.Name is { } user ? options.WithPrefixScope(user) : options;
-    }
+    public static ChatOptions For(this ChatOptions options, HttpContext caller) =>
+        caller.User.Identity?.Name is { } user ? options.WithPrefixScope(user) : options;
 }

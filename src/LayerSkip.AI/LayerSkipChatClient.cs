@@ -51,7 +51,7 @@ namespace LayerSkip.AI;
 /// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what
 /// the engine did, which may be some tokens more than a stop sequence let through; its <c>RawRepresentation</c> is the
 /// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>, <c>draft_controller</c> where drafts were wanted,
-/// <c>exit_layer</c>, <c>mean_exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c>, <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
+/// <c>exit_layer</c>, <c>mean_exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c> (null where nothing was drafted), <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
 /// </para>
 /// <para>

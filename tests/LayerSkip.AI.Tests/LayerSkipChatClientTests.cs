@@ -132,7 +132,10 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
         var properties = response.AdditionalProperties!;
         Assert.Equal("self-speculative", properties["decoding_mode"]);
         Assert.Equal((2, 16, "auto"), (properties["exit_layer"], properties["num_speculations"], properties["draft_controller"]));
-        foreach (var rate in new[] { "acceptance_rate", "tokens_per_round", "prefill_ms", "decode_ms", "tokens_per_second", "time_per_token_ms" })
+        var isDrafted = response.Usage!.AdditionalCounts!["LayerSkip.DraftTokenCount"] > 0;
+        Assert.Equal(isDrafted, properties["acceptance_rate"] is >= 0.0 and <= 1.0);
+        Assert.Equal(!isDrafted, properties["acceptance_rate"] is null);
+        foreach (var rate in new[] { "tokens_per_round", "prefill_ms", "decode_ms", "tokens_per_second", "time_per_token_ms" })
         {
             Assert.True(Assert.IsType<double>(properties[rate]) >= 0, rate);
         }

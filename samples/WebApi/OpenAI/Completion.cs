@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace WebApi.OpenAI;
 
@@ -21,9 +22,15 @@ internal sealed record Completion
 }
 
 /// <summary>The one choice; a whole answer has a message, a piece a delta.</summary>
-internal sealed record Choice(int Index, AnswerMessage? Message, AnswerMessage? Delta, string? FinishReason, JsonElement? Logprobs);
+internal sealed record Choice(
+    int Index,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerMessage? Message,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] AnswerMessage? Delta,
+    string? FinishReason,
+    JsonElement? Logprobs);
 
-internal sealed record AnswerMessage(string? Role, string? Content, IReadOnlyList<WireToolCall>? ToolCalls);
+internal sealed record AnswerMessage(
+    string? Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<WireToolCall>? ToolCalls);
 
 internal sealed record CompletionUsage(
     long PromptTokens, long CompletionTokens, long TotalTokens, PromptTokensDetails PromptTokensDetails, CompletionTokensDetails CompletionTokensDetails);

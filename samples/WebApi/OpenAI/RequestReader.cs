@@ -26,7 +26,7 @@ internal static class RequestReader
         {
             Temperature = request.Temperature,
             TopP = request.TopP,
-            MaxOutputTokens = request.MaxCompletionTokens ?? request.MaxTokens,
+            MaxOutputTokens = RequestLimits.RequireTokens(request.MaxCompletionTokens, "max_completion_tokens") ?? RequestLimits.RequireTokens(request.MaxTokens, "max_tokens"),
             FrequencyPenalty = request.FrequencyPenalty,
             PresencePenalty = request.PresencePenalty,
             Seed = request.Seed,
@@ -51,7 +51,7 @@ internal static class RequestReader
             return new ChatMessage(ChatRole.Tool, [new FunctionResultContent(callId, text)]);
         }
 
-        var read = new ChatMessage(role, text) { AuthorName = message.Name };
+        var read = new ChatMessage(role, SpeakerRole.RequireText(role, text, $"messages[{index}].content")) { AuthorName = message.Name };
         foreach (var (at, call) in (message.ToolCalls ?? []).Index())
         {
             var name = $"messages[{index}].tool_calls[{at}]";

@@ -35,8 +35,10 @@ internal static class EvaluationFile
     /// <param name="needsResponse">Whether rows must have responses, which lines of text have not.</param>
     public static UsageException UnknownEnding(string option, string path, bool needsResponse)
     {
-        var what = Directory.Exists(path) ? "is a directory" : Path.GetExtension(path) is { Length: > 0 } ending ? $"ends in '{ending}'" : "has no ending";
-        return new($"{option} {path}: {what}, expected a file that ends in {(needsResponse ? ".tsv (TOPv2) or .jsonl" : ".tsv (TOPv2), .jsonl or .txt")}");
+        var what = Directory.Exists(path) ? "is a directory, expected a file that ends in"
+            : Path.GetExtension(path) is { Length: > 0 } ending ? $"ends in '{ending}', expected"
+            : "has no ending, expected";
+        return new($"{option} {path}: {what} {(needsResponse ? ".tsv (TOPv2) or .jsonl" : ".tsv (TOPv2), .jsonl or .txt")}");
     }
 
     private static List<EvaluationRow> ReadTopV2(string option, string path)

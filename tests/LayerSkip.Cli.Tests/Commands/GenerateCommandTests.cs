@@ -204,7 +204,7 @@ public class GenerateCommandTests
         using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { MaxPositions = 12 });
 
         var context = Tool.Run("generate", "--model", checkpoint.Directory, "--prompt", "Turn off alarms", "--max-tokens", "100");
-        Assert.Contains("note: the answer is cut: with the prompt's 3 tokens it fills the model's context of 12", context.Error, StringComparison.Ordinal);
+        Assert.Contains("note: the answer is cut: with the prompt's 4 tokens it fills the model's context of 12", context.Error, StringComparison.Ordinal);
         var limit = Tool.Run("generate", "--model", checkpoint.Directory, "--prompt", "Turn off alarms", "--max-tokens", "4");
         Assert.Contains("note: the answer is cut after 4 tokens, the most that --max-tokens", limit.Error, StringComparison.Ordinal);
         var whole = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms");

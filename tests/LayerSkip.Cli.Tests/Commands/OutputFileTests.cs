@@ -26,7 +26,7 @@ public sealed class OutputFileTests : IDisposable
 
     [Theory]
     [InlineData("label --data PROMPTS --out PIPE", "{\"prompt\":\"Turn off alarms\",\"response\":\"[IN:SILENCE_ALARM ]\"}\n")]
-    [InlineData("eval --data ROWS --output PIPE", "{\"model\":\"topv2-parser\"")]
+    [InlineData("eval --data ROWS --output PIPE", "{\"version\":\"")]
     [InlineData("bench --max-tokens 2 --runs 1 --prompt-tokens 8 --html PIPE", "<!DOCTYPE html>")]
     [InlineData("sweep --data PROMPTS --exit-layer 1 --num-speculations 1,2 --max-tokens 2 --runs 1 --output CSV --html PIPE", "<!DOCTYPE html>")]
     [InlineData("export --gguf PIPE", "GGUF")]

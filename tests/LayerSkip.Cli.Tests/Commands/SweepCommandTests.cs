@@ -150,7 +150,13 @@ public sealed class SweepCommandTests : IDisposable
         AssertRefused(names, Arguments());
         Assert.Equal(content, File.ReadAllText(Csv));
 
-        string With(string column, string value) => string.Join(',', lines[0].Split(',').Zip(fields, (name, field) => name == column ? value : field));
+        // From the end: the device's name has a comma.
+        string With(string column, string value)
+        {
+            string[] header = lines[0].Split(','), changed = [.. fields];
+            changed[^(header.Length - Array.IndexOf(header, column))] = value;
+            return string.Join(',', changed);
+        }
     }
 
     [Theory]

@@ -84,6 +84,19 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_an_answer_has_not_is_left_out_or_null()
+    {
+        using var cut = await _http.PostAsJsonAsync("/chat", new { messages = new[] { new { role = "user", content = Parser.Utterance } }, max_output_tokens = 1 });
+        Assert.Equal(JsonValueKind.Null, (await cut.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("acceptance_rate").ValueKind);
+
+        using var whole = await _http.PostAsJsonAsync("/v1/chat/completions", s_question);
+        var choice = (await whole.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("choices")[0];
+        Assert.False(choice.TryGetProperty("delta", out _));
+        Assert.False(choice.GetProperty("message").TryGetProperty("tool_calls", out _));
+        Assert.Equal(Parser.Frame, choice.GetProperty("message").GetProperty("content").GetString());
+    }
+
+    [Fact]
     public async Task Chat_streams_pieces_and_ends_with_the_whole()
     {
         using var response = await Post("/chat/stream", JsonSerializer.Serialize(s_question));
@@ -104,7 +117,7 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/chat", """{"messages":[{"role":"bogus","content":"x"}]}""", "messages[0].role is 'bogus', expected system, user or assistant")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"User","content":"x"}]}""", "messages[0].role is 'User', expected")]
     [InlineData("/chat", """{"messages":[]}""", "messages is empty")]
-    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":0}""", "MaxOutputTokens")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":0}""", "max_output_tokens is 0, expected at least 1 and at most 4096")]
     [InlineData("/chat/stream", """{"messages":[{"role":"user","content":"x"}],"temperature":-1}""", "emperature")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "messages[0].content[0]")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"tool","content":"x"}]}""", "messages[0].tool_call_id")]
@@ -112,6 +125,17 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":7}""", "stop is 7")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"n":2}""", "n is 2")]
     [InlineData("/v1/embeddings", """{"input":7}""", "input is 7")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", ", at temperature: expected a number")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":7}]}""", ", at messages[0].content: expected a text")]
+    [InlineData("/chat", """{"messages":"x"}""", ", at messages: expected an array")]
+    [InlineData("/v1/chat/completions", """{"messages":[7]}""", ", at messages[0]: expected an object")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"seed":1.5}""", ", at seed: expected an integer")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stream":"yes"}""", ", at stream: expected true or false")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_tokens":-1}""", "max_tokens is -1, expected at least 1 and at most 4096")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_completion_tokens":0}""", "max_completion_tokens is 0, expected")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":" "}]}""", "messages[0].content is empty, expected a text")]
+    [InlineData("/chat", """{"messages":[{"role":"user"}]}""", "messages[0].content is missing, expected a text")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":""}]}""", "messages[0].content is empty, expected a text")]
     [InlineData("/v1/embeddings", """{"input":"x","encoding_format":"hex"}""", "encoding_format")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
