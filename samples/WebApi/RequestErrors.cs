@@ -48,16 +48,20 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
         var reason = error.Message.Split(" Path: ")[0].Split(" LineNumber: ")[0];
         var field = error.Path is { } path && path.StartsWith("$.", StringComparison.Ordinal) ? $", at {path[2..]}" : "";
         return error is { LineNumber: { } line, BytePositionInLine: { } column }
-            ? $"The request's body cannot be read from line {line + 1}, byte {column + 1} on{field}: {Expected(reason) ?? reason}"
-            : $"The request's body cannot be read{field}: {Expected(reason) ?? reason}";
+            ? $"The request's body cannot be read from line {line + 1}, byte {column + 1} on{field}: {Expected(error, reason) ?? reason}"
+            : $"The request's body cannot be read{field}: {Expected(error, reason) ?? reason}";
     }
 
-    /// <summary>What the field should hold, where the reader names nothing but a type of .NET's; null where it says something else.</summary>
-    private static string? Expected(string reason) => !reason.Contains("could not be converted to", StringComparison.Ordinal) ? null
-        : reason.Contains("System.Single", StringComparison.Ordinal) ? "expected a number"
-        : reason.Contains("System.Int", StringComparison.Ordinal) ? "expected an integer"
-        : reason.Contains("System.Boolean", StringComparison.Ordinal) ? "expected true or false"
-        : reason.Contains("List`1", StringComparison.Ordinal) ? "expected an array"
-        : reason.EndsWith("System.String.", StringComparison.Ordinal) ? "expected a text"
-        : "expected an object";
+    /// <summary>What the field should hold, where the reader names types of .NET's; null where it says something else.</summary>
+    private static string? Expected(JsonException error, string reason)
+    {
+        var wanted = error.InnerException?.Message ?? "";
+        return !reason.Contains("could not be converted to", StringComparison.Ordinal) ? null
+            : wanted.EndsWith("as a string.", StringComparison.Ordinal) ? "expected a text"
+            : wanted.EndsWith("as a boolean.", StringComparison.Ordinal) ? "expected true or false"
+            : wanted.Contains("for an Int", StringComparison.Ordinal) ? "expected an integer, not too large"
+            : error.InnerException is not null ? "expected a number"
+            : reason.Contains("List`1", StringComparison.Ordinal) ? "expected an array"
+            : "expected an object";
+    }
 }
