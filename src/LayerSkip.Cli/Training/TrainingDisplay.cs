@@ -55,7 +55,9 @@ internal sealed class TrainingDisplay
         }
         else
         {
-            _terminal.Error.WriteLine(VisibleText.Line(text));
+            // A terminal has written what was typed, Ctrl-C, into this line.
+            var begin = _terminal.IsErrorInteractive && _terminal.Interrupt.Command.IsCancellationRequested ? Environment.NewLine : "";
+            _terminal.Error.WriteLine(begin + VisibleText.Line(text));
         }
     }
 
