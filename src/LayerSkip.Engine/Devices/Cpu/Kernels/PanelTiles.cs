@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>Register tiles: R activation rows times one or two column pairs of a panel, accumulated over k in ascending order.</summary>
+/// <summary>Register tiles: R activation rows times one, two or four column pairs, accumulated over k in ascending order.</summary>
 /// <remarks>
 /// Every output element is one chain of fused multiply-adds over k = 0, 1, 2, ... whatever the tile, the vector width
 /// and the number of rows: that is invariant I1 (row independence), and why all paths agree bit for bit.
