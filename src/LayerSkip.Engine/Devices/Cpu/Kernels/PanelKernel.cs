@@ -11,7 +11,7 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     public const int Width = 32;
 
     /// <summary>Bytes that memory delivers at a time.</summary>
-    protected const int CacheLine = 64;
+    public const int CacheLine = 64;
 
     /// <summary>How the weights are kept.</summary>
     public WeightFormat Format { get; } = format;
@@ -67,7 +67,7 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>The kernel for a weight format on a vector path.</summary>
     /// <param name="format">How the weights are kept.</param>
     /// <param name="path">Vector width.</param>
-    /// <param name="streamed">Whether the weights come from memory rather than from a cache: the layout is the same.</param>
+    /// <param name="streamed">Whether the weights come from memory rather than from a cache: the layout and the results are the same.</param>
     public static PanelKernel Create(WeightFormat format, SimdPath path, bool streamed = false) => (format, path) switch
     {
         (WeightFormat.F32, SimdPath.Avx512) => new PanelKernel<Avx512Lanes, Vector512<float>, F32Panel>(format, streamed),
@@ -94,9 +94,6 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no block kernel for {format} on {path}"),
     };
 
-    /// <summary>Fetches the start of the pair to come, so that memory does not wait until the hardware has recognised the new stream.</summary>
-    protected static void PrefetchStart(byte* pair) => Prefetch(pair, 16 * CacheLine);
-
     /// <summary>Asks for memory that will be read soon.</summary>
     public static void Prefetch(byte* from, int bytes)
     {
@@ -116,20 +113,14 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     where TVector : struct
     where TFormat : IPanelFormat
 {
-    /// <summary>Bytes of a pair's slice along k: it stays in the first-level cache while several tiles pass over it.</summary>
-    private const int SliceBytes = 16 * 1024;
+    /// <summary>Bytes of a pair's slice along k: it stays in the second-level cache while several tiles pass over it.</summary>
+    private const int SliceBytes = 256 * 1024;
 
-    /// <summary>Inputs of a slice at most: the activations' slice stays in the second-level cache while all panels pass over it.</summary>
-    private const int SliceInputs = 256;
+    /// <summary>Inputs of a slice at most: a tile's activations stay in the second-level cache with it.</summary>
+    private const int SliceInputs = 4096;
 
     /// <summary>Inputs that are packed at a time.</summary>
     private const int WrittenInputs = 64;
-
-    /// <summary>
-    /// Whether one row goes pair by pair through weights that come from memory. Several pairs at a time are as many streams, each of which begins anew every few
-    /// kilobytes; where the weights of an input fill more than a cache line, the hardware keeps up with them nevertheless.
-    /// </summary>
-    private readonly bool _hasStream = streamed && PanelTiles<TLanes, TVector, TFormat>.PairBytes == CacheLine;
 
     public override long PanelBytes(int inputs) => (long)inputs * Width * TFormat.Bytes;
 
@@ -145,26 +136,10 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         }
 
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
-        if (rows == 1 && _hasStream)
-        {
-            for (var pair = 0; pair < pairs; pair++)
-            {
-                PanelTiles<TLanes, TVector, TFormat>.Stream(panels + (pair * pairBytes), inputs, x, y + Column(pair), accumulate);
-            }
-
-            return;
-        }
-
-        // The fewer the rows, the more pairs at a time: so many chains of additions must be in flight.
         for (int pair = 0, taken; pair < pairs; pair += taken)
         {
             taken = PairsOfTile(rows, pairs - pair);
             var w = panels + (pair * pairBytes);
-            for (var next = 0; next < taken; next++)
-            {
-                PrefetchStart(w + ((taken + next) * pairBytes));
-            }
-
             switch (taken)
             {
                 case 4:
@@ -246,11 +221,8 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     /// </summary>
     private static void MultiplySlices(byte* w, int pairs, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
-        // Rows are dealt evenly: of tiles of at most 6, 7 rows become 4 and 3, not 6 and 1. Where there are many anyway, tiles of 6 are the fastest a row.
-        var most = rows <= 3 * PanelTiles<TLanes, TVector, TFormat>.MaxRows
-            ? PanelTiles<TLanes, TVector, TFormat>.MostRows
-            : PanelTiles<TLanes, TVector, TFormat>.MaxRows;
-        var tiles = (rows + most - 1) / most;
+        // Rows are dealt evenly: of tiles of at most 14, 15 rows become 8 and 7, not 14 and 1.
+        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MostRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MostRows;
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         var slice = Math.Min(SliceInputs, SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes);
         for (var k = 0; k < inputs; k += slice)
@@ -259,11 +231,8 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
             for (var pair = 0; pair < pairs; pair++)
             {
                 var wSlice = w + (pair * pairBytes) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
-                var share = ((count * PanelTiles<TLanes, TVector, TFormat>.PairBytes) / tiles) + 1;
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
-                    // Each tile first fetches its share of the next pair's slice, so that memory is not idle while it computes.
-                    Prefetch(wSlice + pairBytes + (tile * share), share);
                     var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
                     PanelTiles<TLanes, TVector, TFormat>.OnePair(
                         rowsOfTile, wSlice, count, x + (row * xStride) + k, xStride, y + (row * yStride) + Column(pair), yStride, accumulate || k > 0);
@@ -273,9 +242,13 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         }
     }
 
-    /// <summary>How many of the pairs that are left a tile of so many rows takes: 1, 2 or 4.</summary>
-    private static int PairsOfTile(int rows, int left) =>
-        rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfFourPairs && left >= 4 ? 4
+    /// <summary>
+    /// How many of the pairs that are left a tile of so many rows takes: 1, 2 or 4. Of weights that a cache holds, the fewer the rows, the more pairs at a time,
+    /// so that enough chains of additions are in flight. Weights that come from memory are one stream, pair after pair, which memory is asked for far ahead.
+    /// </summary>
+    private int PairsOfTile(int rows, int left) =>
+        streamed ? 1
+        : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfFourPairs && left >= 4 ? 4
         : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs && left >= 2 ? 2
         : 1;
 

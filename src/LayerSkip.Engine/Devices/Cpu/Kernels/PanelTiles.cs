@@ -22,9 +22,6 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         get => 2 * TLanes.Count * TFormat.Bytes;
     }
 
-    /// <summary>Most rows of a tile with one pair of vectors: 12 accumulators, enough to hide the latency of two FMA units.</summary>
-    public const int MaxRows = 6;
-
     /// <summary>Most rows of a tile with two pairs: more would need more than the 16 registers of 256 bits, or the 32 of 512.</summary>
     public static int MaxRowsOfTwoPairs
     {
@@ -36,16 +33,13 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     public const int MaxRowsOfFourPairs = 1;
 
     /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
-    private const int FetchBytes = 6 * 1024;
+    private const int FetchBytes = 10 * 1024;
 
-    /// <summary>
-    /// Most rows of a tile at this vector width: with 512 bits there are registers for 24 accumulators, so that a round of up to 12 rows passes
-    /// over the weights once.
-    /// </summary>
+    /// <summary>Most rows of a tile with one pair: of 32 registers, two accumulators a row leave four, for a pair's weights, an activation and a mask.</summary>
     public static int MostRows
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TLanes.Count == 16 ? 2 * MaxRows : MaxRows;
+        get => TLanes.Count == 16 ? 14 : 6;
     }
 
     /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
@@ -74,6 +68,8 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
             case 10: Tile<Then<Three, Then<Three, Then<Three, One>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
             case 11: Tile<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
             case 12: Tile<Then<Three, Then<Three, Then<Three, Three>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 13: Tile<Then<Three, Then<Three, Then<Three, Then<Three, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 14: Tile<Then<Three, Then<Three, Then<Three, Then<Three, Then<One, One>>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile has 1 to {MostRows} rows");
         }
     }
@@ -131,43 +127,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         pair3.Store(y3, 0);
     }
 
-    /// <summary>One row and one pair, whose weights come from memory and which the next pair's follow: fetched line by line, since the hardware alone does not look far enough ahead.</summary>
-    /// <param name="w">The pair's first weights.</param>
-    /// <param name="inputs">How many k to run over.</param>
-    /// <param name="x">Activations [inputs].</param>
-    /// <param name="y">Outputs: columns [0, W) and [16, 16 + W).</param>
-    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Stream(byte* w, int inputs, float* x, float* y, bool accumulate)
-    {
-        One.Start(y, 0, accumulate, out var row);
-        nint k = 0;
-        for (; k < inputs - 3; k += 4, w += 4 * PairBytes)
-        {
-            Fetch(w);
-            Fetch(w + PairBytes);
-            Fetch(w + (2 * PairBytes));
-            Fetch(w + (3 * PairBytes));
-            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
-            row.Add(x + k, 0, low, high);
-            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
-            row.Add(x + k + 1, 0, low, high);
-            TFormat.LoadPair<TLanes, TVector>(w + (2 * PairBytes), out low, out high);
-            row.Add(x + k + 2, 0, low, high);
-            TFormat.LoadPair<TLanes, TVector>(w + (3 * PairBytes), out low, out high);
-            row.Add(x + k + 3, 0, low, high);
-        }
-
-        for (; k < inputs; k++, w += PairBytes)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
-            row.Add(x + k, 0, low, high);
-        }
-
-        row.Store(y, 0);
-    }
-
-    // Unrolled once: the loop's own instructions, not the arithmetic, are what the tiles that prefill consists of would wait for.
+    // Unrolled once: the loop's own instructions would take a good part of the time of a tile of few rows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile<TRows>(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
         where TRows : struct, IRows<TRows>
@@ -175,8 +135,10 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         TRows.Start(y, yStride, accumulate, out var rows);
         for (; inputs >= 2; inputs -= 2, w += 2 * PairBytes, x += 2)
         {
+            Fetch(w);
             TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
             rows.Add(x, xStride, low, high);
+            Fetch(w + PairBytes);
             TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
             rows.Add(x + 1, xStride, low, high);
         }
@@ -209,12 +171,17 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         next.Store(yNext, yStride);
     }
 
+    /// <summary>Fetches what comes later: the hardware alone does not look far enough ahead while a tile computes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fetch(byte* weights)
     {
         if (Sse.IsSupported)
         {
             Sse.Prefetch0(weights + FetchBytes);
+            if (PairBytes > PanelKernel.CacheLine)
+            {
+                Sse.Prefetch0(weights + FetchBytes + PanelKernel.CacheLine);
+            }
         }
     }
 }
