@@ -141,6 +141,27 @@ public sealed class Generation : IDisposable
         return _decoding.Step(cancellationToken);
     }
 
+    /// <summary>The pass of a round that has begun, where it may be run together with others'; null: there is none.</summary>
+    internal RowPass? Pass => _decoding.Pass;
+
+    /// <summary>How many sequences run their passes together.</summary>
+    internal int Company
+    {
+        set => _decoding.Company = value;
+    }
+
+    /// <summary>The first half of <see cref="NextRound"/>: up to the draft.</summary>
+    internal void BeginRound(CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _decoding.Begin(cancellationToken);
+    }
+
+    /// <summary>The second half: verification.</summary>
+    /// <param name="hasRun">Whether <see cref="Pass"/>, if there is one, has been run.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    internal void EndRound(bool hasRun, CancellationToken cancellationToken) => _decoding.End(hasRun, cancellationToken);
+
     /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>
     internal void Continue(KvCache cache)
     {

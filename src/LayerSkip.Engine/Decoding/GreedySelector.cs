@@ -11,6 +11,8 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
+    public override RowPass Ask(in RowPass pass) => pass with { Choices = _choices };
+
     public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {
         var guess = model.Guess(rows, slot, draftHead);
@@ -22,13 +24,13 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
         return guess.Token < 0 ? null : guess;
     }
 
-    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {
         var draft = tokens[(tokens.Length - drafted)..];
         var first = constraint?.CountForced(drafted) ?? 0;
         var choices = _choices.AsSpan(0, count);
         draft[..first].CopyTo(choices);
-        if (first < count && !(first == drafted && constraint?.IsComplete(drafted) == true))
+        if (!isAnswered && first < count && !(first == drafted && constraint?.IsComplete(drafted) == true))
         {
             model.ArgMax(rows, slot + first, choices[first..]);
         }

@@ -42,7 +42,13 @@ internal sealed class SamplingSelector : TokenSelector
         return new(token, _draft[token]);
     }
 
-    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted)
+    public override RowPass Ask(in RowPass pass)
+    {
+        MakeRoom(pass.Read);
+        return pass with { Logits = _full };
+    }
+
+    public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {
         // What a constraint forces needs no verdict; the head runs from the first row on that has one to give.
         var undecided = _constraint?.CountForced(drafted) ?? 0;
@@ -51,7 +57,13 @@ internal sealed class SamplingSelector : TokenSelector
             return (drafted, null);
         }
 
-        FullLogits(rows, slot + undecided, count - undecided);
+        var first = isAnswered ? 0 : undecided;
+        if (!isAnswered)
+        {
+            MakeRoom(count - undecided);
+            _model.Logits(rows, slot + undecided, count - undecided, _full.AsSpan(0, (count - undecided) * _vocabulary));
+        }
+
         var context = tokens.Length - drafted;
         for (var i = undecided; i < count; i++)
         {
@@ -60,7 +72,7 @@ internal sealed class SamplingSelector : TokenSelector
                 break;
             }
 
-            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], _full.AsSpan((i - undecided) * _vocabulary, _vocabulary), i);
+            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], _full.AsSpan((i - first) * _vocabulary, _vocabulary), i);
             if (i == drafted || choice != tokens[context + i])
             {
                 return (i, choice);
@@ -70,14 +82,13 @@ internal sealed class SamplingSelector : TokenSelector
         return (drafted, null);
     }
 
-    private void FullLogits(RowBuffer rows, int slot, int count)
+    /// <summary>Makes room for the full model's logits of so many rows.</summary>
+    private void MakeRoom(int rows)
     {
-        if (_full.Length < count * _vocabulary)
+        if (_full.Length < rows * _vocabulary)
         {
-            _full = new float[count * _vocabulary];
+            _full = new float[rows * _vocabulary];
         }
-
-        _model.Logits(rows, slot, count, _full.AsSpan(0, count * _vocabulary));
     }
 
     /// <param name="context">Prompt, output and draft up to the token in question.</param>

@@ -5,7 +5,7 @@ using LayerSkip.Engine.Sampling;
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Self-speculative decoding of one sequence as the LayerSkip paper tells it (section 4.3): draft, verify, accept. Plain autoregression is the same story with d = 0.</summary>
-/// <remarks>A step that throws (a logits processor, cancellation) leaves the sequence where the step began.</remarks>
+/// <remarks>A step that throws (a logits processor, cancellation) leaves the sequence where the step began. Between a round's draft and its verification others may run theirs.</remarks>
 internal sealed class SelfSpeculation
 {
     private readonly IDeviceModel _model;
@@ -25,6 +25,12 @@ internal sealed class SelfSpeculation
     private readonly TokenDraw? _draw;
     private readonly bool _leavesRoundsToDevice;
     private DraftPlan? _nextDraft;
+
+    // Of the round that has begun: tokens that were not in the cache, what could be copied, and its draft.
+    private int _inputs;
+    private LookupMatch _match;
+    private PreparedDraft _draft;
+    private bool _isDrafted;
 
     private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _shownDraft;
@@ -114,12 +120,41 @@ internal sealed class SelfSpeculation
 
     private ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
 
+    /// <summary>How many sequences run their passes together: what reading the weights costs is divided among them.</summary>
+    public int Company
+    {
+        set
+        {
+            if (_costs is not null)
+            {
+                _costs.Company = value;
+            }
+        }
+    }
+
+    /// <summary>The pass of a round that has begun, where it may be run together with others'; null: there is none.</summary>
+    public RowPass? Pass { get; private set; }
+
     /// <summary>Runs one round, or one piece of a long prompt; nothing where the output has ended.</summary>
     /// <returns>Whether the output went on.</returns>
     public bool Step(CancellationToken cancellationToken)
     {
+        if (!Begin(cancellationToken))
+        {
+            return false;
+        }
+
+        End(hasRun: false, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Begins a round, up to its draft; or runs a piece of a long prompt, or what the device runs as a whole, which <see cref="End"/> adds nothing to.</summary>
+    /// <returns>Whether the output goes on.</returns>
+    public bool Begin(CancellationToken cancellationToken)
+    {
         _tokens.BeginRound();
         _shownDraft = default;
+        (_isDrafted, Pass) = (false, null);
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -131,10 +166,23 @@ internal sealed class SelfSpeculation
         }
         else
         {
-            Round(cancellationToken);
+            DraftRound(cancellationToken);
         }
 
         return true;
+    }
+
+    /// <summary>Ends what has begun: verifies the draft.</summary>
+    /// <param name="hasRun">Whether <see cref="Pass"/>, if there is one, has been run.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void End(bool hasRun, CancellationToken cancellationToken)
+    {
+        if (_isDrafted)
+        {
+            hasRun &= Pass is not null;
+            (_isDrafted, Pass) = (false, null);
+            VerifyRound(hasRun, cancellationToken);
+        }
     }
 
     /// <summary>The sequence ends, whatever ends it: what its rounds cost is true of the next request's.</summary>
@@ -165,43 +213,53 @@ internal sealed class SelfSpeculation
         cache.Length = start + count;
     }
 
-    private void Round(CancellationToken cancellationToken)
+    /// <summary>Drafts up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.</summary>
+    private void DraftRound(CancellationToken cancellationToken)
     {
         // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
         _statistics.BeginStep();
         var (cache, start) = (Cache, _memory.Length);
-        var inputs = _tokens.Count - start;
-        var match = _lookup?.Find(_tokens.With(0)) ?? default;
-        var plan = _nextDraft ??= _controller.Next(match, inputs);
+        _inputs = _tokens.Count - start;
+        _match = _lookup?.Find(_tokens.With(0)) ?? default;
+        var plan = _nextDraft ??= _controller.Next(_match, _inputs);
         var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
         _tokens.MakeRoom(room);
         if (_leavesRoundsToDevice && plan.Survey is null && (plan.ExitLayer > 0 || plan.Length == 0))
         {
-            RoundOnDevice(plan, room, match, cancellationToken);
+            RoundOnDevice(plan, room, cancellationToken);
             return;
         }
 
-        _memory.EnsureRows(inputs + room);
+        _memory.EnsureRows(_inputs + room);
         var rows = _memory.Rows;
-        rows.Place(0, inputs + room, cache, start);
-        _steps.Begin(plan, first: inputs - 1);
+        rows.Place(0, _inputs + room, cache, start);
+        _steps.Begin(plan, first: _inputs - 1);
         _constraint?.BeginRound(_tokens.Room);
 
-        // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-        var draft = _drafter.Draft(rows, plan, match, room, inputs, cancellationToken);
-        _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_shown);
+        _draft = _drafter.Draft(rows, plan, _match, room, _inputs, cancellationToken);
+        _tokens.Slice(_tokens.Count, _draft.Tokens).CopyTo(_shown);
         _statistics.EndDraft();
+        _isDrafted = true;
+        Pass = _steps.PassOf(rows, _inputs + _draft.Rows, _draft.Exit, _plan.Depth, unread: _inputs - 1);
+    }
 
-        // Verify: one pass of layers E..L-1 over the input and the draft together.
-        _steps.RunLayers(rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, unread: inputs - 1, cancellationToken);
-        var (accepted, next) = _steps.Verify(rows, inputs - 1, 1 + draft.Rows, draft.Tokens);
+    /// <summary>Verifies the draft: one pass of layers E..L-1 over the input and the draft together.</summary>
+    private void VerifyRound(bool hasRun, CancellationToken cancellationToken)
+    {
+        var rows = _memory.Rows;
+        if (!hasRun)
+        {
+            _steps.RunLayers(rows, 0, _inputs + _draft.Rows, _draft.Exit, _plan.Depth, unread: _inputs - 1, cancellationToken);
+        }
+
+        var (accepted, next) = _steps.Verify(rows, _inputs - 1, 1 + _draft.Rows, _draft.Tokens, hasRun);
 
         // Accept the longest confirmed prefix, plus the full model's own next token.
-        Accept(new(draft.Exit, draft.Tokens, accepted), next, draft.Guessed, draft.Passes, judged: inputs - 1, match);
+        Accept(new(_draft.Exit, _draft.Tokens, accepted), next, _draft.Guessed, _draft.Passes, judged: _inputs - 1);
     }
 
     /// <summary>The same round, run by the device as a whole: to the same result, with one wait.</summary>
-    private void RoundOnDevice(in DraftPlan plan, int room, in LookupMatch match, CancellationToken cancellationToken)
+    private void RoundOnDevice(in DraftPlan plan, int room, CancellationToken cancellationToken)
     {
         var (cache, last) = (Cache, _tokens.Count - 1);
         if (_memory.Length < last)
@@ -226,7 +284,7 @@ internal sealed class SelfSpeculation
         }
 
         var passes = drafted > 0 && IsStop(_shown[drafted - 1]) ? drafted : 1 + drafted;
-        Accept(new(exit, drafted, accepted), next, drafted, passes, judged: 0, match);
+        Accept(new(exit, drafted, accepted), next, drafted, passes, judged: 0);
     }
 
     /// <summary>Ends a round: takes what was accepted and the token behind it into the output, and forgets the rest of the draft.</summary>
@@ -235,8 +293,7 @@ internal sealed class SelfSpeculation
     /// <param name="guessed">Tokens of the draft that no constraint forced.</param>
     /// <param name="passes">Passes over the layers of the exit.</param>
     /// <param name="judged">Slot of the last token before the draft.</param>
-    /// <param name="match">What the context could have been continued with.</param>
-    private void Accept(in DraftResult draft, int? next, int guessed, int passes, int judged, in LookupMatch match)
+    private void Accept(in DraftResult draft, int? next, int guessed, int passes, int judged)
     {
         var before = _tokens.Count;
         var taken = draft.Accepted;
@@ -253,7 +310,7 @@ internal sealed class SelfSpeculation
         Cache.Length = Math.Min(before + draft.Accepted, _tokens.Count - 1);
         _shownDraft = draft;
         var free = new DraftResult(draft.ExitLayer, guessed, draft.Accepted - forced.Drafted);
-        Learn(free, match);
+        Learn(free);
         _statistics.EndRound(free, forced.All, (passes * draft.ExitLayer) + (_plan.Depth - draft.ExitLayer), RoundTokens.Length);
     }
 
@@ -272,13 +329,13 @@ internal sealed class SelfSpeculation
     }
 
     /// <summary>Tells the controller what became of the round.</summary>
-    private void Learn(in DraftResult draft, in LookupMatch match)
+    private void Learn(in DraftResult draft)
     {
         _nextDraft = null;
-        var followed = _tokens.Slice(match.Position, Math.Min(match.Available, RoundTokens.Length));
+        var followed = _tokens.Slice(_match.Position, Math.Min(_match.Available, RoundTokens.Length));
         var right = followed.CommonPrefixLength(RoundTokens);
         _controller.Learn(new RoundOutcome(
-            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
+            draft.ExitLayer, draft.Drafted, draft.Accepted, new(_match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
         if (FinishReason != FinishReason.None)
         {
             PublishCosts();

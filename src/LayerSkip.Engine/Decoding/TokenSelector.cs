@@ -14,15 +14,19 @@ internal abstract class TokenSelector
     /// <returns>The token, or null where none can follow this context. That ends the draft alone: the full model may never accept the context.</returns>
     public abstract TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
 
+    /// <summary>Adds to a pass what <see cref="Verify"/> will ask about the rows that are looked at, as far as whoever runs it can tell beforehand.</summary>
+    public abstract RowPass Ask(in RowPass pass);
+
     /// <summary>Compares a draft with the full model.</summary>
     /// <param name="rows">The round's rows, standing after the last layer.</param>
     /// <param name="slot">Slot of the last token before the draft.</param>
     /// <param name="count">Rows to judge by: one for each drafted token, and one more where a bonus token is wanted.</param>
     /// <param name="tokens">Context and draft.</param>
     /// <param name="drafted">How many of the last tokens are the draft.</param>
+    /// <param name="isAnswered">Whether a pass has been run that <see cref="Ask"/> had its part in.</param>
     /// <returns>
     /// How many drafted tokens are accepted, and the token after them: the full model's own where one was rejected or a row is left for it
     /// (the bonus token), else null.
     /// </returns>
-    public abstract (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted);
+    public abstract (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered);
 }

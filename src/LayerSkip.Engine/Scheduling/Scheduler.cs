@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Scheduling;
 
@@ -12,6 +14,10 @@ internal sealed class Scheduler : IDisposable
     private readonly EngineOptions _options;
     private readonly KvMemory _memory;
     private readonly PrefixReuse _reuse;
+
+    private static readonly Comparison<RowPass> s_byLayers = static (one, other) => (one.To, one.From).CompareTo((other.To, other.From));
+
+    private readonly List<RowPass> _passes = [];
 
     // Oldest first.
     private readonly List<TokenReader> _running = [];
@@ -50,20 +56,35 @@ internal sealed class Scheduler : IDisposable
     public void Add(PoolingRequest request) => _poolings.Add(request);
 
     /// <summary>One round for each running request, and one pass for hidden states; those that have ended leave.</summary>
+    /// <remarks>All draft before any verifies: what they have drafted then shares a pass over the last layers.</remarks>
     public void Turn()
     {
         Admit();
         var alone = _running.Count == 1 && !_poolings.Runs;
+        var company = _running.Count;
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
-            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.Step(alone))
+            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(company))
             {
                 i++;
             }
             else
             {
                 _running.Remove(reader);
+            }
+        }
+
+        RunPasses();
+        for (var i = 0; i < _running.Count;)
+        {
+            if (_running[i].EndRound(hasRun: _passes.Count > 1, alone))
+            {
+                i++;
+            }
+            else
+            {
+                _running.RemoveAt(i);
             }
         }
 
@@ -86,6 +107,43 @@ internal sealed class Scheduler : IDisposable
 
     /// <summary>Frees the idle caches.</summary>
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>Runs the passes of the rounds that have begun together, where there are several. A single one is left to its request, which can be cancelled meanwhile.</summary>
+    private void RunPasses()
+    {
+        _passes.Clear();
+        foreach (var reader in _running)
+        {
+            if (reader.Generation.Pass is { } pass)
+            {
+                _passes.Add(pass);
+            }
+        }
+
+        if (_passes.Count < 2)
+        {
+            return;
+        }
+
+        _passes.Sort(s_byLayers);
+        try
+        {
+            _model.Steps.RunPasses(CollectionsMarshal.AsSpan(_passes));
+        }
+#pragma warning disable CA1031 // The device's failure, or memory that is short: of those that share the pass, nobody knows how far theirs came.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            for (var i = _running.Count - 1; i >= 0; i--)
+            {
+                if (_running[i].Generation.Pass is not null)
+                {
+                    _running[i].End(e);
+                    _running.RemoveAt(i);
+                }
+            }
+        }
+    }
 
     private void Admit()
     {

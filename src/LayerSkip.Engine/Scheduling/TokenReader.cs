@@ -147,15 +147,36 @@ public sealed class TokenReader : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs the request's next round on the engine's thread.</summary>
+    /// <summary>Begins the request's next round on the engine's thread.</summary>
+    /// <param name="company">How many requests run, this one included.</param>
+    /// <returns>Whether it goes on.</returns>
+    internal bool BeginRound(int company)
+    {
+        try
+        {
+            Generation.Company = company;
+            Generation.BeginRound(_cancellation);
+            return true;
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            End(e);
+            return false;
+        }
+    }
+
+    /// <summary>Ends the round that the request has begun.</summary>
+    /// <param name="hasRun">Whether its pass, if there is one, has been run with others'.</param>
     /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
     /// <returns>Whether it goes on.</returns>
-    internal bool Step(bool alone)
+    internal bool EndRound(bool hasRun, bool alone)
     {
         var generation = Generation;
         try
         {
-            generation.NextRound(_cancellation);
+            generation.EndRound(hasRun, _cancellation);
             CountKvBytes();
         }
 #pragma warning disable CA1031 // As above.

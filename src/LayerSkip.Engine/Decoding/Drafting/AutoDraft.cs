@@ -117,7 +117,7 @@ internal sealed class AutoDraft : IDraftController
         for (var length = 1; length <= _longest - guessed; length++)
         {
             var rows = _inputs + drafted + length;
-            var row = (exit * _costs.Layer(1)) + ((_layers - exit) * (_costs.Layer(rows) - _costs.Layer(rows - 1)))
+            var row = (exit * _costs.Layer(1)) + ((_layers - exit) * (_costs.SharedLayer(rows) - _costs.SharedLayer(rows - 1)))
                 + _costs.Head(1 + drafted + length) - _costs.Head(drafted + length);
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)

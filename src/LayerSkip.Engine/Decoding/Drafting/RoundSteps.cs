@@ -77,12 +77,28 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return guess;
     }
 
+    /// <summary>What runs the last layers, where it may be another's pass too; null where exits under survey lie on the way.</summary>
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="count">Number of slots, from slot 0 on.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="unread">How many of the first slots nobody looks at afterwards.</param>
+    public RowPass? PassOf(RowBuffer rows, int count, int from, int to, int unread) =>
+        _plan.Survey is null ? selector.Ask(new(rows, count, from, to, unread)) : null;
+
     /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
-    public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted)
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="slot">Slot of the last token before the draft.</param>
+    /// <param name="count">Rows to judge by.</param>
+    /// <param name="drafted">Tokens of the draft.</param>
+    /// <param name="hasRun">Whether the pass that <see cref="PassOf"/> tells has been run, head and all.</param>
+    public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted, bool hasRun)
     {
-        var start = _told is null ? 0 : Stopwatch.GetTimestamp();
-        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted);
-        _told?.AddHead(count, Stopwatch.GetTimestamp() - start);
+        // Of a pass that was shared nobody knows what it would have taken alone.
+        var told = hasRun ? null : _told;
+        var start = told is null ? 0 : Stopwatch.GetTimestamp();
+        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted, isAnswered: hasRun);
+        told?.AddHead(count, Stopwatch.GetTimestamp() - start);
         return verdict;
     }
 

@@ -65,6 +65,12 @@ internal sealed class StepCosts
         : _layer.IsMeasured ? _layer[rows]
         : 1 + (RowCosts.AssumedSlope * (rows - 1));
 
+    /// <summary>How many sequences run their last layers together, each with as many rows as this one.</summary>
+    public int Company { get; set; } = 1;
+
+    /// <summary>This sequence's share of a layer that it runs together with others.</summary>
+    public double SharedLayer(double rows) => Company == 1 ? Layer(rows) : Layer(Company * rows) / Company;
+
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
 

@@ -16,6 +16,33 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     private readonly ActivationBuffer _logits = new(config.VocabularySize);
     private readonly HeadJob _head = new(weights.Head);
 
+    /// <summary>The logits of some rows, which stay in device memory until the next call.</summary>
+    public RowsView Run(in RowsView hidden)
+    {
+        var logits = _logits.Rows(hidden.Count);
+        _head.Run(pool, quantizer, Norm(hidden), logits);
+        return logits;
+    }
+
+    /// <summary>Tells a sequence what it asks of its rows, which were among those of the last run.</summary>
+    /// <param name="pass">What it asks.</param>
+    /// <param name="first">The first of its rows there.</param>
+    public void Answer(in RowPass pass, int first)
+    {
+        if (pass.Choices is { } choices)
+        {
+            for (var row = 0; row < pass.Read; row++)
+            {
+                choices[row] = _head.Best(first + row);
+            }
+        }
+
+        if (pass.Logits is { } logits)
+        {
+            Copy(_head.Logits.Slice(first, pass.Read), config.VocabularySize, logits);
+        }
+    }
+
     /// <summary>The most likely token of each row; -1 where all logits are NaN.</summary>
     public void ArgMax(in RowsView hidden, Span<int> tokens)
     {
@@ -87,13 +114,5 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
         var normed = _normed.Rows(hidden.Count);
         norm.Run(pool, weights.FinalNorm, hidden, normed);
         return normed;
-    }
-
-    /// <summary>The logits, which stay in device memory until the next call.</summary>
-    private RowsView Run(in RowsView hidden)
-    {
-        var logits = _logits.Rows(hidden.Count);
-        _head.Run(pool, quantizer, Norm(hidden), logits);
-        return logits;
     }
 }

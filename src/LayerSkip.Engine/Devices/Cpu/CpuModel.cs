@@ -25,7 +25,7 @@ internal sealed class CpuModel : IDeviceModel
     private readonly GatedMlpJob _mlp = new();
     private readonly RowQuantizer _quantizer;
     private readonly LayerPass _pass;
-    private readonly CpuHeadPasses _heads;
+    private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
 
     private long _kvBytes;
@@ -54,12 +54,13 @@ internal sealed class CpuModel : IDeviceModel
         _rowAttention = new(this);
         _attention = new(_rowAttention, config.KeyValueHeads);
         _quantizer = new(Math.Max(queries, Math.Max(config.HiddenSize, config.IntermediateSize)));
+        _sharedPass = new(this);
 
         // At the end: its threads go when it is disposed, and not before.
         _pool = new ComputePool(threads);
         try
         {
-            _heads = new(config, weights, _pool, _norm, _quantizer);
+            Heads = new(config, weights, _pool, _norm, _quantizer);
             _pass = new(config, weights, _pool, _rowAttention, append);
         }
         catch
@@ -81,6 +82,9 @@ internal sealed class CpuModel : IDeviceModel
 
     /// <summary>Radians a position, one for each pair of a head's elements.</summary>
     public float[] RopeFrequencies { get; }
+
+    /// <summary>Final norm and head, within a step.</summary>
+    public CpuHeadPasses Heads { get; }
 
     /// <summary>Reads and packs a model's weights.</summary>
     /// <param name="config">The model's shape.</param>
@@ -172,9 +176,40 @@ internal sealed class CpuModel : IDeviceModel
     public void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default)
     {
         using var step = Enter();
+        Run(Own(rows), start, count, from, to, unread, cancellationToken);
+    }
+
+    public void RunPasses(ReadOnlySpan<RowPass> passes)
+    {
+        using var step = Enter();
+        for (var i = 0; i < passes.Length;)
+        {
+            var group = passes.Slice(i, SharedPass.Fitting(passes[i..]));
+            if (group.Length > 1)
+            {
+                _sharedPass.Run(group);
+            }
+            else
+            {
+                var alone = group[0];
+                var rows = Own(alone.Rows);
+                Run(rows, 0, alone.Count, alone.From, alone.To, alone.Unread, CancellationToken.None);
+                if (alone.AsksHead)
+                {
+                    Heads.Run(rows.Hidden.Slice(alone.Unread, alone.Read));
+                    Heads.Answer(alone, first: 0);
+                }
+            }
+
+            i += group.Length;
+        }
+    }
+
+    /// <summary>As <see cref="RunFinalLayers"/>, within a step.</summary>
+    internal void Run(CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
+    {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
-        var slots = Own(rows);
         slots.CheckPlaced(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
         if (_pass.Suits(count))
@@ -218,13 +253,13 @@ internal sealed class CpuModel : IDeviceModel
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
     {
         using var step = Enter();
-        _heads.ArgMax(Own(rows).Hidden.Slice(start, tokens.Length), tokens);
+        Heads.ArgMax(Own(rows).Hidden.Slice(start, tokens.Length), tokens);
     }
 
     public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
-        return _heads.Guess(Own(rows).Hidden.Slice(slot, 1), head is null ? null : Own(head));
+        return Heads.Guess(Own(rows).Hidden.Slice(slot, 1), head is null ? null : Own(head));
     }
 
     public bool HasHiddenStates => true;
@@ -232,13 +267,13 @@ internal sealed class CpuModel : IDeviceModel
     public void Normalize(RowBuffer rows, int start, int count, Span<float> states)
     {
         using var step = Enter();
-        _heads.Normalize(Own(rows).Hidden.Slice(start, count), states);
+        Heads.Normalize(Own(rows).Hidden.Slice(start, count), states);
     }
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits)
     {
         using var step = Enter();
-        _heads.Logits(Own(rows).Hidden.Slice(start, count), logits);
+        Heads.Logits(Own(rows).Hidden.Slice(start, count), logits);
     }
 
     public void Dispose()
@@ -257,7 +292,8 @@ internal sealed class CpuModel : IDeviceModel
             _rowAttention.Dispose();
             _pass.Dispose();
             _quantizer.Dispose();
-            _heads.Dispose();
+            Heads.Dispose();
+            _sharedPass.Dispose();
             foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[_normed, _qkv, _attended, _gated, _up])
             {
                 buffer.Dispose();
@@ -267,7 +303,7 @@ internal sealed class CpuModel : IDeviceModel
 
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
 
-    private CpuRows Own(RowBuffer rows) =>
+    internal CpuRows Own(RowBuffer rows) =>
         rows is CpuRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
 
     private CpuDraftHead Own(DraftHead head) =>

@@ -87,6 +87,38 @@ internal sealed class CpuRows : RowBuffer
         }
     }
 
+    /// <summary>Takes over places and hidden states of the first slots of other rows.</summary>
+    /// <param name="start">First of the slots here.</param>
+    /// <param name="others">Of the same model.</param>
+    /// <param name="count">How many.</param>
+    public void Take(int start, CpuRows others, int count)
+    {
+        CheckSlots(start, count);
+        others.CheckSlots(0, count);
+        Array.Copy(others._caches, 0, _caches, start, count);
+        Array.Copy(others._positions, 0, _positions, start, count);
+        Array.Copy(others._cosines, 0, _cosines, start * _planes, count * _planes);
+        Array.Copy(others._sines, 0, _sines, start * _planes, count * _planes);
+        TakeStates(start, others, 0, count);
+    }
+
+    /// <summary>Takes over hidden states of other slots, of these rows perhaps, from whose front on they are copied.</summary>
+    /// <param name="start">First of the slots here.</param>
+    /// <param name="others">Of the same model.</param>
+    /// <param name="first">First of the others' slots.</param>
+    /// <param name="count">How many.</param>
+    public void TakeStates(int start, CpuRows others, int first, int count)
+    {
+        var (from, to) = (others.Hidden.Slice(first, count), Hidden.Slice(start, count));
+        for (var row = 0; row < count; row++)
+        {
+            from.Row(row, from.Stride).CopyTo(to.Row(row, from.Stride));
+        }
+    }
+
+    /// <summary>The first slots have no place any more: whoever owns the caches may let go of them.</summary>
+    public void Forget(int count) => Array.Clear(_caches, 0, count);
+
     public override void Dispose()
     {
         _disposed = true;

@@ -6,14 +6,16 @@ namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 internal sealed class HeadJob(WeightMatrix head) : ParallelJob
 {
     private RowsView _x;
-    private RowsView _logits;
     private int _panels;
     private int[] _best = [];
+
+    /// <summary>Logits of the last run.</summary>
+    public RowsView Logits { get; private set; }
 
     /// <summary>logits = W x over all rows of <paramref name="x"/>.</summary>
     public void Run(ComputePool pool, RowQuantizer quantizer, in RowsView x, in RowsView logits)
     {
-        (_x, _logits) = (quantizer.For(pool, head, x), logits);
+        (_x, Logits) = (quantizer.For(pool, head, x), logits);
         _panels = head.PanelsPerChunk(pool.Threads, x.Count);
         var chunks = (head.Panels + _panels - 1) / _panels;
         if (_best.Length < chunks * x.Count)
@@ -27,7 +29,7 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     /// <summary>The most likely token of a row of the last run; of equals the lowest id; -1 where all logits are NaN.</summary>
     public int Best(int row)
     {
-        var logits = _logits.Row(row, head.Outputs);
+        var logits = Logits.Row(row, head.Outputs);
         var best = _best[row];
         for (var chunk = 1; chunk < ChunkCount; chunk++)
         {
@@ -42,13 +44,13 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
     {
         var from = chunk * _panels;
         var to = Math.Min(from + _panels, head.Panels);
-        head.Multiply(from, to, _x.Count, _x, _logits, accumulate: false);
+        head.Multiply(from, to, _x.Count, _x, Logits, accumulate: false);
 
         var start = from * PanelKernel.Width;
         var length = Math.Min(to * PanelKernel.Width, head.Outputs) - start;
         for (var row = 0; row < _x.Count; row++)
         {
-            _best[(chunk * _x.Count) + row] = start + ArgMax.Of(_logits.Row(row, head.Outputs).Slice(start, length));
+            _best[(chunk * _x.Count) + row] = start + ArgMax.Of(Logits.Row(row, head.Outputs).Slice(start, length));
         }
     }
 }

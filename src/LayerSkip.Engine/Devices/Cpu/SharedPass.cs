@@ -1,0 +1,99 @@
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>Rows of several sequences in one pass: each joins at the layer that it stands before. Used under the model's gate.</summary>
+/// <remarks>What a row computes depends on it and its cache alone (invariant I1), so it does not matter whose rows it shares a pass with.</remarks>
+/// <param name="model">The model.</param>
+internal sealed class SharedPass(CpuModel model) : IDisposable
+{
+    /// <summary>Most rows of a shared pass: with more, arithmetic takes longer than reading the weights, and nothing is won.</summary>
+    private const int MostRows = 32;
+
+    private CpuRows? _rows;
+
+    /// <summary>How many passes, from the first on, can be one: at least the first, which may be too large to share.</summary>
+    /// <param name="passes">At least one, ordered as <see cref="IDeviceModel.RunPasses"/> wants them.</param>
+    public static int Fitting(ReadOnlySpan<RowPass> passes)
+    {
+        var (count, rows) = (1, passes[0].Count);
+        while (count < passes.Length && passes[count].To == passes[0].To && rows + passes[count].Count <= MostRows)
+        {
+            rows += passes[count++].Count;
+        }
+
+        return count;
+    }
+
+    /// <summary>Runs passes as one.</summary>
+    /// <param name="passes">Several that fit.</param>
+    public void Run(ReadOnlySpan<RowPass> passes)
+    {
+        var rows = _rows ??= new CpuRows(model, MostRows);
+        var count = 0;
+        try
+        {
+            for (var joined = 0; joined < passes.Length;)
+            {
+                var layer = passes[joined].From;
+                for (; joined < passes.Length && passes[joined].From == layer; joined++)
+                {
+                    rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Count);
+                    count += passes[joined].Count;
+                }
+
+                var next = joined < passes.Length ? passes[joined].From : passes[0].To;
+                model.Run(rows, 0, count, layer, next, unread: 0, CancellationToken.None);
+            }
+
+            GiveBack(rows, passes);
+            Answer(rows, passes);
+        }
+        finally
+        {
+            rows.Forget(count);
+        }
+    }
+
+    public void Dispose() => _rows?.Dispose();
+
+    private void GiveBack(CpuRows rows, ReadOnlySpan<RowPass> passes)
+    {
+        var slot = 0;
+        foreach (var pass in passes)
+        {
+            model.Own(pass.Rows).TakeStates(0, rows, slot, pass.Count);
+            slot += pass.Count;
+        }
+    }
+
+    /// <summary>One pass of the head over the rows of those that ask for it, moved together.</summary>
+    private void Answer(CpuRows rows, ReadOnlySpan<RowPass> passes)
+    {
+        var (slot, count) = (0, 0);
+        foreach (var pass in passes)
+        {
+            if (pass.AsksHead)
+            {
+                rows.TakeStates(count, rows, slot + pass.Unread, pass.Read);
+                count += pass.Read;
+            }
+
+            slot += pass.Count;
+        }
+
+        if (count == 0)
+        {
+            return;
+        }
+
+        model.Heads.Run(rows.Hidden.Slice(0, count));
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            if (pass.AsksHead)
+            {
+                model.Heads.Answer(pass, first);
+                first += pass.Read;
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+namespace LayerSkip.Engine.Devices;
+
+/// <summary>What one sequence needs run before its round can be judged: rows through the last layers, and the head over those that are looked at.</summary>
+/// <param name="Rows">Its slots, of which the first stand before layer <paramref name="From"/>.</param>
+/// <param name="Count">How many slots, from slot 0 on.</param>
+/// <param name="From">First layer.</param>
+/// <param name="To">End of the layers, exclusive.</param>
+/// <param name="Unread">How many of the first slots nobody looks at afterwards.</param>
+internal readonly record struct RowPass(RowBuffer Rows, int Count, int From, int To, int Unread)
+{
+    /// <summary>Slots that are looked at afterwards.</summary>
+    public int Read => Count - Unread;
+
+    /// <summary>Where the most likely token of each slot that is looked at goes (of equals the lowest id; -1 where all logits are NaN); null: nobody asks.</summary>
+    public int[]? Choices { get; init; }
+
+    /// <summary>Where the logits of each slot that is looked at go, [<see cref="Read"/>, vocabulary]; null: nobody asks.</summary>
+    public float[]? Logits { get; init; }
+
+    /// <summary>Whether anything of the head is asked for.</summary>
+    public bool AsksHead => Choices is not null || Logits is not null;
+}
