@@ -19,6 +19,9 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>Layers have been run, the step's caches are there.</summary>
     public Action? LayersRun { get; set; }
 
+    /// <summary>So many passes are about to be run together.</summary>
+    public Action<int>? RunningPasses { get; set; }
+
     /// <summary>Bytes are about to be computed.</summary>
     public Action? SizingCache { get; set; }
 
@@ -65,6 +68,12 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     {
         inner.RunLayers(rows, start, count, from, to, cancellationToken);
         LayersRun?.Invoke();
+    }
+
+    public void RunPasses(ReadOnlySpan<RowPass> passes)
+    {
+        RunningPasses?.Invoke(passes.Length);
+        inner.RunPasses(passes);
     }
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);

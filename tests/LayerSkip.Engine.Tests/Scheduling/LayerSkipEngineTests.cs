@@ -25,6 +25,40 @@ public class LayerSkipEngineTests
     }
 
     [Fact]
+    public async Task Requests_at_once_share_passes_and_what_fails_there_ends_those_that_do()
+    {
+        using var random = Requests.Model();
+        var most = 0;
+        var device = new WatchedDevice(random.Steps) { RunningPasses = passes => most = Math.Max(most, passes) };
+        using var model = device.ToModel();
+        using var engine = new LayerSkipEngine(model);
+        await Together(reader => reader.ReadAll());
+        Assert.Equal(3, most);
+
+        device.RunningPasses = static _ => throw new FormatException("no pass");
+        await Together(static reader => Assert.ThrowsAsync<FormatException>(() => reader.ReadAll()));
+        Assert.Equal((0, 0, 0), (engine.RunningRequests, engine.QueuedRequests, engine.KvBytesInUse));
+        device.RunningPasses = null;
+        Assert.Equal(Requests.Alone(model, [2], Models.Autoregressive(50)), (await engine.Run([2], Models.Autoregressive(50))).Tokens);
+
+        // They begin in one turn, behind a request that holds the engine's thread until all are there.
+        async Task Together(Func<TokenReader, Task> read)
+        {
+            using var gate = new Gate();
+            await using var first = engine.Generate([1], Models.Autoregressive(1) with { LogitsProcessors = [gate] });
+            gate.WaitUntilEntered();
+            var readers = Enumerable.Range(0, 3).Select(i => engine.Generate([i], Options(i))).ToArray();
+            gate.Open();
+            await first.ReadAll();
+            await Task.WhenAll(readers.Select(read));
+            foreach (var reader in readers)
+            {
+                await reader.DisposeAsync();
+            }
+        }
+    }
+
+    [Fact]
     public async Task Reader_tells_the_end_and_the_statistics()
     {
         using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);

@@ -1,0 +1,123 @@
+using System.Runtime.InteropServices;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Decoding;
+
+/// <summary>Rounds of several sequences whose drafts are verified in one pass: each gets what it gets alone.</summary>
+public class SharedRoundTests
+{
+    [Fact]
+    public void Sequences_that_share_passes_get_what_each_gets_alone()
+    {
+        var random = new Random(21);
+        var shared = 0;
+        for (var round = 0; round < TestedDevice.Many(30, few: 3); round++)
+        {
+            var format = (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
+            using var model = Models.Random(Models.RandomConfig(random), (ulong)round, format[round % 4], threads: 1 + (round % 2));
+            var requests = Enumerable.Range(0, random.Next(2, 7)).Select(_ => (Prompt: Prompt(random, model), Options: Options(random, model))).ToArray();
+            var expected = requests.Select(request => Alone(model, request.Prompt, request.Options)).ToArray();
+
+            var generations = requests.Select(request => Start(model, request.Prompt, request.Options)).ToArray();
+            while (generations.Any(static generation => generation.FinishReason == FinishReason.None))
+            {
+                var running = generations.Where(static generation => generation.FinishReason == FinishReason.None).ToArray();
+                foreach (var generation in running)
+                {
+                    generation.BeginRound(TestContext.Current.CancellationToken);
+                }
+
+                // Some share a pass, others run their own.
+                var sharing = running.Where(generation => generation.Pass is not null && random.Next(4) > 0).ToArray();
+                RunPasses(model, sharing);
+                shared += sharing.Length > 1 ? 1 : 0;
+                foreach (var generation in running)
+                {
+                    generation.EndRound(hasRun: sharing.Contains(generation), TestContext.Current.CancellationToken);
+                }
+            }
+
+            Assert.Equal(expected, generations.Zip(requests, static (generation, request) => Written(generation, request.Options)));
+            Array.ForEach(generations, static generation => generation.Dispose());
+        }
+
+        Assert.True(shared > 0);
+    }
+
+    [Fact]
+    public void Shared_rounds_allocate_nothing()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 });
+        var generations = Enumerable.Range(0, 3).Select(i => Start(
+            model, [1, 2 + i], i == 0 ? Models.Autoregressive(1500) : Models.Speculative(i, 3, 1500) with { Sampling = new() { Temperature = i - 1, Seed = 1 } })).ToArray();
+        var passes = new List<RowPass>();
+        Run(100);
+        Assert.Equal(0, Allocations.Least(() => Run(50)));
+        Assert.All(generations, static generation => Assert.Equal(FinishReason.None, generation.FinishReason));
+        Array.ForEach(generations, static generation => generation.Dispose());
+
+        void Run(int rounds)
+        {
+            for (var round = 0; round < rounds; round++)
+            {
+                passes.Clear();
+                foreach (var generation in generations)
+                {
+                    generation.BeginRound(default);
+                    if (generation.Pass is { } pass)
+                    {
+                        passes.Add(pass);
+                    }
+                }
+
+                // They are in the order of their first layers already. Rounds that a device runs as a whole have no pass.
+                model.RunPasses(CollectionsMarshal.AsSpan(passes));
+                foreach (var generation in generations)
+                {
+                    generation.EndRound(hasRun: true, default);
+                }
+            }
+        }
+    }
+
+    private static void RunPasses(IDeviceModel model, Generation[] sharing) =>
+        model.RunPasses([.. sharing.Select(static generation => generation.Pass!.Value).OrderBy(static pass => pass.To).ThenBy(static pass => pass.From)]);
+
+    private static int[] Prompt(Random random, IDeviceModel model) =>
+        [.. Enumerable.Range(0, random.Next(3) == 0 ? random.Next(20, 60) : random.Next(1, 6)).Select(_ => random.Next(model.Config.VocabularySize))];
+
+    private static DecodingOptions Options(Random random, IDeviceModel model)
+    {
+        var layers = model.Config.Layers;
+        var options = random.Next(4) switch
+        {
+            0 => Models.Autoregressive(random.Next(5, 30)),
+            1 => new() { Mode = DecodingMode.EarlyExit, ExitLayer = random.Next(1, layers), MaxNewTokens = random.Next(5, 30) },
+            2 => new() { DraftController = DraftController.Auto, MaxNewTokens = random.Next(5, 30) },
+            _ => Models.Speculative(random.Next(1, layers), random.Next(1, 6), random.Next(5, 30)) with { DraftSource = (DraftSource)random.Next(3) },
+        };
+        return options with
+        {
+            Sampling = random.Next(2) == 0 ? new() : new() { Temperature = 1, Seed = (ulong)random.Next() },
+            TopLogProbabilities = random.Next(3) == 0 ? 1 : null,
+        };
+    }
+
+    private static string Alone(IDeviceModel model, int[] prompt, DecodingOptions options)
+    {
+        using var generation = model.Decode(prompt, options);
+        return Written(generation, options);
+    }
+
+    private static Generation Start(IDeviceModel model, int[] prompt, DecodingOptions options) =>
+        new(model, prompt, DecodingPlan.Create(options, model.Config, new()));
+
+    /// <summary>The output, and, where they were asked for, the bits of its tokens' log-probabilities.</summary>
+    private static string Written(Generation generation, DecodingOptions options) => string.Join(' ', generation.Output.ToArray().Index().Select(token =>
+        options.TopLogProbabilities is null
+            ? $"{token.Item}"
+            : $"{token.Item}:{BitConverter.SingleToInt32Bits(generation.LogProbabilities(token.Index).Chosen.LogProbability):x}"));
+}
