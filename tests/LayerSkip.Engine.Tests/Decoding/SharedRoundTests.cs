@@ -1,8 +1,5 @@
-using System.Runtime.InteropServices;
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
-using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
 
@@ -45,42 +42,6 @@ public class SharedRoundTests
         }
 
         Assert.True(shared > 0);
-    }
-
-    [Fact]
-    public void Shared_rounds_allocate_nothing()
-    {
-        using var model = Models.Random(TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 });
-        var generations = Enumerable.Range(0, 3).Select(i => Start(
-            model, [1, 2 + i], i == 0 ? Models.Autoregressive(1500) : Models.Speculative(i, 3, 1500) with { Sampling = new() { Temperature = i - 1, Seed = 1 } })).ToArray();
-        var passes = new List<RowPass>();
-        Run(100);
-        Assert.Equal(0, Allocations.Least(() => Run(50)));
-        Assert.All(generations, static generation => Assert.Equal(FinishReason.None, generation.FinishReason));
-        Array.ForEach(generations, static generation => generation.Dispose());
-
-        void Run(int rounds)
-        {
-            for (var round = 0; round < rounds; round++)
-            {
-                passes.Clear();
-                foreach (var generation in generations)
-                {
-                    generation.BeginRound(default);
-                    if (generation.Pass is { } pass)
-                    {
-                        passes.Add(pass);
-                    }
-                }
-
-                // They are in the order of their first layers already. Rounds that a device runs as a whole have no pass.
-                model.RunPasses(CollectionsMarshal.AsSpan(passes));
-                foreach (var generation in generations)
-                {
-                    generation.EndRound(hasRun: true, default);
-                }
-            }
-        }
     }
 
     private static void RunPasses(IDeviceModel model, Generation[] sharing) =>
