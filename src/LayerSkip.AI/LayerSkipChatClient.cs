@@ -16,7 +16,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LayerSkip.AI;
 
-/// <summary>Chats with a LayerSkip model in this process. Safe for concurrent use: requests take turns on the engine, and share nothing.</summary>
+/// <summary>Chats with a LayerSkip model in this process. Safe for concurrent use: requests at once share the engine's passes, and no request's answer depends on another.</summary>
 /// <remarks>
 /// <para>
 /// <b>Prompt.</b> Every request brings the whole conversation; the checkpoint's chat template turns it into the prompt. Only the template's own

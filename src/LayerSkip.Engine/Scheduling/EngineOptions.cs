@@ -4,8 +4,8 @@ namespace LayerSkip.Engine.Scheduling;
 public sealed record EngineOptions
 {
     /// <summary>
-    /// Most requests that run at once, at least 1. They take turns, so that more of them make none faster: each waits for the rounds of all
-    /// others, but none for another's end.
+    /// Most requests that run at once, at least 1. Each turn is a round of all of them, so that none waits for another's end; more at once bring more tokens in
+    /// all, where rounds share a pass over the weights, but each its own later.
     /// </summary>
     public int MaxConcurrentRequests { get; init; } = 16;
 

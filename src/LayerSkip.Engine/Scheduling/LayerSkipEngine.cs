@@ -4,11 +4,11 @@ using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Scheduling;
 
-/// <summary>Serves many requests on one model: a thread of its own gives each running request one round in turn. Safe for concurrent use.</summary>
+/// <summary>Serves many requests on one model: a thread of its own gives all that run one round a turn. Safe for concurrent use.</summary>
 /// <remarks>
 /// <para>
-/// What fails in one request ends that one alone. They begin in the order they came, and then take turns: a round of decoding each, or a piece of
-/// a long prompt. No lock is held while computing.
+/// What fails in one request ends that one alone. They begin in the order they came, and then go on together: a turn is a round of decoding of each, or a piece of
+/// a long prompt, and what the rounds have drafted is verified in passes that they share. No lock is held while computing.
 /// </para>
 /// <para>
 /// A request whose prompt begins as that of another did gets the other's KV entries for these tokens, which are bit for bit its own; so its

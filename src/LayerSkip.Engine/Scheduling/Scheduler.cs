@@ -5,7 +5,7 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>
-/// Whose turn it is, and whose memory. Requests begin in the order they came, and those that run get one round each in turn. Used by the
+/// Whose turn it is, and whose memory. Requests begin in the order they came, and a turn is one round of all that run. Used by the
 /// engine's thread alone.
 /// </summary>
 internal sealed class Scheduler : IDisposable
