@@ -67,7 +67,7 @@ public class HostWorkTests
         using var weights = CudaModels.Weights(config, seed: 1, WeightFormat.F32);
         using var model = LayerSkipModel.FromWeights("random", config, weights, options: LayerSkip.Engine.Tests.TestedDevice.Options(threads: 1));
         var settings = new BenchSettings(
-            [[1, 2, 3]], [1], CudaModels.Speculative(1, 4, 25), MaxTokens: 25, IgnoreEndOfSequence: true, Runs: 1, Contexts: [], Rows: [], RowsContext: 0, Threads: 1);
+            [[1, 2, 3]], [1], CudaModels.Speculative(1, 4, 25), MaxTokens: 25, IgnoreEndOfSequence: true, Runs: 1, Contexts: [], Rows: [], RowsContext: 0, Requests: [], RequestPrompts: [], Threads: 1);
         var report = DeviceActivity.Measure(model, settings, CancellationToken.None)!;
         foreach (var mode in new[] { report.Autoregressive, report.SelfSpeculative })
         {

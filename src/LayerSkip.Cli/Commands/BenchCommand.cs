@@ -19,6 +19,7 @@ internal sealed class BenchCommand
     private const int DefaultRuns = 5;
     private const int MostGrown = 64;
     private const int DefaultRowsContext = 128;
+    private const int MostRequests = 64;
 
     private readonly Terminal _terminal;
     private readonly ModelArguments _model = new();
@@ -60,6 +61,9 @@ internal sealed class BenchCommand
     private readonly Option<int?> _rowsContext = CheckedOption.Integer(
         "--rows-context", "N", $"Tokens before those of such passes (default: {DefaultRowsContext}).", 0);
 
+    private readonly Option<IReadOnlyList<int>?> _requests = CheckedOption.Integers(
+        "--requests", "N,N..N", "Also measure so many requests at once, such as 1,2,4,8 (default: none).", 1, MostRequests);
+
     private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "Also write a page with plots (default: none)." };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
@@ -77,7 +81,7 @@ internal sealed class BenchCommand
             [
                 bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._decoding.Controller,
                 bench._decoding.DraftThreshold, bench._decoding.Source, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows, bench._rowsContext,
-                bench._html, bench._json,
+                bench._requests, bench._html, bench._json,
             ])
         {
             command.Add(option);
@@ -125,7 +129,7 @@ internal sealed class BenchCommand
             _terminal.NoteUnused(arguments, "it is of --rows, which is not given", _rowsContext);
         }
 
-        var settings = isSynthetic ? Settings(arguments, model, [RandomPrompt(PromptTokens(arguments, model), model.Config)], true)
+        var settings = isSynthetic ? Settings(arguments, model, RandomPrompts(1, PromptTokens(arguments, model), model.Config), true)
             : Settings(arguments, model, Encode(arguments, model, prompts), false);
         var bench = new Bench(model, settings);
         var report = bench.Run(_terminal.Interrupt.Command);
@@ -175,17 +179,45 @@ internal sealed class BenchCommand
             (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, null, _model.Options(arguments), progress, cancellation));
     }
 
-    private BenchSettings Settings(ParseResult arguments, LayerSkipModel model, IReadOnlyList<int[]> prompts, bool isSynthetic) => new(
-        prompts,
-        Repeat(prompts, PromptTokens(arguments, model)),
-        Draft(arguments, model, isSynthetic),
-        arguments.GetValue(_maxTokens) ?? (isSynthetic ? DefaultSyntheticTokens : model.Defaults.MaxNewTokens ?? DefaultCheckpointTokens),
-        IgnoreEndOfSequence: isSynthetic,
-        arguments.GetValue(_runs) ?? DefaultRuns,
-        Grown("--context-lengths", arguments.GetValue(_contexts), model),
-        Grown("--rows", arguments.GetValue(_rows), model),
-        arguments.GetValue(_rowsContext) ?? DefaultRowsContext,
-        arguments.GetValue(_model.Threads) ?? Environment.ProcessorCount);
+    private BenchSettings Settings(ParseResult arguments, LayerSkipModel model, IReadOnlyList<int[]> prompts, bool isSynthetic)
+    {
+        var promptTokens = PromptTokens(arguments, model);
+        var maxTokens = arguments.GetValue(_maxTokens) ?? (isSynthetic ? DefaultSyntheticTokens : model.Defaults.MaxNewTokens ?? DefaultCheckpointTokens);
+        var requests = arguments.GetValue(_requests) ?? [];
+        var requestPrompts = isSynthetic && requests.Count > 0 ? RandomPrompts(requests[^1], promptTokens, model.Config) : prompts;
+        CheckKvCaches(requests, requestPrompts, maxTokens, model);
+        return new(
+            prompts,
+            Repeat(prompts, promptTokens),
+            Draft(arguments, model, isSynthetic),
+            maxTokens,
+            IgnoreEndOfSequence: isSynthetic,
+            arguments.GetValue(_runs) ?? DefaultRuns,
+            Grown("--context-lengths", arguments.GetValue(_contexts), model),
+            Grown("--rows", arguments.GetValue(_rows), model),
+            arguments.GetValue(_rowsContext) ?? DefaultRowsContext,
+            requests,
+            requestPrompts,
+            arguments.GetValue(_model.Threads) ?? Environment.ProcessorCount);
+    }
+
+    /// <summary>Where memory is short, an engine lets requests wait: fewer than asked for would run at once.</summary>
+    private static void CheckKvCaches(IReadOnlyList<int> requests, IReadOnlyList<int[]> prompts, int maxTokens, LayerSkipModel model)
+    {
+        if (requests.Count == 0)
+        {
+            return;
+        }
+
+        var needed = Enumerable.Range(0, requests[^1]).Sum(request =>
+            model.KvBytesOf((int)Math.Min(prompts[request % prompts.Count].Length + (long)maxTokens, model.Config.MaxPositions)));
+        var budget = Throughput.KvCacheBudget(model, requests[^1]);
+        if (needed > budget)
+        {
+            throw new UsageException(
+                $"--requests goes up to {requests[^1]}, whose KV caches may take {Quantity.Bytes(needed)}, expected at most {Quantity.Bytes(budget)}: ask for fewer requests or --max-tokens");
+        }
+    }
 
     /// <summary>As a request does without options; but a synthetic model, of which no exit is better than another, drafts by fixed ones.</summary>
     private DecodingOptions Draft(ParseResult arguments, LayerSkipModel model, bool isSynthetic)
@@ -223,10 +255,10 @@ internal sealed class BenchCommand
         model,
         arguments.GetValue(_chat) ? ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal) : null);
 
-    private static int[] RandomPrompt(int length, ModelConfig config)
+    private static int[][] RandomPrompts(int count, int length, ModelConfig config)
     {
         var random = new Random(1);
-        return [.. Enumerable.Range(0, length).Select(_ => random.Next(config.VocabularySize))];
+        return [.. Enumerable.Range(0, count).Select(_ => Enumerable.Range(0, length).Select(_ => random.Next(config.VocabularySize)).ToArray())];
     }
 
     private static int[] Repeat(IReadOnlyList<int[]> prompts, int length)

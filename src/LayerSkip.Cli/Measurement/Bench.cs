@@ -19,6 +19,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
     private readonly List<double> _prefillSeconds = [];
     private AllocationMeter _allocations = new();
     private GrowthReport? _growth;
+    private IReadOnlyList<RequestsReport> _requests = [];
     private double _bandwidth;
     private double _flops;
 
@@ -49,6 +50,11 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         {
             _growth = new Growth(model, settings.PrefillPrompt).Run(
                 settings.Contexts, settings.Rows, settings.RowsContext, GrowthSecondsPerRun * settings.Runs, cancellationToken);
+        }
+
+        if (settings.Requests.Count > 0)
+        {
+            _requests = new Throughput(model, settings.RequestPrompts, _pair).Run(settings.Requests, settings.Runs, cancellationToken);
         }
 
         return Report();
@@ -133,6 +139,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             AcceptedPerRound = Histogram(_speculative[0].AcceptedPerRound),
             Latency = new(LatencyReport.Of(_autoregressive), LatencyReport.Of(_speculative)),
             Growth = _growth,
+            Requests = _requests,
             AllocatedBytesPerToken = _allocations.BytesPerToken,
             Spread = new(decode, speculativeDecode, prefill, speedup, decodeSpeedup),
         };

@@ -12,6 +12,8 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="Contexts">Contexts to measure a token's time at, ascending; empty: none.</param>
 /// <param name="Rows">Rows of passes to measure, ascending; empty: none.</param>
 /// <param name="RowsContext">Tokens before those of these passes.</param>
+/// <param name="Requests">Requests at once to measure, ascending; empty: none.</param>
+/// <param name="RequestPrompts">Token ids of their prompts, used again and again where there are more requests; at least one where any are measured.</param>
 /// <param name="Threads">Threads of the model, and of the bandwidth and FMA measurements.</param>
 internal sealed record BenchSettings(
     IReadOnlyList<int[]> Prompts,
@@ -23,4 +25,6 @@ internal sealed record BenchSettings(
     IReadOnlyList<int> Contexts,
     IReadOnlyList<int> Rows,
     int RowsContext,
+    IReadOnlyList<int> Requests,
+    IReadOnlyList<int[]> RequestPrompts,
     int Threads);

@@ -11,12 +11,14 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="ignoreEndOfSequence">Whether to always generate that many.</param>
 internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false)
 {
-    private readonly DecodingOptions _autoregressive = new()
+    /// <summary>Options of an autoregressive request.</summary>
+    public DecodingOptions Autoregressive { get; } = new()
     {
         Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence, Sampling = draft.Sampling,
     };
 
-    private readonly DecodingOptions _speculative = draft with
+    /// <summary>Options of a self-speculative request.</summary>
+    public DecodingOptions SelfSpeculative { get; } = draft with
     {
         Mode = DecodingMode.SelfSpeculative,
         MaxNewTokens = maxTokens,
@@ -37,13 +39,13 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
         {
             if ((run + index) % 2 == 1)
             {
-                Decode(prompt, _speculative, speculative, allocations, cancellationToken);
-                Decode(prompt, _autoregressive, autoregressive, allocations, cancellationToken);
+                Decode(prompt, SelfSpeculative, speculative, allocations, cancellationToken);
+                Decode(prompt, Autoregressive, autoregressive, allocations, cancellationToken);
             }
             else
             {
-                Decode(prompt, _autoregressive, autoregressive, allocations, cancellationToken);
-                Decode(prompt, _speculative, speculative, allocations, cancellationToken);
+                Decode(prompt, Autoregressive, autoregressive, allocations, cancellationToken);
+                Decode(prompt, SelfSpeculative, speculative, allocations, cancellationToken);
             }
         }
 

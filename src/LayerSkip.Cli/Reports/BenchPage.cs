@@ -89,6 +89,21 @@ internal static class BenchPage
                 Marked = true,
                 Series = Band(rows.Rows.Select(pass => ((double)pass.Rows, pass.Ms))),
             }.Draw()
+            : null,
+        report.Requests.Count > 0
+            ? new LineChart
+            {
+                Id = "throughput",
+                Title = "Tokens of all requests against the requests at once",
+                XLabel = "requests at once",
+                YLabel = "tokens/s of all together",
+                Marked = true,
+                Series =
+                [
+                    Rates("autoregressive", AutoregressiveColour, report.Requests, requests => requests.Autoregressive),
+                    Rates("self-speculative", SpeculativeColour, report.Requests, requests => requests.SelfSpeculative),
+                ],
+            }.Draw()
             : null);
 
     private static IEnumerable<IReadOnlyList<string>> Rows(string mode, LatencyReport latency)
@@ -121,6 +136,9 @@ internal static class BenchPage
             new Series("fastest", 4, [.. points.Select(point => (point.X, point.Ms.Min))]),
         ];
     }
+
+    private static Series Rates(string name, int colour, IEnumerable<RequestsReport> requests, Func<RequestsReport, ThroughputReport> of) =>
+        new(name, colour, [.. requests.Select(report => ((double)report.Requests, of(report).TokensPerSecond.Median))], Strong: true);
 
     private static string Rate(Spread? tokensPerSecond) => tokensPerSecond is null ? "not measured: every answer came in one round" : $"{Show(tokensPerSecond, "0.0")} tokens/s";
 

@@ -95,6 +95,9 @@ internal sealed record BenchReport
     /// <summary>How a step's time grows; null unless asked for.</summary>
     public required GrowthReport? Growth { get; init; }
 
+    /// <summary>Several requests at once; empty unless asked for.</summary>
+    public required IReadOnlyList<RequestsReport> Requests { get; init; }
+
     /// <summary>What loading took; null for a synthetic model.</summary>
     public StartUpReport? StartUp { get; init; }
 

@@ -53,6 +53,7 @@ internal static class BenchTable
 
         console.Write(table);
         WriteGrowth(console, report.Growth);
+        WriteRequests(console, report.Requests);
         foreach (var note in report.Notes)
         {
             console.WriteLine($"note: {note}");
@@ -98,6 +99,31 @@ internal static class BenchTable
 
             console.Write(rows);
         }
+    }
+
+    private static void WriteRequests(IAnsiConsole console, IReadOnlyList<RequestsReport> requests)
+    {
+        if (requests.Count == 0)
+        {
+            return;
+        }
+
+        var table = new Table { Border = TableBorder.Simple };
+        table.AddColumn(new TableColumn("requests at once").RightAligned()).AddColumn("").AddColumn(new TableColumn("tokens/s").RightAligned()).AddColumn("min - max")
+            .AddColumn(new TableColumn("relative").RightAligned()).AddColumn("identical");
+        void AddMode(string mode, Func<RequestsReport, ThroughputReport> of)
+        {
+            foreach (var report in requests)
+            {
+                var (rate, relative, identical) = of(report);
+                table.AddRow(
+                    Cell($"{report.Requests}"), new Text(mode), Cell($"{rate.Median:0.0}"), Cell($"{rate.Min:0.0} - {rate.Max:0.0}"), Cell($"{relative:0.00}"), new Text(identical ? "yes" : "no"));
+            }
+        }
+
+        AddMode("autoregressive", report => report.Autoregressive);
+        AddMode("self-speculative", report => report.SelfSpeculative);
+        console.Write(table);
     }
 
     private static Text Cell(FormattableString value) => new(FormattableString.Invariant(value));

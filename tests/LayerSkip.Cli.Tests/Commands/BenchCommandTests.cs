@@ -25,6 +25,7 @@ public class BenchCommandTests
         var elements = (2 * ((64 * (64 + 32 + 32 + 64)) + (3 * 64 * 96))) + (128 * 64);
         Assert.Equal(elements * (format == "f32" ? 4 : 2), report.GetProperty("weight_bytes_per_token").GetInt64());
         Assert.Equal(JsonValueKind.Null, report.GetProperty("growth").ValueKind);
+        Assert.Empty(report.GetProperty("requests").EnumerateArray());
         Assert.Equal(JsonValueKind.Null, report.GetProperty("start_up").ValueKind);
         Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("random weights", StringComparison.Ordinal));
     }
@@ -106,6 +107,35 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public void Requests_at_once_are_measured_and_answered_as_they_are_alone()
+    {
+        var report = Tool.RunJson(
+            "bench", "--synthetic", Tiny, "--runs", "2", "--max-tokens", "12", "--prompt-tokens", "8", "--requests", "3,1,7", "--threads", "1");
+
+        AssertThroughput(report, 1, 3, 7);
+    }
+
+    [Fact]
+    public void Requests_at_once_take_the_prompts_in_turn()
+    {
+        var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.txt");
+        try
+        {
+            File.WriteAllText(file, "Turn off alarms\nremind me to call mom at 5 pm\n");
+            string[] bench = ["bench", "--model", Tool.Parser, "--prompts", file, "--chat", "--runs", "1", "--requests", "2,5"];
+
+            AssertThroughput(Tool.RunJson(bench), 2, 5);
+            var table = Tool.Run(bench).Output;
+            Assert.Matches(@" 2 +autoregressive +[0-9.]+ +[0-9.]+ - [0-9.]+ +1\.00 +yes", table);
+            Assert.Matches(@" 5 +self-speculative +[0-9.]+ +[0-9.]+ - [0-9.]+ +[0-9.]+ +yes", table);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public void Page_has_a_picture_for_all_that_was_measured()
     {
         var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.html");
@@ -115,8 +145,8 @@ public class BenchCommandTests
             Assert.Equal(0, Tool.Run(bench).ExitCode);
             Assert.Equal(["requests", "tokens", "accepted"], Pictures(file));
 
-            Assert.Equal(0, Tool.Run([.. bench, "--context-lengths", "8,64", "--rows", "1,2"]).ExitCode);
-            Assert.Equal(["requests", "tokens", "accepted", "contexts", "rows"], Pictures(file));
+            Assert.Equal(0, Tool.Run([.. bench, "--context-lengths", "8,64", "--rows", "1,2", "--requests", "1,2"]).ExitCode);
+            Assert.Equal(["requests", "tokens", "accepted", "contexts", "rows", "throughput"], Pictures(file));
         }
         finally
         {
@@ -161,6 +191,12 @@ public class BenchCommandTests
         Assert.Contains("--context-lengths goes up to 257, expected at most 256", Tool.RunBad("bench", "--synthetic", Tiny, "--context-lengths", "16,257"), StringComparison.Ordinal);
         Assert.Contains("--context-lengths has 65 values", Tool.RunBad("bench", "--synthetic", Tiny, "--context-lengths", "1..65"), StringComparison.Ordinal);
         Assert.Contains("--rows is '0'", Tool.RunBad("bench", "--synthetic", Tiny, "--rows", "0"), StringComparison.Ordinal);
+        Assert.Contains("--requests is '0'", Tool.RunBad("bench", "--synthetic", Tiny, "--requests", "0"), StringComparison.Ordinal);
+        Assert.Contains("--requests is '65', expected integers from 1 to 64", Tool.RunBad("bench", "--synthetic", Tiny, "--requests", "65"), StringComparison.Ordinal);
+        Assert.Contains(
+            "--requests goes up to 64, whose KV caches may take",
+            Tool.RunBad("bench", "--synthetic", "layers=8,hidden=512,ffn=32,heads=8,vocab=32,context=1048576", "--max-tokens", "1000000", "--requests", "1,64"),
+            StringComparison.Ordinal);
         Assert.Contains("--html is 'no/such/page.html'", Tool.RunBad("bench", "--synthetic", Tiny, "--html", "no/such/page.html"), StringComparison.Ordinal);
         Assert.Contains("no-such.jsonl", Tool.RunBad("bench", "--model", Tool.Parser, "--prompts", "no-such.jsonl"), StringComparison.Ordinal);
     }
@@ -168,6 +204,24 @@ public class BenchCommandTests
     private static string[] Pictures(string file) =>
         [.. XDocument.Parse(File.ReadAllText(file).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal)).Descendants("svg")
             .Select(svg => svg.Attribute("aria-labelledby")!.Value.Split("-title")[0])];
+
+    private static void AssertThroughput(JsonElement report, params int[] requests)
+    {
+        var measured = report.GetProperty("requests").EnumerateArray().ToArray();
+        Assert.Equal(requests, measured.Select(cell => cell.GetProperty("requests").GetInt32()));
+        foreach (var mode in (string[])["autoregressive", "self_speculative"])
+        {
+            Assert.Equal(1, measured[0].GetProperty(mode).GetProperty("relative").GetDouble());
+            foreach (var cell in measured.Select(cell => cell.GetProperty(mode)))
+            {
+                Assert.True(cell.GetProperty("identical").GetBoolean(), mode);
+                Assert.True(cell.GetProperty("relative").GetDouble() > 0, mode);
+                var rate = cell.GetProperty("tokens_per_second");
+                Assert.True(rate.GetProperty("min").GetDouble() > 0, mode);
+                Assert.InRange(rate.GetProperty("median").GetDouble(), rate.GetProperty("min").GetDouble(), rate.GetProperty("max").GetDouble());
+            }
+        }
+    }
 
     private static void AssertSane(JsonElement report)
     {
