@@ -14,8 +14,6 @@ internal sealed class DrawSelector(IDeviceModel model, TokenDraw draw) : TokenSe
         return _draws[0].Token < 0 ? null : _draws[0];
     }
 
-    public override RowPass Ask(in RowPass pass) => pass;
-
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {
         var draft = tokens[(tokens.Length - drafted)..];

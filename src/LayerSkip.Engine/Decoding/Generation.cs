@@ -141,26 +141,27 @@ public sealed class Generation : IDisposable
         return _decoding.Step(cancellationToken);
     }
 
-    /// <summary>The pass of a round that has begun, where it may be run together with others'; null: there is none.</summary>
+    /// <inheritdoc cref="SelfSpeculation.Pass"/>
     internal RowPass? Pass => _decoding.Pass;
 
-    /// <summary>How many sequences run their passes together.</summary>
-    internal int Company
-    {
-        set => _decoding.Company = value;
-    }
+    /// <inheritdoc cref="SelfSpeculation.Share"/>
+    internal void Share(int company) => _decoding.Share(company);
 
-    /// <summary>The first half of <see cref="NextRound"/>: up to the draft.</summary>
+    /// <summary>The first half of <see cref="NextRound"/>, as <see cref="SelfSpeculation.Begin"/> tells.</summary>
     internal void BeginRound(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         _decoding.Begin(cancellationToken);
     }
 
-    /// <summary>The second half: verification.</summary>
-    /// <param name="hasRun">Whether <see cref="Pass"/>, if there is one, has been run.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    internal void EndRound(bool hasRun, CancellationToken cancellationToken) => _decoding.End(hasRun, cancellationToken);
+    /// <inheritdoc cref="SelfSpeculation.TakePass"/>
+    internal RowPass TakePass() => _decoding.TakePass();
+
+    /// <inheritdoc cref="SelfSpeculation.PassHasRun"/>
+    internal void PassHasRun(int rows, long ticks) => _decoding.PassHasRun(rows, ticks);
+
+    /// <summary>The second half of <see cref="NextRound"/>.</summary>
+    internal void EndRound(CancellationToken cancellationToken) => _decoding.End(cancellationToken);
 
     /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>
     internal void Continue(KvCache cache)

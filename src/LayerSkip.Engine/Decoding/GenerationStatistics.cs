@@ -57,7 +57,7 @@ public readonly record struct GenerationStatistics
     /// <summary>Time until the first round's tokens stood: the prompt, and the first round with it.</summary>
     public TimeSpan PrefillTime { get; init; }
 
-    /// <summary>Time of all later rounds.</summary>
+    /// <summary>Time of all later rounds: their own, and all of a pass that they shared with others'.</summary>
     public TimeSpan DecodeTime { get; init; }
 
     /// <summary>

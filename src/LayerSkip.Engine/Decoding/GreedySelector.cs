@@ -11,7 +11,7 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
-    public override RowPass Ask(in RowPass pass) => pass with { Choices = _choices };
+    public override RowPass Ask(in RowPass pass, int drafted) => constraint?.CountForced(drafted) > 0 ? pass : pass with { Choices = _choices };
 
     public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
     {

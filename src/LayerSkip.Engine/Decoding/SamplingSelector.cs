@@ -42,8 +42,13 @@ internal sealed class SamplingSelector : TokenSelector
         return new(token, _draft[token]);
     }
 
-    public override RowPass Ask(in RowPass pass)
+    public override RowPass Ask(in RowPass pass, int drafted)
     {
+        if (_constraint?.CountForced(drafted) > 0)
+        {
+            return pass;
+        }
+
         MakeRoom(pass.Read);
         return pass with { Logits = _full };
     }

@@ -26,11 +26,11 @@ internal sealed class SelfSpeculation
     private readonly bool _leavesRoundsToDevice;
     private DraftPlan? _nextDraft;
 
-    // Of the round that has begun: tokens that were not in the cache, what could be copied, and its draft.
+    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long its pass took, if somebody has run it.
     private int _inputs;
     private LookupMatch _match;
     private PreparedDraft _draft;
-    private bool _isDrafted;
+    private long? _passTicks;
 
     private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _shownDraft;
@@ -120,20 +120,11 @@ internal sealed class SelfSpeculation
 
     private ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
 
-    /// <summary>How many sequences run their passes together: what reading the weights costs is divided among them.</summary>
-    public int Company
-    {
-        set
-        {
-            if (_costs is not null)
-            {
-                _costs.Company = value;
-            }
-        }
-    }
-
-    /// <summary>The pass of a round that has begun, where it may be run together with others'; null: there is none.</summary>
+    /// <summary>The pass that verifies the draft of a round that has begun, if others' may be run with it: few rows, on a device that shares. Null: there is none.</summary>
     public RowPass? Pass { get; private set; }
+
+    /// <summary>So many sequences run together from now on: what reading the weights costs is divided among them.</summary>
+    public void Share(int company) => _costs?.Share(company, _model.SharedRows);
 
     /// <summary>Runs one round, or one piece of a long prompt; nothing where the output has ended.</summary>
     /// <returns>Whether the output went on.</returns>
@@ -144,17 +135,17 @@ internal sealed class SelfSpeculation
             return false;
         }
 
-        End(hasRun: false, cancellationToken);
+        End(cancellationToken);
         return true;
     }
 
-    /// <summary>Begins a round, up to its draft; or runs a piece of a long prompt, or what the device runs as a whole, which <see cref="End"/> adds nothing to.</summary>
+    /// <summary>Begins a round: runs all of it but <see cref="Pass"/> and what comes after that, or the whole where there is no such pass; or runs a piece of a long prompt.</summary>
     /// <returns>Whether the output goes on.</returns>
     public bool Begin(CancellationToken cancellationToken)
     {
         _tokens.BeginRound();
         _shownDraft = default;
-        (_isDrafted, Pass) = (false, null);
+        (Pass, _passTicks) = (null, null);
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -166,22 +157,33 @@ internal sealed class SelfSpeculation
         }
         else
         {
-            DraftRound(cancellationToken);
+            Round(cancellationToken);
         }
 
         return true;
     }
 
-    /// <summary>Ends what has begun: verifies the draft.</summary>
-    /// <param name="hasRun">Whether <see cref="Pass"/>, if there is one, has been run.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    public void End(bool hasRun, CancellationToken cancellationToken)
+    /// <summary><see cref="Pass"/>, with what is asked about its rows: to be run by the caller, who then says so.</summary>
+    public RowPass TakePass() => _steps.Ask(Pass!.Value, _draft.Tokens);
+
+    /// <summary>The pass that was taken has been run, perhaps with others'.</summary>
+    /// <param name="rows">Rows of all that it was run with; 0 where some joined it later.</param>
+    /// <param name="ticks">How long it took.</param>
+    public void PassHasRun(int rows, long ticks)
     {
-        if (_isDrafted)
+        _passTicks = ticks;
+        _steps.AddShared(Pass!.Value, rows, ticks);
+    }
+
+    /// <summary>Ends a round that has begun, if anything is left of it.</summary>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void End(CancellationToken cancellationToken)
+    {
+        if (Pass is { } pass)
         {
-            hasRun &= Pass is not null;
-            (_isDrafted, Pass) = (false, null);
-            VerifyRound(hasRun, cancellationToken);
+            Pass = null;
+            _statistics.Resume(_passTicks ?? 0);
+            Verify(pass, hasRun: _passTicks is not null, cancellationToken);
         }
     }
 
@@ -213,8 +215,7 @@ internal sealed class SelfSpeculation
         cache.Length = start + count;
     }
 
-    /// <summary>Drafts up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.</summary>
-    private void DraftRound(CancellationToken cancellationToken)
+    private void Round(CancellationToken cancellationToken)
     {
         // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
         _statistics.BeginStep();
@@ -236,26 +237,35 @@ internal sealed class SelfSpeculation
         _steps.Begin(plan, first: _inputs - 1);
         _constraint?.BeginRound(_tokens.Room);
 
+        // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
         _draft = _drafter.Draft(rows, plan, _match, room, _inputs, cancellationToken);
         _tokens.Slice(_tokens.Count, _draft.Tokens).CopyTo(_shown);
+        var count = _inputs + _draft.Rows;
+        var from = _steps.RunSurvey(rows, 0, count, _draft.Exit, _plan.Depth, cancellationToken);
         _statistics.EndDraft();
-        _isDrafted = true;
-        Pass = _steps.PassOf(rows, _inputs + _draft.Rows, _draft.Exit, _plan.Depth, unread: _inputs - 1);
+
+        // Verify: one pass of layers E..L-1 over the input and the draft together. A small one waits for those of other sequences.
+        var pass = new RowPass(rows, count, from, _plan.Depth, Unread: _inputs - 1);
+        if (count <= _model.SharedRows)
+        {
+            Pass = pass;
+        }
+        else
+        {
+            Verify(pass, hasRun: false, cancellationToken);
+        }
     }
 
-    /// <summary>Verifies the draft: one pass of layers E..L-1 over the input and the draft together.</summary>
-    private void VerifyRound(bool hasRun, CancellationToken cancellationToken)
+    /// <summary>Runs the pass, if nobody has, and accepts the longest confirmed prefix, plus the full model's own next token.</summary>
+    private void Verify(in RowPass pass, bool hasRun, CancellationToken cancellationToken)
     {
-        var rows = _memory.Rows;
         if (!hasRun)
         {
-            _steps.RunLayers(rows, 0, _inputs + _draft.Rows, _draft.Exit, _plan.Depth, unread: _inputs - 1, cancellationToken);
+            _steps.RunLayers(pass.Rows, 0, pass.Count, pass.From, pass.To, pass.Unread, cancellationToken);
         }
 
-        var (accepted, next) = _steps.Verify(rows, _inputs - 1, 1 + _draft.Rows, _draft.Tokens, hasRun);
-
-        // Accept the longest confirmed prefix, plus the full model's own next token.
-        Accept(new(_draft.Exit, _draft.Tokens, accepted), next, _draft.Guessed, _draft.Passes, judged: _inputs - 1);
+        var (accepted, next) = _steps.Verify(pass.Rows, pass.Unread, pass.Read, _draft.Tokens, hasRun);
+        Accept(new(_draft.Exit, _draft.Tokens, accepted), next, _draft.Guessed, _draft.Passes, judged: pass.Unread);
     }
 
     /// <summary>The same round, run by the device as a whole: to the same result, with one wait.</summary>

@@ -40,6 +40,14 @@ internal sealed class StatisticsRecorder(int promptTokens)
     /// <summary>The round's draft is done, verification begins. Who cannot tell says nothing.</summary>
     public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
 
+    /// <summary>The round goes on after its draft: what has passed since was other sequences' time, but for its pass.</summary>
+    /// <param name="ticks">How long its pass took meanwhile; 0 where it is still to be run.</param>
+    public void Resume(long ticks)
+    {
+        var waited = Stopwatch.GetTimestamp() - _draftEnd - ticks;
+        (_stepStart, _draftEnd) = (_stepStart + waited, _draftEnd + waited);
+    }
+
     /// <summary>The round is done.</summary>
     /// <param name="draft">What became of the draft.</param>
     /// <param name="forced">Tokens accepted that a constraint forced.</param>

@@ -14,8 +14,10 @@ internal abstract class TokenSelector
     /// <returns>The token, or null where none can follow this context. That ends the draft alone: the full model may never accept the context.</returns>
     public abstract TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
 
-    /// <summary>Adds to a pass what <see cref="Verify"/> will ask about the rows that are looked at, as far as whoever runs it can tell beforehand.</summary>
-    public abstract RowPass Ask(in RowPass pass);
+    /// <summary>Adds to a pass what <see cref="Verify"/> will ask about the rows that are looked at; nothing, where that is not what it asks about all of them.</summary>
+    /// <param name="pass">Whose rows that are looked at are those to judge by.</param>
+    /// <param name="drafted">Tokens of the draft.</param>
+    public virtual RowPass Ask(in RowPass pass, int drafted) => pass;
 
     /// <summary>Compares a draft with the full model.</summary>
     /// <param name="rows">The round's rows, standing after the last layer.</param>
@@ -23,7 +25,7 @@ internal abstract class TokenSelector
     /// <param name="count">Rows to judge by: one for each drafted token, and one more where a bonus token is wanted.</param>
     /// <param name="tokens">Context and draft.</param>
     /// <param name="drafted">How many of the last tokens are the draft.</param>
-    /// <param name="isAnswered">Whether a pass has been run that <see cref="Ask"/> had its part in.</param>
+    /// <param name="isAnswered">Whether a pass has been run that had what <see cref="Ask"/> adds.</param>
     /// <returns>
     /// How many drafted tokens are accepted, and the token after them: the full model's own where one was rejected or a row is left for it
     /// (the bonus token), else null.

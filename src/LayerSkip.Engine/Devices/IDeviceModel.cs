@@ -76,28 +76,15 @@ internal interface IDeviceModel : IDisposable
     void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default) =>
         RunLayers(rows, start, count, from, to, cancellationToken);
 
-    /// <summary>
-    /// Runs what several sequences need, to the same results as one after the other. A device may run rows of several in one pass, which reads the weights once for all:
-    /// a sequence joins it at its first layer.
-    /// </summary>
-    /// <param name="passes">Of different rows, ordered by their last layer, then by their first.</param>
-    /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed. How far the passes came is not known.</exception>
-    void RunPasses(ReadOnlySpan<RowPass> passes)
-    {
-        foreach (var pass in passes)
-        {
-            RunFinalLayers(pass.Rows, 0, pass.Count, pass.From, pass.To, pass.Unread);
-            if (pass.Choices is { } choices)
-            {
-                ArgMax(pass.Rows, pass.Unread, choices.AsSpan(0, pass.Read));
-            }
+    /// <summary>Most rows that several sequences may run in one pass, by <see cref="RunPasses"/>; 0: each runs its own.</summary>
+    int SharedRows => 0;
 
-            if (pass.Logits is { } logits)
-            {
-                Logits(pass.Rows, pass.Unread, pass.Read, logits.AsSpan(0, pass.Read * Config.VocabularySize));
-            }
-        }
-    }
+    /// <summary>
+    /// Runs what several sequences need as one pass, to the same results as one after the other: the weights are read once for all. A sequence joins it at its first layer.
+    /// </summary>
+    /// <param name="passes">Of different rows, <see cref="SharedRows"/> at most, that end at the same layer, ordered by their first.</param>
+    /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed. How far the passes came is not known.</exception>
+    void RunPasses(ReadOnlySpan<RowPass> passes) => throw new NotSupportedException($"{Device} shares no passes");
 
     /// <summary>Final norm and head over slots, then the most likely token of each (of equals the lowest id; -1 where all logits are NaN). The slots stay as they are.</summary>
     /// <param name="rows">Of this model.</param>

@@ -58,7 +58,7 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>Requests that wait for their turn to begin, or for memory to go on.</summary>
     public int QueuedRequests => _load.Waiting;
 
-    /// <summary>Requests that run, each in its turn.</summary>
+    /// <summary>Requests that run.</summary>
     public int RunningRequests => _load.Running;
 
     /// <summary>Bytes of the running requests' KV caches; those for hidden states count for the most that they may come to take.</summary>
@@ -73,7 +73,7 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>Starts a request.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
     /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>
-    /// <param name="cancellationToken">Ends the request between layers, or at once while it waits for its turn to begin.</param>
+    /// <param name="cancellationToken">Ends the request between layers, or behind a pass that it shares, or at once while it waits for its turn to begin.</param>
     /// <returns>The request's tokens; to be disposed by the caller.</returns>
     /// <exception cref="ArgumentException">The prompt is empty or too long, or an option does not fit the model; the message names it.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token or an option is outside its range.</exception>

@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using LayerSkip.Engine.Decoding;
-using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Scheduling;
 
@@ -15,10 +13,6 @@ internal sealed class Scheduler : IDisposable
     private readonly KvMemory _memory;
     private readonly PrefixReuse _reuse;
 
-    private static readonly Comparison<RowPass> s_byLayers = static (one, other) => (one.To, one.From).CompareTo((other.To, other.From));
-
-    private readonly List<RowPass> _passes = [];
-
     // Oldest first.
     private readonly List<TokenReader> _running = [];
 
@@ -26,6 +20,7 @@ internal sealed class Scheduler : IDisposable
     private readonly Stack<TokenReader> _suspended = new();
     private Queue<TokenReader> _waiting = new();
     private readonly PoolingQueue _poolings;
+    private readonly PassSharing _passes;
 
     public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load)
     {
@@ -33,6 +28,7 @@ internal sealed class Scheduler : IDisposable
         _memory = new KvMemory(model, budgets, load);
         _reuse = new PrefixReuse(model, _memory);
         _poolings = new PoolingQueue(_memory, MaxUnfinished);
+        _passes = new PassSharing(model.Steps);
     }
 
     /// <summary>Whether there is nothing to do.</summary>
@@ -75,10 +71,10 @@ internal sealed class Scheduler : IDisposable
             }
         }
 
-        RunPasses();
+        _passes.Run(_running);
         for (var i = 0; i < _running.Count;)
         {
-            if (_running[i].EndRound(hasRun: _passes.Count > 1, alone))
+            if (!_running[i].HasEnded && _running[i].EndRound(alone))
             {
                 i++;
             }
@@ -107,43 +103,6 @@ internal sealed class Scheduler : IDisposable
 
     /// <summary>Frees the idle caches.</summary>
     public void Dispose() => _memory.Dispose();
-
-    /// <summary>Runs the passes of the rounds that have begun together, where there are several. A single one is left to its request, which can be cancelled meanwhile.</summary>
-    private void RunPasses()
-    {
-        _passes.Clear();
-        foreach (var reader in _running)
-        {
-            if (reader.Generation.Pass is { } pass)
-            {
-                _passes.Add(pass);
-            }
-        }
-
-        if (_passes.Count < 2)
-        {
-            return;
-        }
-
-        _passes.Sort(s_byLayers);
-        try
-        {
-            _model.Steps.RunPasses(CollectionsMarshal.AsSpan(_passes));
-        }
-#pragma warning disable CA1031 // The device's failure, or memory that is short: of those that share the pass, nobody knows how far theirs came.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            for (var i = _running.Count - 1; i >= 0; i--)
-            {
-                if (_running[i].Generation.Pass is not null)
-                {
-                    _running[i].End(e);
-                    _running.RemoveAt(i);
-                }
-            }
-        }
-    }
 
     private void Admit()
     {

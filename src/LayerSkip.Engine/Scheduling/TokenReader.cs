@@ -154,7 +154,7 @@ public sealed class TokenReader : IAsyncDisposable
     {
         try
         {
-            Generation.Company = company;
+            Generation.Share(company);
             Generation.BeginRound(_cancellation);
             return true;
         }
@@ -168,15 +168,14 @@ public sealed class TokenReader : IAsyncDisposable
     }
 
     /// <summary>Ends the round that the request has begun.</summary>
-    /// <param name="hasRun">Whether its pass, if there is one, has been run with others'.</param>
     /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
     /// <returns>Whether it goes on.</returns>
-    internal bool EndRound(bool hasRun, bool alone)
+    internal bool EndRound(bool alone)
     {
         var generation = Generation;
         try
         {
-            generation.EndRound(hasRun, _cancellation);
+            generation.EndRound(_cancellation);
             CountKvBytes();
         }
 #pragma warning disable CA1031 // As above.

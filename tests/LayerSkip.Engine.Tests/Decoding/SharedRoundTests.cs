@@ -29,11 +29,14 @@ public class SharedRoundTests
 
                 // Some share a pass, others run their own.
                 var sharing = running.Where(generation => generation.Pass is not null && random.Next(4) > 0).ToArray();
-                RunPasses(model, sharing);
-                shared += sharing.Length > 1 ? 1 : 0;
+                foreach (var same in sharing.GroupBy(static generation => generation.Depth))
+                {
+                    shared += RunPasses(model, same);
+                }
+
                 foreach (var generation in running)
                 {
-                    generation.EndRound(hasRun: sharing.Contains(generation), TestContext.Current.CancellationToken);
+                    generation.EndRound(TestContext.Current.CancellationToken);
                 }
             }
 
@@ -41,11 +44,19 @@ public class SharedRoundTests
             Array.ForEach(generations, static generation => generation.Dispose());
         }
 
-        Assert.True(shared > 0);
+        Assert.Equal(TestedDevice.SharesPasses, shared > 0);
     }
 
-    private static void RunPasses(IDeviceModel model, Generation[] sharing) =>
-        model.RunPasses([.. sharing.Select(static generation => generation.Pass!.Value).OrderBy(static pass => pass.To).ThenBy(static pass => pass.From)]);
+    /// <summary>Runs as many of the passes as fit as one.</summary>
+    /// <returns>1 if there were several.</returns>
+    private static int RunPasses(IDeviceModel model, IEnumerable<Generation> generations)
+    {
+        var rows = 0;
+        Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
+        model.RunPasses([.. sharing.Select(static generation => generation.TakePass())]);
+        Array.ForEach(sharing, static generation => generation.PassHasRun(rows: 0, ticks: 0));
+        return sharing.Length > 1 ? 1 : 0;
+    }
 
     private static int[] Prompt(Random random, IDeviceModel model) =>
         [.. Enumerable.Range(0, random.Next(3) == 0 ? random.Next(20, 60) : random.Next(1, 6)).Select(_ => random.Next(model.Config.VocabularySize))];

@@ -70,6 +70,8 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
         LayersRun?.Invoke();
     }
 
+    public int SharedRows => inner.SharedRows;
+
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         RunningPasses?.Invoke(passes.Length);

@@ -145,6 +145,21 @@ public class PrefixReuseTests
     }
 
     [Fact]
+    public async Task Requests_that_begin_in_one_turn_compute_what_they_have_in_common_once()
+    {
+        using var gate = new Gate();
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
+        await using var first = engine.Generate([9], Models.Autoregressive(1) with { LogitsProcessors = [gate] });
+        gate.WaitUntilEntered();
+        int[] system = Tokens(new Random(1), 200);
+        await using var one = engine.Generate([.. system, 1, 2], Models.Autoregressive(5));
+        await using var other = engine.Generate([.. system, 3, 4], Models.Autoregressive(5));
+        gate.Open();
+        await Task.WhenAll(one.ReadAll(), other.ReadAll());
+        Assert.Equal((0, 200), (one.Statistics.CachedTokens, other.Statistics.CachedTokens));
+    }
+
+    [Fact]
     public async Task Few_tokens_in_common_are_left_alone()
     {
         using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);

@@ -88,7 +88,10 @@ public class QueueTests
         // While all run, each gets its round; a piece of a prompt is one too, which ends with no token.
         int[] begin = [0, 1, 0, 1];
         int[] together = [0, 1, 2];
-        Assert.Equal([.. begin, .. Enumerable.Repeat(together, 10).SelectMany(static t => t), 2, 2], turns);
+
+        // Where the others wait for a pass that they share, the last piece of the prompt, which is too large for it, comes first.
+        int[] last = TestedDevice.SharesPasses ? [2, 0, 1] : together;
+        Assert.Equal([.. begin, .. last, .. Enumerable.Repeat(together, 9).SelectMany(static t => t), 2, 2], turns);
     }
 
     [Fact]

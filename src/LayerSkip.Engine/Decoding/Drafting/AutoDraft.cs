@@ -46,9 +46,10 @@ internal sealed class AutoDraft : IDraftController
     private int _pause = FirstPause;
     private int _steps;
 
-    // As of the last review: what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
+    // As of the last review: how many run together, what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
     private bool _newGuesses;
     private int _untilReview;
+    private int _company;
     private double _plain;
     private double _price;
     private int _best = -1;
@@ -77,7 +78,7 @@ internal sealed class AutoDraft : IDraftController
 
     public DraftPlan Next(in LookupMatch match, int inputs)
     {
-        if (_newGuesses || _untilReview-- == 0)
+        if (_newGuesses || _company != _costs.Company || _untilReview-- == 0)
         {
             Review();
         }
@@ -119,7 +120,7 @@ internal sealed class AutoDraft : IDraftController
         {
             var rows = _inputs + drafted + length;
             var row = (exit * _costs.Layer(1)) + ((_layers - exit) * (_costs.SharedLayer(rows) - _costs.SharedLayer(rows - 1)))
-                + _costs.Head(1 + drafted + length) - _costs.Head(drafted + length);
+                + _costs.SharedHead(1 + drafted + length) - _costs.SharedHead(drafted + length);
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)
             {
@@ -150,7 +151,7 @@ internal sealed class AutoDraft : IDraftController
     /// <summary>Takes new costs and counts into account.</summary>
     private void Review()
     {
-        (_newGuesses, _untilReview) = (false, ReviewEvery);
+        (_newGuesses, _untilReview, _company) = (false, ReviewEvery, _costs.Company);
         _costs.Refresh();
         _plain = _cost.Plain(1);
         (var price, _best) = BestExit();

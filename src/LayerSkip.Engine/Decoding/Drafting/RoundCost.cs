@@ -7,12 +7,12 @@ internal readonly struct RoundCost(StepCosts costs, int layers)
 {
     /// <summary>A round that drafts nothing.</summary>
     /// <param name="inputs">Rows that are not in the cache yet: the prompt's at first, later one.</param>
-    public double Plain(double inputs) => (layers * costs.SharedLayer(inputs)) + costs.Head(1);
+    public double Plain(double inputs) => (layers * costs.SharedLayer(inputs)) + costs.SharedHead(1);
 
     /// <summary>A round that copies its draft.</summary>
     /// <param name="inputs">Rows that are not in the cache yet.</param>
     /// <param name="drafted">Tokens copied.</param>
-    public double Copied(double inputs, double drafted) => (layers * costs.SharedLayer(inputs + drafted)) + costs.Head(1 + drafted);
+    public double Copied(double inputs, double drafted) => (layers * costs.SharedLayer(inputs + drafted)) + costs.SharedHead(1 + drafted);
 
     /// <summary>A round that drafts by an exit.</summary>
     /// <param name="exit">The exit.</param>
@@ -21,5 +21,5 @@ internal readonly struct RoundCost(StepCosts costs, int layers)
     /// <param name="drafted">Guesses that were kept.</param>
     public double Drafted(int exit, double inputs, double guesses, double drafted) =>
         (guesses * costs.Guess) + (exit * (costs.Layer(inputs) + (drafted * costs.Layer(1))))
-        + ((layers - exit) * costs.SharedLayer(inputs + drafted)) + costs.Head(1 + drafted);
+        + ((layers - exit) * costs.SharedLayer(inputs + drafted)) + costs.SharedHead(1 + drafted);
 }

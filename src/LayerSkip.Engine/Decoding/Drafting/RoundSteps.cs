@@ -19,6 +19,7 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     private int _first;
     private StepCosts? _told;
     private int _untimed;
+    private bool _isAsked;
 
     /// <summary>All guesses of the round, drafted or noted.</summary>
     public ReadOnlySpan<ExitGuess> Guesses => CollectionsMarshal.AsSpan(_guesses);
@@ -46,16 +47,7 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     /// <param name="cancellationToken">Looked at between layers.</param>
     public void RunLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
     {
-        foreach (var exit in _plan.Survey ?? [])
-        {
-            if (exit > from && exit < to)
-            {
-                Run(rows, start, count, from, exit, unread: 0, cancellationToken);
-                from = exit;
-                Note(rows, start, count, exit);
-            }
-        }
-
+        from = RunSurvey(rows, start, count, from, to, cancellationToken);
         Run(rows, start, count, from, to, unread, cancellationToken);
     }
 
@@ -77,27 +69,61 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return guess;
     }
 
-    /// <summary>What runs the last layers, where it may be another's pass too; null where exits under survey lie on the way.</summary>
+    /// <summary>Runs layers up to the last exit under survey that the rows have not come to.</summary>
     /// <param name="rows">The round's rows.</param>
-    /// <param name="count">Number of slots, from slot 0 on.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
     /// <param name="from">First layer.</param>
-    /// <param name="to">End of the layers, exclusive.</param>
-    /// <param name="unread">How many of the first slots nobody looks at afterwards.</param>
-    public RowPass? PassOf(RowBuffer rows, int count, int from, int to, int unread) =>
-        _plan.Survey is null ? selector.Ask(new(rows, count, from, to, unread)) : null;
+    /// <param name="to">End of the layers that there are to run, exclusive.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <returns>The layer that the rows then stand before.</returns>
+    public int RunSurvey(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
+    {
+        foreach (var exit in _plan.Survey ?? [])
+        {
+            if (exit > from && exit < to)
+            {
+                Run(rows, start, count, from, exit, unread: 0, cancellationToken);
+                from = exit;
+                Note(rows, start, count, exit);
+            }
+        }
+
+        return from;
+    }
+
+    /// <summary>The pass over the last layers, with what verification asks about its rows.</summary>
+    public RowPass Ask(in RowPass pass, int drafted)
+    {
+        var asked = selector.Ask(pass, drafted);
+        _isAsked = asked.AsksHead;
+        return asked;
+    }
+
+    /// <summary>A pass that was shared took so long.</summary>
+    /// <param name="pass">This sequence's part of it.</param>
+    /// <param name="rows">Rows of all; 0 where some joined it later, and nobody can tell what a layer of so many took.</param>
+    /// <param name="ticks">Its time, the head's included.</param>
+    public void AddShared(in RowPass pass, int rows, long ticks)
+    {
+        if (rows > 0)
+        {
+            costs?.AddPass(rows, pass.To - pass.From, pass.AsksHead, ticks);
+        }
+    }
 
     /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the last token before the draft.</param>
     /// <param name="count">Rows to judge by.</param>
     /// <param name="drafted">Tokens of the draft.</param>
-    /// <param name="hasRun">Whether the pass that <see cref="PassOf"/> tells has been run, head and all.</param>
+    /// <param name="hasRun">Whether the pass that <see cref="Ask"/> gave has been run, its head included.</param>
     public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted, bool hasRun)
     {
-        // Of a pass that was shared nobody knows what it would have taken alone.
-        var told = hasRun ? null : _told;
+        var isAnswered = hasRun && _isAsked;
+        var told = isAnswered ? null : _told;
         var start = told is null ? 0 : Stopwatch.GetTimestamp();
-        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted, isAnswered: hasRun);
+        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted, isAnswered);
         told?.AddHead(count, Stopwatch.GetTimestamp() - start);
         return verdict;
     }

@@ -65,11 +65,20 @@ internal sealed class StepCosts
         : _layer.IsMeasured ? _layer[rows]
         : 1 + (RowCosts.AssumedSlope * (rows - 1));
 
-    /// <summary>How many sequences run their last layers together, each with as many rows as this one.</summary>
-    public int Company { get; set; } = 1;
+    /// <summary>How many sequences run their last layers and the head together, each with as many rows as this one, as far as <see cref="SharedRows"/> allows.</summary>
+    public int Company { get; private set; } = 1;
+
+    /// <summary>Most rows of a pass that is shared.</summary>
+    public int SharedRows { get; private set; }
+
+    /// <summary>From now on so many sequences run together.</summary>
+    public void Share(int company, int sharedRows) => (Company, SharedRows) = (sharedRows > 0 ? company : 1, sharedRows);
 
     /// <summary>This sequence's share of a layer that it runs together with others.</summary>
-    public double SharedLayer(double rows) => Company == 1 ? Layer(rows) : Layer(Company * rows) / Company;
+    public double SharedLayer(double rows) => Layer(With(rows) * rows) / With(rows);
+
+    /// <summary>This sequence's share of a head that it runs together with others.</summary>
+    public double SharedHead(double rows) => Head(With(rows) * rows) / With(rows);
 
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
@@ -83,6 +92,10 @@ internal sealed class StepCosts
             HasMeasured = true;
         }
     }
+
+    /// <summary>A pass over some layers, and perhaps the head, took so long.</summary>
+    public void AddPass(int rows, int layers, bool head, long ticks) =>
+        AddLayers(rows, layers, (long)(ticks * (layers / (layers + (head ? _headRatio : 0)))));
 
     /// <summary>A verification took so long.</summary>
     public void AddHead(int rows, long ticks)
@@ -103,4 +116,7 @@ internal sealed class StepCosts
             HasMeasured = true;
         }
     }
+
+    /// <summary>How many sequences of so many rows share a pass.</summary>
+    private int With(double rows) => Company == 1 ? 1 : Math.Clamp((int)(SharedRows / rows), 1, Company);
 }

@@ -179,30 +179,12 @@ internal sealed class CpuModel : IDeviceModel
         Run(Own(rows), start, count, from, to, unread, cancellationToken);
     }
 
+    public int SharedRows => SharedPass.MostRows;
+
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         using var step = Enter();
-        for (var i = 0; i < passes.Length;)
-        {
-            var group = passes.Slice(i, SharedPass.Fitting(passes[i..]));
-            if (group.Length > 1)
-            {
-                _sharedPass.Run(group);
-            }
-            else
-            {
-                var alone = group[0];
-                var rows = Own(alone.Rows);
-                Run(rows, 0, alone.Count, alone.From, alone.To, alone.Unread, CancellationToken.None);
-                if (alone.AsksHead)
-                {
-                    Heads.Run(rows.Hidden.Slice(alone.Unread, alone.Read));
-                    Heads.Answer(alone, first: 0);
-                }
-            }
-
-            i += group.Length;
-        }
+        _sharedPass.Run(passes);
     }
 
     /// <summary>As <see cref="RunFinalLayers"/>, within a step.</summary>

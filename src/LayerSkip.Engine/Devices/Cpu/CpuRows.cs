@@ -102,9 +102,9 @@ internal sealed class CpuRows : RowBuffer
         TakeStates(start, others, 0, count);
     }
 
-    /// <summary>Takes over hidden states of other slots, of these rows perhaps, from whose front on they are copied.</summary>
+    /// <summary>Takes over hidden states of other slots, one after the other.</summary>
     /// <param name="start">First of the slots here.</param>
-    /// <param name="others">Of the same model.</param>
+    /// <param name="others">Of the same model. These rows themselves only to move states to the front: <paramref name="start"/> up to <paramref name="first"/>.</param>
     /// <param name="first">First of the others' slots.</param>
     /// <param name="count">How many.</param>
     public void TakeStates(int start, CpuRows others, int first, int count)
@@ -116,7 +116,7 @@ internal sealed class CpuRows : RowBuffer
         }
     }
 
-    /// <summary>The first slots have no place any more: whoever owns the caches may let go of them.</summary>
+    /// <summary>The first slots have no place any more: nothing here keeps a cache alive, or finds one that its owner has disposed.</summary>
     public void Forget(int count) => Array.Clear(_caches, 0, count);
 
     public override void Dispose()

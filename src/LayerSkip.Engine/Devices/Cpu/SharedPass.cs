@@ -6,25 +6,12 @@ namespace LayerSkip.Engine.Devices.Cpu;
 internal sealed class SharedPass(CpuModel model) : IDisposable
 {
     /// <summary>Most rows of a shared pass: with more, arithmetic takes longer than reading the weights, and nothing is won.</summary>
-    private const int MostRows = 32;
+    public const int MostRows = 32;
 
     private CpuRows? _rows;
 
-    /// <summary>How many passes, from the first on, can be one: at least the first, which may be too large to share.</summary>
-    /// <param name="passes">At least one, ordered as <see cref="IDeviceModel.RunPasses"/> wants them.</param>
-    public static int Fitting(ReadOnlySpan<RowPass> passes)
-    {
-        var (count, rows) = (1, passes[0].Count);
-        while (count < passes.Length && passes[count].To == passes[0].To && rows + passes[count].Count <= MostRows)
-        {
-            rows += passes[count++].Count;
-        }
-
-        return count;
-    }
-
     /// <summary>Runs passes as one.</summary>
-    /// <param name="passes">Several that fit.</param>
+    /// <param name="passes">As <see cref="IDeviceModel.RunPasses"/> wants them.</param>
     public void Run(ReadOnlySpan<RowPass> passes)
     {
         var rows = _rows ??= new CpuRows(model, MostRows);
@@ -40,6 +27,7 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
                     count += passes[joined].Count;
                 }
 
+                // Rows that nobody looks at are few here, and those of one sequence stand between others': they go through the last layer with them.
                 var next = joined < passes.Length ? passes[joined].From : passes[0].To;
                 model.Run(rows, 0, count, layer, next, unread: 0, CancellationToken.None);
             }

@@ -123,6 +123,44 @@ public class AutoDraftTests
         Assert.InRange(Copies(50, comeTrue: true), 250, 50 * Longest);
     }
 
+    [Fact]
+    public void A_draft_that_pays_alone_is_not_made_where_plain_steps_are_shared_by_many()
+    {
+        // Rows cost next to nothing, as where weights come from memory.
+        var costs = StepCosts.Of(rows => 1 + (0.02 * (rows - 1)), 0.5, 0.2);
+        var draft = new AutoDraft(costs, Layers, [2], first: 2, isGood: true, Longest);
+        Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
+        costs.Share(16, sharedRows: 32);
+        Assert.Equal(0, Drafted(50));
+        costs.Share(16, sharedRows: 0);
+        Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
+        costs.Share(16, sharedRows: 32);
+        costs.Share(1, sharedRows: 32);
+        Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
+
+        int Drafted(int rounds)
+        {
+            var all = 0;
+            for (var round = 0; round < rounds; round++)
+            {
+                var plan = draft.Next(default, 1);
+                var guesses = (plan.Survey ?? []).Select(static exit => new ExitGuess(exit, 0, new(0, 0.99f))).ToList();
+                var drafted = 0;
+                for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
+                {
+                    guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
+                    verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
+                    drafted += verdict == GuessVerdict.Drop ? 0 : 1;
+                }
+
+                draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
+                all += drafted;
+            }
+
+            return all;
+        }
+    }
+
     /// <summary>Rounds of a controller whose exit is right with a given chance, and what they cost.</summary>
     private sealed class Simulation(bool isGood)
     {

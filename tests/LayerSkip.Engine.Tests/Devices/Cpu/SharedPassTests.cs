@@ -9,27 +9,6 @@ namespace LayerSkip.Engine.Tests.Devices.Cpu;
 /// <summary>Passes that the CPU runs as one. That each sequence gets what it gets alone is <see cref="Decoding.SharedRoundTests"/>' matter.</summary>
 public class SharedPassTests
 {
-    [Theory]
-    [InlineData(new[] { 32 }, 1)]
-    [InlineData(new[] { 200, 1 }, 1)]
-    [InlineData(new[] { 16, 16, 1 }, 2)]
-    [InlineData(new[] { 1, 1, 31 }, 2)]
-    [InlineData(new[] { 1, 1, 1, 29, 1 }, 4)]
-    public void As_many_passes_are_one_as_have_32_rows_together(int[] rows, int expected)
-    {
-        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
-        using var slots = model.CreateRows(1);
-        Assert.Equal(expected, SharedPass.Fitting([.. rows.Select(count => new RowPass(slots, count, 0, 2, 0))]));
-    }
-
-    [Fact]
-    public void Passes_that_end_at_different_layers_are_not_one()
-    {
-        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
-        using var slots = model.CreateRows(1);
-        Assert.Equal(2, SharedPass.Fitting([new(slots, 1, 0, 2, 0), new(slots, 1, 1, 2, 0), new(slots, 1, 0, 3, 0)]));
-    }
-
     [Fact]
     public void Rounds_that_share_passes_allocate_nothing()
     {
@@ -49,14 +28,15 @@ public class SharedPassTests
                 for (var i = 0; i < generations.Length; i++)
                 {
                     generations[i].BeginRound(default);
-                    passes[i] = generations[i].Pass!.Value;
+                    passes[i] = generations[i].TakePass();
                 }
 
                 // They are in the order of their first layers already.
                 model.RunPasses(passes);
                 foreach (var generation in generations)
                 {
-                    generation.EndRound(hasRun: true, default);
+                    generation.PassHasRun(rows: 0, ticks: 0);
+                    generation.EndRound(default);
                 }
             }
         }

@@ -247,7 +247,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     /// so that enough chains of additions are in flight. Weights that come from memory are one stream, pair after pair, which memory is asked for far ahead.
     /// </summary>
     private int PairsOfTile(int rows, int left) =>
-        streamed ? 1
+        streamed && Sse.IsSupported ? 1
         : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfFourPairs && left >= 4 ? 4
         : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs && left >= 2 ? 2
         : 1;

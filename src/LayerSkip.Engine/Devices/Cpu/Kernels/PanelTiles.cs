@@ -35,7 +35,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
     private const int FetchBytes = 10 * 1024;
 
-    /// <summary>Most rows of a tile with one pair: of 32 registers, two accumulators a row leave four, for a pair's weights, an activation and a mask.</summary>
+    /// <summary>Most rows of a tile with one pair: two accumulators a row leave four of 16 or 32 registers, for a pair's weights, an activation and a mask.</summary>
     public static int MostRows
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
