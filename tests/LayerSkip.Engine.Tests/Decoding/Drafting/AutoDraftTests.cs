@@ -73,23 +73,7 @@ public class AutoDraftTests
         for (var round = 0; round < 400; round++)
         {
             // All exits but the first are right always.
-            var plan = draft.Next(default, 1);
-            exits.Add(plan.ExitLayer);
-            var guesses = new List<ExitGuess>();
-            foreach (var exit in plan.Survey ?? [])
-            {
-                guesses.Add(new(exit, 0, new(exit > 1 ? 0 : 1, 0.99f)));
-            }
-
-            var drafted = 0;
-            for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
-            {
-                guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
-                verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
-                drafted += verdict == GuessVerdict.Drop ? 0 : 1;
-            }
-
-            draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
+            exits.Add(Round(draft, static exit => exit > 1 ? 0 : 1).ExitLayer);
         }
 
         Assert.All(exits[^100..], exit => Assert.Equal(2, exit));
@@ -138,27 +122,24 @@ public class AutoDraftTests
         costs.Share(1, sharedRows: 32);
         Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
 
-        int Drafted(int rounds)
+        int Drafted(int rounds) => Enumerable.Range(0, rounds).Sum(_ => Round(draft, static _ => 0).Drafted);
+    }
+
+    /// <summary>A round in which the model's tokens are 0, and exits guess what they are told to, surely.</summary>
+    private static (int ExitLayer, int Drafted) Round(AutoDraft draft, Func<int, int> guessOf)
+    {
+        var plan = draft.Next(default, 1);
+        var guesses = (plan.Survey ?? []).Select(exit => new ExitGuess(exit, 0, new(guessOf(exit), 0.99f))).ToList();
+        var drafted = 0;
+        for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
         {
-            var all = 0;
-            for (var round = 0; round < rounds; round++)
-            {
-                var plan = draft.Next(default, 1);
-                var guesses = (plan.Survey ?? []).Select(static exit => new ExitGuess(exit, 0, new(0, 0.99f))).ToList();
-                var drafted = 0;
-                for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
-                {
-                    guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
-                    verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
-                    drafted += verdict == GuessVerdict.Drop ? 0 : 1;
-                }
-
-                draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
-                all += drafted;
-            }
-
-            return all;
+            guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
+            verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
+            drafted += verdict == GuessVerdict.Drop ? 0 : 1;
         }
+
+        draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
+        return (plan.ExitLayer, drafted);
     }
 
     /// <summary>Rounds of a controller whose exit is right with a given chance, and what they cost.</summary>
