@@ -108,6 +108,9 @@ public sealed class Generation : IDisposable
     /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
     internal int RoundPositions => _decoding.RoundPositions;
 
+    /// <summary>Whether a piece of a long prompt comes next, not a round.</summary>
+    internal bool IsLongPrompt => _decoding.PiecePositions is not null;
+
     /// <summary>Positions that the cache needs for the next step: a round, or a piece of a long prompt.</summary>
     internal int NextPositions => _decoding.PiecePositions ?? RoundPositions;
 
@@ -158,7 +161,7 @@ public sealed class Generation : IDisposable
     internal RowPass TakePass() => _decoding.TakePass();
 
     /// <inheritdoc cref="SelfSpeculation.PassHasRun"/>
-    internal void PassHasRun(int rows, long ticks) => _decoding.PassHasRun(rows, ticks);
+    internal void PassHasRun(in SharedPassTime time) => _decoding.PassHasRun(time);
 
     /// <summary>The second half of <see cref="NextRound"/>.</summary>
     internal void EndRound(CancellationToken cancellationToken) => _decoding.End(cancellationToken);

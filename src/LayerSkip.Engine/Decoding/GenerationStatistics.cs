@@ -61,12 +61,12 @@ public readonly record struct GenerationStatistics
     public TimeSpan DecodeTime { get; init; }
 
     /// <summary>
-    /// Of both: drafting (layers below the exit, and the draft's heads). A round that a device runs as a whole (CUDA) and that drafts counts neither here nor
+    /// Of both: drafting (layers below the exit, the draft's heads, and looks at other exits). A round that a device runs as a whole (CUDA) and that drafts counts neither here nor
     /// in <see cref="VerifyTime"/>: where its draft ends is not seen from outside.
     /// </summary>
     public TimeSpan DraftTime { get; init; }
 
-    /// <summary>Of both: verification (layers above the exit, the head, and the comparison).</summary>
+    /// <summary>Of both: verification (the layers that are left, the head, and the comparison).</summary>
     public TimeSpan VerifyTime { get; init; }
 
     /// <summary>Tokens that came with the first round.</summary>

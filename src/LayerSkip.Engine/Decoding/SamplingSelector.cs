@@ -62,7 +62,6 @@ internal sealed class SamplingSelector : TokenSelector
             return (drafted, null);
         }
 
-        var first = isAnswered ? 0 : undecided;
         if (!isAnswered)
         {
             MakeRoom(count - undecided);
@@ -77,7 +76,7 @@ internal sealed class SamplingSelector : TokenSelector
                 break;
             }
 
-            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], _full.AsSpan((i - first) * _vocabulary, _vocabulary), i);
+            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], _full.AsSpan((i - undecided) * _vocabulary, _vocabulary), i);
             if (i == drafted || choice != tokens[context + i])
             {
                 return (i, choice);

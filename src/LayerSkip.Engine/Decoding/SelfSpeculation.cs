@@ -166,13 +166,14 @@ internal sealed class SelfSpeculation
     /// <summary><see cref="Pass"/>, with what is asked about its rows: to be run by the caller, who then says so.</summary>
     public RowPass TakePass() => _steps.Ask(Pass!.Value, _draft.Tokens);
 
-    /// <summary>The pass that was taken has been run, perhaps with others'.</summary>
-    /// <param name="rows">Rows of all that it was run with; 0 where some joined it later.</param>
-    /// <param name="ticks">How long it took.</param>
-    public void PassHasRun(int rows, long ticks)
+    /// <summary>The pass that was taken has been run, with others'.</summary>
+    public void PassHasRun(in SharedPassTime time)
     {
-        _passTicks = ticks;
-        _steps.AddShared(Pass!.Value, rows, ticks);
+        _passTicks = time.Ticks;
+        if (time.Rows > 0)
+        {
+            _costs?.AddPass(time.Rows, Pass!.Value.To - Pass.Value.From, time.Head, time.Ticks);
+        }
     }
 
     /// <summary>Ends a round that has begun, if anything is left of it.</summary>

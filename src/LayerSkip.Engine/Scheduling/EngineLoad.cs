@@ -9,7 +9,7 @@ internal sealed class EngineLoad(long limit)
     private long _kvBytesInUse;
     private long _kvBytesIdle;
 
-    /// <summary>Requests that run, each in its turn.</summary>
+    /// <summary>Requests that run.</summary>
     public int Running => Volatile.Read(ref _running);
 
     /// <summary>Requests that wait for their first turn, or for memory to go on.</summary>

@@ -17,19 +17,18 @@ internal sealed class PassSharing(IDeviceModel device)
     /// <param name="readers">Requests that run, and have begun a round. Where a shared pass fails, those that share it end, and no others.</param>
     public void Run(List<TokenReader> readers)
     {
-        foreach (var reader in readers)
+        try
         {
-            if (reader.Generation.Pass is not null)
+            foreach (var reader in readers)
             {
-                _waiting.Add(reader);
+                if (reader.Generation.Pass is not null)
+                {
+                    _waiting.Add(reader);
+                }
             }
-        }
 
-        if (_waiting.Count > 1)
-        {
             _waiting.Sort(s_byLayers);
-            var waiting = CollectionsMarshal.AsSpan(_waiting);
-            while (waiting.Length > 0)
+            for (var waiting = CollectionsMarshal.AsSpan(_waiting); waiting.Length > 0;)
             {
                 var (count, rows) = Fitting(waiting);
                 if (count > 1)
@@ -40,8 +39,10 @@ internal sealed class PassSharing(IDeviceModel device)
                 waiting = waiting[count..];
             }
         }
-
-        _waiting.Clear();
+        finally
+        {
+            _waiting.Clear();
+        }
     }
 
     private static (int To, int From) Layers(TokenReader reader) => (reader.Generation.Pass!.Value.To, reader.Generation.Pass.Value.From);
@@ -64,6 +65,19 @@ internal sealed class PassSharing(IDeviceModel device)
         return (count, rows);
     }
 
+    private static bool AnyAsksHead(ReadOnlySpan<RowPass> passes)
+    {
+        foreach (var pass in passes)
+        {
+            if (pass.AsksHead)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     private void Run(ReadOnlySpan<TokenReader> readers, int rows)
     {
         try
@@ -77,10 +91,10 @@ internal sealed class PassSharing(IDeviceModel device)
             var start = Stopwatch.GetTimestamp();
             device.RunPasses(passes);
             var ticks = Stopwatch.GetTimestamp() - start;
-            var joined = passes[0].From != passes[^1].From;
+            var shared = new SharedPassTime(ticks, passes[0].From == passes[^1].From ? rows : 0, Head: AnyAsksHead(passes));
             foreach (var reader in readers)
             {
-                reader.Generation.PassHasRun(joined ? 0 : rows, ticks);
+                reader.Generation.PassHasRun(shared);
             }
         }
 #pragma warning disable CA1031 // The device's failure, or memory that is short: nobody knows how far the passes came.

@@ -57,11 +57,10 @@ internal sealed class Scheduler : IDisposable
     {
         Admit();
         var alone = _running.Count == 1 && !_poolings.Runs;
-        var company = _running.Count;
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
-            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(company))
+            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(Company(reader)) && (Waits(reader) || reader.EndRound(alone)))
             {
                 i++;
             }
@@ -74,7 +73,7 @@ internal sealed class Scheduler : IDisposable
         _passes.Run(_running);
         for (var i = 0; i < _running.Count;)
         {
-            if (!_running[i].HasEnded && _running[i].EndRound(alone))
+            if (!_running[i].HasEnded && (!Waits(_running[i]) || _running[i].EndRound(alone)))
             {
                 i++;
             }
@@ -103,6 +102,21 @@ internal sealed class Scheduler : IDisposable
 
     /// <summary>Frees the idle caches.</summary>
     public void Dispose() => _memory.Dispose();
+
+    /// <summary>Whether a request has begun a round that others' may share a pass with.</summary>
+    private static bool Waits(TokenReader reader) => reader.Generation.Pass is not null;
+
+    /// <summary>How many requests may share a request's pass, itself included: those that begin a round of as many layers.</summary>
+    private int Company(TokenReader reader)
+    {
+        var company = 0;
+        foreach (var other in _running)
+        {
+            company += other.Generation.Depth == reader.Generation.Depth && !other.Generation.IsLongPrompt ? 1 : 0;
+        }
+
+        return Math.Max(1, company);
+    }
 
     private void Admit()
     {

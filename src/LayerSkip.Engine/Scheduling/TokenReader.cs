@@ -148,7 +148,7 @@ public sealed class TokenReader : IAsyncDisposable
     }
 
     /// <summary>Begins the request's next round on the engine's thread.</summary>
-    /// <param name="company">How many requests run, this one included.</param>
+    /// <param name="company">How many requests may share its pass, this one included.</param>
     /// <returns>Whether it goes on.</returns>
     internal bool BeginRound(int company)
     {

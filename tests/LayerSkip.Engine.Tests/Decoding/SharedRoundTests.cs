@@ -1,5 +1,7 @@
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Tokenization;
 
 namespace LayerSkip.Engine.Tests.Decoding;
 
@@ -14,8 +16,12 @@ public class SharedRoundTests
         for (var round = 0; round < TestedDevice.Many(30, few: 3); round++)
         {
             var format = (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4];
-            using var model = Models.Random(Models.RandomConfig(random), (ulong)round, format[round % 4], threads: 1 + (round % 2));
-            var requests = Enumerable.Range(0, random.Next(2, 7)).Select(_ => (Prompt: Prompt(random, model), Options: Options(random, model))).ToArray();
+            var isConstrained = round % 3 == 2;
+            var config = Models.RandomConfig(random);
+            using var model = Models.Random(
+                isConstrained ? config with { VocabularySize = 2400 } : config, (ulong)round, format[round % 4], threads: 1 + (round % 2));
+            var requests = Enumerable.Range(0, random.Next(2, 7)).Select(
+                i => (Prompt: Prompt(random, model), Options: Options(random, model) with { Constraint = isConstrained && i % 2 == 0 ? Numbers() : null })).ToArray();
             var expected = requests.Select(request => Alone(model, request.Prompt, request.Options)).ToArray();
 
             var generations = requests.Select(request => Start(model, request.Prompt, request.Options)).ToArray();
@@ -54,12 +60,19 @@ public class SharedRoundTests
         var rows = 0;
         Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
         model.RunPasses([.. sharing.Select(static generation => generation.TakePass())]);
-        Array.ForEach(sharing, static generation => generation.PassHasRun(rows: 0, ticks: 0));
+        Array.ForEach(sharing, static generation => generation.PassHasRun(new(Ticks: 0, Rows: 0, Head: true)));
         return sharing.Length > 1 ? 1 : 0;
     }
 
     private static int[] Prompt(Random random, IDeviceModel model) =>
         [.. Enumerable.Range(0, random.Next(3) == 0 ? random.Next(20, 60) : random.Next(1, 6)).Select(_ => random.Next(model.Config.VocabularySize))];
+
+    /// <summary>A language that forces some tokens and leaves a choice of others.</summary>
+    private static TokenConstraint Numbers()
+    {
+        var grammar = new Grammar();
+        return new(grammar.Repeat(grammar.Sequence(grammar.Literal("number: "), grammar.OneOf(["one", "two", "twenty-two"]), grammar.Literal("; ")), 1, 20), TestTokenizers.Parser);
+    }
 
     private static DecodingOptions Options(Random random, IDeviceModel model)
     {

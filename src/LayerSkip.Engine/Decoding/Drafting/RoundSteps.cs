@@ -100,18 +100,6 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return asked;
     }
 
-    /// <summary>A pass that was shared took so long.</summary>
-    /// <param name="pass">This sequence's part of it.</param>
-    /// <param name="rows">Rows of all; 0 where some joined it later, and nobody can tell what a layer of so many took.</param>
-    /// <param name="ticks">Its time, the head's included.</param>
-    public void AddShared(in RowPass pass, int rows, long ticks)
-    {
-        if (rows > 0)
-        {
-            costs?.AddPass(rows, pass.To - pass.From, pass.AsksHead, ticks);
-        }
-    }
-
     /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the last token before the draft.</param>

@@ -5,7 +5,7 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <param name="model">The model.</param>
 internal sealed class SharedPass(CpuModel model) : IDisposable
 {
-    /// <summary>Most rows of a shared pass: with more, arithmetic takes longer than reading the weights, and nothing is won.</summary>
+    /// <summary>Most rows of a shared pass, as many as <see cref="LayerPass"/> takes: with more, nothing is won, since arithmetic then takes far longer than reading the weights.</summary>
     public const int MostRows = 32;
 
     private CpuRows? _rows;

@@ -35,7 +35,7 @@ public class SharedPassTests
                 model.RunPasses(passes);
                 foreach (var generation in generations)
                 {
-                    generation.PassHasRun(rows: 0, ticks: 0);
+                    generation.PassHasRun(new(Ticks: 0, Rows: 0, Head: true));
                     generation.EndRound(default);
                 }
             }

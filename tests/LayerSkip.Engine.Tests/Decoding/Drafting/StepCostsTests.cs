@@ -1,0 +1,38 @@
+using LayerSkip.Engine.Decoding.Drafting;
+
+namespace LayerSkip.Engine.Tests.Decoding.Drafting;
+
+/// <summary>What steps cost, where sequences share them.</summary>
+public class StepCostsTests
+{
+    [Theory]
+    [InlineData(false, 12_000)]
+    [InlineData(true, 16_000)]
+    public void A_pass_is_its_layers_and_its_head(bool head, long ticks)
+    {
+        // The head costs four layers.
+        var costs = new StepCosts(kind: 0, headRatio: 4, guessRatio: 1);
+        for (var pass = 0; pass < 20; pass++)
+        {
+            costs.AddPass(rows: 1, layers: 12, head, ticks);
+        }
+
+        costs.Refresh();
+        Assert.Equal(1000, costs.Layer(1), tolerance: 50.0);
+    }
+
+    [Theory]
+    [InlineData(1, 1, 1)] // alone
+    [InlineData(8, 1, 8)]
+    [InlineData(8, 4, 8)]
+    [InlineData(8, 5, 6)] // so many sequences of 5 rows fit 32
+    [InlineData(8, 20, 1)]
+    [InlineData(8, 200, 1)]
+    public void A_share_is_of_a_pass_of_as_many_as_fit(int company, int rows, int expected)
+    {
+        var costs = StepCosts.Of(static rows => 10 + rows, head: 2, guess: 1);
+        costs.Share(company, sharedRows: 32);
+        Assert.Equal((10.0 + (expected * rows)) / expected, costs.SharedLayer(rows), tolerance: 1e-9);
+        Assert.Equal(2 * costs.SharedLayer(rows), costs.SharedHead(rows), tolerance: 1e-9);
+    }
+}
