@@ -62,7 +62,7 @@ internal sealed class BenchCommand
         "--rows-context", "N", $"Tokens before those of such passes (default: {DefaultRowsContext}).", 0);
 
     private readonly Option<IReadOnlyList<int>?> _requests = CheckedOption.Integers(
-        "--requests", "N,N..N", "Also measure so many requests at once, such as 1,2,4,8 (default: none).", 1, MostRequests);
+        "--requests", "N,N..N", "Also measure so many requests at once, 1 to 64, such as 1,2,4,8 (default: none).", 1, MostRequests);
 
     private readonly Option<string?> _html = new("--html") { HelpName = "FILE", Description = "Also write a page with plots (default: none)." };
 

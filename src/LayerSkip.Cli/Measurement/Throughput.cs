@@ -12,6 +12,8 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="modes">How to decode.</param>
 internal sealed class Throughput(LayerSkipModel model, IReadOnlyList<int[]> prompts, ModePair modes)
 {
+    private const double WarmUpSeconds = 1;
+
     /// <summary>Bytes that an engine for so many requests may use for their KV caches.</summary>
     public static long KvCacheBudget(LayerSkipModel model, int requests) => KvCacheBudgets.Of(model, Options(requests)).Total;
 
@@ -26,15 +28,12 @@ internal sealed class Throughput(LayerSkipModel model, IReadOnlyList<int[]> prom
         Cell[] around = [.. cells.SelectMany(pair => new[] { pair.Autoregressive, pair.SelfSpeculative })];
 
         using var engine = new LayerSkipEngine(model, ownsModel: false, Options(requests[^1]));
-        for (var run = 0; run <= runs; run++)
+        WarmUp(engine, around, answers, cancellationToken);
+        for (var run = 0; run < runs; run++)
         {
             foreach (var cell in around)
             {
-                var tokensPerSecond = Serve(engine, cell, answers, cancellationToken);
-                if (run > 0)
-                {
-                    cell.TokensPerSecond.Add(tokensPerSecond);
-                }
+                cell.TokensPerSecond.Add(Serve(engine, cell, answers, cancellationToken));
             }
 
             Array.Reverse(around);
@@ -45,6 +44,20 @@ internal sealed class Throughput(LayerSkipModel model, IReadOnlyList<int[]> prom
             .. cells.Select(pair => new RequestsReport(
                 pair.Autoregressive.Requests, pair.Autoregressive.Report(cells[0].Autoregressive), pair.SelfSpeculative.Report(cells[0].SelfSpeculative))),
         ];
+    }
+
+    /// <summary>Until all code is compiled, and controllers know what steps cost.</summary>
+    private void WarmUp(LayerSkipEngine engine, Cell[] cells, int[][] answers, CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+        do
+        {
+            foreach (var cell in cells)
+            {
+                Serve(engine, cell, answers, cancellationToken);
+            }
+        }
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < WarmUpSeconds);
     }
 
     /// <summary>Serves a cell's requests at once, each with a consumer of its own.</summary>

@@ -14,7 +14,7 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell.
 /// </para>
 /// <para>
-/// Where nothing pays, steps are plain. A guess of the best exit is then noted, not drafted, after 4, 8, 16 and from then on every 32 steps; look-up is checked in
+/// Where nothing pays, steps are plain. A guess of the best exit is then noted, not drafted, after 4, 8, 16 and from then on every 32 steps (in company after as many times more); look-up is checked in
 /// every step at no cost. What agrees again is used again.
 /// </para>
 /// </remarks>
@@ -99,7 +99,8 @@ internal sealed class AutoDraft : IDraftController
             return new(_exits[exit], _longest, surveys ? _neighbours[exit] : null, SurveyRows: 1);
         }
 
-        if (exit >= 0 && ++_steps >= _pause)
+        // In company a look costs as many more plain steps, since it shares no pass.
+        if (exit >= 0 && ++_steps >= _pause * _company)
         {
             (_steps, _pause) = (0, Math.Min(2 * _pause, LongestPause));
             return new(0, 0, _alone[exit], SurveyRows: 1);
