@@ -75,10 +75,10 @@ internal sealed class StepCosts
     public void Share(int company, int sharedRows) => (Company, SharedRows) = (sharedRows > 0 ? company : 1, sharedRows);
 
     /// <summary>This sequence's share of a layer that it runs together with others.</summary>
-    public double SharedLayer(double rows) => Layer(With(rows) * rows) / With(rows);
+    public double SharedLayer(double rows) => Company == 1 ? Layer(rows) : Layer(With(rows) * rows) / With(rows);
 
     /// <summary>This sequence's share of a head that it runs together with others.</summary>
-    public double SharedHead(double rows) => Head(With(rows) * rows) / With(rows);
+    public double SharedHead(double rows) => Company == 1 ? Head(rows) : Head(With(rows) * rows) / With(rows);
 
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
@@ -118,5 +118,5 @@ internal sealed class StepCosts
     }
 
     /// <summary>How many sequences of so many rows share a pass.</summary>
-    private int With(double rows) => Company == 1 ? 1 : Math.Clamp((int)(SharedRows / rows), 1, Company);
+    private int With(double rows) => Math.Clamp((int)(SharedRows / rows), 1, Company);
 }
