@@ -104,7 +104,8 @@ internal static class BenchPage
                     Rates("self-speculative", SpeculativeColour, report.Requests, requests => requests.SelfSpeculative),
                 ],
             }.Draw()
-            : null);
+            : null,
+        report.Requests.Count > 0 ? Svg.Figure("Requests at once", Page.Numbers(RequestsTable.Headings, RequestsTable.Rows(report.Requests))) : null);
 
     private static IEnumerable<IReadOnlyList<string>> Rows(string mode, LatencyReport latency)
     {

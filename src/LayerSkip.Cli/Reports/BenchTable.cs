@@ -109,20 +109,16 @@ internal static class BenchTable
         }
 
         var table = new Table { Border = TableBorder.Simple };
-        table.AddColumn(new TableColumn("requests at once").RightAligned()).AddColumn("").AddColumn(new TableColumn("tokens/s").RightAligned()).AddColumn("min - max")
-            .AddColumn(new TableColumn("relative").RightAligned()).AddColumn("identical");
-        void AddMode(string mode, Func<RequestsReport, ThroughputReport> of)
+        foreach (var heading in RequestsTable.Headings)
         {
-            foreach (var report in requests)
-            {
-                var (rate, relative, identical) = of(report);
-                table.AddRow(
-                    Cell($"{report.Requests}"), new Text(mode), Cell($"{rate.Median:0.0}"), Cell($"{rate.Min:0.0} - {rate.Max:0.0}"), Cell($"{relative:0.00}"), new Text(identical ? "yes" : "no"));
-            }
+            table.AddColumn(heading is "requests at once" or "tokens/s" or "relative" ? new TableColumn(heading).RightAligned() : new TableColumn(heading));
         }
 
-        AddMode("autoregressive", report => report.Autoregressive);
-        AddMode("self-speculative", report => report.SelfSpeculative);
+        foreach (var row in RequestsTable.Rows(requests))
+        {
+            table.AddRow(row.Select(cell => new Text(cell)));
+        }
+
         console.Write(table);
     }
 

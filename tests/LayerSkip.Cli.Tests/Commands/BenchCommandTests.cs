@@ -147,6 +147,7 @@ public class BenchCommandTests
 
             Assert.Equal(0, Tool.Run([.. bench, "--context-lengths", "8,64", "--rows", "1,2", "--requests", "1,2"]).ExitCode);
             Assert.Equal(["requests", "tokens", "accepted", "contexts", "rows", "throughput"], Pictures(file));
+            Assert.Matches("<td class=\"number\">2</td><td class=\"number\">autoregressive</td>(<td class=\"number\">[-0-9. ]+</td>){3}<td class=\"number\">yes</td>", File.ReadAllText(file));
         }
         finally
         {
