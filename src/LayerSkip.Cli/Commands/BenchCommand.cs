@@ -74,6 +74,7 @@ internal sealed class BenchCommand
     {
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
+        bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1 (default: the controller's choice or the checkpoint's; synthetic a third).";
         bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
         bench._model.AddTo(command);
