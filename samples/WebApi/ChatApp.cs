@@ -27,7 +27,6 @@ internal static class ChatApp
         });
         builder.Services.AddHealthChecks().AddLayerSkip();
         builder.Services.AddProblemDetails().AddExceptionHandler<RequestErrors>();
-        builder.Services.Configure<RouteHandlerOptions>(static options => options.ThrowOnBadRequest = true); // so that RequestErrors tells why
         builder.Services.ConfigureHttpJsonOptions(static options =>
         {
             options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;

@@ -8,7 +8,7 @@ internal sealed record CompletionRequest
 {
     public string? Model { get; init; }
 
-    public required IReadOnlyList<RequestMessage?>? Messages { get; init; }
+    public IReadOnlyList<RequestMessage?>? Messages { get; init; }
 
     public bool? Stream { get; init; }
 
@@ -45,6 +45,8 @@ internal sealed record CompletionRequest
     // Settable: extension data cannot be a constructor parameter, as which init-only members are read.
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Others { get; set; }
+
+    public static ValueTask<CompletionRequest?> BindAsync(HttpContext caller) => RequestBody.ReadAsync(caller, Wire.Default.CompletionRequest);
 }
 
 internal sealed record StreamOptions(bool? IncludeUsage);

@@ -9,6 +9,8 @@ namespace WebApi.OpenAI;
 /// <param name="EncodingFormat"><c>float</c> or <c>base64</c>.</param>
 internal sealed record EmbeddingRequest(JsonElement Input, string? Model, int? Dimensions, string? EncodingFormat)
 {
+    public static ValueTask<EmbeddingRequest?> BindAsync(HttpContext caller) => RequestBody.ReadAsync(caller, Wire.Default.EmbeddingRequest);
+
     /// <exception cref="ArgumentException">The input is not of texts, or of too many.</exception>
     public List<string> Texts()
     {

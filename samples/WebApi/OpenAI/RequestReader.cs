@@ -12,7 +12,7 @@ internal static class RequestReader
     /// <exception cref="ArgumentException">A message cannot be read; the message names it.</exception>
     public static List<ChatMessage> Messages(CompletionRequest request) => request.Messages is { Count: > 0 }
         ? [.. request.Messages.Select(Message)]
-        : throw new ArgumentException("messages is empty, expected at least one.");
+        : throw new ArgumentException("messages is missing or empty, expected at least one.");
 
     /// <exception cref="ArgumentException">An option cannot be read; the message names it.</exception>
     public static ChatOptions Options(CompletionRequest request)

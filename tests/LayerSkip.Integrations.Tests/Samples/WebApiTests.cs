@@ -111,12 +111,16 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("/chat", "{}", "messages")]
-    [InlineData("/chat", "{", "The request's body cannot be read from line 1, byte 2 on: ")]
+    [InlineData("/chat", "{}", "messages is missing or empty, expected at least one")]
+    [InlineData("/v1/chat/completions", "{}", "messages is missing or empty, expected at least one")]
+    [InlineData("/chat", "{", "The request's body cannot be read from line 1, byte 2 on, expected JSON")]
+    [InlineData("/chat", "null", "The request's body is null, expected a JSON object.")]
+    [InlineData("/v1/embeddings", "[]", "The request's body cannot be read, expected a JSON object.")]
+    [InlineData("/v1/embeddings", "[} x", "cannot be read from line 1, byte 2 on")]
     [InlineData("/chat", "", "The request has no body, expected a JSON object.")]
     [InlineData("/chat", """{"messages":[{"role":"bogus","content":"x"}]}""", "messages[0].role is 'bogus', expected system, user or assistant")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"User","content":"x"}]}""", "messages[0].role is 'User', expected")]
-    [InlineData("/chat", """{"messages":[]}""", "messages is empty")]
+    [InlineData("/chat", """{"messages":[]}""", "messages is missing or empty")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":0}""", "max_output_tokens is 0, expected at least 1 and at most 4096")]
     [InlineData("/chat/stream", """{"messages":[{"role":"user","content":"x"}],"temperature":-1}""", "emperature")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}""", "messages[0].content[0]")]
@@ -125,12 +129,12 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":7}""", "stop is 7")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"n":2}""", "n is 2")]
     [InlineData("/v1/embeddings", """{"input":7}""", "input is 7")]
-    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", ", at temperature: expected a number")]
-    [InlineData("/chat", """{"messages":[{"role":"user","content":7}]}""", ", at messages[0].content: expected a text")]
-    [InlineData("/chat", """{"messages":"x"}""", ", at messages: expected an array")]
-    [InlineData("/v1/chat/completions", """{"messages":[7]}""", ", at messages[0]: expected an object")]
-    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"seed":1.5}""", ", at seed: expected an integer")]
-    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stream":"yes"}""", ", at stream: expected true or false")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", "temperature cannot be read, expected a number.")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":7}]}""", "messages[0].content cannot be read, expected a text.")]
+    [InlineData("/chat", """{"messages":"x"}""", "messages cannot be read, expected an array.")]
+    [InlineData("/v1/chat/completions", """{"messages":[7]}""", "messages[0] cannot be read, expected a JSON object.")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"seed":1.5}""", "seed cannot be read, expected an integer of 64 bits.")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stream":"yes"}""", "stream cannot be read, expected true or false.")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_tokens":-1}""", "max_tokens is -1, expected at least 1 and at most 4096")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_completion_tokens":0}""", "max_completion_tokens is 0, expected")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":" "}]}""", "messages[0].content is empty, expected a text")]
@@ -140,12 +144,17 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}}""", "response_format")]
-    [InlineData("/chat", """{"messages":null}""", "messages is empty")]
+    [InlineData("/chat", """{"messages":null}""", "messages is missing or empty")]
     [InlineData("/chat", """{"messages":[null]}""", "messages[0].role")]
     [InlineData("/chat", """{"messages":[{"content":"x"}]}""", "messages[0].role")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"max_output_tokens":4097}""", "at most 4096")]
-    [InlineData("/chat", """{"messages":[{"role":"user","content":"\ud800"}]}""", "")]
-    [InlineData("/v1/chat/completions", """{"messages":null}""", "messages is empty")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"\ud800"}]}""", "The request's body holds a text that is no Unicode")]
+    [InlineData("/chat", """{"\ud800":1}""", "The request's body holds a text that is no Unicode")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"maxTokens":3}""", "'maxTokens' is not known here, expected one of messages, temperature, max_output_tokens.")]
+    [InlineData("/chat/stream", """{"messages":[{"role":"user","content":"x"}],"max.tokens'][0":3}""", "'max.tokens'][0' is not known here, expected one of")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x","name":"y"}]}""", "'messages[0].name' is not known here, expected one of role, content.")]
+    [InlineData("/chat", """{"":1}""", "'' is not known here")]
+    [InlineData("/v1/chat/completions", """{"messages":null}""", "messages is missing or empty")]
     [InlineData("/v1/chat/completions", """{"messages":[null]}""", "messages[0].role")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"max_tokens":4097}""", "at most 4096")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tools":[null]}""", "tools[0]")]
@@ -215,6 +224,17 @@ public sealed class WebApiTests : IAsyncLifetime
         request.Headers.ExpectContinue = true;
         using var large = await patient.SendAsync(request);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
+        Assert.Contains("expected at most 1048576 bytes", await large.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Body_of_another_content_type_is_refused_with_the_one_expected()
+    {
+        using var response = await _http.PostAsync("/chat", new StringContent("{}", MediaTypeHeaderValue.Parse("application/x-www-form-urlencoded")));
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal("The request's content type is 'application/x-www-form-urlencoded', expected application/json.", problem.GetProperty("detail").GetString());
     }
 
     [Fact]
@@ -244,9 +264,7 @@ public sealed class WebApiTests : IAsyncLifetime
     [Fact]
     public async Task A_caller_that_hangs_up_ends_the_generation()
     {
-        // A model that never ends of itself: only the hang-up can end this.
-        using var endless = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 1_000_000 });
-        File.Copy(Path.Combine(Parser.ModelPath, "tokenizer.json"), endless.PathOf("tokenizer.json"));
+        using var endless = WriteEndless(); // only the hang-up can end this
         await using var app = await Start($"--LayerSkip:ModelPath={endless.Directory}", "--LayerSkip:MaxOutputTokens=900000");
         using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
 
@@ -366,6 +384,14 @@ public sealed class WebApiTests : IAsyncLifetime
 
         Assert.Equal("Done: sun in Rome, sun in Oslo", response.Messages[^1].Text);
         Assert.Equal(2, response.Messages.SelectMany(message => message.Contents).OfType<FunctionCallContent>().Select(call => call.CallId).Distinct().Count());
+    }
+
+    /// <summary>A model that never ends of itself.</summary>
+    private static TinyCheckpoint WriteEndless()
+    {
+        var endless = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 1_000_000 });
+        File.Copy(Path.Combine(Parser.ModelPath, "tokenizer.json"), endless.PathOf("tokenizer.json"));
+        return endless;
     }
 
     private async Task<WebApplication> Start(params string[] args) => await Start(args, services => services
