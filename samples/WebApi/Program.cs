@@ -1,10 +1,8 @@
 // A model behind HTTP: a plain endpoint, a streaming one, OpenAI-compatible ones (chat, embeddings), and health.
 //
 //   dotnet run -c Release --project samples/WebApi
-//   curl localhost:5080/chat -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"wake me at 7"}]}'
-//   curl -N localhost:5080/chat/stream -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"wake me at 7"}]}'
 //
-// Another model: --LayerSkip:ModelPath=DIR. Clients of OpenAI's API take http://localhost:5080/v1 as their endpoint.
+// Requests to try: docs/integrations.md, "Over HTTP". Another model: --LayerSkip:ModelPath=DIR.
 
 if (Array.Exists(args, static arg => arg is "--help" or "-h" or "-?"))
 {
