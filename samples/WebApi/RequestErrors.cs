@@ -8,6 +8,9 @@ namespace WebApi;
 /// <summary>Tells callers what was wrong with their request; of what went wrong here it tells no more than that.</summary>
 internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipModelLoader loader) : IExceptionHandler
 {
+    /// <summary>A place in the queue is free as soon as any request has ended, which nobody can foretell.</summary>
+    private const string RetryAfterSeconds = "1";
+
     public ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
         var status = exception switch
@@ -28,8 +31,13 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
             _ => exception.Message.Split(" (Parameter '")[0],
         };
         httpContext.Response.StatusCode = status;
+        if (status == StatusCodes.Status429TooManyRequests)
+        {
+            httpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
+        }
+
         var problem = new ProblemDetailsContext { HttpContext = httpContext, ProblemDetails = { Status = status, Detail = message } };
-        problem.ProblemDetails.Extensions["error"] = new ErrorOutput(message, status < 500 ? "invalid_request_error" : "server_error"); // clients of OpenAI's API look here
+        problem.ProblemDetails.Extensions["error"] = ErrorOutput.Of(status, message); // clients of OpenAI's API look here
         return problems.TryWriteAsync(problem);
     }
 }

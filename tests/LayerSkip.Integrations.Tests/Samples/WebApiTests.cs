@@ -283,6 +283,28 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("/chat")]
+    [InlineData("/chat/stream")]
+    [InlineData("/v1/chat/completions")]
+    public async Task A_full_queue_is_told_as_OpenAIs_rate_limit_with_a_time_to_retry(string path)
+    {
+        using var endless = WriteEndless();
+        await using var app = await Start(
+            $"--LayerSkip:ModelPath={endless.Directory}", "--LayerSkip:MaxOutputTokens=900000", "--LayerSkip:MaxConcurrentRequests=1", "--LayerSkip:MaxQueuedRequests=0");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        using var first = await http.SendAsync(Request("/chat/stream", JsonSerializer.Serialize(s_question)), HttpCompletionOption.ResponseHeadersRead);
+        first.EnsureSuccessStatusCode();
+
+        using var refused = await http.PostAsJsonAsync(path, s_question);
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(1), refused.Headers.RetryAfter!.Delta);
+        var error = (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal(("requests", "rate_limit_exceeded"), (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()));
+        Assert.Contains("try again once one of them has ended", error.GetProperty("message").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task OpenAIs_own_client_is_served(bool streaming)
