@@ -228,15 +228,26 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         for (var k = 0; k < inputs; k += slice)
         {
             var count = Math.Min(slice, inputs - k);
+
+            // Where slices are not all of the inputs, what is read behind a slice's end is its beginning again, or the next pair's.
+            var last = slice < inputs ? Math.Min(count, PanelTiles<TLanes, TVector, TFormat>.FetchBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes) : 0;
             for (var pair = 0; pair < pairs; pair++)
             {
                 var wSlice = w + (pair * pairBytes) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
+                var wLast = wSlice + ((nint)(count - last) * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
                 for (int tile = 0, row = 0; tile < tiles; tile++)
                 {
                     var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
-                    PanelTiles<TLanes, TVector, TFormat>.OnePair(
-                        rowsOfTile, wSlice, count, x + (row * xStride) + k, xStride, y + (row * yStride) + Column(pair), yStride, accumulate || k > 0);
+                    var xTile = x + (row * xStride) + k;
+                    var yTile = y + (row * yStride) + Column(pair);
+                    PanelTiles<TLanes, TVector, TFormat>.OnePair(rowsOfTile, wSlice, count - last, xTile, xStride, yTile, yStride, accumulate || k > 0);
                     row += rowsOfTile;
+                    if (last > 0)
+                    {
+                        var next = row < rows ? wSlice : wSlice + pairBytes;
+                        PanelTiles<TLanes, TVector, TFormat>.OnePair(
+                            rowsOfTile, wLast, last, xTile + count - last, xStride, yTile, yStride, accumulate: true, ahead: (nint)(next - wLast));
+                    }
                 }
             }
         }

@@ -33,7 +33,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     public const int MaxRowsOfFourPairs = 1;
 
     /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
-    private const int FetchBytes = 10 * 1024;
+    public const int FetchBytes = 10 * 1024;
 
     /// <summary>Most rows of a tile with one pair: two accumulators a row leave four of 16 or 32 registers, for a pair's weights, an activation and a mask.</summary>
     public static int MostRows
@@ -51,25 +51,26 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    /// <param name="ahead">Bytes from weights to those that are fetched while they are used.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no tile of so many rows.</exception>
-    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead = FetchBytes)
     {
         switch (rows)
         {
-            case 1: Tile<One>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 2: Tile<Then<One, One>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 3: Tile<Three>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 4: Tile<Then<Three, One>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 5: Tile<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 6: Tile<Then<Three, Three>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 7: Tile<Then<Three, Then<Three, One>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 8: Tile<Then<Three, Then<Three, Then<One, One>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 9: Tile<Then<Three, Then<Three, Three>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 10: Tile<Then<Three, Then<Three, Then<Three, One>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 11: Tile<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 12: Tile<Then<Three, Then<Three, Then<Three, Three>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 13: Tile<Then<Three, Then<Three, Then<Three, Then<Three, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
-            case 14: Tile<Then<Three, Then<Three, Then<Three, Then<Three, Then<One, One>>>>>>(w, inputs, x, xStride, y, yStride, accumulate); break;
+            case 1: Tile<One>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 2: Tile<Then<One, One>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 3: Tile<Three>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 4: Tile<Then<Three, One>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 5: Tile<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 6: Tile<Then<Three, Three>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 7: Tile<Then<Three, Then<Three, One>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 8: Tile<Then<Three, Then<Three, Then<One, One>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 9: Tile<Then<Three, Then<Three, Three>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 10: Tile<Then<Three, Then<Three, Then<Three, One>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 11: Tile<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 12: Tile<Then<Three, Then<Three, Then<Three, Three>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 13: Tile<Then<Three, Then<Three, Then<Three, Then<Three, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
+            case 14: Tile<Then<Three, Then<Three, Then<Three, Then<Three, Then<One, One>>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
             default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile has 1 to {MostRows} rows");
         }
     }
@@ -129,16 +130,16 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
 
     // Unrolled once: the loop's own instructions would take a good part of the time of a tile of few rows.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TRows>(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void Tile<TRows>(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
         where TRows : struct, IRows<TRows>
     {
         TRows.Start(y, yStride, accumulate, out var rows);
         for (; inputs >= 2; inputs -= 2, w += 2 * PairBytes, x += 2)
         {
-            Fetch(w);
+            Fetch(w + ahead);
             TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
             rows.Add(x, xStride, low, high);
-            Fetch(w + PairBytes);
+            Fetch(w + ahead + PairBytes);
             TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
             rows.Add(x + 1, xStride, low, high);
         }
@@ -177,10 +178,10 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     {
         if (Sse.IsSupported)
         {
-            Sse.Prefetch0(weights + FetchBytes);
+            Sse.Prefetch0(weights);
             if (PairBytes > PanelKernel.CacheLine)
             {
-                Sse.Prefetch0(weights + FetchBytes + PanelKernel.CacheLine);
+                Sse.Prefetch0(weights + PanelKernel.CacheLine);
             }
         }
     }
