@@ -22,8 +22,8 @@ internal sealed class SelfSpeculation
     private readonly Drafter _drafter;
     private readonly StepCostBook? _costBook;
     private readonly StepCosts? _costs;
-    private readonly TokenDraw? _draw;
-    private readonly bool _leavesRoundsToDevice;
+    private readonly PromptPieces _pieces;
+    private readonly DeviceRounds? _deviceRounds;
     private DraftPlan? _nextDraft;
 
     // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long its pass took, if somebody has run it.
@@ -48,9 +48,9 @@ internal sealed class SelfSpeculation
         var choosesBest = plan.ChoosesBest;
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
         var seed = choosesBest ? 0 : plan.Sampling.Seed ?? DrawSeed();
-        _draw = plan.DrawsUnaided && model.DrawsTokens ? new TokenDraw(plan.Sampling, seed) : null;
+        var draw = plan.DrawsUnaided && model.DrawsTokens ? new TokenDraw(plan.Sampling, seed) : null;
         TokenSelector selector = choosesBest ? new GreedySelector(model, _memory.DraftHead, _constraint)
-            : _draw is not null ? new DrawSelector(model, _draw)
+            : draw is not null ? new DrawSelector(model, draw)
             : new SamplingSelector(model, plan, _constraint, seed);
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
@@ -67,8 +67,10 @@ internal sealed class SelfSpeculation
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
 
         // Where nobody wants to see a logit, time a step or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
-        _leavesRoundsToDevice = (choosesBest || _draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
+        var runsWhole = (choosesBest || draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
             && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
+        _pieces = new PromptPieces(model, plan, memory, _tokens);
+        _deviceRounds = runsWhole ? new DeviceRounds(model, plan, memory, _tokens, _pieces, draw, _controller) : null;
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
     }
@@ -98,8 +100,7 @@ internal sealed class SelfSpeculation
     public int MaxPositions { get; set; } = int.MaxValue;
 
     /// <summary>Positions that the cache needs for the next piece of a long prompt; null where a round comes next.</summary>
-    public int? PiecePositions =>
-        _tokens.Count - _memory.Length > Generation.PrefillRows ? _memory.Length + Generation.PrefillRows : null;
+    public int? PiecePositions => _pieces.Positions;
 
     /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
     public int RoundPositions => _tokens.Count + DraftRoom(_plan.NumSpeculations);
@@ -201,19 +202,8 @@ internal sealed class SelfSpeculation
     private void Prefill(CancellationToken cancellationToken)
     {
         _statistics.BeginStep();
-        RunPiece(Generation.PrefillRows, cancellationToken);
+        _pieces.Run(Cache, Generation.PrefillRows, cancellationToken);
         _statistics.EndPrefill();
-    }
-
-    /// <summary>Runs the next tokens that are not in the cache yet at full depth.</summary>
-    private void RunPiece(int count, CancellationToken cancellationToken)
-    {
-        var (cache, start) = (Cache, _memory.Length);
-        _memory.EnsureRows(count);
-        _memory.Rows.Place(0, count, cache, start);
-        _model.Embed(_memory.Rows, 0, _tokens.Slice(start, count));
-        _model.RunFinalLayers(_memory.Rows, 0, count, 0, _plan.Depth, unread: count, cancellationToken);
-        cache.Length = start + count;
     }
 
     private void Round(CancellationToken cancellationToken)
@@ -226,9 +216,12 @@ internal sealed class SelfSpeculation
         var plan = _nextDraft ??= _controller.Next(_match, _inputs);
         var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
         _tokens.MakeRoom(room);
-        if (_leavesRoundsToDevice && plan.Survey is null && (plan.ExitLayer > 0 || plan.Length == 0))
+        if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
         {
-            RoundOnDevice(plan, room, cancellationToken);
+            // All three in one go, with one wait.
+            _steps.Begin(default, first: 0);
+            (_draft, var accepted, var next) = device.Run(cache, plan, _drafter.ExitOf(plan), room, _shown, cancellationToken);
+            Accept(accepted, next, judged: 0);
             return;
         }
 
@@ -266,63 +259,32 @@ internal sealed class SelfSpeculation
         }
 
         var (accepted, next) = _steps.Verify(pass.Rows, pass.Unread, pass.Read, _draft.Tokens, hasRun);
-        Accept(new(_draft.Exit, _draft.Tokens, accepted), next, _draft.Guessed, _draft.Passes, judged: pass.Unread);
-    }
-
-    /// <summary>The same round, run by the device as a whole: to the same result, with one wait.</summary>
-    private void RoundOnDevice(in DraftPlan plan, int room, CancellationToken cancellationToken)
-    {
-        var (cache, last) = (Cache, _tokens.Count - 1);
-        if (_memory.Length < last)
-        {
-            // Such a round begins with one input, the last token.
-            RunPiece(last - _memory.Length, cancellationToken);
-        }
-
-        _steps.Begin(default, first: 0);
-        var exit = _drafter.ExitOf(plan);
-        var round = new DeviceRound(
-            cache, _tokens.With(0)[last], last, exit, _plan.Depth, plan.Length, room, _memory.DraftHead, _plan.StopIds, _draw, _controller.LastBelow ?? 0);
-        var (drafted, accepted, next) = _model.RunRound(round, _shown, cancellationToken);
-        if (next < 0)
-        {
-            throw Distribution.NoTokenLeft();
-        }
-
-        for (var i = 0; i < accepted; i++)
-        {
-            _tokens.Draft(i, _shown[i]);
-        }
-
-        var passes = drafted > 0 && IsStop(_shown[drafted - 1]) ? drafted : 1 + drafted;
-        Accept(new(exit, drafted, accepted), next, drafted, passes, judged: 0);
+        Accept(accepted, next, judged: pass.Unread);
     }
 
     /// <summary>Ends a round: takes what was accepted and the token behind it into the output, and forgets the rest of the draft.</summary>
-    /// <param name="draft">What became of the whole draft.</param>
+    /// <param name="accepted">How many of the draft's tokens the full model confirmed.</param>
     /// <param name="next">The full model's own next token, if there is one.</param>
-    /// <param name="guessed">Tokens of the draft that no constraint forced.</param>
-    /// <param name="passes">Passes over the layers of the exit.</param>
     /// <param name="judged">Slot of the last token before the draft.</param>
-    private void Accept(in DraftResult draft, int? next, int guessed, int passes, int judged)
+    private void Accept(int accepted, int? next, int judged)
     {
-        var before = _tokens.Count;
-        var taken = draft.Accepted;
+        var (before, exit) = (_tokens.Count, _draft.Exit);
+        var taken = accepted;
         if (next is { } bonus)
         {
             _tokens.Draft(taken++, bonus);
         }
 
         _logProbabilities?.Record(_memory.Rows, judged, _tokens.Slice(before, taken), _tokens.OutputCount);
-        var forced = _constraint?.Accept(draft.Accepted, next) ?? default;
+        var forced = _constraint?.Accept(accepted, next) ?? default;
         Take(taken);
 
         // Truncate: what was rejected is simply written again.
-        Cache.Length = Math.Min(before + draft.Accepted, _tokens.Count - 1);
-        _shownDraft = draft;
-        var free = new DraftResult(draft.ExitLayer, guessed, draft.Accepted - forced.Drafted);
+        Cache.Length = Math.Min(before + accepted, _tokens.Count - 1);
+        _shownDraft = new(exit, _draft.Tokens, accepted);
+        var free = new DraftResult(exit, _draft.Guessed, accepted - forced.Drafted);
         Learn(free);
-        _statistics.EndRound(free, forced.All, (passes * draft.ExitLayer) + (_plan.Depth - draft.ExitLayer), RoundTokens.Length);
+        _statistics.EndRound(free, forced.All, (_draft.Passes * exit) + (_plan.Depth - exit), RoundTokens.Length);
     }
 
     /// <summary>Takes so many tokens into the output, ending at the earliest stop.</summary>
@@ -355,8 +317,6 @@ internal sealed class SelfSpeculation
 
     /// <summary>Most tokens of a round's draft, of which the model guesses so many.</summary>
     private int DraftRoom(int guesses) => Math.Min(_tokens.Room - 1, _plan.DraftRoom(guesses));
-
-    private bool IsStop(int token) => _plan.StopIds.AsSpan().Contains(token);
 
     private static ulong DrawSeed()
     {

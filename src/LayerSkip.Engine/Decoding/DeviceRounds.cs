@@ -1,0 +1,56 @@
+using LayerSkip.Engine.Decoding.Drafting;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Sampling;
+
+namespace LayerSkip.Engine.Decoding;
+
+/// <summary>The rounds of <see cref="SelfSpeculation"/> that a device runs as a whole: to the same result, with one wait.</summary>
+/// <param name="model">The model, whose device runs rounds.</param>
+/// <param name="plan">What ends the output, and how deep it runs.</param>
+/// <param name="memory">What drafts choose among.</param>
+/// <param name="tokens">Context and draft.</param>
+/// <param name="pieces">Brings tokens into the cache.</param>
+/// <param name="draw">How tokens are drawn; null: the likeliest is taken.</param>
+/// <param name="controller">Judges guesses by their likelihood.</param>
+internal sealed class DeviceRounds(
+    IDeviceModel model, DecodingPlan plan, SequenceMemory memory, Transcript tokens, PromptPieces pieces, TokenDraw? draw, IDraftController controller)
+{
+    /// <summary>Whether a device can make this draft: by layers alone, and without a look at other exits.</summary>
+    public static bool Takes(in DraftPlan draft) => draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
+
+    /// <summary>Drafts and verifies.</summary>
+    /// <param name="cache">The sequence's cache.</param>
+    /// <param name="draft">What to draft.</param>
+    /// <param name="exit">Layers that the draft runs.</param>
+    /// <param name="room">Most tokens of the draft.</param>
+    /// <param name="drafted">Takes the draft's tokens.</param>
+    /// <param name="cancellationToken">Looked at between layers, and before the round.</param>
+    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one.</returns>
+    public (PreparedDraft Draft, int Accepted, int? Next) Run(
+        KvCache cache, in DraftPlan draft, int exit, int room, Span<int> drafted, CancellationToken cancellationToken)
+    {
+        var last = tokens.Count - 1;
+        if (cache.Length < last)
+        {
+            // Such a round begins with one input, the last token.
+            pieces.Run(cache, last - cache.Length, cancellationToken);
+        }
+
+        var round = new DeviceRound(
+            cache, tokens.With(0)[last], last, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0);
+        var (count, accepted, next) = model.RunRound(round, drafted, cancellationToken);
+        if (next < 0)
+        {
+            throw Distribution.NoTokenLeft();
+        }
+
+        for (var i = 0; i < accepted; i++)
+        {
+            tokens.Draft(i, drafted[i]);
+        }
+
+        // Nothing follows a stop token, so it alone needs no row.
+        var rows = count > 0 && plan.StopIds.AsSpan().Contains(drafted[count - 1]) ? count - 1 : count;
+        return (new(exit, count, Guessed: count, rows, Passes: 1 + rows), accepted, next);
+    }
+}
