@@ -156,7 +156,7 @@ DEVICE void attend(
 
             for (int start = span * SpanPositions; start < (span + 1) * SpanPositions && start <= lastPosition; start += B::Keys)
             {
-                __syncthreads();
+                syncBlock();
                 const float* keys = Shape::keys(shape, ((const u64*)table)[start / PagePositions], kvHead) + start % PagePositions * stride;
                 for (int i = thread; i < B::Keys * (stride / 4); i += 32 * Warps)
                 {
@@ -165,7 +165,7 @@ DEVICE void attend(
                     *(float4*)&staged[1][key][element] = *(const float4*)(keys + (PagePositions + key) * stride + element);
                 }
 
-                __syncthreads();
+                syncBlock();
                 int count[B::PerWarp], most = 0;
 #pragma unroll
                 for (int i = 0; i < B::PerWarp; i++)
@@ -207,7 +207,7 @@ DEVICE void attend(
                     }
                 }
 
-                __syncwarp();
+                syncWarp();
                 for (int key = 0; key < most; key++)
                 {
                     float value[Lanes];

@@ -127,13 +127,13 @@ KERNEL(256) top_k(float* values, int* ids, const float* logits, int rows, int n,
             greatest[threadIdx.x >> 5] = best;
         }
 
-        __syncthreads();
+        syncBlock();
         for (int warp = 0; warp < 8; warp++)
         {
             best = greatest[warp] > best ? greatest[warp] : best;
         }
 
-        __syncthreads();
+        syncBlock();
         if (threadIdx.x == 0)
         {
             const u64 at = (u64)blockIdx.x * count + i;

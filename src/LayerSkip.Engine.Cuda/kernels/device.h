@@ -31,7 +31,10 @@ struct BlockIndex
 static __device__ ThreadIndex threadIdx;
 static __device__ BlockIndex blockIdx;
 
-DEVICE void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
+// Barriers as text that touches memory: of its own barriers the compiler (LLVM 14) believes that they cannot change a static variable whose address nobody takes, and
+// reads shared memory before them.
+DEVICE void syncBlock() { asm volatile("bar.sync 0;" ::: "memory"); }
+DEVICE void syncWarp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 DEVICE float shuffleXor(float value, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, value, mask, 0x1f); }
 DEVICE u32 shuffleXor(u32 value, int mask) { return (u32)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)value, mask, 0x1f); }
 DEVICE bool anyOfWarp(bool value) { return __nvvm_vote_any_sync(0xffffffffu, value); }

@@ -263,7 +263,7 @@ DEVICE void multiplyRows(const Product& product, const Matrix* matrices, Finish 
         }
     }
 
-    __syncthreads();
+    syncBlock();
     const int output = thread & 15, row = thread >> 4;
     float totals[2] = {0, 0};
 #pragma unroll
@@ -343,7 +343,7 @@ DEVICE void multiplyTiles(const Product& product, const Matrix* matrices, Finish
                 staged[stage][part][thread >> 2][thread & 3] = {parts[part][0], parts[part][1], parts[part][2], parts[part][3]};
             }
 
-            __syncthreads();
+            syncBlock();
             Activations<4> activations;
 #pragma unroll
             for (int tile = 0; tile < 4; tile++)
@@ -377,7 +377,7 @@ DEVICE void multiplyTiles(const Product& product, const Matrix* matrices, Finish
         }
     }
 
-    __syncthreads();
+    syncBlock();
 #pragma unroll
     for (int i = 0; i < 16; i++)
     {

@@ -20,9 +20,9 @@ DEVICE u64 blockSum(u64 value)
         value += shuffleXor(value, mask);
     }
 
-    __syncthreads();
+    syncBlock();
     parts[threadIdx.x >> 5] = value;
-    __syncthreads();
+    syncBlock();
     value = 0;
     for (int warp = 0; warp < Threads / 32; warp++)
     {
@@ -41,9 +41,9 @@ DEVICE u64 blockMax(u64 value)
         value = other > value ? other : value;
     }
 
-    __syncthreads();
+    syncBlock();
     parts[threadIdx.x >> 5] = value;
-    __syncthreads();
+    syncBlock();
     for (int warp = 0; warp < Threads / 32; warp++)
     {
         value = parts[warp] > value ? parts[warp] : value;
@@ -56,9 +56,9 @@ DEVICE float blockSum(float value)
 {
     __shared__ float parts[Threads / 32];
     value = warpSum(value);
-    __syncthreads();
+    syncBlock();
     parts[threadIdx.x >> 5] = value;
-    __syncthreads();
+    syncBlock();
     value = 0;
     for (int warp = 0; warp < Threads / 32; warp++)
     {
@@ -78,9 +78,9 @@ DEVICE u64 likeliest(const float* row, int n, u64 target, u64 floor)
     u64 prefix = 0;
     for (int shift = 56; shift >= 0; shift -= 8)
     {
-        __syncthreads();
+        syncBlock();
         histogram[threadIdx.x] = 0;
-        __syncthreads();
+        syncBlock();
         for (int id = threadIdx.x; id < n; id += Threads)
         {
             const u64 key = likelihoodKey(row[id], id), weight = Counting ? (row[id] > 0 ? 1 : 0) : fixedPoint(row[id]);
@@ -90,7 +90,7 @@ DEVICE u64 likeliest(const float* row, int n, u64 target, u64 floor)
             }
         }
 
-        __syncthreads();
+        syncBlock();
         if (threadIdx.x == 0)
         {
             int bin = 255;
@@ -104,7 +104,7 @@ DEVICE u64 likeliest(const float* row, int n, u64 target, u64 floor)
             chosen[1] = target - above;
         }
 
-        __syncthreads();
+        syncBlock();
         prefix = chosen[0];
         target = chosen[1];
     }
@@ -151,7 +151,7 @@ KERNEL(256) distribution(float* p, int* valid, const int* positions, const Sampl
         return;
     }
 
-    __syncthreads();
+    syncBlock();
     if (inverseTemperature == 0.0f || topK == 1 || greatest == infinity())
     {
         for (int id = threadIdx.x; id < n; id += Threads)
@@ -176,7 +176,7 @@ KERNEL(256) distribution(float* p, int* valid, const int* positions, const Sampl
         row[id] /= sum;
     }
 
-    __syncthreads();
+    syncBlock();
     if (topK > 0 || topP < 1.0f)
     {
         u64 count = 0, mass = 0;
@@ -213,11 +213,11 @@ KERNEL(256) distribution(float* p, int* valid, const int* positions, const Sampl
         }
     }
 
-    __syncthreads();
+    syncBlock();
     if (minP > 0)
     {
         const float least = minP * row[best];
-        __syncthreads();
+        syncBlock();
         u64 kept = 0;
         for (int id = threadIdx.x; id < n; id += Threads)
         {

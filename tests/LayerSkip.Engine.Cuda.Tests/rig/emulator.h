@@ -109,8 +109,8 @@ struct Call
 #define threadIdx (emulator::current->thread)
 #define blockIdx (emulator::blockIndex)
 
-static inline void __syncthreads() { emulator::waitForBlock(); }
-static inline void __syncwarp()
+static inline void syncBlock() { emulator::waitForBlock(); }
+static inline void syncWarp()
 {
     emulator::arrive(emulator::warp(), emulator::Collective::Barrier, [] {});
 }

@@ -16,11 +16,11 @@ KERNEL(32) planted_deadlock(int* out)
     out[threadIdx.x] = 0;
     if (threadIdx.x == 0)
     {
-        __syncthreads();
+        syncBlock();
     }
     else
     {
-        __syncwarp();
+        syncWarp();
     }
 }
 
@@ -29,7 +29,7 @@ KERNEL(32) planted_divergence(int* out)
 {
     if (threadIdx.x & 1)
     {
-        __syncwarp();
+        syncWarp();
     }
     else
     {
