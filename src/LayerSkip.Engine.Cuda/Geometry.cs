@@ -58,6 +58,9 @@ internal sealed record Geometry(ModelConfig Config)
     /// <summary>Stride of a vector of activations.</summary>
     public static int Padded(int length) => Up(length, VectorMultiple);
 
+    /// <summary>Bytes of a row of activations as products take them: three bfloat16 each.</summary>
+    public static int ActivationBytes(int length) => Padded(length) * 3 * sizeof(ushort);
+
     /// <summary>A value rounded up to a multiple.</summary>
     public static int Up(int value, int multiple) => Blocks(value, multiple) * multiple;
 

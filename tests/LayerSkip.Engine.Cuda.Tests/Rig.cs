@@ -17,6 +17,7 @@ internal static class Rig
     private const int NoCompiler = 77;
 
     private static readonly Lazy<(string? Library, string? Problem)> s_library = new(Find);
+    private static CudaContext? s_kept;
     private static readonly Lazy<RigControls> s_controls = new(() => new RigControls(NativeLibrary.Load(s_library.Value.Library!)));
 
     /// <summary>Whether the tests run on a GPU.</summary>
@@ -46,7 +47,20 @@ internal static class Rig
     public static CudaDeviceProvider Provider => new(RequireLibrary());
 
     /// <summary>The first device; skips the test where there is none.</summary>
-    public static (CudaDriver Driver, CudaDeviceInfo Device) Device => Provider.Find(0);
+    public static (CudaDriver Driver, CudaDeviceInfo Device) Device
+    {
+        get
+        {
+            var found = Provider.Find(0);
+            if (IsGpu)
+            {
+                // A GPU's context takes long to begin: it stays while the tests come and go.
+                s_kept ??= new CudaContext(found.Driver, found.Device);
+            }
+
+            return found;
+        }
+    }
 
     private static string? RequireLibrary()
     {

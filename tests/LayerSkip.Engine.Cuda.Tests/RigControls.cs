@@ -13,6 +13,7 @@ internal sealed unsafe class RigControls(nint library)
     private readonly delegate* unmanaged<int, void> _order = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_order");
     private readonly delegate* unmanaged<int, void> _devices = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_devices");
     private readonly delegate* unmanaged<int, long, void> _memory = (delegate* unmanaged<int, long, void>)NativeLibrary.GetExport(library, "fakecuda_memory");
+    private readonly delegate* unmanaged<int, void> _capability = (delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "fakecuda_capability");
     private readonly delegate* unmanaged<int> _whole = (delegate* unmanaged<int>)NativeLibrary.GetExport(library, "fakecuda_whole");
     private readonly delegate* unmanaged<byte*, void> _spoil = (delegate* unmanaged<byte*, void>)NativeLibrary.GetExport(library, "fakecuda_spoil");
     private readonly delegate* unmanaged<byte*> _problem = (delegate* unmanaged<byte*>)NativeLibrary.GetExport(library, "fakecuda_problem");
@@ -42,6 +43,9 @@ internal sealed unsafe class RigControls(nint library)
         _spoil((byte*)text);
         Marshal.FreeCoTaskMem(text);
     }
+
+    /// <summary>The devices' compute capability, 10 major + minor; 0: what it was at first.</summary>
+    public void Capability(int value) => _capability(value);
 
     /// <summary>How many devices there are.</summary>
     public void Devices(int count) => _devices(count);

@@ -82,7 +82,7 @@ public unsafe class RigTests
             arguments.Add(value);
         }
 
-        context.Launch(kernels.Function("rope_append"), (1, 1, 1), 128, ref arguments);
+        context.Launch(kernels.Function("rope_append"), (3, 1, 1), 64, ref arguments);
         Assert.Equal(IllegalAddress, Assert.Throws<CudaException>(context.Synchronize).Code);
     }
 

@@ -25,7 +25,7 @@ public class SelfTestTests
         var lines = output.TrimEnd().Split('\n');
         Assert.Equal(KernelCases.Families, lines.Skip(1).Take(KernelCases.Families.Count).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
         Assert.All(lines[1..^2], line => Assert.StartsWith("ok   ", line, StringComparison.Ordinal));
-        Assert.Contains("project_norm       f32 bf16 f16 q8 q4, 10 shapes: rows ", output, StringComparison.Ordinal);
+        Assert.Contains("project            f32 bf16 f16 q8 q4, 10 shapes: rows ", output, StringComparison.Ordinal);
         Assert.StartsWith("memory: ", lines[^2], StringComparison.Ordinal);
         Assert.Equal("the GPU agrees with the CPU", lines[^1]);
     }

@@ -11,6 +11,7 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
 {
     private const uint NonBlocking = 1; // CU_STREAM_NON_BLOCKING
     private const uint Portable = 1; // CU_MEMHOSTALLOC_PORTABLE
+    private const int OverlapVersion = 12040; // CUDA 12.4, from which on captured graphs keep a launch's attribute
 
     private readonly DriverFunctions _functions;
     private readonly HashSet<ulong> _memory = [];
@@ -32,6 +33,7 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         Driver = driver;
         Device = device;
         _functions = driver.Functions;
+        Overlaps = device.ComputeCapability.Major >= 9 && driver.Version >= OverlapVersion && _functions.LaunchKernelEx != null;
         try
         {
             nint context, stream;
@@ -59,6 +61,9 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
     public nint Stream => _stream;
 
     public CudaDeviceInfo Device { get; }
+
+    /// <summary>Whether a kernel starts while the one before it ends: the kernels must be those that wait (<see cref="Execution.KernelLibrary"/>).</summary>
+    public bool Overlaps { get; }
 
     /// <summary>What has been asked of the device.</summary>
     public DriverCounters Counters { get; }
@@ -225,6 +230,25 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
             }
 
             Counters.Kernels++;
+            if (Overlaps)
+            {
+                var attribute = new LaunchAttribute { Id = LaunchAttribute.StartsEarly, Value = 1 };
+                var configuration = new LaunchConfiguration
+                {
+                    GridX = (uint)grid.X,
+                    GridY = (uint)grid.Y,
+                    GridZ = (uint)grid.Z,
+                    BlockX = (uint)block,
+                    BlockY = 1,
+                    BlockZ = 1,
+                    Stream = _stream,
+                    Attributes = &attribute,
+                    AttributeCount = 1,
+                };
+                Check("cuLaunchKernelEx", _functions.LaunchKernelEx(&configuration, function, pointers, null));
+                return;
+            }
+
             Check("cuLaunchKernel", _functions.LaunchKernel(function, (uint)grid.X, (uint)grid.Y, (uint)grid.Z, (uint)block, 1, 1, 0, _stream, pointers, null));
         }
     }

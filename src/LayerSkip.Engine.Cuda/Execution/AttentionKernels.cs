@@ -47,7 +47,7 @@ internal sealed class AttentionKernels
         arguments.Add(rows.Positions);
         arguments.Add(rows.Tables);
         AddShape(ref arguments, count, layer);
-        _context.Launch(_append, (count, 1, 1), 128, ref arguments);
+        _context.Launch(_append, (_geometry.Config.AttentionHeads + (2 * _geometry.Config.KeyValueHeads), count, 1), 64, ref arguments);
     }
 
     /// <summary>Each row's attention over its cache, up to its own position.</summary>
@@ -60,7 +60,7 @@ internal sealed class AttentionKernels
     {
         var keyValueHeads = _geometry.Config.KeyValueHeads;
         var rowBlocks = Geometry.Blocks(count, _geometry.AttentionRows);
-        var few = count <= Scratch.FewRows;
+        var few = count <= Scratch.MostSplitRows;
         var arguments = default(KernelArguments);
         arguments.Add(few ? scratch.Partial : scratch.Attended);
         arguments.Add(scratch.Qkv);
@@ -70,13 +70,13 @@ internal sealed class AttentionKernels
         if (!few)
         {
             arguments.Add(_scale);
-            _context.Launch(_tiles, (keyValueHeads * _geometry.QueryTiles, rowBlocks, 1), 128, ref arguments);
+            _context.Launch(_tiles, (keyValueHeads * _geometry.QueryTiles, rowBlocks, 1), 256, ref arguments);
             return;
         }
 
         arguments.Add(spans);
         arguments.Add(_scale);
-        _context.Launch(_split, (spans, keyValueHeads * _geometry.QueryTiles, rowBlocks), 128, ref arguments);
+        _context.Launch(_split, (spans, keyValueHeads * _geometry.QueryTiles, rowBlocks), 256, ref arguments);
 
         arguments = default;
         arguments.Add(scratch.Attended);

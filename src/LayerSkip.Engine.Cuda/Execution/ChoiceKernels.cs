@@ -2,14 +2,13 @@ using LayerSkip.Engine.Cuda.Driver;
 
 namespace LayerSkip.Engine.Cuda.Execution;
 
-/// <summary>The kernels that turn keys into tokens, and the final norm by itself.</summary>
+/// <summary>The kernels that turn keys into tokens.</summary>
 internal sealed class ChoiceKernels
 {
     private readonly CudaContext _context;
     private readonly nint _choose;
     private readonly nint _draftNext;
     private readonly nint _accept;
-    private readonly nint _normalize;
 
     public ChoiceKernels(CudaContext context, KernelLibrary kernels)
     {
@@ -17,7 +16,6 @@ internal sealed class ChoiceKernels
         _choose = kernels.Function("choose");
         _draftNext = kernels.Function("draft_next");
         _accept = kernels.Function("accept");
-        _normalize = kernels.Function("normalize");
     }
 
     /// <summary>The tokens of rows' keys, which are 0 afterwards.</summary>
@@ -69,19 +67,5 @@ internal sealed class ChoiceKernels
         arguments.Add(rows.Best);
         arguments.Add(slots);
         _context.Launch(_accept, (1, 1, 1), 1, ref arguments);
-    }
-
-    /// <summary>Final norm: [count, padded hidden size].</summary>
-    public void Normalize(ulong states, in RowPointers rows, ulong gain, int count, Geometry geometry)
-    {
-        var arguments = default(KernelArguments);
-        arguments.Add(states);
-        arguments.Add(rows.Hidden);
-        arguments.Add(gain);
-        arguments.Add(rows.Positions);
-        arguments.Add(count);
-        arguments.Add(geometry.Config.HiddenSize);
-        arguments.Add(geometry.Config.RmsNormEpsilon);
-        _context.Launch(_normalize, (count, 1, 1), 32, ref arguments);
     }
 }

@@ -88,7 +88,7 @@ internal sealed unsafe class HeadPasses
             for (var first = 0; first < count; first += MostRows)
             {
                 var some = Math.Min(MostRows, count - first);
-                _transformer.Choices.Normalize(_states, rows.Pointers(start + first, some), _transformer.Weights.Ends.FinalNorm, some, geometry);
+                _transformer.States(_states, rows.Pointers(start + first, some), some);
                 for (var row = 0; row < some; row++)
                 {
                     _context.Read((nint)(target + ((first + row) * width)), _states + (ulong)(row * geometry.Hidden * sizeof(float)), width * sizeof(float));

@@ -21,10 +21,33 @@ internal sealed class KernelLibrary(CudaContext context)
         var file = Files.TryGetValue(name, out var found) ? found : throw new InvalidOperationException($"there is no kernel '{name}'");
         if (!_modules.TryGetValue(file, out var module))
         {
-            _modules[file] = module = KernelModule.Load(context, Read(file));
+            _modules[file] = module = KernelModule.Load(context, Text(file));
         }
 
         return module.Function(name);
+    }
+
+    /// <summary>A file's text for the device: where kernels overlap, what stands there as a comment to wait for one another becomes instructions, which need sm_90.</summary>
+    private byte[] Text(string file)
+    {
+        var text = Read(file);
+        if (context.Overlaps)
+        {
+            Replace(text, "//sm_90 "u8, "        "u8);
+            Replace(text, ".version 7.4"u8, ".version 7.8"u8);
+            Replace(text, ".target sm_80"u8, ".target sm_90"u8);
+        }
+
+        return text;
+    }
+
+    private static void Replace(Span<byte> text, ReadOnlySpan<byte> old, ReadOnlySpan<byte> by)
+    {
+        for (var at = text.IndexOf(old); at >= 0; at = text.IndexOf(old))
+        {
+            by.CopyTo(text[at..]);
+            text = text[(at + old.Length)..];
+        }
     }
 
     private static Dictionary<string, string> FindKernels()

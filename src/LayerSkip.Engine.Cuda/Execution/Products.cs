@@ -10,26 +10,29 @@ internal sealed class Products
     private const int FewOutputs = 16;
     private const int TileOutputs = 64;
     private const int TileRows = 64;
+    private const int FewRows = 16;
+    private const int BlocksAtOnce = 2; // on a multiprocessor: products.cu
+
+    // Above, tiles read less than blocks of 16 rows do, which each read the weights.
+    private const int MostFewRows = 64;
 
     private readonly CudaContext _context;
-    private readonly float _epsilon;
     private readonly nint _embed;
-    private readonly nint _projectNorm;
-    private readonly nint _projectNormTiles;
+    private readonly nint _project;
+    private readonly nint _projectTiles;
     private readonly nint _projectAdd;
     private readonly nint _projectAddTiles;
     private readonly nint _gateUp;
     private readonly nint _gateUpTiles;
     private readonly nint _headArgMax;
 
-    public Products(CudaContext context, KernelLibrary kernels, MatrixFormat format, float epsilon)
+    public Products(CudaContext context, KernelLibrary kernels, MatrixFormat format)
     {
         _context = context;
-        _epsilon = epsilon;
         var suffix = format.Suffix();
         _embed = kernels.Function($"embed_{suffix}");
-        _projectNorm = kernels.Function($"project_norm_{suffix}");
-        _projectNormTiles = kernels.Function($"project_norm_tiles_{suffix}");
+        _project = kernels.Function($"project_{suffix}");
+        _projectTiles = kernels.Function($"project_tiles_{suffix}");
         _projectAdd = kernels.Function($"project_add_{suffix}");
         _projectAddTiles = kernels.Function($"project_add_tiles_{suffix}");
         _gateUp = kernels.Function($"gate_up_{suffix}");
@@ -54,76 +57,61 @@ internal sealed class Products
         _context.Launch(_embed, (count, 1, 1), 128, ref arguments);
     }
 
-    /// <summary>y = W · rmsnorm(x) + b</summary>
-    public void ProjectNorm(ulong y, int stride, DeviceMatrix matrix, ulong gain, in RowPointers x, int rows)
+    /// <summary>y = W · x + b</summary>
+    public void Project(ulong y, int stride, DeviceMatrix matrix, ulong activations, ulong positions, int rows)
     {
         var arguments = default(KernelArguments);
         arguments.Add(y);
         Add(ref arguments, matrix);
-        arguments.Add(x.Hidden);
-        arguments.Add(gain);
-        arguments.Add(x.Positions);
-        arguments.Add(rows);
-        arguments.Add(matrix.Outputs);
-        arguments.Add(matrix.Inputs);
+        AddRows(ref arguments, matrix, activations, positions, rows);
         arguments.Add(stride);
-        arguments.Add(_epsilon);
-        Launch(_projectNorm, _projectNormTiles, matrix, rows, ref arguments);
+        Launch(_project, _projectTiles, matrix, rows, ref arguments);
     }
 
     /// <summary>y += W · x + b</summary>
-    public void ProjectAdd(ulong y, DeviceMatrix matrix, ulong x, ulong positions, int rows)
+    public void ProjectAdd(ulong y, DeviceMatrix matrix, ulong activations, ulong positions, int rows)
     {
         var arguments = default(KernelArguments);
         arguments.Add(y);
         Add(ref arguments, matrix);
-        arguments.Add(x);
-        arguments.Add(positions);
-        arguments.Add(rows);
-        arguments.Add(matrix.Outputs);
-        arguments.Add(matrix.Inputs);
+        AddRows(ref arguments, matrix, activations, positions, rows);
         Launch(_projectAdd, _projectAddTiles, matrix, rows, ref arguments);
     }
 
-    /// <summary>y = silu(Wg · rmsnorm(x) + bg) · (Wu · rmsnorm(x) + bu)</summary>
-    public void GateUp(ulong y, DeviceMatrix gate, DeviceMatrix up, ulong gain, in RowPointers x, int rows)
+    /// <summary>y = silu(Wg · x + bg) · (Wu · x + bu), activations themselves</summary>
+    public void GateUp(ulong y, DeviceMatrix gate, DeviceMatrix up, ulong activations, ulong positions, int rows)
     {
         var arguments = default(KernelArguments);
         arguments.Add(y);
         Add(ref arguments, gate);
         Add(ref arguments, up);
-        arguments.Add(x.Hidden);
-        arguments.Add(gain);
-        arguments.Add(x.Positions);
-        arguments.Add(rows);
-        arguments.Add(gate.Outputs);
-        arguments.Add(gate.Inputs);
-        arguments.Add(_epsilon);
-        Launch(_gateUp, _gateUpTiles, gate, rows, ref arguments);
+        AddRows(ref arguments, gate, activations, positions, rows);
+        
+        // A tile has as many outputs of both matrices together.
+        var few = FewGrid(Geometry.Blocks(gate.Outputs, FewOutputs / 2), rows);
+        Launch(_gateUp, few, _gateUpTiles, Geometry.Blocks(gate.Outputs, TileOutputs / 2), rows, ref arguments);
     }
 
     /// <summary>Raises rows' keys to those of the most likely of some tokens.</summary>
     /// <param name="head">[vocabulary, hidden]</param>
-    /// <param name="gain">The final norm's.</param>
     /// <param name="ids">Device memory {count, id, id, ...}; 0: the whole vocabulary.</param>
     /// <param name="mostIds">Most ids there are; the vocabulary's size where there is no list.</param>
+    /// <param name="activations">The rows' states behind the final norm.</param>
     /// <param name="rows">The rows.</param>
     /// <param name="count">How many.</param>
-    public void HeadArgMax(DeviceMatrix head, ulong gain, ulong ids, int mostIds, in RowPointers rows, int count)
+    public void HeadArgMax(DeviceMatrix head, ulong ids, int mostIds, ulong activations, in RowPointers rows, int count)
     {
         var arguments = default(KernelArguments);
         arguments.Add(rows.Best);
         arguments.Add(head.Address);
         arguments.Add(head.Scales);
-        arguments.Add(rows.Hidden);
-        arguments.Add(gain);
+        arguments.Add(activations);
         arguments.Add(rows.Positions);
         arguments.Add(ids);
         arguments.Add(count);
         arguments.Add(mostIds);
         arguments.Add(head.Inputs);
-        arguments.Add(_epsilon);
-        _context.Launch(_headArgMax, (Geometry.Blocks(mostIds, FewOutputs), Geometry.Blocks(count, Scratch.FewRows), 1), Threads, ref arguments);
+        _context.Launch(_headArgMax, FewGrid(Geometry.Blocks(mostIds, FewOutputs), count), Threads, ref arguments);
     }
 
     private static void Add(ref KernelArguments arguments, DeviceMatrix matrix)
@@ -133,15 +121,34 @@ internal sealed class Products
         arguments.Add(matrix.Bias);
     }
 
-    private void Launch(nint few, nint tiles, DeviceMatrix matrix, int rows, ref KernelArguments arguments)
+    private static void AddRows(ref KernelArguments arguments, DeviceMatrix matrix, ulong activations, ulong positions, int rows)
     {
-        if (rows <= Scratch.FewRows)
+        arguments.Add(activations);
+        arguments.Add(positions);
+        arguments.Add(rows);
+        arguments.Add(matrix.Outputs);
+        arguments.Add(matrix.Inputs);
+    }
+
+    /// <summary>Blocks where each goes on with further tiles of outputs: as many as run at once.</summary>
+    private (int X, int Y, int Z) FewGrid(int tiles, int rows)
+    {
+        var rowBlocks = Geometry.Blocks(rows, FewRows);
+        return (Math.Min(tiles, Math.Max(1, BlocksAtOnce * _context.Device.Multiprocessors / rowBlocks)), rowBlocks, 1);
+    }
+
+    private void Launch(nint few, nint tiles, DeviceMatrix matrix, int rows, ref KernelArguments arguments) => Launch(
+        few, (Geometry.Blocks(matrix.Outputs, FewOutputs), Geometry.Blocks(rows, FewRows), 1), tiles, Geometry.Blocks(matrix.Outputs, TileOutputs), rows, ref arguments);
+
+    private void Launch(nint few, (int X, int Y, int Z) fewGrid, nint tiles, int tileBlocks, int rows, ref KernelArguments arguments)
+    {
+        if (rows <= MostFewRows)
         {
-            _context.Launch(few, (Geometry.Blocks(matrix.Outputs, FewOutputs), 1, 1), Threads, ref arguments);
+            _context.Launch(few, fewGrid, Threads, ref arguments);
         }
         else
         {
-            _context.Launch(tiles, (Geometry.Blocks(matrix.Outputs, TileOutputs), Geometry.Blocks(rows, TileRows), 1), Threads, ref arguments);
+            _context.Launch(tiles, (tileBlocks, Geometry.Blocks(rows, TileRows), 1), Threads, ref arguments);
         }
     }
 }

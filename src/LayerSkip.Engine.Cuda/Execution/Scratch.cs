@@ -5,8 +5,8 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// <summary>Device memory for what a pass computes on its way; grows by need, twofold, so that a sequence that grows token by token seldom waits for it.</summary>
 internal sealed class Scratch(CudaContext context, Geometry geometry)
 {
-    /// <summary>Most rows of a pass that runs the kernels for few rows; above, attention needs no partial results.</summary>
-    public const int FewRows = 16;
+    /// <summary>Most rows of a pass whose attention is split into spans; above, it needs no partial results.</summary>
+    public const int MostSplitRows = 16;
 
     private ulong _memory;
     private long _bytes;
@@ -16,10 +16,13 @@ internal sealed class Scratch(CudaContext context, Geometry geometry)
     /// <summary>float [rows, padded queries, keys, values]</summary>
     public ulong Qkv { get; private set; }
 
-    /// <summary>float [rows, padded heads · head dimension]</summary>
+    /// <summary>Activations [rows, hidden size], behind a norm.</summary>
+    public ulong Normed { get; private set; }
+
+    /// <summary>Activations [rows, heads · head dimension].</summary>
     public ulong Attended { get; private set; }
 
-    /// <summary>float [rows, padded intermediate size]</summary>
+    /// <summary>Activations [rows, intermediate size].</summary>
     public ulong Gated { get; private set; }
 
     /// <summary>float [rows, heads, spans, cached head + 4]</summary>
@@ -36,25 +39,28 @@ internal sealed class Scratch(CudaContext context, Geometry geometry)
             return false;
         }
 
-        rows = Math.Max(_rows, Geometry.PowerOfTwo(Math.Max(rows, FewRows)));
+        rows = Math.Max(_rows, Geometry.PowerOfTwo(Math.Max(rows, MostSplitRows)));
         spans = Math.Max(_spans, Math.Max(spans, Math.Min(Geometry.PowerOfTwo(spans), Geometry.Spans(geometry.Config.MaxPositions))));
-        var qkv = Bytes(rows, Geometry.Padded(geometry.QkvOutputs));
-        var attended = Bytes(rows, Geometry.Padded(geometry.AttendedOutputs));
-        var gated = Bytes(rows, Geometry.Padded(geometry.Config.IntermediateSize));
-        var partial = Bytes(Math.Min(rows, FewRows), (long)geometry.Config.AttentionHeads * spans * (geometry.CachedHead + 4));
+        var qkv = Bytes(rows, (long)Geometry.Padded(geometry.QkvOutputs) * sizeof(float));
+        var normed = Bytes(rows, Geometry.ActivationBytes(geometry.Config.HiddenSize));
+        var attended = Bytes(rows, Geometry.ActivationBytes(geometry.AttendedOutputs));
+        var gated = Bytes(rows, Geometry.ActivationBytes(geometry.Config.IntermediateSize));
+        var partial = Bytes(Math.Min(rows, MostSplitRows), (long)geometry.Config.AttentionHeads * spans * (geometry.CachedHead + 4) * sizeof(float));
+        var bytes = qkv + normed + attended + gated + partial;
 
         // What is there is of no use while nothing runs, and might be just what is lacking.
         context.Synchronize();
         context.Free(_memory, _bytes);
         (_memory, _rows, _spans) = (0, 0, 0);
-        _memory = context.Allocate(qkv + attended + gated + partial);
-        (_bytes, _rows, _spans) = (qkv + attended + gated + partial, rows, spans);
+        _memory = context.Allocate(bytes);
+        (_bytes, _rows, _spans) = (bytes, rows, spans);
         Qkv = _memory;
-        Attended = Qkv + (ulong)qkv;
+        Normed = Qkv + (ulong)qkv;
+        Attended = Normed + (ulong)normed;
         Gated = Attended + (ulong)attended;
         Partial = Gated + (ulong)gated;
         return true;
     }
 
-    private static long Bytes(int rows, long floats) => Geometry.Up(rows * floats * sizeof(float), 256);
+    private static long Bytes(int rows, long ofRow) => Geometry.Up(rows * ofRow, 256);
 }

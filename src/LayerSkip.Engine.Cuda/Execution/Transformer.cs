@@ -10,7 +10,9 @@ internal sealed class Transformer
     private readonly Products[] _products = new Products[Enum.GetValues<MatrixFormat>().Length];
     private readonly AttentionKernels _attention;
     private readonly SamplingKernels _sampling;
+    private readonly NormKernels _norms;
     private readonly ulong _frequencies;
+    private readonly ulong _headActivations; // of as many rows as a pass of the head has
 
     public Transformer(CudaContext context, CudaWeights weights, Geometry geometry)
     {
@@ -19,12 +21,14 @@ internal sealed class Transformer
         var kernels = new KernelLibrary(context);
         foreach (var format in weights.Formats)
         {
-            _products[(int)format] = new Products(context, kernels, format, geometry.Config.RmsNormEpsilon);
+            _products[(int)format] = new Products(context, kernels, format);
         }
 
         _attention = new AttentionKernels(context, kernels, geometry);
         Choices = new ChoiceKernels(context, kernels);
         _sampling = new SamplingKernels(context, kernels);
+        _norms = new NormKernels(context, kernels, geometry);
+        _headActivations = context.Allocate((long)LogitMemory.MostRows * Geometry.ActivationBytes(geometry.Config.HiddenSize));
         var frequencies = Rope.Frequencies(geometry.Config);
         _frequencies = context.Allocate((long)frequencies.Length * sizeof(float));
         context.Write<float>(_frequencies, frequencies);
@@ -58,26 +62,41 @@ internal sealed class Transformer
         {
             cancellationToken.ThrowIfCancellationRequested();
             var layer = Weights.Layers[l];
-            Of(layer.Qkv).ProjectNorm(scratch.Qkv, stride, layer.Qkv, layer.AttentionNorm, rows, count);
+            _norms.Normalize(scratch.Normed, rows, layer.AttentionNorm, count);
+            Of(layer.Qkv).Project(scratch.Qkv, stride, layer.Qkv, scratch.Normed, rows.Positions, count);
             _attention.Append(scratch.Qkv, rows, count, l);
             _attention.Attend(scratch, rows, count, l, spans);
             Of(layer.Output).ProjectAdd(rows.Hidden, layer.Output, scratch.Attended, rows.Positions, count);
-            Of(layer.Gate).GateUp(scratch.Gated, layer.Gate, layer.Up, layer.MlpNorm, rows, count);
+            _norms.Normalize(scratch.Normed, rows, layer.MlpNorm, count);
+            Of(layer.Gate).GateUp(scratch.Gated, layer.Gate, layer.Up, scratch.Normed, rows.Positions, count);
             Of(layer.Down).ProjectAdd(rows.Hidden, layer.Down, scratch.Gated, rows.Positions, count);
         }
     }
 
-    /// <summary>Final norm and head: rows' keys, of the whole vocabulary.</summary>
-    public void Head(in RowPointers rows, int count) =>
-        Head(rows, count, ids: 0, Weights.Ends.Head.Outputs);
+    /// <summary>Final norm alone: float [count, padded hidden size].</summary>
+    public void States(ulong states, in RowPointers rows, int count) => _norms.States(states, rows, Weights.Ends.FinalNorm, count);
 
-    /// <summary>Final norm and head: rows' keys raised to those of listed tokens.</summary>
-    public void Head(in RowPointers rows, int count, ulong ids, int mostIds) =>
-        Of(Weights.Ends.Head).HeadArgMax(Weights.Ends.Head, Weights.Ends.FinalNorm, ids, mostIds, rows, count);
+    /// <summary>Final norm and head: rows' keys, of the whole vocabulary. At most <see cref="LogitMemory.MostRows"/> rows, as in every pass of the head.</summary>
+    public void Head(in RowPointers rows, int count)
+    {
+        Normalize(rows, count);
+        ArgMax(rows, count, ids: 0, Weights.Ends.Head.Outputs);
+    }
+
+    /// <summary>Final norm and head: rows' keys, of the tokens of two lists.</summary>
+    public void Head(in RowPointers rows, int count, ulong ids, int mostIds, ulong own, int mostOwn)
+    {
+        Normalize(rows, count);
+        ArgMax(rows, count, ids, mostIds);
+        ArgMax(rows, count, own, mostOwn);
+    }
 
     /// <summary>Final norm and head: logits [count, vocabulary].</summary>
-    public void Logits(ulong logits, in RowPointers rows, int count) =>
-        Of(Weights.Ends.Head).ProjectNorm(logits, Weights.Ends.Head.Outputs, Weights.Ends.Head, Weights.Ends.FinalNorm, rows, count);
+    public void Logits(ulong logits, in RowPointers rows, int count)
+    {
+        Normalize(rows, count);
+        Of(Weights.Ends.Head).Project(logits, Weights.Ends.Head.Outputs, Weights.Ends.Head, _headActivations, rows.Positions, count);
+    }
 
     /// <summary>Final norm, head and a draw: rows' keys are those of the tokens drawn, whose likelihoods lie in the memory.</summary>
     /// <param name="memory">For as many rows; reserved.</param>
@@ -101,6 +120,11 @@ internal sealed class Transformer
         Logits(memory.Logits, rows, count);
         _sampling.Guess(memory, rows, count, Weights.Ends.Head.Outputs, ids, own);
     }
+
+    private void Normalize(in RowPointers rows, int count) => _norms.Normalize(_headActivations, rows, Weights.Ends.FinalNorm, count);
+
+    private void ArgMax(in RowPointers rows, int count, ulong ids, int mostIds) =>
+        Of(Weights.Ends.Head).HeadArgMax(Weights.Ends.Head, ids, mostIds, _headActivations, rows, count);
 
     private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

@@ -155,8 +155,7 @@ internal sealed unsafe class RoundRunner
         }
         else if (shape.Choice == RoundChoice.Listed)
         {
-            _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length);
-            _transformer.Head(row, 1, _block.Own, DraftHead.MaxPromptTokens);
+            _transformer.Head(row, 1, _draftVocabulary.List, _draftVocabulary.Ids.Length, _block.Own, DraftHead.MaxPromptTokens);
         }
         else
         {

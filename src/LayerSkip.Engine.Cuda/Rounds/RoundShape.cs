@@ -22,10 +22,10 @@ internal readonly record struct RoundShape(int ExitLayer, int Depth, int Length,
             return length;
         }
 
-        if (length is > 12 and < Scratch.FewRows)
+        if (length is > 12 and < Scratch.MostSplitRows)
         {
-            // With the input, as many rows as the kernels for few of them take.
-            return Scratch.FewRows - 1;
+            // With the input, as many rows as attention is split for.
+            return Scratch.MostSplitRows - 1;
         }
 
         var power = Geometry.PowerOfTwo(length);

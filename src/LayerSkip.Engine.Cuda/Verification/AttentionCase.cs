@@ -100,7 +100,7 @@ internal sealed class AttentionCase(RandomCaches caches, bool tiles) : KernelCas
         var (heads, blocks) = caches.Grid(count);
         var partial = bench.Put(Enumerable.Repeat(float.NaN, count * caches.Heads * caches.Spans * (caches.Stride + SpanHead)).ToArray());
         bench.Launch(
-            $"attention_split_{caches.Suffix}", (caches.Spans, heads, blocks), 128, partial, rows.Qkv, rows.Positions, rows.Tables, count, caches.Heads, caches.KvHeads, caches.HeadDim,
+            $"attention_split_{caches.Suffix}", (caches.Spans, heads, blocks), 256, partial, rows.Qkv, rows.Positions, rows.Tables, count, caches.Heads, caches.KvHeads, caches.HeadDim,
             RandomCaches.Layer, caches.Spans, caches.Scale);
         return partial;
     }
@@ -110,7 +110,7 @@ internal sealed class AttentionCase(RandomCaches caches, bool tiles) : KernelCas
         var (heads, blocks) = caches.Grid(count);
         var output = Output(bench, count);
         bench.Launch(
-            $"attention_tiles_{caches.Suffix}", (heads, blocks, 1), 128, output, rows.Qkv, rows.Positions, rows.Tables, count, caches.Heads, caches.KvHeads, caches.HeadDim,
+            $"attention_tiles_{caches.Suffix}", (heads, blocks, 1), 256, output, rows.Qkv, rows.Positions, rows.Tables, count, caches.Heads, caches.KvHeads, caches.HeadDim,
             RandomCaches.Layer, caches.Scale);
         return Get(bench, output, count);
     }
@@ -118,12 +118,12 @@ internal sealed class AttentionCase(RandomCaches caches, bool tiles) : KernelCas
     private ulong Output(KernelBench bench, int count)
     {
         var width = caches.Heads * caches.HeadDim;
-        return bench.PutRows(new float[count * width], width, Geometry.Padded(width));
+        return bench.PutActivations(new float[count * width], width);
     }
 
     private float[] Get(KernelBench bench, ulong output, int count)
     {
         var width = caches.Heads * caches.HeadDim;
-        return bench.GetRows(output, count, width, Geometry.Padded(width));
+        return bench.GetActivations(output, count, width);
     }
 }

@@ -38,9 +38,9 @@ internal sealed class AttentionMergeCase : KernelCase
     public override uint[] Run(KernelBench bench)
     {
         var width = _heads * _headDim;
-        var output = bench.PutRows(new float[_rows * width], width, Geometry.Padded(width));
+        var output = bench.PutActivations(new float[_rows * width], width);
         bench.Launch(Kernel, (_heads, _rows, 1), 64, output, bench.Put(_partials), bench.Put(_positions), _rows, _heads, _headDim, _spans);
-        return [.. MemoryMarshal.Cast<float, uint>(bench.GetRows(output, _rows, width, Geometry.Padded(width)))];
+        return [.. MemoryMarshal.Cast<float, uint>(bench.GetActivations(output, _rows, width))];
     }
 
     public override Deviation Compare(uint[] result)

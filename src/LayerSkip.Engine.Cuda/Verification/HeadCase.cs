@@ -6,10 +6,8 @@ namespace LayerSkip.Engine.Cuda.Verification;
 /// <summary>The head with its arg-max, over the whole vocabulary and over a list of it: the key's logit, and that no other token's is greater.</summary>
 internal sealed class HeadCase : KernelCase
 {
-    private const float Epsilon = 1e-5f;
     private readonly RandomMatrix _head;
     private readonly float[] _x;
-    private readonly float[] _gain;
     private readonly int[] _positions;
     private readonly int[] _ids;
     private readonly int _rows;
@@ -18,7 +16,7 @@ internal sealed class HeadCase : KernelCase
     {
         _rows = rows;
         _head = new(format, tokens, inputs, random);
-        (_x, _gain) = (random.Floats(rows * inputs), random.Floats(inputs, 1));
+        _x = random.Floats(rows * inputs);
         _positions = random.Positions(rows);
         _ids = [.. Enumerable.Range(0, tokens).Where(_ => random.Next(3) == 0).DefaultIfEmpty(tokens - 1)];
     }
@@ -31,14 +29,13 @@ internal sealed class HeadCase : KernelCase
     public override uint[] Run(KernelBench bench)
     {
         var (data, scales) = _head.On(bench);
-        var stride = Geometry.Padded(_head.Inputs);
-        var (x, gain, positions) = (bench.PutRows(_x, _head.Inputs, stride), bench.PutRows(_gain, _head.Inputs, stride), bench.Put(_positions));
+        var (x, positions) = (bench.PutActivations(_x, _head.Inputs), bench.Put(_positions));
         var keys = bench.Put(new ulong[2 * _rows]);
         foreach (var (list, target) in new[] { (0ul, keys), (bench.Put([_ids.Length, .. _ids]), keys + (sizeof(ulong) * (ulong)_rows)) })
         {
             bench.Launch(
-                Kernel, (Geometry.Blocks(_head.Outputs, 16), Geometry.Blocks(_rows, 16), 1), 256, target, data, scales, x, gain, positions, list, _rows, _head.Outputs,
-                _head.Inputs, Epsilon);
+                Kernel, (RandomProduct.FewBlocks(Geometry.Blocks(_head.Outputs, 16)), Geometry.Blocks(_rows, 16), 1), 256, target, data, scales, x, positions, list, _rows, _head.Outputs,
+                _head.Inputs);
         }
 
         return bench.Get<uint>(keys, 4 * _rows);
@@ -51,8 +48,8 @@ internal sealed class HeadCase : KernelCase
         int[] all = [.. Enumerable.Range(0, _head.Outputs)];
         for (var row = 0; row < _rows; row++)
         {
-            var normed = NormalizeCase.Normed(_x.AsSpan(row * _head.Inputs, _head.Inputs), _gain, Epsilon);
-            var logits = Array.ConvertAll(all, token => _head.Times(token, normed));
+            var x = Array.ConvertAll(_x[(row * _head.Inputs)..((row + 1) * _head.Inputs)], value => (double)value);
+            var logits = Array.ConvertAll(all, token => _head.Times(token, x));
             foreach (var (ids, key) in new[] { (all, keys[row]), (_ids, keys[_rows + row]) })
             {
                 if (_positions[row] < 0)

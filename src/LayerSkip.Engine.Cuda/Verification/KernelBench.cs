@@ -39,6 +39,56 @@ internal sealed class KernelBench(CudaContext context) : IDisposable
         return Put(padded);
     }
 
+    /// <summary>Puts rows there as products take them: each value as three bfloat16 that add up to it.</summary>
+    public ulong PutActivations(ReadOnlySpan<float> values, int length)
+    {
+        var halves = Geometry.ActivationBytes(length) / sizeof(ushort);
+        var parts = new ushort[values.Length / length * halves];
+        for (var i = 0; i < values.Length; i++)
+        {
+            var rest = values[i];
+            for (var part = 0; part < 3; part++)
+            {
+                var bits = BitConverter.SingleToUInt32Bits(rest) & 0xFFFF0000;
+                parts[(i / length * halves) + PlaceOf(i % length, part)] = (ushort)(bits >> 16);
+                rest -= BitConverter.UInt32BitsToSingle(bits);
+            }
+        }
+
+        return Put(parts);
+    }
+
+    /// <summary>Takes rows of activations, whose pads must be zero.</summary>
+    /// <exception cref="KernelFaultException">A pad is not zero.</exception>
+    public float[] GetActivations(ulong address, int rows, int length)
+    {
+        var halves = Geometry.ActivationBytes(length) / sizeof(ushort);
+        var parts = Get<ushort>(address, rows * halves);
+        var values = new float[rows * length];
+        for (var row = 0; row < rows; row++)
+        {
+            for (var i = 0; i < Geometry.Padded(length); i++)
+            {
+                var value = 0f;
+                for (var part = 2; part >= 0; part--)
+                {
+                    value += BitConverter.UInt32BitsToSingle((uint)parts[(row * halves) + PlaceOf(i, part)] << 16);
+                }
+
+                if (i < length)
+                {
+                    values[(row * length) + i] = value;
+                }
+                else if (value != 0)
+                {
+                    throw new KernelFaultException($"it wrote into the pad of row {row}");
+                }
+            }
+        }
+
+        return values;
+    }
+
     /// <summary>Takes values from device memory, once all work has run.</summary>
     public unsafe T[] Get<T>(ulong address, int count)
         where T : unmanaged
@@ -120,4 +170,7 @@ internal sealed class KernelBench(CudaContext context) : IDisposable
     }
 
     public void Dispose() => context.Dispose();
+
+    /// <summary>Where a part of an activation lies in its row, in bfloat16.</summary>
+    private static int PlaceOf(int input, int part) => (input / 32 * 96) + (32 * part) + (input % 32);
 }

@@ -11,6 +11,7 @@ namespace LayerSkip.Engine.Cuda.Verification;
 internal sealed record MemorySpeed(long CopyBytes, double CopyBytesPerSecond, long WeightBytes, double WeightBytesPerSecond)
 {
     private const int Repeats = 10;
+    private const long LargestCopy = 256L << 20; // several times what caches hold
 
     /// <summary>Measures a device.</summary>
     /// <param name="driver">The driver.</param>
@@ -22,15 +23,39 @@ internal sealed record MemorySpeed(long CopyBytes, double CopyBytesPerSecond, lo
         using var context = new CudaContext(driver, device);
         using var bench = new KernelBench(context);
         var weightBytes = MatrixFormat.Bf16.BytesFor(width, width);
-        var copyBytes = Math.Min(2 * weightBytes, context.FreeBytes() / 8);
-        var (from, to) = (context.Allocate(copyBytes), context.Allocate(copyBytes));
-        var copySeconds = Time(context, () => context.Copy(to, from, copyBytes));
-
-        var (matrix, stride) = (context.Allocate(weightBytes), Geometry.Padded(width));
-        var (x, y, positions) = (bench.Put(new float[stride]), bench.Put(new float[stride]), bench.Put(0));
+        var (copyBytes, copySpeed) = OfCopies(context, 2 * weightBytes);
+        var matrix = context.Allocate(weightBytes);
+        var (x, y, positions) = (bench.PutActivations(new float[width], width), bench.Put(new float[Geometry.Padded(width)]), bench.Put(0));
         var weightSeconds = Time(context, () => bench.Launch(
             "project_add_bf16", (Geometry.Blocks(width, 16), 1, 1), 256, y, matrix, 0ul, 0ul, x, positions, 1, width, width));
-        return new(copyBytes, 2 * copyBytes / copySeconds, weightBytes, weightBytes / weightSeconds);
+        return new(copyBytes, copySpeed, weightBytes, weightBytes / weightSeconds);
+    }
+
+    /// <summary>Measures copies alone.</summary>
+    /// <param name="driver">The driver.</param>
+    /// <param name="device">Of the driver.</param>
+    /// <returns>Bytes read and written a second.</returns>
+    /// <exception cref="InsufficientMemoryException">The device has no memory to spare.</exception>
+    /// <exception cref="CudaException">The device cannot be used.</exception>
+    public static double OfCopies(CudaDriver driver, CudaDeviceInfo device)
+    {
+        using var context = new CudaContext(driver, device);
+        return OfCopies(context, LargestCopy).BytesPerSecond;
+    }
+
+    private static (long Bytes, double BytesPerSecond) OfCopies(CudaContext context, long most)
+    {
+        var bytes = Math.Min(most, context.FreeBytes() / 8);
+        var (from, to) = (context.Allocate(bytes), context.Allocate(bytes));
+        try
+        {
+            return (bytes, 2 * bytes / Time(context, () => context.Copy(to, from, bytes)));
+        }
+        finally
+        {
+            context.Free(from, bytes);
+            context.Free(to, bytes);
+        }
     }
 
     /// <summary>Seconds of one run, once it has run before.</summary>

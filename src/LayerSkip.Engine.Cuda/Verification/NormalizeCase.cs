@@ -2,25 +2,29 @@ using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Cuda.Verification;
 
-/// <summary>The final norm alone.</summary>
-internal sealed class NormalizeCase(int rows, int inputs, Random random) : KernelCase
+/// <summary>RMSNorm, as activations or as numbers.</summary>
+/// <param name="rows">Rows.</param>
+/// <param name="inputs">Width of a row.</param>
+/// <param name="states">Whether as numbers.</param>
+/// <param name="random">Chooses values.</param>
+internal sealed class NormalizeCase(int rows, int inputs, bool states, Random random) : KernelCase
 {
     private const float Epsilon = 1e-5f;
     private readonly float[] _x = random.Floats(rows * inputs);
     private readonly float[] _gain = random.Floats(inputs, 1);
     private readonly int[] _positions = random.Positions(rows);
 
-    public override string Kernel => "normalize";
+    public override string Kernel => states ? "normed_states" : "normalize";
 
     public override IReadOnlyList<KernelSize> Sizes => [new("rows", rows), new("inputs", inputs)];
 
     public override uint[] Run(KernelBench bench)
     {
         var stride = Geometry.Padded(inputs);
-        var y = bench.PutRows(new float[rows * inputs], inputs, stride);
+        var y = states ? bench.PutRows(new float[rows * inputs], inputs, stride) : bench.PutActivations(new float[rows * inputs], inputs);
         bench.Launch(
-            Kernel, (rows, 1, 1), 32, y, bench.PutRows(_x, inputs, stride), bench.PutRows(_gain, inputs, stride), bench.Put(_positions), rows, inputs, Epsilon);
-        return [.. MemoryMarshal.Cast<float, uint>(bench.GetRows(y, rows, inputs, stride))];
+            Kernel, (rows, 1, 1), 256, y, bench.PutRows(_x, inputs, stride), bench.PutRows(_gain, inputs, stride), bench.Put(_positions), rows, inputs, Epsilon);
+        return [.. MemoryMarshal.Cast<float, uint>(states ? bench.GetRows(y, rows, inputs, stride) : bench.GetActivations(y, rows, inputs))];
     }
 
     public override Deviation Compare(uint[] result)
@@ -29,7 +33,7 @@ internal sealed class NormalizeCase(int rows, int inputs, Random random) : Kerne
         var deviation = new Deviation(RandomProduct.Bound);
         for (var row = 0; row < rows; row++)
         {
-            var normed = Normed(_x.AsSpan(row * inputs, inputs), _gain, Epsilon);
+            var normed = Normed(_x.AsSpan(row * inputs, inputs));
             for (var i = 0; i < inputs; i++)
             {
                 var expected = _positions[row] < 0 ? 0 : normed[i];
@@ -41,7 +45,7 @@ internal sealed class NormalizeCase(int rows, int inputs, Random random) : Kerne
     }
 
     /// <summary>RMS norm in double arithmetic.</summary>
-    public static double[] Normed(ReadOnlySpan<float> x, float[] gain, float epsilon)
+    private double[] Normed(ReadOnlySpan<float> x)
     {
         var squares = 0.0;
         foreach (var value in x)
@@ -49,11 +53,11 @@ internal sealed class NormalizeCase(int rows, int inputs, Random random) : Kerne
             squares += (double)value * value;
         }
 
-        var inverse = 1 / Math.Sqrt((squares / x.Length) + epsilon);
+        var inverse = 1 / Math.Sqrt((squares / x.Length) + Epsilon);
         var normed = new double[x.Length];
         for (var i = 0; i < x.Length; i++)
         {
-            normed[i] = x[i] * inverse * gain[i];
+            normed[i] = x[i] * inverse * _gain[i];
         }
 
         return normed;

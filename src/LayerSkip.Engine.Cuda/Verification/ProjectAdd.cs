@@ -8,7 +8,6 @@ internal sealed class ProjectAdd : RandomProduct
     private readonly RandomMatrix _matrix;
     private readonly float[] _stream;
     private readonly float[]? _bias;
-    private readonly double[][] _x;
 
     public ProjectAdd(MatrixFormat format, int rows, int outputs, int inputs, Random random)
         : base("project_add", format, rows, outputs, inputs, random)
@@ -16,14 +15,13 @@ internal sealed class ProjectAdd : RandomProduct
         _matrix = new(format, outputs, inputs, random);
         _stream = random.Floats(rows * outputs);
         _bias = random.Next(2) == 0 ? null : random.Floats(outputs);
-        _x = [.. X.Chunk(inputs).Select(row => Array.ConvertAll(row, value => (double)value))];
     }
 
     public override float Before(int row, int output) => _stream[(row * Outputs) + output];
 
     public override (double Value, double Magnitude) Exact(int row, int output)
     {
-        var (sum, magnitude) = _matrix.Times(output, _x[row]);
+        var (sum, magnitude) = _matrix.Times(output, Exactly(row));
         return (sum + (_bias?[output] ?? 0) + Before(row, output), magnitude + 2);
     }
 

@@ -97,7 +97,7 @@ internal sealed class RandomCaches
         var tables = bench.Put(Array.ConvertAll(rows, row => caches.Tables[row.Sequence]));
         var angles = bench.Put(new float[rows.Length * HeadDim]);
         bench.Launch("rotary_angles", (rows.Length, 1, 1), 128, angles, positions, bench.Put(_frequencies), rows.Length, HeadDim / 2);
-        bench.Launch("rope_append", (rows.Length, 1, 1), 128, qkv, angles, positions, tables, rows.Length, Heads, KvHeads, HeadDim, Layer);
+        bench.Launch("rope_append", (Heads + (2 * KvHeads), rows.Length, 1), 64, qkv, angles, positions, tables, rows.Length, Heads, KvHeads, HeadDim, Layer);
         return new(qkv, positions, tables);
     }
 

@@ -20,11 +20,12 @@ internal sealed record MemoryDemand(long First, long Each, IReadOnlyList<long> L
     {
         const int Rows = Generation.PrefillRows + DecodingPlan.MaxSpeculations;
         var config = geometry.Config;
-        var pass = Rows * (long)(geometry.Hidden + Geometry.Padded(geometry.QkvOutputs) + Geometry.Padded(geometry.AttendedOutputs) + Geometry.Padded(config.IntermediateSize));
+        var activations = Geometry.ActivationBytes(config.HiddenSize) + Geometry.ActivationBytes(geometry.AttendedOutputs) + (long)Geometry.ActivationBytes(config.IntermediateSize);
+        var pass = Rows * (((geometry.Hidden + Geometry.Padded(geometry.QkvOutputs)) * (long)sizeof(float)) + activations);
         var cache = geometry.PageLayerBytes * Geometry.Pages(Math.Min(config.MaxPositions, Positions));
         return new(
             plan.EndBytes + (LogitMemory.MostRows * (long)config.VocabularySize * sizeof(float)),
-            pass * sizeof(float),
+            pass,
             [.. plan.Layers.Select(layer => layer.Bytes + cache)]);
     }
 

@@ -77,7 +77,8 @@ internal sealed class RowPacker
     internal static (int Place, int Shift) PlaceOfQ4(int input)
     {
         var (group, block, lane, element) = (input / 128, input / 32 % 4, input / 8 % 4, input % 8);
-        return ((64 * group) + (16 * lane) + (4 * block) + (element / 2), 4 * (element % 2));
+        var bit = (4 * (element / 2)) + (16 * (element % 2)); // of a 32-bit word: neighbours lie in its two halves
+        return ((64 * group) + (16 * lane) + (4 * block) + (bit / 8), bit % 8);
     }
 
     /// <summary>The tensor's own blocks where the format holds them as they are, else its weights quantised.</summary>

@@ -1,25 +1,10 @@
 // From logits to token ids without the host: keys of the head (choiceKey in device.h) become choices, draft tokens and verdicts; and the likeliest few of a row.
 #include "device.h"
 
-/// Final norm alone: the hidden state as the head sees it.
-KERNEL(32) normalize(float* y, const float* x, const float* gain, const int* positions, int rows, int k, float epsilon)
-{
-    const int row = blockIdx.x;
-    if (positions[row] < 0)
-    {
-        return;
-    }
-
-    const float* source = x + (u64)row * padded(k);
-    const float scale = inverseRms(source, k, epsilon);
-    for (int i = threadIdx.x; i < k; i += 32)
-    {
-        y[(u64)row * padded(k) + i] = source[i] * scale * gain[i];
-    }
-}
-
 KERNEL(64) choose(int* choices, u64* best, const int* positions, int rows)
 {
+    releaseNext();
+    awaitPrevious();
     const int row = 64 * blockIdx.x + threadIdx.x;
     if (row < rows)
     {
@@ -31,6 +16,8 @@ KERNEL(64) choose(int* choices, u64* best, const int* positions, int rows)
 /// The draft's token of a slot becomes the next slot's row. It is the last one where it is less likely than asked.
 KERNEL(1) draft_next(int* tokens, int* positions, u64* tables, u64* best, const int* stops, int* room, const float* likelihood, const double* lastBelow, int slot)
 {
+    releaseNext();
+    awaitPrevious();
     const int position = positions[slot], token = position < 0 || slot >= room[0] ? -1 : tokenOf(best[slot]);
     bool goesOn = token >= 0;
     for (int i = 1; i <= stops[0]; i++)
@@ -85,6 +72,8 @@ DEVICE void endRound(int* result, int* tokens, int* positions, int slots, int dr
 /// The longest prefix of the draft that the full model chooses, too, and its own next token.
 KERNEL(1) accept(int* result, int* tokens, int* positions, u64* best, int slots)
 {
+    releaseNext();
+    awaitPrevious();
     const int drafted = countDrafted(tokens, slots);
     int accepted = 0;
     while (accepted < drafted && tokenOf(best[accepted]) == tokens[accepted + 1])
@@ -104,6 +93,8 @@ KERNEL(1) accept(int* result, int* tokens, int* positions, u64* best, int slots)
 /// The greatest logits of a row in order, one pass over them each.
 KERNEL(256) top_k(float* values, int* ids, const float* logits, int rows, int n, int ldl, int count)
 {
+    releaseNext();
+    awaitPrevious();
     __shared__ u64 greatest[8];
     const float* row = logits + (u64)blockIdx.x * ldl;
     u64 last = ~0ull;

@@ -12,10 +12,11 @@ typedef unsigned long long u64;
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
 #define DEVICE static __attribute__((device)) inline __attribute__((always_inline))
-// With "at least 1 block" said, the assembler takes the registers that it needs, and spills none.
-#define KERNEL(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, 1))) void
+/// A kernel of which so many blocks find room on a multiprocessor at once. With 1 said, the assembler takes the registers that it needs, and spills none.
+#define KERNEL_OF(threads, blocks) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, blocks))) void
 
 struct alignas(16) uint4 { u32 x, y, z, w; };
+struct alignas(8) float2 { float x, y; };
 struct alignas(16) float4 { float x, y, z, w; };
 
 struct ThreadIndex { __declspec(property(get = getX)) u32 x; static __device__ inline u32 getX() { return __nvvm_read_ptx_sreg_tid_x(); } };
@@ -35,9 +36,37 @@ static __device__ BlockIndex blockIdx;
 // reads shared memory before them.
 DEVICE void syncBlock() { asm volatile("bar.sync 0;" ::: "memory"); }
 DEVICE void syncWarp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+
+// From sm_90 on a kernel may start while the one before it ends. The loader turns these comments into instructions there (KernelLibrary); elsewhere they are nothing.
+/// Lets the next kernel's blocks start once all of this one's have come here.
+DEVICE void releaseNext() { asm volatile("//sm_90 griddepcontrol.launch_dependents;" ::: "memory"); }
+
+/// Waits until the kernels before have ended, and what they wrote is there. Every thread calls it, before anything but constant weights is touched.
+DEVICE void awaitPrevious() { asm volatile("//sm_90 griddepcontrol.wait;" ::: "memory"); }
+
+/// 16 bytes that are read once: past the nearest cache, and with their neighbours into the second. (Not as constant data, .nc: the assembler moves such loads behind a wait.)
+DEVICE uint4 loadOnce(const void* address)
+{
+    uint4 value;
+    asm volatile("ld.global.L1::no_allocate.L2::128B.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(value.x), "=r"(value.y), "=r"(value.z), "=r"(value.w) : "l"(address));
+    return value;
+}
+
+/// Begins to copy 16 bytes to shared memory. Copies between two commits are a group, which is there when all but so many later groups have been waited for.
+DEVICE void copyAsync(void* shared, const void* global)
+{
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"((u32)(u64)(__attribute__((address_space(3))) void*)shared), "l"(global) : "memory");
+}
+
+DEVICE void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int Later>
+DEVICE void awaitCopies() { asm volatile("cp.async.wait_group %0;" ::"n"(Later) : "memory"); }
 DEVICE float shuffleXor(float value, int mask) { return __nvvm_shfl_sync_bfly_f32(0xffffffffu, value, mask, 0x1f); }
 DEVICE u32 shuffleXor(u32 value, int mask) { return (u32)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)value, mask, 0x1f); }
 DEVICE bool anyOfWarp(bool value) { return __nvvm_vote_any_sync(0xffffffffu, value); }
+
+/// Blocks of the grid's first dimension.
+DEVICE int gridBlocks() { return (int)__nvvm_read_ptx_sreg_nctaid_x(); }
 
 DEVICE u32 bitsOf(float value) { return __builtin_bit_cast(u32, value); }
 DEVICE float floatOf(u32 bits) { return __builtin_bit_cast(float, bits); }
@@ -49,19 +78,31 @@ DEVICE float floatOfHalf(u32 bits)
     return value;
 }
 
+/// Four of the eight bytes of a (0 .. 3) and b (4 .. 7): which, by the selector's digits from the lowest on.
+DEVICE u32 bytesOf(u32 a, u32 b, u32 selector) { return (u32)__nvvm_prmt((int)a, (int)b, (int)selector); }
+
+/// The sums of two pairs of bfloat16, rounded to bfloat16.
+DEVICE u32 addPairs(u32 a, u32 b)
+{
+    u32 sums;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(sums) : "r"(a), "r"(0x3f803f80u), "r"(b));
+    return sums;
+}
+
 DEVICE void atomicMax(u64* address, u64 value) { asm volatile("red.max.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 DEVICE void atomicAdd(u64* address, u64 value) { asm volatile("red.add.u64 [%0], %1;" ::"l"(address), "l"(value) : "memory"); }
 
-/// d[16, 8] += a[i][16, 16] b[i][16, 8] on a tensor core, for one i after the other: bfloat16 factors, float32 sums; the fragments lie in the warp's registers as
-/// PTX says for mma.m16n8k16.
-template <int Count>
-static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(float (&d)[4], const u32 (&a)[Count][4], const u32 (&b)[Count][2])
+/// d[i % Chains][16, 8] += a[i][16, 16] b[i][16, 8] on a tensor core, for one i after the other: bfloat16 factors, float32 sums; the fragments lie in the warp's registers
+/// as PTX says for mma.m16n8k16. Products of different chains need not wait for one another.
+template <int Chains, int Count>
+static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(float (&d)[Chains][4], const u32 (&a)[Count][4], const u32 (&b)[Count][2])
 {
 #pragma unroll
     for (int i = 0; i < Count; i++)
     {
+        float(&sum)[4] = d[i % Chains];
         asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
             : "r"(a[i][0]), "r"(a[i][1]), "r"(a[i][2]), "r"(a[i][3]), "r"(b[i][0]), "r"(b[i][1]));
     }
 }
@@ -69,8 +110,10 @@ static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(
 #else
 #include "emulator.h"
 #define DEVICE static inline __attribute__((always_inline))
-#define KERNEL(threads) extern "C" void
+#define KERNEL_OF(threads, blocks) extern "C" void
 #endif
+
+#define KERNEL(threads) KERNEL_OF(threads, 1)
 
 DEVICE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 DEVICE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
@@ -185,23 +228,6 @@ DEVICE float warpMax(float value)
     }
 
     return value;
-}
-
-/// 1 / sqrt(mean of squares + epsilon) of a vector, by one warp.
-DEVICE float inverseRms(const float* x, int k, float epsilon)
-{
-    float a = 0, b = 0, c = 0, d = 0;
-#pragma unroll 8
-    for (int i = 4 * (threadIdx.x & 31); i < k; i += 128)
-    {
-        const float4 v = *(const float4*)(x + i);
-        a = fused(v.x, v.x, a);
-        b = fused(v.y, v.y, b);
-        c = fused(v.z, v.z, c);
-        d = fused(v.w, v.w, d);
-    }
-
-    return 1.0f / squareRoot(warpSum((a + b) + (c + d)) / (float)k + epsilon);
 }
 
 /// A logit and its token as a number: the greater the logit, and of equal ones the lower the token, the greater the number. 0 for NaN.

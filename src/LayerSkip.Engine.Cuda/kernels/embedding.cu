@@ -14,6 +14,8 @@ template <class Format>
 DEVICE void embed(
     float* hidden, float* angles, const int* tokens, const int* positions, const void* table, const float* scales, const float* frequencies, int k, int planes)
 {
+    releaseNext();
+    awaitPrevious();
     const int row = blockIdx.x;
     if (positions[row] < 0)
     {
@@ -48,6 +50,8 @@ EMBED(q4, Q4)
 
 KERNEL(128) rotary_angles(float* angles, const int* positions, const float* frequencies, int rows, int planes)
 {
+    releaseNext();
+    awaitPrevious();
     const int row = blockIdx.x;
     if (positions[row] >= 0)
     {

@@ -10,7 +10,9 @@ struct Project
     const float* bias;
     int ldy;
 
-    __device__ void operator()(float value, float, int output, int row, bool there) const
+    __device__ float before(int, int, bool) const { return 0; }
+
+    __device__ void operator()(float value, float, float, int output, int row, bool there) const
     {
         if (there)
         {
@@ -25,30 +27,33 @@ struct ProjectAdd
     const float* bias;
     int ldy;
 
-    __device__ void operator()(float value, float, int output, int row, bool there) const
+    __device__ float before(int output, int row, bool there) const { return there ? y[(u64)row * ldy + output] : 0; }
+
+    __device__ void operator()(float value, float, float before, int output, int row, bool there) const
     {
         if (there)
         {
-            float* stream = y + (u64)row * ldy + output;
-            *stream += bias ? value + bias[output] : value;
+            y[(u64)row * ldy + output] = before + (bias ? value + bias[output] : value);
         }
     }
 };
 
 struct GateUp
 {
-    float* y;
+    unsigned char* y;
     const float* gateBias;
     const float* upBias;
-    int ldy;
+    u64 stride;
 
-    __device__ void operator()(float gate, float up, int output, int row, bool there) const
+    __device__ float before(int, int, bool) const { return 0; }
+
+    __device__ void operator()(float gate, float up, float, int output, int row, bool there) const
     {
         if (there)
         {
             const float g = gateBias ? gate + gateBias[output] : gate;
             const float u = upBias ? up + upBias[output] : up;
-            y[(u64)row * ldy + output] = g / (1.0f + exponential(-g)) * u;
+            storeActivation(y + row * stride, output, g / (1.0f + exponential(-g)) * u);
         }
     }
 };
@@ -59,7 +64,9 @@ struct KeepBest
     u64* best;
     const int* ids;
 
-    __device__ void operator()(float logit, float, int output, int row, bool there) const
+    __device__ float before(int, int, bool) const { return 0; }
+
+    __device__ void operator()(float logit, float, float, int output, int row, bool there) const
     {
         there = there && (!ids || output < ids[0]);
         u64 key = there ? choiceKey(logit, ids ? ids[1 + output] : output) : 0;
@@ -76,45 +83,37 @@ struct KeepBest
     }
 };
 
-#define PROJECT_NORM(name, multiply)                                                                                                                   \
-    KERNEL(256) JOIN(name, SUFFIX)(float* y, const void* w, const float* scales, const float* bias, const float* x, const float* gain,                 \
-                                   const int* positions, int rows, int n, int k, int ldy, float epsilon)                                               \
+#define PROJECT(name, multiply, blocks)                                                                                                                        \
+    KERNEL_OF(256, blocks) JOIN(name, SUFFIX)(float* y, const void* w, const float* scales, const float* bias, const unsigned char* x, const int* positions,      \
+                                   int rows, int n, int k, int ldy)                                                                                    \
     {                                                                                                                                                  \
-        const Matrix matrix = {(const unsigned char*)w, scales};                                                                                       \
-        const Product product = {x, gain, positions, 0, rows, n, k, epsilon};                                                                          \
-        multiply<FORMAT, 1, true>(product, &matrix, Project{y, bias, ldy});                                                                            \
+        multiply<FORMAT>(Product{x, positions, 0, rows, n, k}, Alone<0>{{(const unsigned char*)w, scales}}, Project{y, bias, ldy});                                                     \
     }
 
-#define PROJECT_ADD(name, multiply)                                                                                                                    \
-    KERNEL(256) JOIN(name, SUFFIX)(float* y, const void* w, const float* scales, const float* bias, const float* x, const int* positions,              \
+#define PROJECT_ADD(name, multiply, blocks)                                                                                                                    \
+    KERNEL_OF(256, blocks) JOIN(name, SUFFIX)(float* y, const void* w, const float* scales, const float* bias, const unsigned char* x, const int* positions,      \
                                    int rows, int n, int k)                                                                                             \
     {                                                                                                                                                  \
-        const Matrix matrix = {(const unsigned char*)w, scales};                                                                                       \
-        const Product product = {x, 0, positions, 0, rows, n, k, 0.0f};                                                                                \
-        multiply<FORMAT, 1, false>(product, &matrix, ProjectAdd{y, bias, padded(n)});                                                                  \
+        multiply<FORMAT>(Product{x, positions, 0, rows, n, k}, Alone<0>{{(const unsigned char*)w, scales}}, ProjectAdd{y, bias, padded(n)});                                            \
     }
 
-#define GATE_UP(name, multiply)                                                                                                                        \
-    KERNEL(256) JOIN(name, SUFFIX)(float* y, const void* gate, const float* gateScales, const float* gateBias, const void* up, const float* upScales,  \
-                                   const float* upBias, const float* x, const float* gain, const int* positions, int rows, int n, int k,               \
-                                   float epsilon)                                                                                                      \
+#define GATE_UP(name, multiply, blocks)                                                                                                                        \
+    KERNEL_OF(256, blocks) JOIN(name, SUFFIX)(unsigned char* y, const void* gate, const float* gateScales, const float* gateBias, const void* up,                 \
+                                   const float* upScales, const float* upBias, const unsigned char* x, const int* positions, int rows, int n, int k)   \
     {                                                                                                                                                  \
-        const Matrix matrices[2] = {{(const unsigned char*)gate, gateScales}, {(const unsigned char*)up, upScales}};                                   \
-        const Product product = {x, gain, positions, 0, rows, n, k, epsilon};                                                                          \
-        multiply<FORMAT, 2, true>(product, matrices, GateUp{y, gateBias, upBias, padded(n)});                                                          \
+        const Paired matrices = {{(const unsigned char*)gate, gateScales}, {(const unsigned char*)up, upScales}};                                   \
+        multiply<FORMAT>(Product{x, positions, 0, rows, n, k}, matrices, GateUp{y, gateBias, upBias, activationBytes(n)});                          \
     }
 
-PROJECT_NORM(project_norm_, multiplyRows)
-PROJECT_NORM(project_norm_tiles_, multiplyTiles)
-PROJECT_ADD(project_add_, multiplyRows)
-PROJECT_ADD(project_add_tiles_, multiplyTiles)
-GATE_UP(gate_up_, multiplyRows)
-GATE_UP(gate_up_tiles_, multiplyTiles)
+PROJECT(project_, multiplyRows, 2)
+PROJECT(project_tiles_, multiplyTiles, 1)
+PROJECT_ADD(project_add_, multiplyRows, 2)
+PROJECT_ADD(project_add_tiles_, multiplyTiles, 1)
+GATE_UP(gate_up_, multiplyRows, 2)
+GATE_UP(gate_up_tiles_, multiplyTiles, 1)
 
-KERNEL(256) JOIN(head_argmax_, SUFFIX)(u64* best, const void* w, const float* scales, const float* x, const float* gain, const int* positions, const int* ids,
-                                       int rows, int n, int k, float epsilon)
+KERNEL_OF(256, 2) JOIN(head_argmax_, SUFFIX)(u64* best, const void* w, const float* scales, const unsigned char* x, const int* positions, const int* ids, int rows,
+                                       int n, int k)
 {
-    const Matrix matrix = {(const unsigned char*)w, scales};
-    const Product product = {x, gain, positions, ids, rows, n, k, epsilon};
-    multiplyRows<FORMAT, 1, true>(product, &matrix, KeepBest{best, ids});
+    multiplyRows<FORMAT>(Product{x, positions, ids, rows, n, k}, Alone<1>{{(const unsigned char*)w, scales}}, KeepBest{best, ids});
 }

@@ -1,45 +1,66 @@
 // A matrix times up to 16 rows (decode), or times tiles of 64 rows (prefill), with the same bits whichever computes a row.
 //
 // The order of every sum is fixed by the matrix's width alone. Its inputs fall into 8 slices of neighbouring steps. Within a slice, a tensor core adds block after
-// block of 32 inputs, and of each block the products of the bfloat16 parts in the order of `accumulate`; the slices' sums are then added in order. Decoding gives
+// block of 32 inputs, and of each half of a block the products of the bfloat16 parts in the order of `accumulate`; halves and then slices are added in order. Decoding gives
 // each of a block's 8 warps one slice, so that 16 outputs have many loads in flight; prefill walks through all slices in one warp. A tensor core's result for an
 // output and a row does not depend on the other 15 outputs or 7 rows.
+//
+// Weights are on their way from memory several steps before they are needed, the first ones before the kernel in front has ended.
 #pragma once
 #include "weights.h"
 
 enum { Slices = 8, BlockThreads = 256 };
 
-/// sum += the products of two rows' parts of one block with those of 8 activation rows. Parts of less than a float32's last bit together are left out.
-template <int Parts>
-DEVICE void accumulate(float (&sum)[4], const u32 (&upper)[Parts][4], const u32 (&lower)[Parts][4], const u32 (&x)[3][4])
+/// A lane's share of a block of 32 activations of a row: 8 neighbouring ones.
+struct Activations
 {
-    enum { Products = Parts * (7 - Parts) }; // of each half of the block, part i with the first 3 - i parts of the activations
+    u32 parts[3][4];
+
+    DEVICE Activations of(const uint4& a, const uint4& b, const uint4& c) { return {{{a.x, a.y, a.z, a.w}, {b.x, b.y, b.z, b.w}, {c.x, c.y, c.z, c.w}}}; }
+
+    DEVICE Activations load(const unsigned char* x) { return of(*(const uint4*)x, *(const uint4*)(x + PartBytes), *(const uint4*)(x + 2 * PartBytes)); }
+};
+
+/// A lane's sums of 16 outputs and 8 rows, apart for the halves of each block: a tensor core is through with one before the other needs it.
+struct Sums
+{
+    float halves[2][4];
+
+    DEVICE float total(const Sums& sums, int i) { return sums.halves[0][i] + sums.halves[1][i]; }
+};
+
+/// sums += the products of two rows' parts of one block with those of tiles of 8 activation rows. Parts of less than a float32's last bit together are left out.
+template <int Parts, int Tiles>
+DEVICE void accumulate(Sums (&sums)[Tiles], const u32 (&upper)[Parts][4], const u32 (&lower)[Parts][4], const Activations (&x)[Tiles])
+{
+    enum { Chains = 2 * Tiles, Products = Parts * (7 - Parts) / 2 * Chains }; // part i with the first 3 - i parts of the activations
     u32 a[Products][4], b[Products][2];
     int product = 0;
 #pragma unroll
-    for (int half = 0; half < 4; half += 2)
+    for (int i = 0; i < Parts; i++)
     {
 #pragma unroll
-        for (int i = 0; i < Parts; i++)
+        for (int j = 0; j < 3 - i; j++)
         {
 #pragma unroll
-            for (int j = 0; j < 3 - i; j++)
+            for (int chain = 0; chain < Chains; chain++)
             {
+                const int half = 2 * (chain & 1);
                 a[product][0] = upper[i][half];
                 a[product][1] = lower[i][half];
                 a[product][2] = upper[i][half + 1];
                 a[product][3] = lower[i][half + 1];
-                b[product][0] = x[j][half];
-                b[product][1] = x[j][half + 1];
+                b[product][0] = x[chain / 2].parts[j][half];
+                b[product][1] = x[chain / 2].parts[j][half + 1];
                 product++;
             }
         }
     }
 
-    multiplyAccumulate<Products>(sum, a, b);
+    multiplyAccumulate<Chains, Products>((float(&)[Chains][4])sums, a, b);
 }
 
-/// What a lane reads of a matrix: two of a tile's 16 outputs, g and g + 8.
+/// What a lane reads of a matrix: two of a tile's 16 outputs, the g-th of the upper and of the lower half.
 template <class Format>
 struct Outputs
 {
@@ -48,13 +69,13 @@ struct Outputs
     const float* upperScales;
     const float* lowerScales;
 
-    DEVICE Outputs of(const Matrix& matrix, int upper, int lower, int k)
+    DEVICE Outputs of(const Matrix& first, int upper, const Matrix& second, int lower, int k)
     {
         const u64 bytes = Format::rowBytes(k);
-        const int blocks = ceilDiv(k, Format::Step) * (Format::Step / 32);
+        const int blocks = ceilDiv(k, Format::Step) * (Format::Step / BlockInputs);
         return {
-            matrix.data + upper * bytes, matrix.data + lower * bytes,
-            Format::Scaled ? matrix.scales + (u64)upper * blocks : 0, Format::Scaled ? matrix.scales + (u64)lower * blocks : 0};
+            first.data + upper * bytes, second.data + lower * bytes,
+            Format::Scaled ? first.scales + (u64)upper * blocks : 0, Format::Scaled ? second.scales + (u64)lower * blocks : 0};
     }
 };
 
@@ -64,77 +85,61 @@ struct Step
 {
     typename Format::Raw upper, lower;
 
-    DEVICE Step load(const Outputs<Format>& outputs, int step, int t) { return {Format::load(outputs.upper, step, t), Format::load(outputs.lower, step, t)}; }
+    DEVICE Step load(const Outputs<Format>& outputs, int step, int t)
+    {
+        return {Format::load(outputs.upper, outputs.upperScales, step, t), Format::load(outputs.lower, outputs.lowerScales, step, t)};
+    }
 };
 
-/// The activations of Tiles times 8 rows: a lane's share of one block.
-template <int Tiles>
-struct Activations
-{
-    u32 parts[Tiles][3][4];
-};
-
-/// sums += one block's products with tiles of 8 rows.
-template <class Format, int Tiles>
-DEVICE void addBlock(
-    float (&sums)[Tiles][4], const Outputs<Format>& outputs, const Step<Format>& weights, int step, int block, const Activations<Tiles>& x, int tiles)
+/// One block's weights of a lane, ready for the tensor core.
+template <class Format>
+struct Weights
 {
     u32 upper[Format::Parts][4], lower[Format::Parts][4];
-    Format::parts(weights.upper, block, upper);
-    Format::parts(weights.lower, block, lower);
-    const int index = step * (Format::Step / 32) + block;
-#pragma unroll
-    for (int tile = 0; tile < Tiles; tile++)
+    float upperScale, lowerScale;
+
+    DEVICE Weights of(const Step<Format>& step, int block)
     {
-        if (tile < tiles)
+        Weights weights;
+        Format::parts(step.upper, block, weights.upper);
+        Format::parts(step.lower, block, weights.lower);
+        weights.upperScale = Format::scale(step.upper, block);
+        weights.lowerScale = Format::scale(step.lower, block);
+        return weights;
+    }
+
+    /// sums += the products with tiles of 8 rows.
+    template <int Tiles>
+    DEVICE void multiply(const Weights& weights, const Activations (&x)[Tiles], Sums (&sums)[Tiles])
+    {
+        if (!Format::Scaled)
         {
-            if (Format::Scaled)
+            accumulate(sums, weights.upper, weights.lower, x);
+            return;
+        }
+
+        Sums products[Tiles] = {};
+        accumulate(products, weights.upper, weights.lower, x);
+#pragma unroll
+        for (int tile = 0; tile < Tiles; tile++)
+        {
+#pragma unroll
+            for (int i = 0; i < 4; i++)
             {
-                float products[4] = {0, 0, 0, 0};
-                accumulate<Format::Parts>(products, upper, lower, x.parts[tile]);
-                const float first = outputs.upperScales[index], second = outputs.lowerScales[index];
-                sums[tile][0] = fused(products[0], first, sums[tile][0]);
-                sums[tile][1] = fused(products[1], first, sums[tile][1]);
-                sums[tile][2] = fused(products[2], second, sums[tile][2]);
-                sums[tile][3] = fused(products[3], second, sums[tile][3]);
-            }
-            else
-            {
-                accumulate<Format::Parts>(sums[tile], upper, lower, x.parts[tile]);
+                float& sum = sums[tile].halves[0][i];
+                sum = fused(Sums::total(products[tile], i), i < 2 ? weights.upperScale : weights.lowerScale, sum);
             }
         }
     }
-}
-
-/// 8 neighbouring activations, times the norm's gain where there is one (the rms is divided out at the end), as bfloat16 parts.
-template <bool Normed>
-DEVICE void loadActivations(const float* x, const float* gain, u32 (&parts)[3][4])
-{
-    const float4 a = *(const float4*)x, b = *(const float4*)(x + 4);
-    float values[8] = {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
-    if (Normed)
-    {
-        const float4 c = *(const float4*)gain, d = *(const float4*)(gain + 4);
-        const float gains[8] = {c.x, c.y, c.z, c.w, d.x, d.y, d.z, d.w};
-#pragma unroll
-        for (int i = 0; i < 8; i++)
-        {
-            values[i] *= gains[i];
-        }
-    }
-
-    split(values, parts);
-}
+};
 
 /// What a product runs over.
 struct Product
 {
-    const float* x;
-    const float* gain;
+    const unsigned char* x; // activations
     const int* positions;
     const int* ids;
     int rows, n, k;
-    float epsilon;
 
     /// The matrix's row of an output; behind the last it is the last.
     DEVICE int output(const Product& product, int index)
@@ -142,6 +147,34 @@ struct Product
         const int last = (product.ids ? lesser(product.n, product.ids[0]) : product.n) - 1;
         const int within = lesser(index, last);
         return product.ids ? product.ids[1 + within] : within;
+    }
+};
+
+/// A tensor core's 16 outputs are those of one matrix ... A block goes on with further outputs where there are many.
+template <int Many>
+struct Alone
+{
+    enum { PerTile = 16, GoesOn = Many };
+    Matrix matrix;
+
+    template <class Format>
+    DEVICE Outputs<Format> outputs(const Alone<Many>& alone, const Product& product, int first, int g)
+    {
+        return Outputs<Format>::of(alone.matrix, Product::output(product, first + g), alone.matrix, Product::output(product, first + 8 + g), product.k);
+    }
+};
+
+/// ... or 8 of each of two, so that a lane that has the first one's also has the second one's.
+struct Paired
+{
+    enum { PerTile = 8, GoesOn = 1 };
+    Matrix first, second;
+
+    template <class Format>
+    DEVICE Outputs<Format> outputs(const Paired& paired, const Product& product, int first, int g)
+    {
+        const int output = Product::output(product, first + g);
+        return Outputs<Format>::of(paired.first, output, paired.second, output, product.k);
     }
 };
 
@@ -158,235 +191,230 @@ DEVICE bool anyRow(const int* positions, int first, int rows, int count)
     return anyOfWarp(any);
 }
 
-/// The products of 16 outputs with up to 16 rows, each of a block's 256 threads taking one: finish(matrix 0's, matrix 1's, output, row).
-/// An output is counted from 0 to n, whichever matrix rows the ids give it.
-template <class Format, int Matrices, bool Normed, class Finish>
-DEVICE void multiplyRows(const Product& product, const Matrix* matrices, Finish finish)
+/// The products of a tile's outputs with up to 16 rows, tile after tile. Of a pair's outputs, finish gets both: finish(first, second, what was there before, output, row,
+/// whether there is such a row). An output is counted from 0 to n, whichever matrix rows the ids give it.
+template <class Format, class Matrices, class Finish>
+DEVICE void multiplyRows(const Product& product, const Matrices& matrices, const Finish& finish)
 {
-    __shared__ float partial[Matrices][Slices][16][16];
-    __shared__ float inverse[16];
+    enum { Ahead = Matrices::GoesOn ? Format::Ahead : Format::MostAhead, StepBlocks = Format::Step / BlockInputs, PerTile = Matrices::PerTile };
+    __shared__ float partial[2][Slices][16][16];
 
     const int thread = threadIdx.x, lane = thread & 31, slice = thread >> 5, g = lane >> 2, t = lane & 3;
-    const int firstOutput = 16 * blockIdx.x, firstRow = 16 * blockIdx.y;
-    if (!anyRow(product.positions, firstRow, product.rows, 16) || (product.ids && firstOutput >= product.ids[0]))
+    const int firstRow = 16 * blockIdx.y, n = product.ids ? lesser(product.n, product.ids[0]) : product.n;
+    const int steps = ceilDiv(product.k, Format::Step), perSlice = ceilDiv(steps, Slices);
+    const int begin = slice * perSlice, end = lesser(begin + perSlice, steps);
+    releaseNext();
+    int output = PerTile * blockIdx.x;
+    if (output >= n)
+    {
+        awaitPrevious();
+        return;
+    }
+
+    Outputs<Format> outputs = Matrices::template outputs<Format>(matrices, product, output, g);
+    Step<Format> onTheirWay[Ahead];
+#pragma unroll
+    for (int i = 0; i < Ahead; i++)
+    {
+        if (begin + i < end)
+        {
+            onTheirWay[i] = Step<Format>::load(outputs, begin + i, t);
+        }
+    }
+
+    awaitPrevious();
+    if (!anyRow(product.positions, firstRow, product.rows, 16))
     {
         return;
     }
 
-    const int k = product.k, stride = padded(k);
-    const int tiles = product.rows - firstRow > 8 ? 2 : 1;
-    const int steps = ceilDiv(k, Format::Step), perSlice = ceilDiv(steps, Slices);
-    const int end = lesser((slice + 1) * perSlice, steps);
-    Outputs<Format> outputs[Matrices];
-    const float* x[2];
-    float sums[Matrices][2][4] = {};
-#pragma unroll
-    for (int i = 0; i < Matrices; i++)
-    {
-        outputs[i] = Outputs<Format>::of(matrices[i], Product::output(product, firstOutput + g), Product::output(product, firstOutput + g + 8), k);
-    }
-
     // Of a tile's columns behind the last row nothing is kept; they repeat that row.
-#pragma unroll
-    for (int tile = 0; tile < 2; tile++)
-    {
-        x[tile] = product.x + (u64)lesser(firstRow + 8 * tile + g, product.rows - 1) * stride;
-    }
+    const u64 stride = activationBytes(product.k);
+    const bool many = product.rows - firstRow > 8;
+    const unsigned char* x = product.x + lesser(firstRow + g, product.rows - 1) * stride + 16 * t;
+    const unsigned char* further = product.x + lesser(firstRow + 8 + g, product.rows - 1) * stride + 16 * t;
 
-    // Several steps' weights are asked for before the first is needed: memory is far away.
-    enum { Ahead = 4 / Matrices };
-    for (int step = slice * perSlice; step < end; step += Ahead)
+    // Each thread finishes one output of a row; of a pair, half of them do.
+    const int local = thread % PerTile, localRow = thread / PerTile, row = firstRow + localRow;
+    const bool thereIs = localRow < 16 && row < product.rows && product.positions[row] >= 0;
+    for (int side = 0; output < n; side ^= 1)
     {
-        Step<Format> weights[Ahead][Matrices];
-#pragma unroll
-        for (int i = 0; i < Ahead; i++)
+        const int nextOutput = Matrices::GoesOn ? output + PerTile * gridBlocks() : n;
+        const Outputs<Format> nextOutputs = Matrices::GoesOn ? Matrices::template outputs<Format>(matrices, product, nextOutput, g) : outputs;
+        Sums sums[2] = {};
+        for (int first = begin; first < end; first += Ahead)
         {
+            const bool last = first + Ahead >= end;
 #pragma unroll
-            for (int j = 0; j < Matrices; j++)
+            for (int i = 0; i < Ahead; i++)
             {
-                weights[i][j] = Step<Format>::load(outputs[j], lesser(step + i, end - 1), t);
-            }
-        }
-
-#pragma unroll
-        for (int i = 0; i < Ahead; i++)
-        {
-            if (step + i < end)
-            {
-#pragma unroll 1
-                for (int block = 0; block < Format::Step / 32; block++)
+                const int step = first + i;
+                if (step < end)
                 {
-                    const int input = (step + i) * Format::Step + 32 * block + 8 * t;
-                    Activations<2> activations;
 #pragma unroll
-                    for (int tile = 0; tile < 2; tile++)
+                    for (int block = 0; block < StepBlocks; block++)
                     {
-                        if (tile < tiles)
+                        const Weights<Format> weights = Weights<Format>::of(onTheirWay[i], block);
+                        const int at = (step * StepBlocks + block) * BlockBytes;
+                        if (many)
                         {
-                            loadActivations<Normed>(x[tile] + input, product.gain + input, activations.parts[tile]);
+                            const Activations both[2] = {Activations::load(x + at), Activations::load(further + at)};
+                            Weights<Format>::multiply(weights, both, sums);
+                        }
+                        else
+                        {
+                            const Activations one[1] = {Activations::load(x + at)};
+                            Weights<Format>::multiply(weights, one, (Sums(&)[1])sums);
                         }
                     }
+                }
 
-#pragma unroll
-                    for (int j = 0; j < Matrices; j++)
-                    {
-                        addBlock<Format, 2>(sums[j], outputs[j], weights[i][j], step + i, block, activations, tiles);
-                    }
+                // The next tile's first weights come while this one's last are multiplied.
+                const int later = last ? begin + i : step + Ahead;
+                if (later < end && (!last || nextOutput < n))
+                {
+                    onTheirWay[i] = Step<Format>::load(last ? nextOutputs : outputs, later, t);
                 }
             }
         }
-    }
 
 #pragma unroll
-    for (int i = 0; i < Matrices; i++)
-    {
-#pragma unroll
-        for (int tile = 0; tile < 2; tile++)
+        for (int i = 0; i < 8; i++)
+        {
+            partial[side][slice][8 * (i >> 2) + 2 * t + (i & 1)][g + 8 * (i >> 1 & 1)] = Sums::total(sums[i >> 2], i & 3);
+        }
+
+        const bool there = thereIs && output + local < n;
+        const float before = finish.before(output + local, row, there);
+        syncBlock();
+        float first = 0, second = 0;
+        if (localRow < 16)
         {
 #pragma unroll
-            for (int j = 0; j < 4; j++)
+            for (int other = 0; other < Slices; other++)
             {
-                partial[i][slice][8 * tile + 2 * t + (j & 1)][g + 8 * (j >> 1)] = sums[i][tile][j];
+                const float(&of)[16] = partial[side][other][localRow];
+                first = other == 0 ? of[local] : first + of[local];
+                second = other == 0 ? of[local + 16 - PerTile] : second + of[local + 16 - PerTile];
             }
         }
+
+        finish(first, second, before, output + local, row, there);
+        outputs = nextOutputs;
+        output = nextOutput;
     }
-
-    if (Normed)
-    {
-        for (int row = slice; row < 16 && firstRow + row < product.rows; row += Slices)
-        {
-            const float value = inverseRms(product.x + (u64)(firstRow + row) * stride, k, product.epsilon);
-            if (lane == 0)
-            {
-                inverse[row] = value;
-            }
-        }
-    }
-
-    syncBlock();
-    const int output = thread & 15, row = thread >> 4;
-    float totals[2] = {0, 0};
-#pragma unroll
-    for (int i = 0; i < Matrices; i++)
-    {
-        totals[i] = partial[i][0][row][output];
-        for (int other = 1; other < Slices; other++)
-        {
-            totals[i] += partial[i][other][row][output];
-        }
-
-        totals[i] = Normed ? totals[i] * inverse[row] : totals[i];
-    }
-
-    const bool there = firstOutput + output < product.n && firstRow + row < product.rows && product.positions[firstRow + row] >= 0;
-    finish(totals[0], totals[1], firstOutput + output, firstRow + row, there);
 }
 
-/// The products of 64 outputs with up to 64 rows: each of a block's 8 warps takes 16 outputs and 32 rows. The activations are split once for all of them.
-template <class Format, int Matrices, bool Normed, class Finish>
-DEVICE void multiplyTiles(const Product& product, const Matrix* matrices, Finish finish)
+/// The products of 64 outputs with up to 64 rows: each of a block's 8 warps takes 16 outputs and 32 rows. Activations come to shared memory two blocks at a time, and two ahead.
+template <class Format, class Matrices, class Finish>
+DEVICE void multiplyTiles(const Product& product, const Matrices& matrices, const Finish& finish)
 {
-    __shared__ uint4 staged[2][3][64][4];
-    __shared__ float inverse[64];
+    enum { Ahead = 2, StepBlocks = Format::Step / BlockInputs, WarpOutputs = Matrices::PerTile };
+    __shared__ uint4 staged[2][2][3][64][4]; // two stages of two blocks
 
     const int thread = threadIdx.x, lane = thread & 31, warp = thread >> 5, g = lane >> 2, t = lane & 3;
-    const int firstOutput = 64 * blockIdx.x + 16 * (warp & 3), firstRow = 64 * blockIdx.y, warpRow = 32 * (warp >> 2);
+    const int firstOutput = WarpOutputs * (4 * blockIdx.x + (warp & 3)), firstRow = 64 * blockIdx.y, warpRow = 32 * (warp >> 2);
+    const int steps = ceilDiv(product.k, Format::Step), perSlice = ceilDiv(steps, Slices), blocks = steps * StepBlocks;
+    releaseNext();
+    const Outputs<Format> outputs = Matrices::template outputs<Format>(matrices, product, firstOutput, g);
+    Step<Format> onTheirWay[Ahead];
+#pragma unroll
+    for (int i = 0; i < Ahead; i++)
+    {
+        if (i < steps)
+        {
+            onTheirWay[i] = Step<Format>::load(outputs, i, t);
+        }
+    }
+
+    awaitPrevious();
     if (!anyRow(product.positions, firstRow, product.rows, 64))
     {
         return;
     }
 
-    const int k = product.k, stride = padded(k);
-    const int tiles = lesser(4, ceilDiv(product.rows - firstRow - warpRow, 8));
-    const int steps = ceilDiv(k, Format::Step), perSlice = ceilDiv(steps, Slices);
-    Outputs<Format> outputs[Matrices];
-    float totals[Matrices][4][4] = {}, sums[Matrices][4][4] = {};
+    // Each thread copies a part's 16 bytes of one row; rows behind the last repeat it.
+    const unsigned char* source = product.x + lesser(firstRow + (thread >> 2), product.rows - 1) * activationBytes(product.k) + 16 * (thread & 3);
+    const auto stage = [&](int first)
+    {
 #pragma unroll
-    for (int i = 0; i < Matrices; i++)
-    {
-        outputs[i] = Outputs<Format>::of(matrices[i], Product::output(product, firstOutput + g), Product::output(product, firstOutput + g + 8), k);
-    }
-
-    if (Normed)
-    {
-        for (int row = warp; row < 64 && firstRow + row < product.rows; row += BlockThreads / 32)
+        for (int i = 0; i < 6; i++)
         {
-            const float value = inverseRms(product.x + (u64)(firstRow + row) * stride, k, product.epsilon);
-            if (lane == 0)
+            const int block = first + i / 3, part = i % 3;
+            if (block < blocks)
             {
-                inverse[row] = value;
+                copyAsync(&staged[first >> 1 & 1][i / 3][part][thread >> 2][thread & 3], source + (u64)block * BlockBytes + part * PartBytes);
             }
         }
-    }
 
-    const float* source = product.x + (u64)lesser(firstRow + (thread >> 2), product.rows - 1) * stride;
-    for (int step = 0; step < steps; step++)
+        commitCopies();
+    };
+
+    const bool any = firstRow + warpRow < product.rows;
+    float totals[4][4] = {};
+    Sums sums[4] = {};
+    stage(0);
+    for (int first = 0; first < steps; first += Ahead)
     {
-        Step<Format> weights[Matrices];
 #pragma unroll
-        for (int i = 0; i < Matrices; i++)
+        for (int i = 0; i < Ahead; i++)
         {
-            weights[i] = Step<Format>::load(outputs[i], step, t);
-        }
-
-#pragma unroll 1
-        for (int block = 0; block < Format::Step / 32; block++)
-        {
-            // Two stages in turn: who writes one has passed the barrier behind which all have read it.
-            const int stage = (step * (Format::Step / 32) + block) & 1;
-            const int input = step * Format::Step + 32 * block + 8 * (thread & 3);
-            u32 parts[3][4];
-            loadActivations<Normed>(source + input, product.gain + input, parts);
-#pragma unroll
-            for (int part = 0; part < 3; part++)
-            {
-                staged[stage][part][thread >> 2][thread & 3] = {parts[part][0], parts[part][1], parts[part][2], parts[part][3]};
-            }
-
-            syncBlock();
-            Activations<4> activations;
-#pragma unroll
-            for (int tile = 0; tile < 4; tile++)
+            const int step = first + i;
+            if (step < steps)
             {
 #pragma unroll
-                for (int part = 0; part < 3; part++)
+                for (int block = 0; block < StepBlocks; block++)
                 {
-                    const uint4 words = staged[stage][part][warpRow + 8 * tile + g][t];
-                    activations.parts[tile][part][0] = words.x;
-                    activations.parts[tile][part][1] = words.y;
-                    activations.parts[tile][part][2] = words.z;
-                    activations.parts[tile][part][3] = words.w;
+                    const int index = step * StepBlocks + block, second = (i * StepBlocks + block) & 1;
+                    if (!second)
+                    {
+                        // Behind the barrier the two blocks' activations are there, and nobody reads the stage any more that the next copies go to.
+                        awaitCopies<0>();
+                        syncBlock();
+                        stage(index + 2);
+                    }
+
+                    if (any)
+                    {
+                        const Weights<Format> weights = Weights<Format>::of(onTheirWay[i], block);
+                        const uint4(&x)[3][64][4] = staged[index >> 1 & 1][second];
+                        Activations activations[4];
+#pragma unroll
+                        for (int tile = 0; tile < 4; tile++)
+                        {
+                            const int row = warpRow + 8 * tile + g;
+                            activations[tile] = Activations::of(x[0][row][t], x[1][row][t], x[2][row][t]);
+                        }
+
+                        Weights<Format>::multiply(weights, activations, sums);
+                    }
+                }
+
+                if (step + Ahead < steps)
+                {
+                    onTheirWay[i] = Step<Format>::load(outputs, step + Ahead, t);
+                }
+
+                if ((step + 1) % perSlice == 0 || step + 1 == steps)
+                {
+#pragma unroll
+                    for (int j = 0; j < 16; j++)
+                    {
+                        totals[j >> 2][j & 3] += Sums::total(sums[j >> 2], j & 3);
+                        sums[j >> 2].halves[0][j & 3] = sums[j >> 2].halves[1][j & 3] = 0;
+                    }
                 }
             }
-
-#pragma unroll
-            for (int i = 0; i < Matrices; i++)
-            {
-                addBlock<Format, 4>(sums[i], outputs[i], weights[i], step, block, activations, tiles);
-            }
-        }
-
-        if ((step + 1) % perSlice == 0 || step + 1 == steps)
-        {
-#pragma unroll
-            for (int i = 0; i < Matrices * 16; i++)
-            {
-                totals[i >> 4][i >> 2 & 3][i & 3] += sums[i >> 4][i >> 2 & 3][i & 3];
-                sums[i >> 4][i >> 2 & 3][i & 3] = 0;
-            }
         }
     }
 
-    syncBlock();
 #pragma unroll
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < WarpOutputs; i++)
     {
-        const int tile = i >> 2, output = firstOutput + g + 8 * (i >> 1 & 1), local = warpRow + 8 * tile + 2 * t + (i & 1), row = firstRow + local;
-        if (tile < tiles && output < product.n && row < product.rows && product.positions[row] >= 0)
-        {
-            const float scale = Normed ? inverse[local] : 1.0f;
-            const float first = totals[0][tile][i & 3], second = totals[Matrices - 1][tile][i & 3];
-            finish(Normed ? first * scale : first, Normed ? second * scale : second, output, row, true);
-        }
+        // Of a pair, the lane that has the first one's sum has the second one's two further on.
+        const int tile = WarpOutputs == 16 ? i >> 2 : i >> 1, j = WarpOutputs == 16 ? i & 3 : i & 1;
+        const int output = firstOutput + g + 8 * (j >> 1), row = firstRow + warpRow + 8 * tile + 2 * t + (j & 1);
+        const bool there = output < product.n && row < product.rows && product.positions[row] >= 0;
+        finish(totals[tile][j], totals[tile][j | 2], finish.before(output, row, there), output, row, there);
     }
 }

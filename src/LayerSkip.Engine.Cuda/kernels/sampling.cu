@@ -123,6 +123,8 @@ struct Sampling
 
 KERNEL(256) distribution(float* p, int* valid, const int* positions, const Sampling* sampling, int rows, int n, int ldp)
 {
+    releaseNext();
+    awaitPrevious();
     if (positions[blockIdx.x] < 0)
     {
         return;
@@ -245,6 +247,8 @@ DEVICE u64 mix(u64 z)
 /// The times depend on seed, position and token alone, as in the engine's ExponentialRace: draft and full model draw alike, and are compared like greedy choices.
 KERNEL(256) race(u64* best, float* likelihoods, const float* p, const int* valid, const int* positions, const Sampling* sampling, int rows, int n, int ldp)
 {
+    releaseNext();
+    awaitPrevious();
     const int row = blockIdx.x;
     if (positions[row] < 0)
     {
@@ -291,6 +295,8 @@ KERNEL(256) race(u64* best, float* likelihoods, const float* p, const int* valid
 /// The most likely token of a row, and how likely it is at temperature 1: among all n, or among those of two lists {count, id, ...}.
 KERNEL(256) guess(u64* best, float* likelihoods, const float* logits, const int* positions, const int* ids, const int* own, int rows, int n, int ldl)
 {
+    releaseNext();
+    awaitPrevious();
     if (positions[blockIdx.x] < 0)
     {
         return;

@@ -1,63 +1,43 @@
 // How matrices lie in memory (KERNELS.md), and how a lane takes its share of a row to the tensor cores. A step is what a lane reads at once: 16 bytes of a row
 // (32 of float32), so that the four lanes of a row read 64 neighbouring bytes. A step holds blocks of 32 inputs, of which lane t has the inputs 8 t .. 8 t + 7.
 #pragma once
-#include "device.h"
-
-/// The upper 8 bits of a float32's 24, which is a bfloat16, and what they leave.
-DEVICE u32 upperPart(float& rest)
-{
-    const u32 bits = bitsOf(rest) & 0xffff0000u;
-    rest -= floatOf(bits);
-    return bits;
-}
-
-/// Splits 8 float32 into Parts bfloat16 each, two to a word: three parts hold a float32 to the last bit, two a float16, one an integer of 8 bits.
-template <int Parts>
-DEVICE void split(float (&values)[8], u32 (&parts)[Parts][4])
-{
-#pragma unroll
-    for (int part = 0; part < Parts; part++)
-    {
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-        {
-            const u32 low = upperPart(values[2 * i]);
-            const u32 high = upperPart(values[2 * i + 1]);
-            parts[part][i] = low >> 16 | high;
-        }
-    }
-}
+#include "activations.h"
 
 struct F32
 {
-    enum { Step = 32, Parts = 3, Scaled = 0 };
-    struct Raw { float4 low, high; };
+    enum { Step = 32, Parts = 3, Scaled = 0, Ahead = 2, MostAhead = 2 };
+    struct Raw { uint4 low, high; };
 
     DEVICE u64 rowBytes(int k) { return (u64)((k + 31) & ~31) * 4; }
 
-    DEVICE Raw load(const unsigned char* row, int step, int t)
+    DEVICE Raw load(const unsigned char* row, const float*, int step, int t)
     {
-        const float4* p = (const float4*)(row + (u64)step * 128 + t * 32);
-        return {p[0], p[1]};
+        const unsigned char* p = row + (u64)step * 128 + t * 32;
+        return {loadOnce(p), loadOnce(p + 16)};
     }
 
     DEVICE void parts(const Raw& raw, int, u32 (&parts)[Parts][4])
     {
-        float values[8] = {raw.low.x, raw.low.y, raw.low.z, raw.low.w, raw.high.x, raw.high.y, raw.high.z, raw.high.w};
+        const uint4 &a = raw.low, &b = raw.high;
+        float values[8] = {floatOf(a.x), floatOf(a.y), floatOf(a.z), floatOf(a.w), floatOf(b.x), floatOf(b.y), floatOf(b.z), floatOf(b.w)};
         split(values, parts);
     }
+
+    DEVICE float scale(const Raw&, int) { return 1.0f; }
 
     DEVICE float value(const unsigned char* row, int i) { return ((const float*)row)[i]; }
 };
 
 struct Bf16
 {
-    enum { Step = 32, Parts = 1, Scaled = 0 };
+    enum { Step = 32, Parts = 1, Scaled = 0, Ahead = 4, MostAhead = 6 };
     typedef uint4 Raw;
 
     DEVICE u64 rowBytes(int k) { return (u64)((k + 31) & ~31) * 2; }
 
-    DEVICE Raw load(const unsigned char* row, int step, int t) { return *(const uint4*)(row + (u64)step * 64 + t * 16); }
+    DEVICE Raw load(const unsigned char* row, const float*, int step, int t) { return loadOnce(row + (u64)step * 64 + t * 16); }
+
+    DEVICE float scale(const Raw&, int) { return 1.0f; }
 
     DEVICE void parts(const Raw& raw, int, u32 (&parts)[Parts][4])
     {
@@ -72,12 +52,14 @@ struct Bf16
 
 struct F16
 {
-    enum { Step = 32, Parts = 2, Scaled = 0 };
+    enum { Step = 32, Parts = 2, Scaled = 0, Ahead = 4, MostAhead = 6 };
     typedef uint4 Raw;
 
     DEVICE u64 rowBytes(int k) { return (u64)((k + 31) & ~31) * 2; }
 
-    DEVICE Raw load(const unsigned char* row, int step, int t) { return *(const uint4*)(row + (u64)step * 64 + t * 16); }
+    DEVICE Raw load(const unsigned char* row, const float*, int step, int t) { return loadOnce(row + (u64)step * 64 + t * 16); }
+
+    DEVICE float scale(const Raw&, int) { return 1.0f; }
 
     DEVICE void parts(const Raw& raw, int, u32 (&parts)[Parts][4])
     {
@@ -96,28 +78,34 @@ struct F16
     DEVICE float value(const unsigned char* row, int i) { return floatOfHalf(((const u16*)row)[i]); }
 };
 
-// An integer n below 2^23 in the low bits of 2^23 is the float 2^23 + n: a subtraction converts it, without the slow conversion instruction.
 struct Q8
 {
-    enum { Step = 64, Parts = 1, Scaled = 1 };
-    typedef uint4 Raw;
+    enum { Step = 64, Parts = 1, Scaled = 1, Ahead = 4, MostAhead = 4 };
+    struct Raw { uint4 words; float2 scales; };
 
     DEVICE u64 rowBytes(int k) { return (u64)((k + 63) & ~63); }
 
-    DEVICE Raw load(const unsigned char* row, int step, int t) { return *(const uint4*)(row + (u64)step * 64 + t * 16); }
+    DEVICE Raw load(const unsigned char* row, const float* scales, int step, int t)
+    {
+        return {loadOnce(row + (u64)step * 64 + t * 16), *(const float2*)(scales + 2 * step)};
+    }
 
     DEVICE void parts(const Raw& raw, int block, u32 (&parts)[Parts][4])
     {
-        const u32 words[2] = {(block == 0 ? raw.x : raw.z) ^ 0x80808080u, (block == 0 ? raw.y : raw.w) ^ 0x80808080u};
-        float values[8];
+        // A byte n in the low bits of 2^23 is the float 2^23 + n: a subtraction converts it, without the slow conversion instruction. The upper half of a small integer's
+        // float is its bfloat16.
+        const u32 words[2] = {(block == 0 ? raw.words.x : raw.words.z) ^ 0x80808080u, (block == 0 ? raw.words.y : raw.words.w) ^ 0x80808080u};
 #pragma unroll
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 4; i++)
         {
-            values[i] = floatOf(0x4b000000u | (words[i / 4] >> (8 * (i % 4)) & 0xffu)) - 8388736.0f;
+            const u32 byte = 2 * i % 4;
+            const float low = floatOf(bytesOf(words[i / 2], 0x4b000000u, 0x7440u | byte)) - 8388736.0f;
+            const float high = floatOf(bytesOf(words[i / 2], 0x4b000000u, 0x7440u | (byte + 1))) - 8388736.0f;
+            parts[0][i] = bytesOf(bitsOf(low), bitsOf(high), 0x7632u);
         }
-
-        split(values, parts);
     }
+
+    DEVICE float scale(const Raw& raw, int block) { return block == 0 ? raw.scales.x : raw.scales.y; }
 
     DEVICE float value(const unsigned char* row, int i)
     {
@@ -127,30 +115,33 @@ struct Q8
 
 struct Q4
 {
-    enum { Step = 128, Parts = 1, Scaled = 1 };
-    typedef uint4 Raw;
+    enum { Step = 128, Parts = 1, Scaled = 1, Ahead = 2, MostAhead = 2 };
+    struct Raw { uint4 words; float4 scales; };
 
     DEVICE u64 rowBytes(int k) { return (u64)((k + 127) & ~127) / 2; }
 
-    DEVICE Raw load(const unsigned char* row, int step, int t) { return *(const uint4*)(row + (u64)step * 64 + t * 16); }
+    DEVICE Raw load(const unsigned char* row, const float* scales, int step, int t)
+    {
+        return {loadOnce(row + (u64)step * 64 + t * 16), *(const float4*)(scales + 4 * step)};
+    }
 
     DEVICE void parts(const Raw& raw, int block, u32 (&parts)[Parts][4])
     {
-        const u32 word = block == 0 ? raw.x : block == 1 ? raw.y : block == 2 ? raw.z : raw.w;
-        float values[8];
+        // Four bits n in the low ones of the bfloat16 128 are 128 + n.
+        const u32 word = block == 0 ? raw.words.x : block == 1 ? raw.words.y : block == 2 ? raw.words.z : raw.words.w;
 #pragma unroll
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 4; i++)
         {
-            values[i] = floatOf(0x4b000000u | (word >> (4 * i) & 0xfu)) - 8388616.0f;
+            parts[0][i] = addPairs((word >> (4 * i) & 0x000f000fu) | 0x43004300u, 0xc308c308u); // - 136
         }
-
-        split(values, parts);
     }
+
+    DEVICE float scale(const Raw& raw, int block) { return block == 0 ? raw.scales.x : block == 1 ? raw.scales.y : block == 2 ? raw.scales.z : raw.scales.w; }
 
     DEVICE float value(const unsigned char* row, int i)
     {
         const u32 word = *(const u32*)(row + (i >> 7) * 64 + (i >> 3 & 3) * 16 + (i >> 5 & 3) * 4);
-        return (float)(int)(word >> (4 * (i & 7)) & 0xfu) - 8.0f;
+        return (float)(int)(word >> (2 * (i & 6) + 16 * (i & 1)) & 0xfu) - 8.0f;
     }
 };
 

@@ -10,10 +10,10 @@ public class ProductKernelTests
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void A_projection_of_normed_rows_is_right_and_the_same_alone_in_a_batch_and_in_tiles(string format)
+    public void A_projection_is_right_and_the_same_alone_in_a_batch_and_in_tiles(string format)
     {
         var random = new Random(1);
-        AssertRight(random, (rows, n, k) => new ProjectNorm(KernelBenches.Format(format), rows, n, k, random));
+        AssertRight(random, (rows, n, k) => new Project(KernelBenches.Format(format), rows, n, k, random));
     }
 
     [Theory]
@@ -52,10 +52,9 @@ public class ProductKernelTests
         var x = new float[2 * Inputs];
         Array.Fill(x, float.NaN, 0, Inputs);
         Array.Fill(x, 1f, Inputs, Inputs);
-        var (best, choices, positions, stride) = (bench.Put(new ulong[2]), bench.Put(new int[2]), bench.Put(0, 1), Geometry.Padded(Inputs));
+        var (best, choices, positions) = (bench.Put(new ulong[2]), bench.Put(new int[2]), bench.Put(0, 1));
         bench.Launch(
-            "head_argmax_f32", (Geometry.Blocks(Tokens, 16), 1, 1), 256, best, table, 0ul, bench.PutRows(x, Inputs, stride),
-            bench.PutRows(Enumerable.Repeat(1f, Inputs).ToArray(), Inputs, stride), positions, 0ul, 2, Tokens, Inputs, 1e-5f);
+            "head_argmax_f32", (Geometry.Blocks(Tokens, 16), 1, 1), 256, best, table, 0ul, bench.PutActivations(x, Inputs), positions, 0ul, 2, Tokens, Inputs);
         bench.Launch("choose", (1, 1, 1), 64, choices, best, positions, 2);
         Assert.Equal([-1, 0], bench.Get<int>(choices, 2));
     }
@@ -70,12 +69,13 @@ public class ProductKernelTests
     }
 
     [Fact]
-    public void The_final_norm_alone_is_right()
+    public void The_norm_is_right()
     {
         var random = new Random(7);
         foreach (var (rows, _, k) in Shapes(random))
         {
-            KernelBenches.AssertRight(new NormalizeCase(rows, k, random));
+            KernelBenches.AssertRight(new NormalizeCase(rows, k, states: false, random));
+            KernelBenches.AssertRight(new NormalizeCase(rows, k, states: true, random));
         }
     }
 

@@ -24,13 +24,13 @@ await() { # processes, each of which must succeed
 }
 
 device() { # source, output, further options
-    clang-14 -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -Xclang -target-feature -Xclang +ptx70 -nocudainc -nocudalib -std=c++17 \
+    clang-14 -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -Xclang -target-feature -Xclang +ptx74 -nocudainc -nocudalib -std=c++17 \
         -O3 -ffp-contract=off -fdeclspec -Wall -Wextra -Wno-unused-parameter "${@:3}" -S "$kernels/$1" -o - | grep -v '^//' > "$2"
 }
 
 ptx() { # output folder
     local compilations=()
-    for family in embedding attention choosing sampling; do
+    for family in embedding norm attention choosing sampling; do
         device $family.cu "$1/$family.ptx" & compilations+=($!)
     done
     for format in $formats; do
@@ -82,7 +82,7 @@ case "${1:-}" in
         trap 'rm -rf "$work"' EXIT
         compilations=()
         host emulator.cpp "$work/emulator.o" -O3 -ffp-contract=fast & compilations+=($!)
-        for source in fake_driver kernels_embedding kernels_attention kernels_choosing kernels_sampling kernels_planted; do
+        for source in fake_driver kernels_embedding kernels_norm kernels_attention kernels_choosing kernels_sampling kernels_planted; do
             host $source.cpp "$work/$source.o" & compilations+=($!)
         done
         for format in $formats; do

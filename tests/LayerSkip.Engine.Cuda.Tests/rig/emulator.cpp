@@ -42,6 +42,7 @@ Fiber* current;
 Warp* warps;
 Block block;
 Index blockIndex;
+Index gridSize;
 
 namespace
 {
@@ -140,13 +141,13 @@ void waitForWarp(Warp& warp, u32 generation)
     }
 }
 
-/// sums[16, 8] += a[i][16, 16] b[i][16, 8], one input after the other. A tensor core may add them in another order.
-void multiply(Warp& warp, int count)
+/// sums[i % chains][16, 8] += a[i][16, 16] b[i][16, 8], one input after the other. A tensor core may add them in another order.
+void multiply(Warp& warp, int chains, int count)
 {
     typedef float Row __attribute__((vector_size(32)));
-    float(&sums)[16][8] = warp.sums[warp.generation & 1];
     for (int i = 0; i < count; i++)
     {
+        float(&sums)[16][8] = warp.sums[warp.generation & 1][i % chains];
         for (u32 output = 0; output < 16; output += 4)
         {
             // A product of two bfloat16 is exact, so that a fused operation gives the same as two. Four sums at a time keep the processor busy.
@@ -175,6 +176,7 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
     const u32 count = blockSize.x * blockSize.y * blockSize.z;
     const bool reversed = order == Order::Reversed;
     const u64 blocks = (u64)grid.x * grid.y * grid.z;
+    gridSize = grid;
     kernelOfFibers = kernel;
     argumentsOfFibers = arguments;
     warps = warpsOfBlock;
@@ -187,6 +189,7 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
         Fiber& fiber = rested[linear];
         const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
         fiber.linear = linear;
+        fiber.copies = fiber.copyGroup = 0;
         fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
         Fiber *above = &fibers[(linear + 1) % count], *below = &fibers[(linear + count - 1) % count];
         Fiber *laneAbove = &fibers[first + (lane + 1) % lanes], *laneBelow = &fibers[first + (lane + lanes - 1) % lanes];

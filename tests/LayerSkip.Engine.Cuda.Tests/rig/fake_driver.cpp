@@ -608,10 +608,16 @@ ENTRY(cuDeviceTotalMem_v2, size_t* bytes, int device)
     return Success;
 }
 
+/// Of all devices: 10 major + minor.
+static long& capability()
+{
+    static long value = environment("FAKE_CUDA_CAPABILITY", 80);
+    return value;
+}
+
 ENTRY(cuDeviceGetAttribute, int* value, int attribute, int)
 {
     BEGIN("cuDeviceGetAttribute");
-    const long capability = environment("FAKE_CUDA_CAPABILITY", 80);
     switch (attribute)
     {
         case 1: *value = 1024; break;              // threads a block
@@ -622,8 +628,8 @@ ENTRY(cuDeviceGetAttribute, int* value, int attribute, int)
         case 36: *value = 1215000; break;          // kHz of memory
         case 37: *value = 5120; break;             // bits of the memory bus
         case 41: *value = 1; break;                // unified addressing
-        case 75: *value = (int)capability / 10; break;
-        case 76: *value = (int)capability % 10; break;
+        case 75: *value = (int)capability() / 10; break;
+        case 76: *value = (int)capability() % 10; break;
         default: return InvalidValue;
     }
 
@@ -818,7 +824,7 @@ ENTRY(cuModuleLoadData, void** module, const void* image)
 {
     IN_CONTEXT("cuModuleLoadData");
     auto* made = new Module{PtxModule((const char*)image)};
-    const int code = !made->ptx.valid ? InvalidPtx : made->ptx.target > environment("FAKE_CUDA_CAPABILITY", 80) ? NoBinaryForGpu : Success;
+    const int code = !made->ptx.valid ? InvalidPtx : made->ptx.target > capability() ? NoBinaryForGpu : Success;
     if (code)
     {
         delete made;
@@ -880,6 +886,38 @@ ENTRY(cuLaunchKernel, void* function, u32 gx, u32 gy, u32 gz, u32 bx, u32 by, u3
 {
     IN_CONTEXT("cuLaunchKernel");
     return launch((Function*)function, {gx, gy, gz}, {bx, by, bz}, shared, stream, values, extra);
+}
+
+/// CUlaunchConfig and CUlaunchAttribute of cuda.h.
+struct LaunchAttribute
+{
+    int id;
+    int pad;
+    int value;
+    char rest[60];
+};
+
+struct LaunchConfiguration
+{
+    u32 gx, gy, gz, bx, by, bz, shared;
+    void* stream;
+    LaunchAttribute* attributes;
+    u32 count;
+};
+
+ENTRY(cuLaunchKernelEx, const LaunchConfiguration* c, void* function, void** values, void** extra)
+{
+    IN_CONTEXT("cuLaunchKernelEx");
+    for (u32 i = 0; i < c->count; i++)
+    {
+        // Programmatic stream serialization: kernels run one after the other here, but one that may start early must wait by itself.
+        if (c->attributes[i].id != 6 || (c->attributes[i].value != 0 && ((Function*)function)->module->ptx.target < 90))
+        {
+            return InvalidValue;
+        }
+    }
+
+    return launch((Function*)function, {c->gx, c->gy, c->gz}, {c->bx, c->by, c->bz}, c->shared, c->stream, values, extra);
 }
 
 ENTRY(cuStreamCreate, void** stream, u32 flags) { IN_CONTEXT("cuStreamCreate"); return make(driver().streams, stream, new Stream{currentDevice, (flags & 1) == 0, {}, nullptr}); }
@@ -1166,6 +1204,7 @@ CONTROL(void, fakecuda_spoil, const char* kernel)
     driver().spoilt = kernel ? kernel : "";
 }
 
+CONTROL(void, fakecuda_capability, int value) { capability() = value ? value : environment("FAKE_CUDA_CAPABILITY", 80); }
 CONTROL(void, fakecuda_order, int reversed)
 {
     std::lock_guard<std::recursive_mutex> guard(driver().lock);

@@ -1,7 +1,6 @@
 #include "choosing.cu"
 #include "kernel_table.h"
 
-ADD_KERNEL(normalize);
 ADD_KERNEL(choose);
 ADD_KERNEL(draft_next);
 ADD_KERNEL(accept);

@@ -2,8 +2,8 @@
 #include "products.cu"
 #include "kernel_table.h"
 
-ADD_KERNEL(JOIN(project_norm_, SUFFIX));
-ADD_KERNEL(JOIN(project_norm_tiles_, SUFFIX));
+ADD_KERNEL(JOIN(project_, SUFFIX));
+ADD_KERNEL(JOIN(project_tiles_, SUFFIX));
 ADD_KERNEL(JOIN(project_add_, SUFFIX));
 ADD_KERNEL(JOIN(project_add_tiles_, SUFFIX));
 ADD_KERNEL(JOIN(gate_up_, SUFFIX));
