@@ -27,7 +27,18 @@ internal sealed class ModelArguments
         ("int8", WeightFormat.Int8),
         ("int4", WeightFormat.Int4));
 
-    public Option<string?> Device { get; } = CheckedOption.Create(
+    public Option<string?> Device { get; } = DeviceOption();
+
+    public void AddTo(Command command)
+    {
+        command.Add(Directory);
+        command.Add(Device);
+        command.Add(Threads);
+        command.Add(Format);
+    }
+
+    /// <summary>Where to run.</summary>
+    public static Option<string?> DeviceOption() => CheckedOption.Create(
         "--device",
         "DEVICE",
         "Where to run: auto, a usable NVIDIA GPU, else the CPU (default); cpu; cuda; or cuda:N, as 'layerskip devices' numbers them.",
@@ -39,21 +50,15 @@ internal sealed class ModelArguments
                 || (text.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
         });
 
-    public void AddTo(Command command)
+    public static ModelOptions Options(string? device, int? threads, WeightFormat? format) => new()
     {
-        command.Add(Directory);
-        command.Add(Device);
-        command.Add(Threads);
-        command.Add(Format);
-    }
-
-    public ModelOptions Options(ParseResult arguments) => new()
-    {
-        Device = arguments.GetValue(Device) ?? "auto",
+        Device = device ?? "auto",
         DeviceProviders = [new CudaDeviceProvider()],
-        Threads = arguments.GetValue(Threads),
-        WeightFormat = arguments.GetValue(Format) ?? WeightFormat.Auto,
+        Threads = threads,
+        WeightFormat = format ?? WeightFormat.Auto,
     };
+
+    public ModelOptions Options(ParseResult arguments) => Options(arguments.GetValue(Device), arguments.GetValue(Threads), arguments.GetValue(Format));
 
     /// <summary>Loads the checkpoint, with a progress bar where that takes long.</summary>
     public LayerSkipModel Load(ParseResult arguments, Terminal terminal) => Load(arguments, arguments.GetRequiredValue(Directory), terminal);
