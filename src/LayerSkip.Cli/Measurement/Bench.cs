@@ -20,8 +20,6 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
     private AllocationMeter _allocations = new();
     private GrowthReport? _growth;
     private IReadOnlyList<RequestsReport> _requests = [];
-    private double _bandwidth;
-    private double _flops;
 
     /// <summary>The autoregressive runs.</summary>
     public IReadOnlyList<ModeRun> Autoregressive => _autoregressive;
@@ -33,7 +31,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
     /// <param name="cancellationToken">Ends it between layers.</param>
     public BenchReport Run(CancellationToken cancellationToken)
     {
-        using var memory = new ReadBandwidth(ReadBandwidth.DefaultBytes, settings.Threads);
+        using var limits = new MachineLimits(model, settings.Threads);
         WarmUp(cancellationToken);
         for (var run = 0; run < settings.Runs; run++)
         {
@@ -41,8 +39,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Prefill(cancellationToken);
             for (var read = 0; read < ReadsPerRun; read++)
             {
-                _bandwidth = Math.Max(_bandwidth, memory.Measure());
-                _flops = Math.Max(_flops, FmaPeak.Measure(settings.Threads));
+                limits.Measure();
             }
         }
 
@@ -57,7 +54,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             _requests = new Throughput(model, settings.RequestPrompts, _pair).Run(settings.Requests, settings.Runs, cancellationToken);
         }
 
-        return Report();
+        return Report(limits);
     }
 
     private void WarmUp(CancellationToken cancellationToken)
@@ -95,7 +92,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         _prefillSeconds.Add(generation.Statistics.PrefillTime.TotalSeconds);
     }
 
-    private BenchReport Report()
+    private BenchReport Report(MachineLimits limits)
     {
         var decode = Spread.OfMeasured(_autoregressive.Select(run => run.DecodeTokensPerSecond));
         var speculativeDecode = Spread.OfMeasured(_speculative.Select(run => run.DecodeTokensPerSecond));
@@ -131,10 +128,10 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Identical = pairs.All(pair => pair.First.Outputs.Zip(pair.Second.Outputs).All(outputs => outputs.First.AsSpan().SequenceEqual(outputs.Second))),
             WeightBytesPerToken = weightBytes,
             KvBytesPerToken = kvBytes,
-            BandwidthBytesPerSecond = _bandwidth,
-            BandwidthShare = (weightBytes + kvBytes) * decode?.Median / _bandwidth,
-            FmaFlopsPerSecond = _flops,
-            FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / _flops,
+            BandwidthBytesPerSecond = limits.Bandwidth,
+            BandwidthShare = (weightBytes + kvBytes) * decode?.Median / limits.Bandwidth,
+            FmaFlopsPerSecond = limits.Flops,
+            FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / limits.Flops,
             MeanExitLayer = _speculative[0].MeanExitLayer,
             AcceptedPerRound = Histogram(_speculative[0].AcceptedPerRound),
             Latency = new(LatencyReport.Of(_autoregressive), LatencyReport.Of(_speculative)),

@@ -8,7 +8,9 @@ namespace LayerSkip.Cli.Measurement;
 /// <summary>Counts what a CUDA device is asked for while it decodes: how a run on a GPU is judged against the memory that it must read.</summary>
 internal static class DeviceActivity
 {
-    /// <summary>Decodes the first prompt in both modes, and counts; null where the model is not on a CUDA device.</summary>
+    private const long EnoughRounds = 32;
+
+    /// <summary>Decodes prompts in both modes, and counts what their rounds behind the first ask for; null where the model is not on a CUDA device, or no prompt takes a second round.</summary>
     public static DeviceActivityReport? Measure(LayerSkipModel model, BenchSettings settings, CancellationToken cancellationToken)
     {
         if (model.Steps is not CudaModel device)
@@ -16,31 +18,40 @@ internal static class DeviceActivity
             return null;
         }
 
-        return new(Of(new DecodingOptions { Mode = DecodingMode.Autoregressive }), Of(settings.Draft));
+        var counters = device.Context.Counters;
+        var autoregressive = Of(new DecodingOptions { Mode = DecodingMode.Autoregressive });
+        return autoregressive is not null && Of(settings.Draft) is { } draft ? new(autoregressive, draft) : null;
 
-        DeviceModeReport Of(DecodingOptions options)
+        DeviceModeReport? Of(DecodingOptions options)
         {
             options = options with { MaxNewTokens = settings.MaxTokens, IgnoreEndOfSequence = settings.IgnoreEndOfSequence };
-            using var generation = model.Generate(settings.Prompts[0], options);
-            generation.NextRound(cancellationToken);
-            var counters = device.Context.Counters;
-            var (kernels, graphs, waits, calls) = (counters.Kernels, counters.Graphs, counters.Synchronizations, counters.Calls);
-            var before = generation.Statistics;
-            while (generation.NextRound(cancellationToken))
+            long tokens = 0, rounds = 0, layerPasses = 0, drafted = 0, kernels = 0, graphs = 0, waits = 0, calls = 0;
+            for (var prompt = 0; prompt < settings.Prompts.Count && rounds < EnoughRounds; prompt++)
             {
+                using var generation = model.Generate(settings.Prompts[prompt], options);
+                generation.NextRound(cancellationToken);
+                var before = generation.Statistics;
+                (kernels, graphs, waits, calls) = (kernels - counters.Kernels, graphs - counters.Graphs, waits - counters.Synchronizations, calls - counters.Calls);
+                while (generation.NextRound(cancellationToken))
+                {
+                }
+
+                (kernels, graphs, waits, calls) = (kernels + counters.Kernels, graphs + counters.Graphs, waits + counters.Synchronizations, calls + counters.Calls);
+                var after = generation.Statistics;
+                tokens += after.Tokens - before.Tokens;
+                rounds += after.Rounds - before.Rounds;
+                layerPasses += after.LayerPasses - before.LayerPasses;
+                drafted += after.Drafted - before.Drafted;
             }
 
-            var after = generation.Statistics;
-            double tokens = Math.Max(1, after.Tokens - before.Tokens), rounds = Math.Max(1, after.Rounds - before.Rounds);
             var layerBytes = (double)model.BytesRead(0, model.Config.Layers, head: false) / model.Config.Layers;
-            var headBytes = model.BytesRead(0, 0, head: true);
-            var weightBytes = ((after.LayerPasses - before.LayerPasses) * layerBytes) + ((after.Drafted - before.Drafted + rounds) * headBytes);
-            return new(
-                weightBytes / tokens,
-                (counters.Kernels - kernels) / tokens,
-                (counters.Graphs - graphs) / rounds,
-                (counters.Synchronizations - waits) / rounds,
-                (counters.Calls - calls) / rounds);
+            var headBytes = (double)model.BytesRead(0, 0, head: true);
+            return rounds == 0 ? null : new(
+                ((layerPasses * layerBytes) + ((drafted + rounds) * headBytes)) / tokens,
+                (double)kernels / tokens,
+                (double)graphs / rounds,
+                (double)waits / rounds,
+                (double)calls / rounds);
         }
     }
 }

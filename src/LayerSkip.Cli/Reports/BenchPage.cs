@@ -24,8 +24,7 @@ internal static class BenchPage
             (Text($"prefill of {report.PrefillTokens} tokens"), Rate(report.Spread.PrefillTokensPerSecond)),
             ("drafts", Text($"{StatisticsText.AcceptedInWords(report.AcceptanceRate)}, {report.TokensPerRound:0.00} tokens a round, mean exit layer {report.MeanExitLayer:0.00}")),
             ("outputs identical", report.Identical ? "yes" : "no"),
-            ("read bandwidth", Text($"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s") + (report.BandwidthShare is { } share ? Text($", of which decoding autoregressively uses {100 * share:0} %") : "")),
-            ("FMA peak", Text($"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS, of which prefill uses {100 * report.FmaShare:0} %")),
+            .. Limits(report),
             ("allocated a token", Text($"{report.AllocatedBytesPerToken:0.##} bytes")),
             ("model", $"{report.Model}, {report.WeightFormat}"),
             ("machine", report.Machine.Describe()),
@@ -147,6 +146,22 @@ internal static class BenchPage
     {
         string Number(double value) => value.ToString(format, System.Globalization.CultureInfo.InvariantCulture);
         return $"{Number(spread.Median)} ({Number(spread.Min)} - {Number(spread.Max)})";
+    }
+
+    /// <summary>What the machine can do, and how much of it was used.</summary>
+    private static IEnumerable<(string, string)> Limits(BenchReport report)
+    {
+        if (report.BandwidthBytesPerSecond is { } bandwidth)
+        {
+            yield return (
+                report.FmaFlopsPerSecond is not null ? "read bandwidth" : "bandwidth of copies in the GPU's memory",
+                Text($"{Quantity.Count(bandwidth)}B/s") + (report.BandwidthShare is { } share ? Text($", of which decoding autoregressively uses {100 * share:0} %") : ""));
+        }
+
+        if (report.FmaFlopsPerSecond is { } flops)
+        {
+            yield return ("FMA peak", Text($"{Quantity.Count(flops)}FLOPS, of which prefill uses {100 * report.FmaShare:0} %"));
+        }
     }
 
     private static string Text(FormattableString text) => FormattableString.Invariant(text);

@@ -75,17 +75,17 @@ internal sealed record BenchReport
     /// <summary>KV cache bytes that it reads, at the mean context length of the run.</summary>
     public required double KvBytesPerToken { get; init; }
 
-    /// <summary>The best read of a large buffer with all threads.</summary>
-    public required double BandwidthBytesPerSecond { get; init; }
+    /// <summary>The best read of a large buffer with all threads; on a GPU the best copy within its memory, bytes read and written together, null where it has none to spare.</summary>
+    public required double? BandwidthBytesPerSecond { get; init; }
 
-    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth; null where the latter are.</summary>
+    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth; null where one of these is.</summary>
     public required double? BandwidthShare { get; init; }
 
-    /// <summary>The best rate of multiply-adds with all threads, two operations each.</summary>
-    public required double FmaFlopsPerSecond { get; init; }
+    /// <summary>The best rate of multiply-adds with all threads, two operations each; null on a GPU.</summary>
+    public required double? FmaFlopsPerSecond { get; init; }
 
-    /// <summary>Share of that rate in prefill: 2 x weights in matrices x tokens (the head once) by time. Attention is left out.</summary>
-    public required double FmaShare { get; init; }
+    /// <summary>Share of that rate in prefill: 2 x weights in matrices x tokens (the head once) by time. Attention is left out. Null on a GPU.</summary>
+    public required double? FmaShare { get; init; }
 
     /// <summary>Managed bytes that the decoding thread allocated a token after the warm-up.</summary>
     public required double AllocatedBytesPerToken { get; init; }

@@ -36,14 +36,22 @@ internal static class BenchTable
         Add(table, "outputs identical", report.Identical ? "yes" : "no");
         Add(table, "bytes read per token, weights", Quantity.Bytes(report.WeightBytesPerToken));
         Add(table, "bytes read per token, KV cache", Quantity.Bytes(report.KvBytesPerToken));
-        Add(table, "read bandwidth", $"{Quantity.Count(report.BandwidthBytesPerSecond)}B/s");
+        if (report.BandwidthBytesPerSecond is { } bandwidth)
+        {
+            Add(table, report.FmaFlopsPerSecond is not null ? "read bandwidth" : "bandwidth of copies in the GPU's memory", $"{Quantity.Count(bandwidth)}B/s");
+        }
+
         if (report.BandwidthShare is { } share)
         {
             Add(table, "share of it, autoregressive decode", $"{share:P1}");
         }
 
-        Add(table, "FMA peak", $"{Quantity.Count(report.FmaFlopsPerSecond)}FLOPS");
-        Add(table, "share of it, prefill without attention", $"{report.FmaShare:P1}");
+        if (report.FmaFlopsPerSecond is { } flops)
+        {
+            Add(table, "FMA peak", $"{Quantity.Count(flops)}FLOPS");
+            Add(table, "share of it, prefill without attention", $"{report.FmaShare:P1}");
+        }
+
         Add(table, "managed bytes allocated per token", $"{report.AllocatedBytesPerToken:0.##}");
         if (report.StartUp is { } startUp)
         {
