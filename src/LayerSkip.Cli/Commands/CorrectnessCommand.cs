@@ -149,10 +149,11 @@ internal sealed class CorrectnessCommand
             return;
         }
 
+        _terminal.Out.WriteLine($"{report.Model} on {report.Machine.Device}");
         foreach (var cell in report.Cells)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(
-                $"{cell.WeightFormat,-5} {cell.Controller,-11} {cell.Comparisons,7} compared {cell.Mismatches,5} differ {cell.Tokens,9} tokens {cell.Accepted,9} drafted and accepted, {cell.Copied} of them copied"));
+                $"{cell.WeightFormat,-5} {cell.Controller,-11} {cell.Comparisons,7} compared {cell.Mismatches,5} differ {cell.Tokens,9} tokens {cell.Drafted,9} drafted {cell.Accepted,9} accepted, {cell.Copied} of them copied"));
         }
 
         _terminal.Out.WriteLine(FormattableString.Invariant(

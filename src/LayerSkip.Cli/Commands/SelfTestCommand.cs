@@ -12,7 +12,8 @@ internal static class SelfTestCommand
 
     public static Command Create(Terminal terminal)
     {
-        var device = new ModelArguments().Device;
+        var device = ModelArguments.DeviceOption();
+        device.Description = "Which GPU: auto or cuda, the first usable one (default), or cuda:N, as 'layerskip devices' numbers them.";
         var rounds = CheckedOption.Integer("--rounds", "N", $"Random shapes of each kernel and weight format, and random models (default: {DefaultRounds}).", 1, 10_000);
         var json = new Option<bool>("--json") { Description = "Print one JSON object (default: lines)." };
         var command = new Command("selftest", "Check each of a GPU's kernels at random shapes, then compare decoding end to end with the CPU, then measure its memory's speed.")
