@@ -31,7 +31,11 @@ if (args.Length > 0 && args.All(string.IsNullOrWhiteSpace))
 
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.SetMinimumLevel(LogLevel.Warning);
-builder.Services.AddLayerSkipChatClient(options => options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser"));
+builder.Services.AddLayerSkipChatClient(options =>
+{
+    options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser");
+    options.Device = "cpu"; // the model is too small to gain from a GPU
+});
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton<Household>();
 
 // Outermost first: whoever asks gets the answer of the tools, which FunctionInvokingChatClient calls as the frames say.

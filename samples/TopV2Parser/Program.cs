@@ -35,6 +35,7 @@ builder.Logging.SetMinimumLevel(LogLevel.Warning);
 builder.Services.AddLayerSkipChatClient(options =>
 {
     options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser");
+    options.Device = "cpu"; // "auto" takes a GPU where there is one, from which a model this small gains nothing
     options.IdleKvCacheBudget = 0; // runs are compared: none may find its prompt in the cache of the one before
 });
 using var host = builder.Build();
