@@ -19,7 +19,7 @@ public sealed class LayerSkipOptions
 
     /// <summary>
     /// Device to run on: <c>auto</c>, a usable NVIDIA GPU that can take the model, else the CPU (the log says why); <c>cpu</c>; <c>cuda</c>, the
-    /// first usable GPU; or <c>cuda:1</c>, the second of all. Without the GPU that is asked for, loading fails with the reason.
+    /// first GPU with memory for the model, else several that share its layers; or <c>cuda:1</c>, the second of all. Without the GPU that is asked for, loading fails with the reason.
     /// </summary>
     public string Device { get; set; } = "auto";
 
