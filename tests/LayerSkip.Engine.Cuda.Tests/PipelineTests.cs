@@ -250,7 +250,7 @@ public class PipelineTests
         using (new Gpus(memory, memory))
         {
             using var model = Load("auto");
-            Assert.Equal("cuda:0 (Emulated GPU 0, 2 layers) + cuda:1 (Emulated GPU 1, 3 layers)", model.Device);
+            Assert.Equal("cuda:0 (Emulated GPU 0, 1 layers) + cuda:1 (Emulated GPU 1, 4 layers)", model.Device);
         }
 
         using (new Gpus(memory / 4, memory / 8))

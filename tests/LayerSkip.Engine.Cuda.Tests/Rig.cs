@@ -17,7 +17,14 @@ internal static class Rig
     private const int NoCompiler = 77;
 
     private static readonly Lazy<(string? Library, string? Problem)> s_library = new(Find);
-    private static CudaContext? s_kept;
+
+    /// <summary>A GPU's context takes long to begin: it stays as long as the process, while those of tests come and go.</summary>
+    private static readonly Lazy<CudaContext> s_kept = new(() =>
+    {
+        var (driver, device) = Provider.Find(0);
+        return new(driver, device);
+    });
+
     private static readonly Lazy<RigControls> s_controls = new(() => new RigControls(NativeLibrary.Load(s_library.Value.Library!)));
 
     /// <summary>Whether the tests run on a GPU.</summary>
@@ -52,12 +59,7 @@ internal static class Rig
         get
         {
             var found = Provider.Find(0);
-            if (IsGpu)
-            {
-                // A GPU's context takes long to begin: it stays while the tests come and go.
-                s_kept ??= new CudaContext(found.Driver, found.Device);
-            }
-
+            _ = IsGpu ? s_kept.Value : null;
             return found;
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection;
 using System.Text;
 using LayerSkip.Engine.Cuda.Driver;
@@ -41,8 +42,10 @@ internal sealed class KernelLibrary(CudaContext context)
         return text;
     }
 
+    /// <summary>Replaces a text wherever it stands by one of the same length.</summary>
     private static void Replace(Span<byte> text, ReadOnlySpan<byte> old, ReadOnlySpan<byte> by)
     {
+        Debug.Assert(old.Length == by.Length && text.IndexOf(old) >= 0);
         for (var at = text.IndexOf(old); at >= 0; at = text.IndexOf(old))
         {
             by.CopyTo(text[at..]);

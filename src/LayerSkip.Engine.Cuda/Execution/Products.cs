@@ -13,8 +13,8 @@ internal sealed class Products
     private const int FewRows = 16;
     private const int BlocksAtOnce = 2; // on a multiprocessor: products.cu
 
-    // Above, tiles read less than blocks of 16 rows do, which each read the weights.
-    private const int MostFewRows = 64;
+    // Above, tiles read less than blocks of 16 rows do, which each read the weights. The longest draft and its input are below.
+    private const int MostFewRows = 80;
 
     private readonly CudaContext _context;
     private readonly nint _embed;
@@ -86,7 +86,7 @@ internal sealed class Products
         Add(ref arguments, gate);
         Add(ref arguments, up);
         AddRows(ref arguments, gate, activations, positions, rows);
-        
+
         // A tile has as many outputs of both matrices together.
         var few = FewGrid(Geometry.Blocks(gate.Outputs, FewOutputs / 2), rows);
         Launch(_gateUp, few, _gateUpTiles, Geometry.Blocks(gate.Outputs, TileOutputs / 2), rows, ref arguments);

@@ -12,7 +12,7 @@ internal sealed class Transformer
     private readonly SamplingKernels _sampling;
     private readonly NormKernels _norms;
     private readonly ulong _frequencies;
-    private readonly ulong _headActivations; // of as many rows as a pass of the head has
+    private readonly ulong _headActivations; // of as many rows as a pass of the head has; 0 where the head is another GPU's
 
     public Transformer(CudaContext context, CudaWeights weights, Geometry geometry)
     {
@@ -28,7 +28,7 @@ internal sealed class Transformer
         Choices = new ChoiceKernels(context, kernels);
         _sampling = new SamplingKernels(context, kernels);
         _norms = new NormKernels(context, kernels, geometry);
-        _headActivations = context.Allocate((long)LogitMemory.MostRows * Geometry.ActivationBytes(geometry.Config.HiddenSize));
+        _headActivations = weights.HasEnds ? context.Allocate((long)LogitMemory.MostRows * Geometry.ActivationBytes(geometry.Config.HiddenSize)) : 0;
         var frequencies = Rope.Frequencies(geometry.Config);
         _frequencies = context.Allocate((long)frequencies.Length * sizeof(float));
         context.Write<float>(_frequencies, frequencies);

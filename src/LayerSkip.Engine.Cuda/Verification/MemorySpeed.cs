@@ -11,7 +11,8 @@ namespace LayerSkip.Engine.Cuda.Verification;
 internal sealed record MemorySpeed(long CopyBytes, double CopyBytesPerSecond, long WeightBytes, double WeightBytesPerSecond)
 {
     private const int Repeats = 10;
-    private const long LargestCopy = 256L << 20; // several times what caches hold
+    private const long LeastCopy = 128L << 20; // below, copies would be of what caches hold
+    private const long LargestCopy = 256L << 20;
 
     /// <summary>Measures a device.</summary>
     /// <param name="driver">The driver.</param>
@@ -40,7 +41,9 @@ internal sealed record MemorySpeed(long CopyBytes, double CopyBytesPerSecond, lo
     public static double OfCopies(CudaDriver driver, CudaDeviceInfo device)
     {
         using var context = new CudaContext(driver, device);
-        return OfCopies(context, LargestCopy).BytesPerSecond;
+        return context.FreeBytes() / 8 < LeastCopy
+            ? throw new InsufficientMemoryException($"too little memory is free on {device.Name} to measure its speed")
+            : OfCopies(context, LargestCopy).BytesPerSecond;
     }
 
     private static (long Bytes, double BytesPerSecond) OfCopies(CudaContext context, long most)

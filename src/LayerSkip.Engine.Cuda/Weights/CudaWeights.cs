@@ -36,6 +36,9 @@ internal sealed class CudaWeights
         Bytes = context.HeldBytes - heldBefore;
     }
 
+    /// <summary>Whether embeddings and head lie here, too.</summary>
+    public bool HasEnds => _ends is not null;
+
     /// <summary>Embeddings and head.</summary>
     /// <exception cref="InvalidOperationException">They lie on another GPU.</exception>
     public DeviceEnds Ends => _ends ?? throw new InvalidOperationException("embeddings and head lie on another GPU");

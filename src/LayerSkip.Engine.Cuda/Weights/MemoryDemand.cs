@@ -20,11 +20,12 @@ internal sealed record MemoryDemand(long First, long Each, IReadOnlyList<long> L
     {
         const int Rows = Generation.PrefillRows + DecodingPlan.MaxSpeculations;
         var config = geometry.Config;
-        var activations = Geometry.ActivationBytes(config.HiddenSize) + Geometry.ActivationBytes(geometry.AttendedOutputs) + (long)Geometry.ActivationBytes(config.IntermediateSize);
-        var pass = Rows * (((geometry.Hidden + Geometry.Padded(geometry.QkvOutputs)) * (long)sizeof(float)) + activations);
+        var activations = (long)Geometry.ActivationBytes(config.HiddenSize) + Geometry.ActivationBytes(geometry.AttendedOutputs) + Geometry.ActivationBytes(config.IntermediateSize);
+        var pass = Rows * (((long)sizeof(float) * (geometry.Hidden + Geometry.Padded(geometry.QkvOutputs))) + activations);
+        var head = LogitMemory.MostRows * (((long)sizeof(float) * config.VocabularySize) + Geometry.ActivationBytes(config.HiddenSize));
         var cache = geometry.PageLayerBytes * Geometry.Pages(Math.Min(config.MaxPositions, Positions));
         return new(
-            plan.EndBytes + (LogitMemory.MostRows * (long)config.VocabularySize * sizeof(float)),
+            plan.EndBytes + head,
             pass,
             [.. plan.Layers.Select(layer => layer.Bytes + cache)]);
     }

@@ -41,7 +41,8 @@ DEVICE void syncWarp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory");
 /// Lets the next kernel's blocks start once all of this one's have come here.
 DEVICE void releaseNext() { asm volatile("//sm_90 griddepcontrol.launch_dependents;" ::: "memory"); }
 
-/// Waits until the kernels before have ended, and what they wrote is there. Every thread calls it, before anything but constant weights is touched.
+/// Waits until the kernels before have ended, and what they wrote is there. Every thread calls it, before anything is touched but weights and lists of ids, which
+/// copies alone write: a kernel behind a copy does not start early.
 DEVICE void awaitPrevious() { asm volatile("//sm_90 griddepcontrol.wait;" ::: "memory"); }
 
 /// 16 bytes that are read once: past the nearest cache, and with their neighbours into the second. (Not as constant data, .nc: the assembler moves such loads behind a wait.)

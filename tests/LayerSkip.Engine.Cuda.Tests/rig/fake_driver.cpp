@@ -1204,7 +1204,12 @@ CONTROL(void, fakecuda_spoil, const char* kernel)
     driver().spoilt = kernel ? kernel : "";
 }
 
-CONTROL(void, fakecuda_capability, int value) { capability() = value ? value : environment("FAKE_CUDA_CAPABILITY", 80); }
+CONTROL(void, fakecuda_capability, int value)
+{
+    std::lock_guard<std::recursive_mutex> guard(driver().lock);
+    capability() = value ? value : environment("FAKE_CUDA_CAPABILITY", 80);
+}
+
 CONTROL(void, fakecuda_order, int reversed)
 {
     std::lock_guard<std::recursive_mutex> guard(driver().lock);
