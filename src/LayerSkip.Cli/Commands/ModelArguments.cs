@@ -50,6 +50,7 @@ internal sealed class ModelArguments
                 || (text.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(text.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
         });
 
+    /// <summary>How to load a model; null: the option's default.</summary>
     public static ModelOptions Options(string? device, int? threads, WeightFormat? format) => new()
     {
         Device = device ?? "auto",
