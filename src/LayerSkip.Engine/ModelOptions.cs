@@ -22,4 +22,7 @@ public sealed record ModelOptions
 
     /// <summary>Matrices to keep in the checkpoint's own precision all the same.</summary>
     public FinerWeights Finer { get; init; }
+
+    /// <summary>Whether bfloat16 matrices are compressed, without loss.</summary>
+    public WeightCompression Compression { get; init; }
 }

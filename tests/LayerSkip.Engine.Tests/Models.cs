@@ -18,10 +18,17 @@ internal static class Models
     }
 
     /// <summary>A random model on the CPU, whatever else is tested.</summary>
-    public static CpuModel RandomOnCpu(ModelConfig config, ulong seed = 1, WeightFormat format = WeightFormat.F32, int threads = 1, SimdPath? path = null)
+    public static CpuModel RandomOnCpu(
+        ModelConfig config,
+        ulong seed = 1,
+        WeightFormat format = WeightFormat.F32,
+        int threads = 1,
+        SimdPath? path = null,
+        WeightCompression compression = WeightCompression.Auto,
+        int[]? draftVocabulary = null)
     {
         using var weights = Weights(config, seed, format);
-        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose());
+        return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose(), draftVocabulary, compression: compression);
     }
 
     /// <summary>A random shape of a model, odd sizes and grouped-query attention among them.</summary>

@@ -27,6 +27,13 @@ internal sealed class ModelArguments
         ("int8", WeightFormat.Int8),
         ("int4", WeightFormat.Int4));
 
+    public Option<WeightCompression?> Compression { get; } = CheckedOption.Choice(
+        "--compression",
+        "Whether bfloat16 weights are kept compressed, without loss, on the CPU (default: auto, those of models that no cache holds).",
+        ("auto", WeightCompression.Auto),
+        ("always", WeightCompression.Always),
+        ("never", WeightCompression.Never));
+
     public Option<string?> Device { get; } = DeviceOption();
 
     public void AddTo(Command command)
@@ -35,6 +42,7 @@ internal sealed class ModelArguments
         command.Add(Device);
         command.Add(Threads);
         command.Add(Format);
+        command.Add(Compression);
     }
 
     /// <summary>Where to run.</summary>
@@ -51,15 +59,17 @@ internal sealed class ModelArguments
         });
 
     /// <summary>How to load a model; null: the option's default.</summary>
-    public static ModelOptions Options(string? device, int? threads, WeightFormat? format) => new()
+    public static ModelOptions Options(string? device, int? threads, WeightFormat? format, WeightCompression? compression = null) => new()
     {
         Device = device ?? "auto",
         DeviceProviders = [new CudaDeviceProvider()],
         Threads = threads,
         WeightFormat = format ?? WeightFormat.Auto,
+        Compression = compression ?? WeightCompression.Auto,
     };
 
-    public ModelOptions Options(ParseResult arguments) => Options(arguments.GetValue(Device), arguments.GetValue(Threads), arguments.GetValue(Format));
+    public ModelOptions Options(ParseResult arguments) =>
+        Options(arguments.GetValue(Device), arguments.GetValue(Threads), arguments.GetValue(Format), arguments.GetValue(Compression));
 
     /// <summary>Loads the checkpoint, with a progress bar where that takes long.</summary>
     public LayerSkipModel Load(ParseResult arguments, Terminal terminal) => Load(arguments, arguments.GetRequiredValue(Directory), terminal);

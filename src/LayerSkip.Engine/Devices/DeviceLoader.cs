@@ -10,7 +10,7 @@ internal static class DeviceLoader
 
     /// <returns>The model, and why it runs on the CPU where <c>auto</c> would have preferred another device.</returns>
     /// <exception cref="ArgumentException">The device is unknown.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The thread count or the format is out of range.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The thread count, the format or the compression is out of range.</exception>
     /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into its memory.</exception>
     public static (IDeviceModel Model, string? Fallback) Load(
@@ -39,6 +39,11 @@ internal static class DeviceLoader
             throw new ArgumentOutOfRangeException(nameof(options), options.Finer, "Finer names unknown weights.");
         }
 
+        if (!Enum.IsDefined(options.Compression))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), options.Compression, "Compression is no way to compress weights.");
+        }
+
         var reasons = new List<string>();
         if (name.Kind == DeviceName.Auto)
         {
@@ -61,7 +66,8 @@ internal static class DeviceLoader
 
         var threads = options.Threads ?? Environment.ProcessorCount;
         var model = CpuModel.Load(
-            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, options.Finer, progress, cancellationToken);
+            config, weights, options.WeightFormat, threads, SimdPaths.Choose(), defaults.DraftVocabulary, options.Finer, options.Compression, progress,
+            cancellationToken);
         return (model, reasons.Count > 0 ? string.Join("; ", reasons) : null);
 
         IDeviceModel LoadOnto(DeviceProvider provider, int? ordinal) =>

@@ -18,10 +18,11 @@ internal sealed unsafe class HeadRows : IDisposable
     {
         _tokens = tokens;
         _known = [.. tokens];
-        _memory = new NativeBuffer(WeightMatrix.BytesFor(head.Kernel, tokens.Length, head.Inputs));
+        var kernel = head.Kernel.OfCopies;
+        _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
         try
         {
-            var rows = new WeightMatrix(_memory.Pointer, head.Kernel, tokens.Length, head.Inputs);
+            var rows = new WeightMatrix(_memory.Pointer, kernel, tokens.Length, head.Inputs);
             rows.CopyRows(head, tokens);
             _job = new HeadJob(rows);
         }

@@ -10,7 +10,9 @@ internal sealed unsafe class WeightMatrix
 
     private readonly PanelKernel _kernel;
     private readonly byte* _panels;
-    private readonly nint _panelBytes;
+
+    // Where each panel begins, and where the last one ends.
+    private readonly nint[] _offsets;
 
     /// <summary>Lays an empty (all zero) matrix over memory that the caller keeps alive.</summary>
     /// <param name="memory">At least <see cref="BytesFor"/> bytes, zeroed.</param>
@@ -18,10 +20,15 @@ internal sealed unsafe class WeightMatrix
     /// <param name="outputs">Rows of the weight matrix.</param>
     /// <param name="inputs">Columns of the weight matrix.</param>
     public WeightMatrix(byte* memory, PanelKernel kernel, int outputs, int inputs)
+        : this(memory, kernel, outputs, inputs, [.. Enumerable.Range(0, PanelsFor(outputs) + 1).Select(panel => (nint)(panel * kernel.PanelBytes(inputs)))])
+    {
+    }
+
+    private WeightMatrix(byte* memory, PanelKernel kernel, int outputs, int inputs, nint[] offsets)
     {
         _kernel = kernel;
         _panels = memory;
-        _panelBytes = (nint)kernel.PanelBytes(inputs);
+        _offsets = offsets;
         Outputs = outputs;
         Inputs = inputs;
     }
@@ -37,14 +44,14 @@ internal sealed unsafe class WeightMatrix
     public int Panels => PanelsFor(Outputs);
 
     /// <summary>Bytes read when every panel is used once.</summary>
-    public long Bytes => Panels * (long)_panelBytes;
+    public long Bytes => _offsets[Panels];
 
     /// <summary>Panels to hand to a thread at a time: small enough to balance, large enough to be worth the hand-over.</summary>
     /// <param name="threads">Threads that share the work.</param>
     /// <param name="rows">Activation rows: with many, a chunk's panels share the rows' trip through the cache, so chunks are larger.</param>
     public int PanelsPerChunk(int threads, int rows)
     {
-        var chunk = rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes / _panelBytes);
+        var chunk = rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes * (long)Panels / Bytes);
 
         // Few rows are multiplied with several panels at a time; a matrix too small for many chunks is dealt evenly.
         var least = rows switch { <= 2 => 4, <= 5 => 2, _ => 1 };
@@ -58,6 +65,7 @@ internal sealed unsafe class WeightMatrix
 
     /// <summary>Packs a tensor's rows as the outputs from <paramref name="firstOutput"/> on.</summary>
     /// <exception cref="ArgumentException">The tensor does not fit there.</exception>
+    /// <exception cref="NotSupportedException">The matrix is compressed.</exception>
     /// <exception cref="CheckpointException">The tensor holds a NaN or an infinity, and the format has none.</exception>
     public void Fill(WeightTensor tensor, int firstOutput, int threads = 1)
     {
@@ -87,14 +95,38 @@ internal sealed unsafe class WeightMatrix
         }
     }
 
+    /// <summary>The same matrix compressed, in memory of its own.</summary>
+    /// <param name="kernel">One whose <see cref="CompressedKernel.Plain"/> lays panels out as this matrix's does.</param>
+    /// <param name="threads">Threads to use.</param>
+    /// <param name="memory">What the caller keeps alive as long as the result.</param>
+    public WeightMatrix Compress(CompressedKernel kernel, int threads, out NativeBuffer memory)
+    {
+        var compressor = kernel.Compressor(Inputs);
+        var codes = new HighByteCode[Panels];
+        var plainGroups = new int[Panels];
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
+        Parallel.For(0, Panels, parallel, panel => (codes[panel], plainGroups[panel]) = compressor.Measure(Panel(panel)));
+
+        var offsets = new nint[Panels + 1];
+        for (var panel = 0; panel < Panels; panel++)
+        {
+            offsets[panel + 1] = offsets[panel] + (nint)CompressedPanel.BytesFor(Inputs, plainGroups[panel]);
+        }
+
+        memory = new NativeBuffer(offsets[Panels]);
+        var compressed = new WeightMatrix(memory.Pointer, kernel, Outputs, Inputs, offsets);
+        Parallel.For(0, Panels, parallel, panel => compressor.Compress(Panel(panel), codes[panel], plainGroups[panel], compressed.Panel(panel)));
+        return compressed;
+    }
+
     /// <summary>Packs rows of another matrix, in their order, as this one's outputs.</summary>
-    /// <param name="source">A matrix of as many inputs and the same kernel.</param>
+    /// <param name="source">A matrix of as many inputs, whose copies are of this one's kernel (<see cref="PanelKernel.OfCopies"/>).</param>
     /// <param name="outputs">The outputs of <paramref name="source"/>, one for each of this matrix's.</param>
     /// <exception cref="ArgumentException">The numbers of inputs or outputs differ.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An output is not one of <paramref name="source"/>'s.</exception>
     public void CopyRows(WeightMatrix source, ReadOnlySpan<int> outputs)
     {
-        if (source.Inputs != Inputs || outputs.Length != Outputs || source._kernel != _kernel)
+        if (source.Inputs != Inputs || outputs.Length != Outputs || source._kernel.OfCopies != _kernel)
         {
             throw new ArgumentException(
                 $"{outputs.Length} rows of [{source.Outputs}, {source.Inputs}] do not fit a [{Outputs}, {Inputs}] matrix", nameof(outputs));
@@ -103,7 +135,7 @@ internal sealed unsafe class WeightMatrix
         for (var output = 0; output < Outputs; output++)
         {
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)outputs[output], (uint)source.Outputs, nameof(outputs));
-            _kernel.CopyColumn(
+            source._kernel.CopyColumn(
                 source.Panel(outputs[output] / PanelKernel.Width), outputs[output] % PanelKernel.Width,
                 Panel(output / PanelKernel.Width), output % PanelKernel.Width, Inputs);
         }
@@ -135,7 +167,7 @@ internal sealed unsafe class WeightMatrix
     /// <param name="bytes">How many.</param>
     public void Fetch(int panel, int offset, int bytes)
     {
-        var from = (panel * _panelBytes) + offset;
+        var from = _offsets[panel] + offset;
         PanelKernel.Prefetch(_panels + from, (int)Math.Min(bytes, Bytes - from));
     }
 
@@ -146,5 +178,5 @@ internal sealed unsafe class WeightMatrix
         _kernel.ReadColumn(Panel(output / PanelKernel.Width), output % PanelKernel.Width, destination[..Inputs]);
     }
 
-    private byte* Panel(int panel) => _panels + (panel * _panelBytes);
+    private byte* Panel(int panel) => _panels + _offsets[panel];
 }

@@ -9,28 +9,36 @@ internal sealed class WeightPlan
     /// <summary>From so many weights on, a matrix is one of a model that no cache holds.</summary>
     private const long StreamedWeights = 256 * 1024;
 
+    /// <summary>From so many weights on, a model is one whose weights come from memory in every step: 64 MiB as bfloat16.</summary>
+    private const long CompressedModelWeights = 32 * 1024 * 1024;
+
     private readonly WeightSource _source;
     private readonly WeightFormat _format;
     private readonly SimdPath _path;
     private readonly WeightFormat _plain;
+    private readonly WeightCompression _compression;
     private readonly Dictionary<(WeightFormat Format, bool Streamed), PanelKernel> _kernels = [];
+    private readonly CompressedKernel _compressed;
 
     /// <param name="config">The model's shape.</param>
     /// <param name="source">Its weights.</param>
     /// <param name="format">What is asked for.</param>
     /// <param name="finer">What stays in the checkpoint's own precision.</param>
     /// <param name="path">Vector width of the kernels.</param>
+    /// <param name="compression">Whether bfloat16 matrices are compressed.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
-    public WeightPlan(ModelConfig config, WeightSource source, WeightFormat format, FinerWeights finer, SimdPath path)
+    public WeightPlan(ModelConfig config, WeightSource source, WeightFormat format, FinerWeights finer, SimdPath path, WeightCompression compression = WeightCompression.Auto)
     {
         (_source, _format, _path) = (source, format, path);
+        _compression = compression == WeightCompression.Auto && WeightsOf(config) < CompressedModelWeights ? WeightCompression.Never : compression;
+        _compressed = PanelKernel.CreateCompressed(path);
         _plain = AllPlainMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
         Head = Of(
             Coarsest(finer.HasFlag(FinerWeights.Head) || (config.TiedEmbeddings && finer.HasFlag(FinerWeights.Embeddings))),
             new MatrixPart(config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize));
         Embedding = config.TiedEmbeddings
             ? Head
-            : Of(Coarsest(finer.HasFlag(FinerWeights.Embeddings)), new MatrixPart("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize));
+            : OfRowsRead(Coarsest(finer.HasFlag(FinerWeights.Embeddings)), new MatrixPart("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize));
         Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => LayerOf(config, $"model.layers.{layer}."))];
     }
 
@@ -48,6 +56,9 @@ internal sealed class WeightPlan
     public IEnumerable<PlannedMatrix> Matrices =>
         Layers.SelectMany(layer => (IEnumerable<PlannedMatrix>)[layer.Qkv, layer.Output, layer.Gate, layer.Up, layer.Down])
             .Concat(Embedding == Head ? [Head] : [Head, Embedding]);
+
+    private static long WeightsOf(ModelConfig config) =>
+        LlamaTensors.Of(config).Where(tensor => tensor.Role == TensorRole.Matrix).Sum(tensor => tensor.Shape[0] * tensor.Shape[1]);
 
     /// <summary>One matrix in another precision is enough for float32, which holds all of them exactly.</summary>
     private static bool AllPlainMatricesAreBf16(ModelConfig config, WeightSource source) =>
@@ -78,6 +89,13 @@ internal sealed class WeightPlan
             Of(_format, new MatrixPart(prefix + "mlp.down_proj.weight", hidden, intermediate)));
     }
 
+    /// <summary>A matrix of which rows are read, and which is never multiplied with: it stays uncompressed.</summary>
+    private PlannedMatrix OfRowsRead(WeightFormat format, MatrixPart part)
+    {
+        var plan = Of(format, part);
+        return plan.Kernel is CompressedKernel compressed ? plan with { Kernel = compressed.Plain } : plan;
+    }
+
     private PlannedMatrix Of(WeightFormat format, params MatrixPart[] parts)
     {
         if (format == WeightFormat.Auto)
@@ -86,6 +104,11 @@ internal sealed class WeightPlan
         }
 
         var streamed = parts.Sum(part => (long)part.Rows * part.Columns) >= StreamedWeights;
+        if (format == WeightFormat.BF16 && (_compression == WeightCompression.Auto ? streamed : _compression == WeightCompression.Always))
+        {
+            return new(_compressed, parts);
+        }
+
         if (!_kernels.TryGetValue((format, streamed), out var kernel))
         {
             _kernels[(format, streamed)] = kernel = PanelKernel.Create(format, _path, streamed);
@@ -109,8 +132,14 @@ internal sealed record PlannedMatrix(PanelKernel Kernel, IReadOnlyList<MatrixPar
 
     public int Inputs => Parts[0].Columns;
 
-    /// <summary>Bytes of the packed matrix.</summary>
+    /// <summary>Bytes of the packed matrix; of a compressed one the least that it can take.</summary>
     public long Bytes => WeightMatrix.BytesFor(Kernel, Outputs, Inputs);
+
+    /// <summary>The kernel that it is packed for before it is compressed, if it is.</summary>
+    public PanelKernel? Uncompressed => (Kernel as CompressedKernel)?.Plain;
+
+    /// <summary>Bytes of the packed matrix before it is compressed; 0 where it is not.</summary>
+    public long UncompressedBytes => Uncompressed is { } plain ? WeightMatrix.BytesFor(plain, Outputs, Inputs) : 0;
 }
 
 /// <summary>A tensor [rows, columns].</summary>

@@ -71,9 +71,9 @@ public class CpuModelTests
                 float[]? reference = null;
                 foreach (var path in Enum.GetValues<SimdPath>())
                 {
-                    foreach (var threads in (int[])[1, 2])
+                    foreach (var (threads, compression) in Variants(format))
                     {
-                        using var model = Models.RandomOnCpu(config, (ulong)round, format, threads, path);
+                        using var model = Models.RandomOnCpu(config, (ulong)round, format, threads, path, compression);
                         reference ??= Prefill(model, tokens, 1);
                         for (var chunk = 1; chunk <= 16; chunk++)
                         {
@@ -84,6 +84,28 @@ public class CpuModelTests
                     }
                 }
             }
+        }
+    }
+
+    [Fact]
+    public void Compressed_weights_give_the_same_drafts_and_take_less_memory()
+    {
+        var random = new Random(31);
+        for (var round = 0; round < 4; round++)
+        {
+            // Round by round with a head of its own for drafts or without.
+            var config = Models.RandomConfig(random) with { HiddenSize = 300, IntermediateSize = 700, VocabularySize = 900 };
+            int[]? vocabulary = round % 2 == 0 ? null : [.. Enumerable.Range(0, 300).Select(_ => random.Next(900))];
+            using var plain = Models.RandomOnCpu(config, (ulong)round, WeightFormat.BF16, 2, null, WeightCompression.Never, vocabulary);
+            using var compressed = Models.RandomOnCpu(config, (ulong)round, WeightFormat.BF16, 2, null, WeightCompression.Always, vocabulary);
+            var options = Models.Speculative(1 + (round % (config.Layers - 1)), 4, 40);
+            var prompt = Tokens(random, config, 20);
+            using var expected = plain.Decode(prompt, options);
+            using var decoded = compressed.Decode(prompt, options);
+            Assert.Equal(expected.Output.ToArray(), decoded.Output.ToArray());
+            Assert.Equal(expected.Statistics.Accepted, decoded.Statistics.Accepted);
+            Assert.InRange(compressed.WeightBytes, plain.WeightBytes * 7 / 10, plain.WeightBytes * 9 / 10);
+            Assert.InRange(compressed.BytesRead(0, config.Layers, true), plain.BytesRead(0, config.Layers, true) * 7 / 10, plain.BytesRead(0, config.Layers, true) * 83 / 100);
         }
     }
 
@@ -276,6 +298,12 @@ public class CpuModelTests
         model.Logits(rows, last, 1, logits);
         return logits;
     }
+
+    /// <summary>Threads, and bfloat16 with and without compression.</summary>
+    private static IEnumerable<(int Threads, WeightCompression Compression)> Variants(WeightFormat format) =>
+        from threads in (int[])[1, 2]
+        from compression in format == WeightFormat.BF16 ? (WeightCompression[])[WeightCompression.Never, WeightCompression.Always] : [WeightCompression.Auto]
+        select (threads, compression);
 
     private static int[] Tokens(Random random, ModelConfig config, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -26,10 +27,31 @@ internal unsafe struct Avx2Lanes : ILanes<Vector256<float>>
         Vector256.FusedMultiplyAdd(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WidenBf16(uint* source, out Vector256<float> low, out Vector256<float> high)
+    public static void WidenBf16(uint* source, out Vector256<float> low, out Vector256<float> high) =>
+        WidenBf16(Vector256.Load(source).AsSingle(), out low, out high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBf16(Vector256<float> words, out Vector256<float> low, out Vector256<float> high)
     {
-        var words = Vector256.Load(source);
-        low = (words << 16).AsSingle();
-        high = (words & Vector256.Create(0xFFFF0000u)).AsSingle();
+        low = (words.AsUInt32() << 16).AsSingle();
+        high = (words.AsUInt32() & Vector256.Create(0xFFFF0000u)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinBf16(byte* low, byte* codes, int shift, byte* highBytes, out Vector256<float> first, out Vector256<float> second)
+    {
+        if (Avx2.IsSupported)
+        {
+            var lower = Vector256.Load(low);
+            var upper = Avx2.Shuffle(
+                Avx2.BroadcastVector128ToVector256(highBytes), (Vector256.Load(codes).AsUInt16() >>> shift).AsByte() & Vector256.Create((byte)15));
+            first = Avx2.UnpackLow(lower, upper).AsSingle();
+            second = Avx2.UnpackHigh(lower, upper).AsSingle();
+            return;
+        }
+
+        PortableLanes.JoinBf16(low, codes, shift, highBytes, out var first0, out var second0);
+        PortableLanes.JoinBf16(low + 16, codes + 16, shift, highBytes, out var first1, out var second1);
+        (first, second) = (Vector256.Create(first0, first1), Vector256.Create(second0, second1));
     }
 }

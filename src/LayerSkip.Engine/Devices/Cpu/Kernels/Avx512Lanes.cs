@@ -27,10 +27,31 @@ internal unsafe struct Avx512Lanes : ILanes<Vector512<float>>
         Avx512F.IsSupported ? Avx512F.FusedMultiplyAdd(a, b, c) : Vector512.FusedMultiplyAdd(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WidenBf16(uint* source, out Vector512<float> low, out Vector512<float> high)
+    public static void WidenBf16(uint* source, out Vector512<float> low, out Vector512<float> high) =>
+        WidenBf16(Vector512.Load(source).AsSingle(), out low, out high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBf16(Vector512<float> words, out Vector512<float> low, out Vector512<float> high)
     {
-        var words = Vector512.Load(source);
-        low = (words << 16).AsSingle();
-        high = (words & Vector512.Create(0xFFFF0000u)).AsSingle();
+        low = (words.AsUInt32() << 16).AsSingle();
+        high = (words.AsUInt32() & Vector512.Create(0xFFFF0000u)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinBf16(byte* low, byte* codes, int shift, byte* highBytes, out Vector512<float> first, out Vector512<float> second)
+    {
+        if (Avx512BW.IsSupported)
+        {
+            var lower = Vector512.Load(low);
+            var upper = Avx512BW.Shuffle(
+                Avx512F.BroadcastVector128ToVector512((uint*)highBytes).AsByte(), (Vector512.Load(codes).AsUInt16() >>> shift).AsByte() & Vector512.Create((byte)15));
+            first = Avx512BW.UnpackLow(lower, upper).AsSingle();
+            second = Avx512BW.UnpackHigh(lower, upper).AsSingle();
+            return;
+        }
+
+        Avx2Lanes.JoinBf16(low, codes, shift, highBytes, out var first0, out var second0);
+        Avx2Lanes.JoinBf16(low + 32, codes + 32, shift, highBytes, out var first1, out var second1);
+        (first, second) = (Vector512.Create(first0, first1), Vector512.Create(second0, second1));
     }
 }

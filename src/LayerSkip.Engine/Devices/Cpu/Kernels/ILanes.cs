@@ -22,4 +22,19 @@ internal unsafe interface ILanes<TVector>
 
     /// <summary>Widens <see cref="Count"/> words of two bfloat16 each: the lower halves, then the upper halves.</summary>
     static abstract void WidenBf16(uint* source, out TVector low, out TVector high);
+
+    /// <summary>Widens words of two bfloat16 each, as <see cref="JoinBf16"/> gives them.</summary>
+    static abstract void WidenBf16(TVector words, out TVector low, out TVector high);
+
+    /// <summary>
+    /// Puts bfloat16s together from their lower bytes and the codes of their upper ones: <see cref="Count"/> words of two for one input, and as many for
+    /// the next. Of each 16 bytes, the first 8 are the first input's.
+    /// </summary>
+    /// <param name="low">4 · <see cref="Count"/> lower bytes.</param>
+    /// <param name="codes">As many bytes, four bits of each the code of the upper byte.</param>
+    /// <param name="shift">Where in its byte a code begins: bit 0 or 4.</param>
+    /// <param name="highBytes">What the 16 codes stand for.</param>
+    /// <param name="first">The first input's words.</param>
+    /// <param name="second">The second one's.</param>
+    static abstract void JoinBf16(byte* low, byte* codes, int shift, byte* highBytes, out TVector first, out TVector second);
 }

@@ -13,6 +13,9 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Bytes that memory delivers at a time.</summary>
     public const int CacheLine = 64;
 
+    /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
+    public const int FetchBytes = 10 * 1024;
+
     /// <summary>How the weights are kept.</summary>
     public WeightFormat Format { get; } = format;
 
@@ -56,8 +59,11 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Reads the weights of one output column (0..31), widened to float32.</summary>
     public abstract void ReadColumn(byte* panel, int column, Span<float> weights);
 
-    /// <summary>Copies an output column of another panel of this kernel's, exactly.</summary>
-    /// <param name="source">The other panel.</param>
+    /// <summary>The kernel of matrices that columns of this one's are copied into.</summary>
+    public virtual PanelKernel OfCopies => this;
+
+    /// <summary>Copies an output column into a panel of <see cref="OfCopies"/>, exactly.</summary>
+    /// <param name="source">A panel of this kernel's.</param>
     /// <param name="column">Its column (0..31).</param>
     /// <param name="panel">The panel.</param>
     /// <param name="target">The panel's column (0..31).</param>
@@ -78,6 +84,15 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
         (WeightFormat.BF16, SimdPath.Portable) => new PanelKernel<PortableLanes, Vector128<float>, Bf16Panel>(format, streamed),
         (WeightFormat.Int8 or WeightFormat.Int4, _) => Create(format, DotPaths.Of(format, path)),
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
+    };
+
+    /// <summary>The kernel for compressed bfloat16 on a vector path.</summary>
+    public static CompressedKernel CreateCompressed(SimdPath path) => path switch
+    {
+        SimdPath.Avx512 => new CompressedKernel<Avx512Lanes, Vector512<float>>(),
+        SimdPath.Avx2 => new CompressedKernel<Avx2Lanes, Vector256<float>>(),
+        SimdPath.Portable => new CompressedKernel<PortableLanes, Vector128<float>>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(path), $"no compressed kernel on {path}"),
     };
 
     /// <summary>The kernel for a quantised weight format on a path.</summary>
@@ -129,7 +144,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         var pairs = count * Pairs;
-        if (rows > PanelTiles<TLanes, TVector, TFormat>.MostRows)
+        if (rows > TileRows<TLanes, TVector>.Most)
         {
             MultiplySlices(panels, pairs, inputs, rows, x, xStride, y, yStride, accumulate);
             return;
@@ -147,11 +162,13 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
                         w, inputs, x, y + Column(pair), y + Column(pair + 1), y + Column(pair + 2), y + Column(pair + 3), accumulate, pairBytes);
                     break;
                 case 2:
-                    PanelTiles<TLanes, TVector, TFormat>.TwoPairs(
-                        rows, w, inputs, x, xStride, y + Column(pair), y + Column(pair + 1), yStride, accumulate, pairBytes);
+                    TileRows<TLanes, TVector>.Run(
+                        rows, new PanelTiles<TLanes, TVector, TFormat>.TwoPairs(w, pairBytes, Column(pair + 1) - Column(pair)),
+                        inputs, x, xStride, y + Column(pair), yStride, accumulate);
                     break;
                 default:
-                    PanelTiles<TLanes, TVector, TFormat>.OnePair(rows, w, inputs, x, xStride, y + Column(pair), yStride, accumulate);
+                    TileRows<TLanes, TVector>.Run(
+                        rows, new PanelTiles<TLanes, TVector, TFormat>.OnePair(w), inputs, x, xStride, y + Column(pair), yStride, accumulate);
                     break;
             }
         }
@@ -222,7 +239,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
     private static void MultiplySlices(byte* w, int pairs, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
         // Rows are dealt evenly: of tiles of at most 14, 15 rows become 8 and 7, not 14 and 1.
-        var tiles = (rows + PanelTiles<TLanes, TVector, TFormat>.MostRows - 1) / PanelTiles<TLanes, TVector, TFormat>.MostRows;
+        var tiles = (rows + TileRows<TLanes, TVector>.Most - 1) / TileRows<TLanes, TVector>.Most;
         var pairBytes = (nint)inputs * PanelTiles<TLanes, TVector, TFormat>.PairBytes;
         var slice = Math.Min(SliceInputs, SliceBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes);
         for (var k = 0; k < inputs; k += slice)
@@ -230,7 +247,7 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
             var count = Math.Min(slice, inputs - k);
 
             // Where slices are not all of the inputs, what is read behind a slice's end is its beginning again, or the next pair's.
-            var last = slice < inputs ? Math.Min(count, PanelTiles<TLanes, TVector, TFormat>.FetchBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes) : 0;
+            var last = slice < inputs ? Math.Min(count, FetchBytes / PanelTiles<TLanes, TVector, TFormat>.PairBytes) : 0;
             for (var pair = 0; pair < pairs; pair++)
             {
                 var wSlice = w + (pair * pairBytes) + ((nint)k * PanelTiles<TLanes, TVector, TFormat>.PairBytes);
@@ -240,13 +257,15 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
                     var rowsOfTile = (rows - row + tiles - tile - 1) / (tiles - tile);
                     var xTile = x + (row * xStride) + k;
                     var yTile = y + (row * yStride) + Column(pair);
-                    PanelTiles<TLanes, TVector, TFormat>.OnePair(rowsOfTile, wSlice, count - last, xTile, xStride, yTile, yStride, accumulate || k > 0);
+                    TileRows<TLanes, TVector>.Run(
+                        rowsOfTile, new PanelTiles<TLanes, TVector, TFormat>.OnePair(wSlice), count - last, xTile, xStride, yTile, yStride, accumulate || k > 0);
                     row += rowsOfTile;
                     if (last > 0)
                     {
                         var next = row < rows ? wSlice : wSlice + pairBytes;
-                        PanelTiles<TLanes, TVector, TFormat>.OnePair(
-                            rowsOfTile, wLast, last, xTile + count - last, xStride, yTile, yStride, accumulate: true, ahead: (nint)(next - wLast));
+                        TileRows<TLanes, TVector>.Run(
+                            rowsOfTile, new PanelTiles<TLanes, TVector, TFormat>.OnePair(wLast, (nint)(next - wLast)),
+                            last, xTile + count - last, xStride, yTile, yStride, accumulate: true);
                     }
                 }
             }

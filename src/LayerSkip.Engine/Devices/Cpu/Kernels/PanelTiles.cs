@@ -7,9 +7,8 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <remarks>
 /// Every output element is one chain of fused multiply-adds over k = 0, 1, 2, ... whatever the tile, the vector width
 /// and the number of rows: that is invariant I1 (row independence), and why all paths agree bit for bit.
-/// A tile is generic over its rows (PanelTiles.Rows.cs), so that each number of rows is compiled with its accumulators in registers.
 /// </remarks>
-internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
+internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
     where TLanes : ILanes<TVector>
     where TVector : struct
     where TFormat : IPanelFormat
@@ -32,67 +31,6 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     /// <summary>Most rows of a tile with four pairs.</summary>
     public const int MaxRowsOfFourPairs = 1;
 
-    /// <summary>How far ahead of its use a stream of weights is fetched: what memory delivers within its latency, and some more.</summary>
-    public const int FetchBytes = 10 * 1024;
-
-    /// <summary>Most rows of a tile with one pair: two accumulators a row leave four of 16 or 32 registers, for a pair's weights, an activation and a mask.</summary>
-    public static int MostRows
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TLanes.Count == 16 ? 14 : 6;
-    }
-
-    /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to <paramref name="y"/>.</summary>
-    /// <param name="rows">1 .. <see cref="MostRows"/>.</param>
-    /// <param name="w">The pair's first weights; the next input's are <see cref="PairBytes"/> further.</param>
-    /// <param name="inputs">How many k to run over.</param>
-    /// <param name="x">Activations [rows, inputs], rows <paramref name="xStride"/> floats apart.</param>
-    /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
-    /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
-    /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
-    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
-    /// <param name="ahead">Bytes from weights to those that are fetched while they are used.</param>
-    /// <exception cref="ArgumentOutOfRangeException">There is no tile of so many rows.</exception>
-    public static void OnePair(int rows, byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead = FetchBytes)
-    {
-        switch (rows)
-        {
-            case 1: Tile<One>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 2: Tile<Then<One, One>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 3: Tile<Three>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 4: Tile<Then<Three, One>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 5: Tile<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 6: Tile<Then<Three, Three>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 7: Tile<Then<Three, Then<Three, One>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 8: Tile<Then<Three, Then<Three, Then<One, One>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 9: Tile<Then<Three, Then<Three, Three>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 10: Tile<Then<Three, Then<Three, Then<Three, One>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 11: Tile<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 12: Tile<Then<Three, Then<Three, Then<Three, Three>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 13: Tile<Then<Three, Then<Three, Then<Three, Then<Three, One>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            case 14: Tile<Then<Three, Then<Three, Then<Three, Then<Three, Then<One, One>>>>>>(w, inputs, x, xStride, y, yStride, accumulate, ahead); break;
-            default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile has 1 to {MostRows} rows");
-        }
-    }
-
-    /// <summary>
-    /// Two neighbouring pairs, for up to <see cref="MaxRowsOfTwoPairs"/> rows: twice as many chains in flight. The second pair's weights
-    /// are <c>toNext</c> bytes behind the first one's, its columns begin at <c>yNext</c>.
-    /// </summary>
-    public static void TwoPairs(
-        int rows, byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
-    {
-        switch (rows)
-        {
-            case 1: TileOfTwoPairs<One>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
-            case 2: TileOfTwoPairs<Then<One, One>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
-            case 3: TileOfTwoPairs<Three>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
-            case 4: TileOfTwoPairs<Then<Three, One>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
-            case 5: TileOfTwoPairs<Then<Three, Then<One, One>>>(w, inputs, x, xStride, y, yNext, yStride, accumulate, toNext); break;
-            default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile of two pairs has 1 to {MaxRowsOfTwoPairs} rows");
-        }
-    }
-
     /// <summary>Four neighbouring pairs for one row: with fewer, weights that come from a cache would wait for the chains' latency.</summary>
     /// <param name="w">The first pair's first weights; those of the next pairs are <paramref name="toNext"/> bytes behind one another.</param>
     /// <param name="inputs">How many k to run over.</param>
@@ -106,10 +44,10 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void FourPairs(byte* w, int inputs, float* x, float* y, float* y1, float* y2, float* y3, bool accumulate, nint toNext)
     {
-        One.Start(y, 0, accumulate, out var pair);
-        One.Start(y1, 0, accumulate, out var pair1);
-        One.Start(y2, 0, accumulate, out var pair2);
-        One.Start(y3, 0, accumulate, out var pair3);
+        TileRows<TLanes, TVector>.One.Start(y, 0, accumulate, out var pair);
+        TileRows<TLanes, TVector>.One.Start(y1, 0, accumulate, out var pair1);
+        TileRows<TLanes, TVector>.One.Start(y2, 0, accumulate, out var pair2);
+        TileRows<TLanes, TVector>.One.Start(y3, 0, accumulate, out var pair3);
         for (nint k = 0; k < inputs; k++, w += PairBytes)
         {
             TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
@@ -128,48 +66,64 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         pair3.Store(y3, 0);
     }
 
-    // Unrolled once: the loop's own instructions would take a good part of the time of a tile of few rows.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TRows>(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate, nint ahead)
-        where TRows : struct, IRows<TRows>
+    /// <summary>One pair: columns [0, W) and [16, 16 + W) relative to y.</summary>
+    /// <param name="w">The pair's first weights; the next input's are <see cref="PairBytes"/> further.</param>
+    /// <param name="ahead">Bytes from weights to those that are fetched while they are used.</param>
+    public readonly struct OnePair(byte* w, nint ahead = PanelKernel.FetchBytes) : TileRows<TLanes, TVector>.ITile
     {
-        TRows.Start(y, yStride, accumulate, out var rows);
-        for (; inputs >= 2; inputs -= 2, w += 2 * PairBytes, x += 2)
+        // Unrolled once: the loop's own instructions would take a good part of the time of a tile of few rows.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<TRows>(int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+            where TRows : struct, TileRows<TLanes, TVector>.IRows<TRows>
         {
-            Fetch(w + ahead);
-            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
-            rows.Add(x, xStride, low, high);
-            Fetch(w + ahead + PairBytes);
-            TFormat.LoadPair<TLanes, TVector>(w + PairBytes, out low, out high);
-            rows.Add(x + 1, xStride, low, high);
-        }
+            var weights = w;
+            var fetched = ahead;
+            TRows.Start(y, yStride, accumulate, out var rows);
+            for (; inputs >= 2; inputs -= 2, weights += 2 * PairBytes, x += 2)
+            {
+                Fetch(weights + fetched);
+                TFormat.LoadPair<TLanes, TVector>(weights, out var low, out var high);
+                rows.Add(x, xStride, low, high);
+                Fetch(weights + fetched + PairBytes);
+                TFormat.LoadPair<TLanes, TVector>(weights + PairBytes, out low, out high);
+                rows.Add(x + 1, xStride, low, high);
+            }
 
-        if (inputs > 0)
-        {
-            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
-            rows.Add(x, xStride, low, high);
-        }
+            if (inputs > 0)
+            {
+                TFormat.LoadPair<TLanes, TVector>(weights, out var low, out var high);
+                rows.Add(x, xStride, low, high);
+            }
 
-        rows.Store(y, yStride);
+            rows.Store(y, yStride);
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TileOfTwoPairs<TRows>(
-        byte* w, int inputs, float* x, nint xStride, float* y, float* yNext, nint yStride, bool accumulate, nint toNext)
-        where TRows : struct, IRows<TRows>
+    /// <summary>Two neighbouring pairs, for up to <see cref="MaxRowsOfTwoPairs"/> rows: twice as many chains in flight.</summary>
+    /// <param name="w">The first pair's first weights.</param>
+    /// <param name="toNext">Bytes to the second pair's.</param>
+    /// <param name="columns">From the first pair's columns to the second's.</param>
+    public readonly struct TwoPairs(byte* w, nint toNext, nint columns) : TileRows<TLanes, TVector>.ITile
     {
-        TRows.Start(y, yStride, accumulate, out var pair);
-        TRows.Start(yNext, yStride, accumulate, out var next);
-        for (nint k = 0; k < inputs; k++, w += PairBytes)
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Run<TRows>(int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+            where TRows : struct, TileRows<TLanes, TVector>.IRows<TRows>
         {
-            TFormat.LoadPair<TLanes, TVector>(w, out var low, out var high);
-            pair.Add(x + k, xStride, low, high);
-            TFormat.LoadPair<TLanes, TVector>(w + toNext, out low, out high);
-            next.Add(x + k, xStride, low, high);
-        }
+            var weights = w;
+            var step = toNext;
+            TRows.Start(y, yStride, accumulate, out var pair);
+            TRows.Start(y + columns, yStride, accumulate, out var next);
+            for (nint k = 0; k < inputs; k++, weights += PairBytes)
+            {
+                TFormat.LoadPair<TLanes, TVector>(weights, out var low, out var high);
+                pair.Add(x + k, xStride, low, high);
+                TFormat.LoadPair<TLanes, TVector>(weights + step, out low, out high);
+                next.Add(x + k, xStride, low, high);
+            }
 
-        pair.Store(y, yStride);
-        next.Store(yNext, yStride);
+            pair.Store(y, yStride);
+            next.Store(y + columns, yStride);
+        }
     }
 
     /// <summary>Fetches what comes later: the hardware alone does not look far enough ahead while a tile computes.</summary>

@@ -26,10 +26,22 @@ internal unsafe struct PortableLanes : ILanes<Vector128<float>>
         Vector128.FusedMultiplyAdd(a, b, c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void WidenBf16(uint* source, out Vector128<float> low, out Vector128<float> high)
+    public static void WidenBf16(uint* source, out Vector128<float> low, out Vector128<float> high) =>
+        WidenBf16(Vector128.Load(source).AsSingle(), out low, out high);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void WidenBf16(Vector128<float> words, out Vector128<float> low, out Vector128<float> high)
     {
-        var words = Vector128.Load(source);
-        low = (words << 16).AsSingle();
-        high = (words & Vector128.Create(0xFFFF0000u)).AsSingle();
+        low = (words.AsUInt32() << 16).AsSingle();
+        high = (words.AsUInt32() & Vector128.Create(0xFFFF0000u)).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinBf16(byte* low, byte* codes, int shift, byte* highBytes, out Vector128<float> first, out Vector128<float> second)
+    {
+        var lower = Vector128.Load(low);
+        var upper = Vector128.Shuffle(Vector128.Load(highBytes), (Vector128.Load(codes) >>> shift) & Vector128.Create((byte)15));
+        first = (Vector128.WidenLower(lower) | (Vector128.WidenLower(upper) << 8)).AsSingle();
+        second = (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(upper) << 8)).AsSingle();
     }
 }

@@ -2,14 +2,33 @@ using System.Runtime.CompilerServices;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <content>
-/// A tile's rows: two accumulators each. The compiler keeps the fields of a local in registers, those of nested structs too, as long as all that
-/// touches them is inlined. What it inlines into a method is bounded, so that three rows are written out.
-/// </content>
-internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
+/// <summary>The rows of a tile: two accumulators each.</summary>
+/// <remarks>
+/// The compiler keeps the fields of a local in registers, those of nested structs too, as long as all that touches them is inlined. What it
+/// inlines into a method is bounded, so that three rows are written out.
+/// </remarks>
+internal static unsafe class TileRows<TLanes, TVector>
+    where TLanes : ILanes<TVector>
+    where TVector : struct
 {
+    /// <summary>Most rows of a tile: two accumulators a row leave four of 16 or 32 registers, for a pair's weights, an activation and a mask.</summary>
+    public static int Most
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TLanes.Count == 16 ? 14 : 6;
+    }
+
+    /// <summary>A tile of some columns, for any number of rows: each number is compiled by itself, with its accumulators in registers.</summary>
+    public interface ITile
+    {
+        /// <summary>y[r, :] (+)= x[r, :] · the tile's weights.</summary>
+        /// <inheritdoc cref="TileRows{TLanes, TVector}.Run"/>
+        void Run<TRows>(int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+            where TRows : struct, IRows<TRows>;
+    }
+
     /// <summary>Outputs of one pair of vectors, for some rows.</summary>
-    private interface IRows<TSelf>
+    public interface IRows<TSelf>
         where TSelf : struct, IRows<TSelf>
     {
         static abstract int Count { get; }
@@ -21,6 +40,39 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         void Add(float* x, nint xStride, TVector low, TVector high);
 
         void Store(float* y, nint yStride);
+    }
+
+    /// <summary>Runs a tile.</summary>
+    /// <param name="rows">1 .. <see cref="Most"/>.</param>
+    /// <param name="tile">The tile: its weights.</param>
+    /// <param name="inputs">How many k to run over.</param>
+    /// <param name="x">Activations [rows, inputs], rows <paramref name="xStride"/> floats apart.</param>
+    /// <param name="xStride">Floats between rows of <paramref name="x"/>.</param>
+    /// <param name="y">Outputs, rows <paramref name="yStride"/> floats apart.</param>
+    /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
+    /// <param name="accumulate">Start from what y holds instead of from zero.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no tile of so many rows.</exception>
+    public static void Run<TTile>(int rows, in TTile tile, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+        where TTile : struct, ITile
+    {
+        switch (rows)
+        {
+            case 1: tile.Run<One>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 2: tile.Run<Then<One, One>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 3: tile.Run<Three>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 4: tile.Run<Then<Three, One>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 5: tile.Run<Then<Three, Then<One, One>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 6: tile.Run<Then<Three, Three>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 7: tile.Run<Then<Three, Then<Three, One>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 8: tile.Run<Then<Three, Then<Three, Then<One, One>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 9: tile.Run<Then<Three, Then<Three, Three>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 10: tile.Run<Then<Three, Then<Three, Then<Three, One>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 11: tile.Run<Then<Three, Then<Three, Then<Three, Then<One, One>>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 12: tile.Run<Then<Three, Then<Three, Then<Three, Three>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 13: tile.Run<Then<Three, Then<Three, Then<Three, Then<Three, One>>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            case 14: tile.Run<Then<Three, Then<Three, Then<Three, Then<Three, Then<One, One>>>>>>(inputs, x, xStride, y, yStride, accumulate); break;
+            default: throw new ArgumentOutOfRangeException(nameof(rows), rows, $"a tile has 1 to {Most} rows");
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -37,7 +89,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         TLanes.Store(high, y + 16);
     }
 
-    private struct One : IRows<One>
+    public struct One : IRows<One>
     {
         private TVector _low;
         private TVector _high;
@@ -64,7 +116,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
         public readonly void Store(float* y, nint yStride) => StoreRow(y, _low, _high);
     }
 
-    private struct Three : IRows<Three>
+    public struct Three : IRows<Three>
     {
         private TVector _low0;
         private TVector _high0;
@@ -111,7 +163,7 @@ internal static unsafe partial class PanelTiles<TLanes, TVector, TFormat>
     }
 
     /// <summary>Some rows, and more behind them.</summary>
-    private struct Then<TFirst, TRest> : IRows<Then<TFirst, TRest>>
+    public struct Then<TFirst, TRest> : IRows<Then<TFirst, TRest>>
         where TFirst : struct, IRows<TFirst>
         where TRest : struct, IRows<TRest>
     {

@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+
+namespace LayerSkip.Engine.Devices.Cpu.Kernels;
+
+/// <summary>A panel of bfloat16 weights compressed without loss, 12 bits each but for a few.</summary>
+/// <remarks>
+/// The weights of a matrix are of similar magnitude: few of the 256 exponents occur, and nearly all of them lie close together (DFloat11, arXiv
+/// 2504.11651, codes them with about three bits). The lower byte of a bfloat16 (the exponent's last bit, and the mantissa) stays as it is; the upper one (sign, and
+/// the exponent's other seven bits) becomes a code of four bits, for which the panel has 16 bytes. Four inputs of a pair form a group: their
+/// codes, and their lower bytes twice (<see cref="ILanes{TVector}.JoinBf16"/>). A group of which some weight has no code stays as it is,
+/// and so do the inputs behind the last whole group: plain, as <see cref="Bf16Panel"/> has them.
+///
+/// A panel is this header, the numbers of its plain groups, and its pairs, whose groups follow each other in the order in which they are read.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct CompressedPanel
+{
+    /// <summary>Inputs of a group.</summary>
+    public const int GroupInputs = 4;
+
+    /// <summary>Codes of an upper byte.</summary>
+    public const int Codes = 16;
+
+    /// <summary>What the codes stand for.</summary>
+    public fixed byte HighBytes[Codes];
+
+    /// <summary>Bytes from this panel to the next.</summary>
+    public long Bytes;
+
+    /// <summary>How many groups are plain; which, in ascending order, stands behind this header.</summary>
+    public int PlainGroups;
+
+    /// <summary>Bytes of a group of a pair with W lanes.</summary>
+    public static int GroupBytes(int lanes) => 3 * GroupInputs * lanes;
+
+    /// <summary>Bytes of an input of a pair with W lanes that is plain.</summary>
+    public static int PlainBytes(int lanes) => Bf16Panel.Bytes * 2 * lanes;
+
+    /// <summary>Bytes of a plain group.</summary>
+    public static int PlainGroupBytes(int lanes) => GroupInputs * PlainBytes(lanes);
+
+    /// <summary>Bytes of a pair with W lanes.</summary>
+    /// <param name="lanes">W.</param>
+    /// <param name="inputs">Weights of a column.</param>
+    /// <param name="plainGroups">How many groups are plain.</param>
+    public static nint PairBytes(int lanes, int inputs, int plainGroups)
+    {
+        var (groups, rest) = Math.DivRem(inputs, GroupInputs);
+        return ((groups - plainGroups) * (nint)GroupBytes(lanes)) + (plainGroups * (nint)PlainGroupBytes(lanes)) + (rest * (nint)PlainBytes(lanes));
+    }
+
+    /// <summary>Bytes of a panel.</summary>
+    /// <param name="inputs">Weights of a column.</param>
+    /// <param name="plainGroups">How many groups are plain.</param>
+    public static long BytesFor(int inputs, int plainGroups) => HeaderBytes(plainGroups) + Padded(PairBytes(PanelKernel.Width / 2, inputs, plainGroups));
+
+    /// <summary>Which groups of a panel are plain.</summary>
+    public static ReadOnlySpan<int> PlainGroupsOf(CompressedPanel* panel) => new(panel + 1, panel->PlainGroups);
+
+    /// <summary>The first pair's first group.</summary>
+    public static byte* PairsOf(CompressedPanel* panel) => (byte*)panel + HeaderBytes(panel->PlainGroups);
+
+    /// <summary>Reads a weight, widened to float32.</summary>
+    /// <param name="panel">Its panel.</param>
+    /// <param name="groups">A run of groups of one pair.</param>
+    /// <param name="lanes">W.</param>
+    /// <param name="k">Input within the run.</param>
+    /// <param name="lane">Column within its column group.</param>
+    /// <param name="upper">Whether that is the upper one.</param>
+    public static float Read(CompressedPanel* panel, byte* groups, int lanes, int k, int lane, bool upper)
+    {
+        var (group, input) = Math.DivRem(k, GroupInputs);
+        var codes = groups + (group * (nint)GroupBytes(lanes));
+        var lowerBytes = codes + ((1 + (input / 2)) * GroupInputs * lanes);
+
+        // Of 16 bytes, 8 are of an even input and 8 of the odd one behind it.
+        var (sixteen, place) = Math.DivRem((2 * lane) + (upper ? 1 : 0), 8);
+        place += (16 * sixteen) + (8 * (input % 2));
+        var code = (codes[place] >> (input / 2 * 4)) % Codes;
+        return BitConverter.UInt32BitsToSingle(((uint)panel->HighBytes[code] << 24) | ((uint)lowerBytes[place] << 16));
+    }
+
+    private static long HeaderBytes(int plainGroups) => Padded(sizeof(CompressedPanel) + ((long)plainGroups * sizeof(int)));
+
+    private static long Padded(long bytes) => (bytes + PanelKernel.CacheLine - 1) / PanelKernel.CacheLine * PanelKernel.CacheLine;
+}
