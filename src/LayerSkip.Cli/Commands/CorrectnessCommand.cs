@@ -18,6 +18,7 @@ internal sealed class CorrectnessCommand
     private readonly Terminal _terminal;
     private readonly Option<string> _model = DirectoryOption.Create("Checkpoint directory in Hugging Face layout, or GGUF file.");
 
+    private readonly Option<WeightCompression?> _compression = ModelArguments.CompressionOption();
     private readonly Option<string?> _device = ModelArguments.DeviceOption();
 
     private readonly Option<int?> _threads = CheckedOption.Integer(
@@ -60,7 +61,7 @@ internal sealed class CorrectnessCommand
         var command = new Command("correctness", "Compare self-speculative output with autoregressive, token by token; exit code 1 where any differs.");
         foreach (var option in (Option[])
             [
-                correctness._model, correctness._device, correctness._threads, correctness._data, correctness._samples, correctness._formats, correctness._controllers,
+                correctness._model, correctness._device, correctness._compression, correctness._threads, correctness._data, correctness._samples, correctness._formats, correctness._controllers,
                 correctness._sources, correctness._exitLayers, correctness._maxTokens, correctness._temperature, correctness._seed, correctness._json,
             ])
         {
@@ -122,7 +123,7 @@ internal sealed class CorrectnessCommand
 
     private LayerSkipModel Load(ParseResult arguments, WeightFormat format)
     {
-        var options = ModelArguments.Options(arguments.GetValue(_device), arguments.GetValue(_threads), format);
+        var options = ModelArguments.Options(arguments.GetValue(_device), arguments.GetValue(_threads), format, arguments.GetValue(_compression));
         return Loading.Run(
             _terminal, "Loading", (progress, cancellation) => LayerSkipModel.Load(arguments.GetRequiredValue(_model), options, progress, cancellation));
     }

@@ -27,12 +27,7 @@ internal sealed class ModelArguments
         ("int8", WeightFormat.Int8),
         ("int4", WeightFormat.Int4));
 
-    public Option<WeightCompression?> Compression { get; } = CheckedOption.Choice(
-        "--compression",
-        "Whether bfloat16 weights are kept compressed, without loss, on the CPU (default: auto, those of models that no cache holds).",
-        ("auto", WeightCompression.Auto),
-        ("always", WeightCompression.Always),
-        ("never", WeightCompression.Never));
+    public Option<WeightCompression?> Compression { get; } = CompressionOption();
 
     public Option<string?> Device { get; } = DeviceOption();
 
@@ -44,6 +39,14 @@ internal sealed class ModelArguments
         command.Add(Format);
         command.Add(Compression);
     }
+
+    /// <summary>Whether weights are compressed.</summary>
+    public static Option<WeightCompression?> CompressionOption() => CheckedOption.Choice(
+        "--compression",
+        "Whether bfloat16 weights are kept compressed, without loss, on the CPU (default: auto, those of models that no cache holds).",
+        ("auto", WeightCompression.Auto),
+        ("always", WeightCompression.Always),
+        ("never", WeightCompression.Never));
 
     /// <summary>Where to run.</summary>
     public static Option<string?> DeviceOption() => CheckedOption.Create(

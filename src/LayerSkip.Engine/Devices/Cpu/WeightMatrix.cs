@@ -53,9 +53,8 @@ internal sealed unsafe class WeightMatrix
     {
         var chunk = rows > 16 ? Panels / (4 * threads) : (int)Math.Min(Panels / (8 * threads), ChunkBytes * (long)Panels / Bytes);
 
-        // Few rows are multiplied with several panels at a time; a matrix too small for many chunks is dealt evenly.
-        var least = rows switch { <= 2 => 4, <= 5 => 2, _ => 1 };
-        return Math.Max(Math.Min(least, (Panels + threads - 1) / threads), chunk);
+        // A matrix too small for many chunks is dealt evenly.
+        return Math.Max(Math.Min(_kernel.PanelsAtOnce(rows), (Panels + threads - 1) / threads), chunk);
     }
 
     public static int PanelsFor(int outputs) => (outputs + PanelKernel.Width - 1) / PanelKernel.Width;

@@ -6,6 +6,9 @@ internal abstract unsafe class CompressedKernel(PanelKernel plain) : PanelKernel
     /// <summary>The kernel of the weights before they are compressed.</summary>
     public PanelKernel Plain { get; } = plain;
 
+    /// <summary>They are one stream, which memory is asked for far ahead.</summary>
+    public override int PanelsAtOnce(int rows) => 1;
+
     /// <summary>Copies are plain: they are a few rows, which a cache holds.</summary>
     public override PanelKernel OfCopies => Plain;
 
@@ -83,7 +86,7 @@ internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKer
     }
 
     /// <summary>Deals rows evenly to tiles: of tiles of at most 14, 15 rows become 8 and 7, not 14 and 1.</summary>
-    private static void RunTiles<TTile>(in TTile tile, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    private static void RunTiles<TTile>(TTile tile, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
         where TTile : struct, TileRows<TLanes, TVector>.ITile
     {
         for (var tiles = (rows + TileRows<TLanes, TVector>.Most - 1) / TileRows<TLanes, TVector>.Most; tiles > 0; tiles--)

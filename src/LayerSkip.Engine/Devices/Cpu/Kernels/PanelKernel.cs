@@ -28,6 +28,10 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Floats that an activation row takes the room of.</summary>
     public virtual int RowFloats(int inputs) => inputs;
 
+    /// <summary>How many panels <see cref="Multiply"/> likes to be given: few rows are multiplied with several at a time.</summary>
+    /// <param name="rows">Activation rows.</param>
+    public virtual int PanelsAtOnce(int rows) => rows switch { <= 2 => 4, <= 5 => 2, _ => 1 };
+
     /// <summary>y[r, :] (+)= x[r, :] · panels, for every row.</summary>
     /// <param name="panels">Weights of neighbouring panels, one behind the other.</param>
     /// <param name="count">Number of panels.</param>

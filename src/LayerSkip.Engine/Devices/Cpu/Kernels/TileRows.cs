@@ -52,7 +52,7 @@ internal static unsafe class TileRows<TLanes, TVector>
     /// <param name="yStride">Floats between rows of <paramref name="y"/>.</param>
     /// <param name="accumulate">Start from what y holds instead of from zero.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no tile of so many rows.</exception>
-    public static void Run<TTile>(int rows, in TTile tile, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
+    public static void Run<TTile>(int rows, TTile tile, int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
         where TTile : struct, ITile
     {
         switch (rows)
