@@ -65,25 +65,30 @@ public unsafe class RigTests
     [Fact]
     public void A_wild_address_in_a_kernel_ends_the_device_and_not_the_process()
     {
-        // A page table is memory like any other, so that what it says is not checked beforehand.
         using var context = Open();
         var memory = context.Allocate(4096);
-        context.Write<ulong>(memory, [memory + 1024]);
-        context.Write<ulong>(memory + 1024, [0x7000_0000_0000]);
-        var kernels = new KernelLibrary(context);
-        var arguments = default(KernelArguments);
-        foreach (var address in (ReadOnlySpan<ulong>)[memory + 2048, memory + 3072, memory + 3584, memory])
-        {
-            arguments.Add(address);
-        }
-
-        foreach (var value in (ReadOnlySpan<int>)[1, 1, 1, 2, 0])
-        {
-            arguments.Add(value);
-        }
-
-        context.Launch(kernels.Function("rope_append"), (3, 1, 1), 64, ref arguments);
+        AppendTo(context, memory, 0x7000_0000_0000);
         Assert.Equal(IllegalAddress, Assert.Throws<CudaException>(context.Synchronize).Code);
+    }
+
+    [Theory]
+    [InlineData(8 << 10)]
+    [InlineData(1 << 20)]
+    [InlineData(8 << 20)]
+    public void Writing_far_behind_the_last_allocation_shows(int distance)
+    {
+        using var context = Open();
+        var memory = context.Allocate(4096);
+        AppendTo(context, memory, memory + (ulong)distance);
+        try
+        {
+            context.Synchronize();
+            Assert.False(Rig.Controls.IsWhole);
+        }
+        catch (CudaException exception)
+        {
+            Assert.Equal(IllegalAddress, exception.Code);
+        }
     }
 
     [Fact]
@@ -250,6 +255,26 @@ public unsafe class RigTests
         var arguments = default(KernelArguments);
         arguments.Add(argument);
         context.Launch(kernel, (1, 1, 1), threads, ref arguments);
+    }
+
+    /// <summary>Appends to a cache's page. A page table is memory like any other, so that what it says is not checked beforehand.</summary>
+    private static void AppendTo(CudaContext context, ulong memory, ulong page)
+    {
+        context.Write<ulong>(memory, [memory + 1024]);
+        context.Write(memory + 1024, [page]);
+        var kernels = new KernelLibrary(context);
+        var arguments = default(KernelArguments);
+        foreach (var address in (ReadOnlySpan<ulong>)[memory + 2048, memory + 3072, memory + 3584, memory])
+        {
+            arguments.Add(address);
+        }
+
+        foreach (var value in (ReadOnlySpan<int>)[1, 1, 1, 2, 0])
+        {
+            arguments.Add(value);
+        }
+
+        context.Launch(kernels.Function("rope_append"), (3, 1, 1), 64, ref arguments);
     }
 
     private static int Get(CudaContext context, ulong address)

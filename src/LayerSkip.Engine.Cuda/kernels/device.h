@@ -111,7 +111,7 @@ static __device__ inline __attribute__((always_inline)) void multiplyAccumulate(
 #else
 #include "emulator.h"
 #define DEVICE static inline __attribute__((always_inline))
-#define KERNEL_OF(threads, blocks) extern "C" void
+#define KERNEL_OF(threads, blocks) DEVICE void
 #endif
 
 #define KERNEL(threads) KERNEL_OF(threads, 1)

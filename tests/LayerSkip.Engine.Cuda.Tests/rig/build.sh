@@ -39,9 +39,17 @@ ptx() { # output folder
     await "${compilations[@]}"
 }
 
-host() { # source, output, further options
-    g++ -std=c++17 -O3 -march=native -ffp-contract=off -fPIC -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
+host() { # source, output, further options; no red zone, since the emulator pushes onto a function's stack
+    g++ -std=c++17 -O3 -march=native -ffp-contract=off -fPIC -fvisibility=hidden -mno-red-zone -Wall -Wextra -Wno-unused-parameter -Wno-unknown-pragmas \
         -I"$kernels" -I"$here" "${@:3}" -c "$here/$1" -o "$2"
+}
+
+emulated() { # source, output, further options
+    # Static variables are shared memory, which the emulator must find: each source's have a section of their own.
+    local section
+    section=shared_$(basename "$2" .o)
+    host "$1" "$2" -DSHARED="$section" "${@:3}"
+    objcopy --rename-section .bss="$section" "$2"
 }
 
 case "${1:-}" in
@@ -90,18 +98,14 @@ case "${1:-}" in
         trap 'rm -rf "$work"' EXIT
         compilations=()
         host emulator.cpp "$work/emulator.o" -O3 -ffp-contract=fast & compilations+=($!)
-        for source in fake_driver kernels_embedding kernels_norm kernels_attention kernels_choosing kernels_sampling kernels_planted; do
-            host $source.cpp "$work/$source.o" & compilations+=($!)
+        host fake_driver.cpp "$work/fake_driver.o" & compilations+=($!)
+        for family in embedding norm attention choosing sampling planted; do
+            emulated kernels_$family.cpp "$work/$family.o" & compilations+=($!)
         done
         for format in $formats; do
-            host kernels_products.cpp "$work/products_${format%:*}.o" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}" & compilations+=($!)
+            emulated kernels_products.cpp "$work/products_${format%:*}.o" -DSUFFIX="${format%:*}" -DFORMAT="${format#*:}" & compilations+=($!)
         done
         await "${compilations[@]}"
-
-        # The kernels' static variables are shared memory: the emulator must find all of them.
-        for object in "$work"/kernels_*.o "$work"/products_*.o; do
-            objcopy --rename-section .bss=emulated_shared "$object"
-        done
 
         # Another process may be using the old one, or making the same.
         g++ -shared -Wl,-Bsymbolic -o "$work/libfakecuda.so" "$work"/*.o

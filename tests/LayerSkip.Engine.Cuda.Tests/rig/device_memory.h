@@ -12,7 +12,11 @@ class DeviceMemory
 public:
     explicit DeviceMemory(size_t bytes) : size_(bytes), limit_(bytes)
     {
-        base_ = (uint8_t*)mmap(nullptr, size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        auto* mapped = (uint8_t*)mmap(nullptr, page(size_) + Page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        base_ = mapped + (Page - (uintptr_t)mapped % Page) % Page;
+
+        // Opening and closing takes time for each page that has been touched. What is behind the last allocation in a page as large as these is looked at like what is around it.
+        madvise(base_, page(size_), MADV_HUGEPAGE);
     }
 
     size_t total() const { return limit_; }
@@ -46,10 +50,11 @@ public:
 
         allocations_[at] = {span, bytes};
         used_ += span;
-        high_ = at + span > high_ ? at + span : high_;
+        const bool grows = at + span > high_;
+        high_ = grows ? at + span : high_;
         open();
         memset(base_ + at, 0xff, span < Most ? span : Most);
-        memset(base_ + at + span - Zone, 0xff, Zone);
+        memset(base_ + at + span - Zone, 0xff, grows ? page(high_) - high_ + Zone : Zone);
         close();
         return (uint64_t)(base_ + at + Zone);
     }
@@ -80,7 +85,8 @@ public:
         used_ = 0;
         if (opened_ == 0 && high_ > 0)
         {
-            madvise(base_, high_, MADV_DONTNEED);
+            madvise(base_, page(high_), MADV_DONTNEED);
+            high_ = 0;
         }
     }
 
@@ -134,37 +140,25 @@ public:
     }
 
 private:
-    enum : size_t { Alignment = 256, Zone = 256, Most = 256 << 20 };
+    enum : size_t { Alignment = 256, Zone = 256, Most = 256 << 20, Page = 2 << 20 };
 
     struct Allocation
     {
         size_t span, bytes;
     };
 
-    static size_t page(size_t bytes) { return (bytes + 4095) / 4096 * 4096; }
+    static size_t page(size_t bytes) { return (bytes + Page - 1) / Page * Page; }
 
     bool isWhole(size_t offset, const Allocation& allocation) const
     {
+        // Behind what is wiped of a large allocation lies memory that nobody has written yet.
         const uint8_t* start = base_ + offset;
-        for (size_t i = 0; i < Zone; i++)
-        {
-            if (start[i] != 0xff)
-            {
-                return false;
-            }
-        }
-
-        for (size_t i = Zone + allocation.bytes; i < allocation.span; i++)
-        {
-            // Behind what is wiped of a large allocation lies memory that nobody has written yet.
-            if (start[i] != 0xff && (i < Most || i >= allocation.span - Zone))
-            {
-                return false;
-            }
-        }
-
-        return true;
+        const size_t behind = Zone + allocation.bytes, zone = allocation.span - Zone;
+        const size_t end = offset + allocation.span == high_ ? page(high_) - offset : allocation.span;
+        return isUntouched(start, Zone) && (behind >= Most || isUntouched(start + behind, zone - behind)) && isUntouched(start + zone, end - zone);
     }
+
+    static bool isUntouched(const uint8_t* from, size_t bytes) { return bytes == 0 || (from[0] == 0xff && memcmp(from, from + 1, bytes - 1) == 0); }
 
     uint8_t* base_;
     size_t size_, limit_, used_ = 0, high_ = 0;

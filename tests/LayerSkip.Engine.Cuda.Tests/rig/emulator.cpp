@@ -8,98 +8,28 @@
 #error "the emulator changes stacks by x86-64 instructions"
 #endif
 
-// Saves the registers that a call must keep on one stack, and takes them from another.
-__asm__(R"(
-.text
-.type emulator_switch,@function
-emulator_switch:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    popq %rcx
-    jmpq *%rcx
-)");
-extern "C" void emulator_switch(void** from, void* to);
-
-// The kernels' static variables (build.sh puts them there).
-extern char __start_emulated_shared[] __attribute__((weak, visibility("hidden")));
-extern char __stop_emulated_shared[] __attribute__((weak, visibility("hidden")));
-
 namespace emulator
 {
 Fiber* current;
-Warp* warps;
 Block block;
+Factors factors;
+Copies copies[MaxThreads];
+Copy pendingCopies[MaxThreads][MaxCopies];
 Index blockIndex;
 Index gridSize;
+u32 idle;
+
+void* unused[MaxThreads];
+u32 unusedCount;
+void (*threadsOfStack)();
+const void* argumentsOfThreads;
+Fiber host;
 
 namespace
 {
-enum { MaxThreads = 1024, StackBytes = 64 << 10 };
+enum : size_t { StackBytes = 64 << 10, HugePage = 2 << 20 };
 
-Fiber host;
-void (*kernelOfFibers)(void*);
-void* argumentsOfFibers;
 const char* failure;
-u32 idle; // changes of fibers since one last got on
-
-void switchTo(Fiber* fiber)
-{
-    Fiber* me = current;
-    if (fiber != me)
-    {
-        current = fiber;
-        emulator_switch(&me->stack, fiber->stack);
-    }
-}
-
-void checkProgress()
-{
-    if (++idle > 4 * MaxThreads)
-    {
-        fail("threads wait for each other: a barrier that not all of them reach");
-    }
-}
-
-/// A thread has ended: the others' barriers wait for one less.
-void end()
-{
-    kernelOfFibers(argumentsOfFibers);
-    Fiber* me = current;
-    Warp& own = warp();
-    own.alive--;
-    block.alive--;
-    idle = 0;
-    if (own.alive > 0 && own.arrived == own.alive)
-    {
-        fail("a lane ended while the others of its warp wait for it");
-    }
-
-    if (block.alive > 0 && block.arrived == block.alive)
-    {
-        block.arrived = 0;
-        block.generation++;
-    }
-
-    me->previous->next = me->next;
-    me->next->previous = me->previous;
-    me->previousLane->nextLane = me->nextLane;
-    me->nextLane->previousLane = me->previousLane;
-    current = block.alive > 0 ? me->next : &host;
-    emulator_switch(&me->stack, current->stack);
-    __builtin_trap();
-}
 }
 
 void fail(const char* what)
@@ -107,89 +37,70 @@ void fail(const char* what)
     failure = what;
     void* abandoned;
     current = &host;
-    emulator_switch(&abandoned, host.stack);
+    change(&abandoned, host.stack);
     __builtin_trap();
-}
-
-void waitForBlock()
-{
-    const u32 generation = block.generation;
-    idle = 0;
-    if (++block.arrived == block.alive)
-    {
-        block.arrived = 0;
-        block.generation++;
-        return;
-    }
-
-    while (block.generation == generation)
-    {
-        checkProgress();
-        switchTo(current->next);
-    }
-}
-
-void waitForWarp(Warp& warp, u32 generation)
-{
-    idle = 0;
-    while (warp.generation == generation)
-    {
-        checkProgress();
-
-        // Lanes of the warp that wait for the whole block must not keep the others from going there.
-        switchTo(idle > 64 ? current->next : current->nextLane);
-    }
 }
 
 /// sums[i % chains][16, 8] += a[i][16, 16] b[i][16, 8], one input after the other. A tensor core may add them in another order.
 void multiply(Warp& warp, int chains, int count)
 {
-    typedef float Row __attribute__((vector_size(32)));
+    typedef float Outputs __attribute__((vector_size(64)));
+    typedef float Columns __attribute__((vector_size(32)));
+    typedef u32 OutputWords __attribute__((vector_size(64), may_alias));
+    typedef u32 ColumnWords __attribute__((vector_size(32), may_alias));
     for (int i = 0; i < count; i++)
     {
-        float(&sums)[16][8] = warp.sums[warp.generation & 1][i % chains];
-        for (u32 output = 0; output < 16; output += 4)
+        alignas(64) float b[16][8];
+        for (u32 pair = 0; pair < 8; pair++)
         {
-            // A product of two bfloat16 is exact, so that a fused operation gives the same as two. Four sums at a time keep the processor busy.
-            Row rows[4];
-            memcpy(rows, sums[output], sizeof rows);
-            for (u32 k = 0; k < 16; k++)
-            {
-                const Row b = *(const Row*)warp.b[i][k];
-                for (u32 j = 0; j < 4; j++)
-                {
-                    rows[j] += warp.a[i][output + j][k] * b;
-                }
-            }
-
-            memcpy(sums[output], rows, sizeof rows);
+            const auto words = *(const ColumnWords*)factors.b[i][pair];
+            *(Columns*)b[2 * pair] = (Columns)(words << 16);
+            *(Columns*)b[2 * pair + 1] = (Columns)(words & 0xffff0000u);
         }
+
+        // A product of two bfloat16 is exact, so that a fused operation gives the same as two.
+        float(&sums)[8][16] = warp.sums[warp.generation & 1][i % chains];
+        Outputs columns[8];
+        memcpy(columns, sums, sizeof columns);
+        for (u32 input = 0; input < 16; input++)
+        {
+            const auto words = *(const OutputWords*)factors.a[i][input / 2];
+            const Outputs a = (Outputs)(input % 2 == 0 ? words << 16 : words & 0xffff0000u);
+            for (u32 column = 0; column < 8; column++)
+            {
+                columns[column] += a * b[input][column];
+            }
+        }
+
+        memcpy(sums, columns, sizeof columns);
     }
 }
 
-const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*), void* arguments)
+namespace
 {
-    static char* stacks = (char*)mmap(nullptr, (size_t)MaxThreads * StackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    static Fiber fibers[MaxThreads], rested[MaxThreads];
-    static Warp warpsOfBlock[MaxThreads / 32];
+/// Stacks for threads, all unused, in one piece.
+char* mapStacks()
+{
+    const size_t bytes = MaxThreads * StackBytes;
+    char* mapped = (char*)mmap(nullptr, bytes + HugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char* stacks = mapped + (HugePage - (uintptr_t)mapped % HugePage) % HugePage;
 
+    // They are many, and used in turn: as pages of the common size they would be more than the processor keeps addresses of.
+    madvise(stacks, bytes, MADV_HUGEPAGE);
+    return stacks;
+}
+
+/// The threads of a block, each one's neighbours and its warp, before any has begun.
+void arrange(Fiber* rested, Fiber* fibers, Warp* warps, Index blockSize, bool reversed)
+{
     const u32 count = blockSize.x * blockSize.y * blockSize.z;
-    const bool reversed = order == Order::Reversed;
-    const u64 blocks = (u64)grid.x * grid.y * grid.z;
-    gridSize = grid;
-    kernelOfFibers = kernel;
-    argumentsOfFibers = arguments;
-    warps = warpsOfBlock;
-    failure = nullptr;
-
-    // Shared memory holds nothing that a kernel may count on.
-    memset(__start_emulated_shared, 0xff, __stop_emulated_shared - __start_emulated_shared);
     for (u32 linear = 0; linear < count; linear++)
     {
         Fiber& fiber = rested[linear];
         const u32 first = linear & ~31u, lanes = count - first < 32 ? count - first : 32, lane = linear - first;
+        fiber.stack = nullptr;
+        fiber.warp = &warps[linear / 32];
         fiber.linear = linear;
-        fiber.copies = fiber.copyGroup = 0;
         fiber.thread = {linear % blockSize.x, linear / blockSize.x % blockSize.y, linear / (blockSize.x * blockSize.y)};
         Fiber *above = &fibers[(linear + 1) % count], *below = &fibers[(linear + count - 1) % count];
         Fiber *laneAbove = &fibers[first + (lane + 1) % lanes], *laneBelow = &fibers[first + (lane + lanes - 1) % lanes];
@@ -197,11 +108,45 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
         fiber.previous = reversed ? above : below;
         fiber.nextLane = reversed ? laneBelow : laneAbove;
         fiber.previousLane = reversed ? laneAbove : laneBelow;
+    }
+}
+}
 
-        // Stacks begin at different cache sets.
-        fiber.stack = stacks + (size_t)(linear + 1) * StackBytes - 64 - (size_t)(linear % 61) * 192;
+const char* run(Index grid, Index blockSize, Order order, Shared shared, void (*threads)(), const void* arguments)
+{
+    static char* const stacks = mapStacks();
+    static Fiber fibers[MaxThreads], rested[MaxThreads];
+    static Warp warps[MaxThreads / 32];
+    static Index arranged;
+    static Order arrangedIn;
+
+    const u32 count = blockSize.x * blockSize.y * blockSize.z;
+    const bool reversed = order == Order::Reversed;
+    const u64 blocks = (u64)grid.x * grid.y * grid.z;
+    gridSize = grid;
+    threadsOfStack = threads;
+    argumentsOfThreads = arguments;
+    failure = nullptr;
+    if (memcmp(&arranged, &blockSize, sizeof arranged) != 0 || arrangedIn != order)
+    {
+        arrange(rested, fibers, warps, blockSize, reversed);
+        arranged = blockSize;
+        arrangedIn = order;
     }
 
+    // Those of a launch that failed were never given back.
+    if (unusedCount < MaxThreads)
+    {
+        unusedCount = MaxThreads;
+        for (u32 i = 0; i < MaxThreads; i++)
+        {
+            // Stacks begin at different cache sets.
+            unused[MaxThreads - 1 - i] = stacks + (i + 1) * StackBytes - 64 - i % 61 * 192;
+        }
+    }
+
+    // Shared memory holds nothing that a kernel may count on.
+    memset(shared.start, 0xff, shared.end - shared.start);
     for (u64 i = 0; i < blocks && !failure; i++)
     {
         const u64 index = reversed ? blocks - 1 - i : i;
@@ -215,22 +160,10 @@ const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*),
             memset(warps[warp].words, 0, sizeof warps[warp].words);
         }
 
-        for (u32 linear = 0; linear < count; linear++)
-        {
-            Fiber& fiber = fibers[linear] = rested[linear];
-            void** stack = (void**)fiber.stack;
-            *--stack = nullptr;
-            *--stack = (void*)&end;
-            for (int saved = 0; saved < 6; saved++)
-            {
-                *--stack = nullptr;
-            }
-
-            fiber.stack = stack;
-        }
-
+        memcpy(fibers, rested, count * sizeof(Fiber));
+        memset(copies, 0, count * sizeof(Copies));
         current = &fibers[reversed ? count - 1 : 0];
-        emulator_switch(&host.stack, current->stack);
+        change(&host.stack, begin());
     }
 
     return failure;

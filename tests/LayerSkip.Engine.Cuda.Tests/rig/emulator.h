@@ -22,7 +22,7 @@ struct alignas(16) float4 { float x, y, z, w; };
 
 namespace emulator
 {
-enum { MaxProducts = 48, MaxChains = 8, MaxCopies = 16 };
+enum { MaxProducts = 48, MaxChains = 8, MaxCopies = 16, MaxThreads = 1024 };
 
 struct Index { u32 x, y, z; };
 
@@ -36,16 +36,24 @@ struct Copy
     u32 group;
 };
 
-struct Fiber
+struct Warp;
+
+/// Most of what a change of fibers reads is in one cache line.
+struct alignas(64) Fiber
 {
-    void* stack;
+    void* stack;                    // null: not begun
     Fiber *next, *previous;         // of the block
     Fiber *nextLane, *previousLane; // of the warp
+    Warp* warp;
     Index thread;
     u32 linear;
-    u32 copyGroup; // that copies go to
-    u32 copies;
-    Copy pending[MaxCopies];
+};
+
+/// A thread's copies that have been asked for and not waited for; they themselves lie apart, so that a block's threads begin with few bytes wiped.
+struct Copies
+{
+    u32 group; // that copies go to
+    u32 count;
 };
 
 /// A warp's collective operations. Each takes one barrier: what lanes put down for one operation stays until all have come to the next but one.
@@ -54,29 +62,146 @@ struct Warp
     u32 arrived, alive, generation;
     Collective kind;
     u32 words[2][32];
-    alignas(32) float a[MaxProducts][16][16];
-    alignas(32) float b[MaxProducts][16][8];
-    alignas(32) float sums[2][MaxChains][16][8];
+    alignas(64) float sums[2][MaxChains][8][16]; // column by column
+};
+
+/// The factors of a warp's products, in words as its lanes have them: of two neighbouring inputs each, the first in the lower half. All warps share the room, since one is through with
+/// its products before the next comes to its own.
+struct Factors
+{
+    Warp* owner;
+    alignas(64) u32 a[MaxProducts][8][16]; // inputs, outputs
+    alignas(64) u32 b[MaxProducts][8][8];  // inputs, columns
 };
 
 struct Block { u32 arrived, alive, generation; };
 
 extern Fiber* current;
-extern Warp* warps;
 extern Block block;
+extern Factors factors;
+extern Copies copies[MaxThreads];
+extern Copy pendingCopies[MaxThreads][MaxCopies];
 extern Index blockIndex;
 extern Index gridSize;
 
-/// Lets the others run until all have come here; false (and the launch fails) where they never do.
-void waitForBlock();
-void waitForWarp(Warp& warp, u32 generation);
+extern u32 idle; // changes of fibers since one last got on
+
 [[noreturn]] void fail(const char* what);
 
-inline Warp& warp() { return warps[current->linear >> 5]; }
+// Stacks that no thread is on, and what runs on each.
+extern void* unused[MaxThreads];
+extern u32 unusedCount;
+extern void (*threadsOfStack)();
+extern const void* argumentsOfThreads;
+extern Fiber host;
+
+/// A stack for threads that have not begun.
+inline void* begin()
+{
+    void** stack = (void**)unused[--unusedCount];
+    *--stack = nullptr; // where a function finds who called it
+    *--stack = (void*)threadsOfStack;
+    return stack;
+}
+
+/// Goes on where another stack was left. All registers are the compiler's to save, and only where they are in use. Each place where threads wait has a jump of its own, so that the
+/// processor foresees where it goes: where the neighbours' went. (Functions that call this use no red zone: build.sh.)
+inline __attribute__((always_inline)) void change(void** from, void* to)
+{
+    asm volatile("pushq %%rbp\n\t"
+                 "leaq 1f(%%rip), %%rax\n\t"
+                 "pushq %%rax\n\t"
+                 "movq %%rsp, (%0)\n\t"
+                 "movq %1, %%rsp\n\t"
+                 "popq %%rax\n\t"
+                 "jmpq *%%rax\n"
+                 "1:\tpopq %%rbp"
+                 : "+D"(from), "+S"(to)
+                 :
+                 : "memory", "cc", "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                   "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
+#ifdef __AVX512F__
+                 , "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31", "k0", "k1",
+                   "k2", "k3", "k4", "k5", "k6", "k7"
+#endif
+    );
+}
+
+inline __attribute__((always_inline)) void switchTo(Fiber* fiber)
+{
+    Fiber* me = current;
+    if (++idle > 4 * MaxThreads)
+    {
+        fail("threads wait for each other: a barrier that not all of them reach");
+    }
+
+    if (fiber != me)
+    {
+        current = fiber;
+        change(&me->stack, fiber->stack ? fiber->stack : begin());
+    }
+}
+
+/// Lets the others run until all have come here; the launch fails where they never do.
+inline __attribute__((always_inline)) void waitForBlock()
+{
+    const u32 generation = block.generation;
+    idle = 0;
+    if (++block.arrived == block.alive)
+    {
+        block.arrived = 0;
+        block.generation++;
+        return;
+    }
+
+    while (block.generation == generation)
+    {
+        switchTo(current->next);
+    }
+}
+
+inline __attribute__((always_inline)) void waitForWarp(Warp& warp, u32 generation)
+{
+    idle = 0;
+    while (warp.generation == generation)
+    {
+        // Lanes of the warp that wait for the whole block must not keep the others from going there.
+        switchTo(idle > 64 ? current->next : current->nextLane);
+    }
+}
+
+/// A thread has ended: the others' barriers wait for one less. Current is now the next, or the host.
+inline __attribute__((always_inline)) void leave()
+{
+    Fiber* me = current;
+    Warp& own = *me->warp;
+    own.alive--;
+    block.alive--;
+    idle = 0;
+    if (own.alive > 0 && own.arrived == own.alive)
+    {
+        fail("a lane ended while the others of its warp wait for it");
+    }
+
+    if (block.alive > 0 && block.arrived == block.alive)
+    {
+        block.arrived = 0;
+        block.generation++;
+    }
+
+    me->previous->next = me->next;
+    me->next->previous = me->previous;
+    me->previousLane->nextLane = me->nextLane;
+    me->nextLane->previousLane = me->previousLane;
+    current = block.alive > 0 ? me->next : &host;
+}
+
+inline Warp& warp() { return *current->warp; }
+inline Copies& ownCopies() { return copies[current->linear]; }
 
 /// Arrives at a collective operation; the last to come does what there is to do. All lanes that still run must come to the same.
 template <class Last>
-inline u32 arrive(Warp& warp, Collective kind, Last last)
+inline __attribute__((always_inline)) u32 arrive(Warp& warp, Collective kind, Last last)
 {
     if (warp.arrived == 0)
     {
@@ -106,16 +231,32 @@ void multiply(Warp& warp, int chains, int count);
 
 enum class Order { Forward, Reversed };
 
-/// Runs a kernel; null, or what was wrong.
-const char* run(Index grid, Index blockSize, Order order, void (*kernel)(void*), void* arguments);
+/// What a source's kernels have of shared memory, all together.
+struct Shared { char *start, *end; };
 
-/// A kernel's arguments, copied from a launch.
-template <class... A>
-struct Call
+/// Runs a kernel; null, or what was wrong.
+const char* run(Index grid, Index blockSize, Order order, Shared shared, void (*threads)(), const void* arguments);
+
+/// What a stack is for: one thread after the other, as long as the next has not begun on a stack of its own. Threads that never wait need one stack in all. The kernel becomes part
+/// of this function, and nothing is returned from: the processor could not foresee where to, with so many stacks.
+template <auto Kernel, class... A>
+struct Threads
 {
-    void (*kernel)(A...);
-    std::tuple<A...> arguments;
-    static void invoke(void* call) { std::apply(((Call*)call)->kernel, ((Call*)call)->arguments); }
+    [[noreturn]] static void run()
+    {
+        void* const stack = unused[unusedCount];
+        for (;;)
+        {
+            std::apply(Kernel, *(const std::tuple<A...>*)argumentsOfThreads);
+            leave();
+            if (current->stack)
+            {
+                void* ended;
+                unused[unusedCount++] = stack;
+                change(&ended, current->stack);
+            }
+        }
+    }
 };
 }
 
@@ -148,36 +289,37 @@ static inline uint4 loadOnce(const void* address) { return *(const uint4*)addres
 // Copies are made when they are waited for, and not before.
 static inline void copyAsync(void* shared, const void* global)
 {
-    auto& fiber = *emulator::current;
-    if (fiber.copies == emulator::MaxCopies)
+    auto& copies = emulator::ownCopies();
+    if (copies.count == emulator::MaxCopies)
     {
         emulator::fail("more copies under way than the emulator holds");
     }
 
-    fiber.pending[fiber.copies++] = {shared, global, fiber.copyGroup};
+    emulator::pendingCopies[emulator::current->linear][copies.count++] = {shared, global, copies.group};
 }
 
-static inline void commitCopies() { emulator::current->copyGroup++; }
+static inline void commitCopies() { emulator::ownCopies().group++; }
 
 template <int Later>
 static inline void awaitCopies()
 {
-    auto& fiber = *emulator::current;
+    auto& copies = emulator::ownCopies();
+    auto& pending = emulator::pendingCopies[emulator::current->linear];
     u32 left = 0;
-    for (u32 i = 0; i < fiber.copies; i++)
+    for (u32 i = 0; i < copies.count; i++)
     {
-        const auto& copy = fiber.pending[i];
-        if (copy.group + Later < fiber.copyGroup)
+        const auto& copy = pending[i];
+        if (copy.group + Later < copies.group)
         {
             memcpy(copy.shared, copy.global, 16);
         }
         else
         {
-            fiber.pending[left++] = copy;
+            pending[left++] = copy;
         }
     }
 
-    fiber.copies = left;
+    copies.count = left;
 }
 
 static inline u32 bitsOf(float value) { u32 bits; memcpy(&bits, &value, 4); return bits; }
@@ -250,39 +392,46 @@ static inline void multiplyAccumulate(float (&d)[Chains][4], const u32 (&a)[Coun
 {
     static_assert(Chains <= emulator::MaxChains && Count <= emulator::MaxProducts, "the emulator holds so many products");
     auto& warp = emulator::warp();
+    auto& factors = emulator::factors;
     const u32 lane = emulator::current->linear & 31, g = lane >> 2, t = lane & 3, side = warp.generation & 1;
+    if (warp.arrived == 0)
+    {
+        factors.owner = &warp;
+    }
+    else if (factors.owner != &warp && warp.kind == emulator::Collective::Multiply)
+    {
+        emulator::fail("two warps' products at once");
+    }
+
     for (int i = 0; i < Count; i++)
     {
         for (u32 j = 0; j < 4; j++)
         {
-            float* pair = &warp.a[i][g + 8 * (j & 1)][2 * t + 8 * (j >> 1)];
-            pair[0] = floatOf(a[i][j] << 16);
-            pair[1] = floatOf(a[i][j] & 0xffff0000u);
+            factors.a[i][t + 4 * (j >> 1)][g + 8 * (j & 1)] = a[i][j];
         }
 
         for (u32 j = 0; j < 2; j++)
         {
-            warp.b[i][2 * t + 8 * j][g] = floatOf(b[i][j] << 16);
-            warp.b[i][2 * t + 8 * j + 1][g] = floatOf(b[i][j] & 0xffff0000u);
+            factors.b[i][t + 4 * j][g] = b[i][j];
         }
     }
 
     for (int chain = 0; chain < Chains; chain++)
     {
-        float(&sums)[16][8] = warp.sums[side][chain];
-        sums[g][2 * t] = d[chain][0];
-        sums[g][2 * t + 1] = d[chain][1];
-        sums[g + 8][2 * t] = d[chain][2];
-        sums[g + 8][2 * t + 1] = d[chain][3];
+        float(&sums)[8][16] = warp.sums[side][chain];
+        sums[2 * t][g] = d[chain][0];
+        sums[2 * t + 1][g] = d[chain][1];
+        sums[2 * t][g + 8] = d[chain][2];
+        sums[2 * t + 1][g + 8] = d[chain][3];
     }
 
     emulator::arrive(warp, emulator::Collective::Multiply, [&] { emulator::multiply(warp, Chains, Count); });
     for (int chain = 0; chain < Chains; chain++)
     {
-        const float(&sums)[16][8] = warp.sums[side][chain];
-        d[chain][0] = sums[g][2 * t];
-        d[chain][1] = sums[g][2 * t + 1];
-        d[chain][2] = sums[g + 8][2 * t];
-        d[chain][3] = sums[g + 8][2 * t + 1];
+        const float(&sums)[8][16] = warp.sums[side][chain];
+        d[chain][0] = sums[2 * t][g];
+        d[chain][1] = sums[2 * t + 1][g];
+        d[chain][2] = sums[2 * t][g + 8];
+        d[chain][3] = sums[2 * t + 1][g + 8];
     }
 }

@@ -333,7 +333,7 @@ int refuse(Code code, const std::string& why)
     return code;
 }
 
-int runKernel(int device, const Kernel& kernel, const BoundKernel& bound, const std::vector<u64>& pointers, emulator::Index grid, emulator::Index block)
+int runKernel(int device, const Kernel& kernel, const void* arguments, const std::vector<u64>& pointers, emulator::Index grid, emulator::Index block)
 {
     auto& d = driver();
     for (u64 pointer : pointers)
@@ -349,7 +349,7 @@ int runKernel(int device, const Kernel& kernel, const BoundKernel& bound, const 
     own.sa_flags = SA_NODEFER | SA_ONSTACK;
     sigaction(SIGSEGV, &own, &segmentation);
     sigaction(SIGBUS, &own, &bus);
-    const char* failure = emulator::run(grid, block, d.order, bound.invoke, bound.arguments.get());
+    const char* failure = emulator::run(grid, block, d.order, kernel.shared, kernel.threads, arguments);
     sigaction(SIGSEGV, &segmentation, nullptr);
     sigaction(SIGBUS, &bus, nullptr);
     d.launches[kernel.name]++;
@@ -514,9 +514,9 @@ int launch(Function* function, emulator::Index grid, emulator::Index block, u32 
         }
     }
 
-    const BoundKernel bound = kernel.bind(kernel.function, found.data());
+    const std::shared_ptr<void> arguments = kernel.copy(found.data());
     const int device = stream->device;
-    return give(*stream, [=, &kernel] { return runKernel(device, kernel, bound, pointers, grid, block); });
+    return give(*stream, [=, &kernel] { return runKernel(device, kernel, arguments.get(), pointers, grid, block); });
 }
 
 template <class T>

@@ -12,39 +12,39 @@ struct Parameter
     bool pointer;
 };
 
-/// A kernel's arguments, copied at the launch.
-struct BoundKernel
-{
-    void (*invoke)(void*);
-    std::shared_ptr<void> arguments;
-};
-
 struct Kernel
 {
     std::string name;
     std::vector<Parameter> parameters;
-    BoundKernel (*bind)(void* kernel, void** values);
-    void* function;
+    std::shared_ptr<void> (*copy)(void** arguments);
+    void (*threads)();
+    emulator::Shared shared;
 };
 
 std::map<std::string, Kernel>& kernels();
 
 template <class... A, size_t... I>
-BoundKernel bindKernel(void (*kernel)(A...), void** values, std::index_sequence<I...>)
+std::shared_ptr<void> copyArguments(void** values, std::index_sequence<I...>)
 {
-    typedef emulator::Call<A...> Call;
-    auto call = std::make_shared<Call>(Call{kernel, std::tuple<A...>(*(A*)values[I]...)});
-    return {&Call::invoke, call};
+    return std::make_shared<std::tuple<A...>>(*(A*)values[I]...);
 }
 
-template <class... A>
-int addKernel(const char* name, void (*kernel)(A...))
+template <auto Function, class... A>
+int addKernel(const char* name, void (*)(A...), emulator::Shared shared)
 {
     kernels()[name] = Kernel{
-        name, {Parameter{sizeof(A), std::is_pointer<A>::value}...},
-        [](void* function, void** values) { return bindKernel((void (*)(A...))function, values, std::index_sequence_for<A...>{}); }, (void*)kernel};
+        name, {Parameter{sizeof(A), std::is_pointer<A>::value}...}, [](void** values) { return copyArguments<A...>(values, std::index_sequence_for<A...>{}); },
+        &emulator::Threads<Function, A...>::run, shared};
     return 0;
 }
 
-#define ADD_KERNEL_(name) static const int added_##name = addKernel(#name, &name)
+// A source's static variables are its kernels' shared memory: build.sh puts them into a section of their own, and says its name.
+#if defined(SHARED)
+#define SHARED_(side, name) SHARED__(side, name)
+#define SHARED__(side, name) __##side##_##name
+extern char SHARED_(start, SHARED)[] __attribute__((weak, visibility("hidden")));
+extern char SHARED_(stop, SHARED)[] __attribute__((weak, visibility("hidden")));
+#endif
+
+#define ADD_KERNEL_(name) static const int added_##name = addKernel<&name>(#name, &name, {SHARED_(start, SHARED), SHARED_(stop, SHARED)})
 #define ADD_KERNEL(name) ADD_KERNEL_(name)
