@@ -12,6 +12,7 @@ internal struct DropoutMask
     /// <summary>Columns of a draw.</summary>
     public const int Lanes = 8;
 
+    private readonly bool _drops;
     private readonly Vector256<uint> _threshold;
     private readonly Vector256<float> _scale;
     private Vector256<uint> _state;
@@ -20,6 +21,13 @@ internal struct DropoutMask
     /// <param name="seed">Chooses which.</param>
     public DropoutMask(double rate, ulong seed)
     {
+        _scale = Vector256.Create((float)(1 / (1 - rate)));
+        _drops = rate > 0;
+        if (!_drops)
+        {
+            return;
+        }
+
         Span<uint> states = stackalloc uint[Lanes];
         for (var lane = 0; lane < Lanes; lane++)
         {
@@ -28,13 +36,17 @@ internal struct DropoutMask
 
         _state = Vector256.Create<uint>(states);
         _threshold = Vector256.Create((uint)(rate * uint.MaxValue));
-        _scale = Vector256.Create((float)(1 / (1 - rate)));
     }
 
     /// <summary>The factors of the next eight columns: 0, or 1 / (1 − rate).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Vector256<float> Next()
     {
+        if (!_drops)
+        {
+            return _scale;
+        }
+
         _state ^= _state << 13;
         _state ^= _state >>> 17;
         _state ^= _state << 5;

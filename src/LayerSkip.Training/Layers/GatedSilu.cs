@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using LayerSkip.Engine.Devices.Cpu;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 using LayerSkip.Training.Numerics;
@@ -39,6 +40,15 @@ internal static unsafe class GatedSilu
         fixed (float* gate = gateUp, up = gateUp[y.Length..], py = y)
         {
             var i = 0;
+            if (Avx512F.IsSupported)
+            {
+                for (; i <= y.Length - 16; i += 16)
+                {
+                    var g = Vector512.Load(gate + i);
+                    (g * Sigmoid(g) * Vector512.Load(up + i) * Vector512.Create(mask.Next(), mask.Next())).Store(py + i);
+                }
+            }
+
             for (; i <= y.Length - 8; i += 8)
             {
                 var g = Vector256.Load(gate + i);
@@ -59,6 +69,20 @@ internal static unsafe class GatedSilu
         fixed (float* gate = gateUp, up = gateUp[y.Length..], pdy = dy, py = y)
         {
             var i = 0;
+            if (Avx512F.IsSupported)
+            {
+                for (; i <= y.Length - 16; i += 16)
+                {
+                    var factor = Vector512.Create(mask.Next(), mask.Next());
+                    var (g, u, d) = (Vector512.Load(gate + i), Vector512.Load(up + i), Vector512.Load(pdy + i) * factor);
+                    var sigmoid = Sigmoid(g);
+                    var silu = g * sigmoid;
+                    (silu * u * factor).Store(py + i);
+                    (d * u * (sigmoid + silu - (silu * sigmoid))).Store(gate + i);
+                    (d * silu).Store(up + i);
+                }
+            }
+
             for (; i <= y.Length - 8; i += 8)
             {
                 var factor = mask.Next();
@@ -82,6 +106,9 @@ internal static unsafe class GatedSilu
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Sigmoid(Vector512<float> g) => Vector512<float>.One / (Vector512<float>.One + VectorMath.Exp(-g));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Sigmoid(Vector256<float> g) => Vector256<float>.One / (Vector256<float>.One + VectorMath.Exp(-g));

@@ -33,8 +33,15 @@ internal static unsafe class GemmPacking
                 }
             }
 
+            // Eight at a time for a tile's six: the next column overwrites the two that are too many, and those of the last stay between the tiles.
             var destination = packed;
-            for (var row = 0; row < rows; row += GemmKernel.Rows, destination += tileStride)
+            var row = 0;
+            for (; row < rows - GemmKernel.Rows; row += GemmKernel.Rows, destination += tileStride)
+            {
+                Vector256.Load(source + row).Store(destination);
+            }
+
+            if (row < rows)
             {
                 Vector128.Load(source + row).Store(destination);
                 *(long*)(destination + 4) = *(long*)(source + row + 4);
@@ -77,7 +84,7 @@ internal static unsafe class GemmPacking
                     }
                 }
 
-                new ReadOnlySpan<float>(source + ((nint)k * b.RowStride), columns).CopyTo(new(packed + ((nint)k * width), columns));
+                Copy(source + ((nint)k * b.RowStride), packed + ((nint)k * width), columns);
             }
 
             return;
@@ -95,6 +102,22 @@ internal static unsafe class GemmPacking
             {
                 packed[((nint)k * width) + column] = source[((nint)k * b.RowStride) + ((nint)column * b.ColumnStride)];
             }
+        }
+    }
+
+    /// <summary>A row of a panel: so short that a call would cost more than the copy.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Copy(float* source, float* destination, int count)
+    {
+        var i = 0;
+        for (; i <= count - Vector256<float>.Count; i += Vector256<float>.Count)
+        {
+            Vector256.Load(source + i).Store(destination + i);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = source[i];
         }
     }
 
