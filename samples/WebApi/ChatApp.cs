@@ -26,7 +26,8 @@ internal static class ChatApp
             }
         });
         builder.Services.AddHealthChecks().AddLayerSkip();
-        builder.Services.AddProblemDetails().AddExceptionHandler<RequestErrors>();
+        builder.Services.AddProblemDetails(static options => options.CustomizeProblemDetails = static context => ErrorOutput.AddTo(context.ProblemDetails))
+            .AddExceptionHandler<RequestErrors>();
         builder.Services.ConfigureHttpJsonOptions(static options =>
         {
             options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;

@@ -1,9 +1,15 @@
+using Microsoft.AspNetCore.Mvc;
+
 namespace WebApi;
 
 /// <summary>An error as OpenAI's API writes it.</summary>
 internal sealed record ErrorOutput(string Message, string Type, string? Code)
 {
-    public static ErrorOutput Of(int status, string message) => status switch
+    /// <summary>Says it where clients of OpenAI's API look, of whatever went wrong: a path that does not exist, too.</summary>
+    public static void AddTo(ProblemDetails problem) =>
+        problem.Extensions["error"] = Of(problem.Status ?? StatusCodes.Status500InternalServerError, problem.Detail ?? problem.Title ?? "The request failed.");
+
+    private static ErrorOutput Of(int status, string message) => status switch
     {
         StatusCodes.Status429TooManyRequests => new(message, "requests", "rate_limit_exceeded"),
         < StatusCodes.Status500InternalServerError => new(message, "invalid_request_error", null),

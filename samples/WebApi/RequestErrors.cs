@@ -36,8 +36,6 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
             httpContext.Response.Headers.RetryAfter = RetryAfterSeconds;
         }
 
-        var problem = new ProblemDetailsContext { HttpContext = httpContext, ProblemDetails = { Status = status, Detail = message } };
-        problem.ProblemDetails.Extensions["error"] = ErrorOutput.Of(status, message); // clients of OpenAI's API look here
-        return problems.TryWriteAsync(problem);
+        return problems.TryWriteAsync(new() { HttpContext = httpContext, ProblemDetails = { Status = status, Detail = message } });
     }
 }

@@ -252,13 +252,23 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Another_model_and_another_path_are_not_found()
+    public async Task Another_model_path_or_method_is_refused_as_OpenAIs_clients_read_it()
     {
         using var response = await Post("/v1/chat/completions", """{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}""");
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
         Assert.Contains("topv2-parser", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
-        Assert.Equal(HttpStatusCode.NotFound, (await _http.GetAsync("/nothing")).StatusCode);
+        using var nothing = await _http.GetAsync("/nothing");
+        Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
+        using var notPosted = await _http.GetAsync("/v1/chat/completions");
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, notPosted.StatusCode);
+        foreach (var refused in (HttpResponseMessage[])[response, nothing, notPosted])
+        {
+            using var body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync());
+            var error = body.RootElement.GetProperty("error");
+            Assert.NotEmpty(error.GetProperty("message").GetString()!);
+            Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
+        }
     }
 
     [Fact]
