@@ -137,7 +137,7 @@ internal sealed class BenchCommand
         report = report with
         {
             StartUp = startUp,
-            Notes = [.. Notes(report, isSynthetic)],
+            Notes = [.. Notes(report, model.Config, isSynthetic)],
             Device = DeviceActivity.Measure(model, settings, _terminal.Interrupt.Command),
         };
         if (html is not null)
@@ -268,8 +268,14 @@ internal sealed class BenchCommand
         return [.. Enumerable.Range(0, length).Select(index => tokens[index % tokens.Length])];
     }
 
-    private static IEnumerable<string> Notes(BenchReport report, bool isSynthetic)
+    private static IEnumerable<string> Notes(BenchReport report, ModelConfig config, bool isSynthetic)
     {
+        var bits = 8.0 * report.WeightBytesPerToken / ((ModelSize.LayerMatrices(config) * config.Layers) + ModelSize.Head(config));
+        if (report.WeightFormat == "bf16" && bits < 15.5)
+        {
+            yield return $"the weights are kept compressed, without loss, in {bits:0.0} bits each; --compression never keeps all 16";
+        }
+
         if (isSynthetic)
         {
             yield return "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do";
