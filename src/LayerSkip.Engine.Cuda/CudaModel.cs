@@ -16,7 +16,9 @@ internal sealed class CudaModel : IDeviceModel
     private readonly StepGate _gate = new();
     private readonly Pipeline _pipeline;
     private readonly RoundRunner? _rounds; // of a single GPU
+    private readonly SharedRounds? _sharedRounds; // likewise
     private readonly HeadPasses _heads;
+    private readonly SharedPass _sharedPass;
     private readonly DraftVocabulary _draftVocabulary;
     private readonly long _pageBytes;
     private long _kvBytes;
@@ -35,7 +37,14 @@ internal sealed class CudaModel : IDeviceModel
         _draftVocabulary = new DraftVocabulary(Context, Config, draftVocabulary);
         var logits = new LogitMemory(Context, geometry);
         _heads = new HeadPasses(Context, transformer, _draftVocabulary, logits);
-        _rounds = stages.Length > 1 ? null : new RoundRunner(Context, transformer, _draftVocabulary, logits);
+        _sharedPass = new SharedPass(this, _pipeline, _heads);
+        if (stages.Length == 1)
+        {
+            var graphs = new RoundGraphs(Context, geometry, logits);
+            _rounds = new RoundRunner(Context, transformer, _draftVocabulary, logits, graphs);
+            _sharedRounds = new SharedRounds(Context, transformer, _draftVocabulary, logits, graphs);
+        }
+
         var cacheable = long.MaxValue;
         foreach (var stage in stages)
         {
@@ -173,7 +182,7 @@ internal sealed class CudaModel : IDeviceModel
         var slots = Own(rows).Pointers(start, tokens.Length);
         Context.Write(slots.Tokens, tokens);
         Stages[0].Transformer.Embed(slots, tokens.Length);
-        _pipeline.Turn(Own(rows), start, tokens.Length);
+        _pipeline.Turn(Own(rows), start, tokens.Length, embedded: true);
     }
 
     public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
@@ -182,6 +191,14 @@ internal sealed class CudaModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         _pipeline.Run(Own(rows), start, count, from, to, cancellationToken);
+    }
+
+    public int SharedRows => SharedPass.MostRows;
+
+    public void RunPasses(ReadOnlySpan<RowPass> passes)
+    {
+        using var step = Enter();
+        _sharedPass.Run(passes);
     }
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens)
@@ -222,19 +239,24 @@ internal sealed class CudaModel : IDeviceModel
     /// <remarks>A graph is of one GPU.</remarks>
     public bool RunsRounds(int stopIds) => _rounds is not null && stopIds <= RoundBlock.MaxStops;
 
-    public DeviceRoundResult RunRound(in DeviceRound round, Span<int> draft, CancellationToken cancellationToken = default)
+    public DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (round.Cache is not CudaKvCache cache || cache.Model != this)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(round.Slots, RoundBlock.Slots, nameof(round));
+        MakeRoom(round);
+        using var step = Enter();
+        return _rounds!.Run(round);
+    }
+
+    public void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results)
+    {
+        foreach (ref readonly var round in rounds)
         {
-            throw new ArgumentException("the cache belongs to another model", nameof(round));
+            MakeRoom(round);
         }
 
-        TokenChecks.CheckTokens(Config, [round.Token], nameof(round));
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(round.Length, RoundBlock.Slots - 1, nameof(round));
-        cache.Reserve(round.Position + 1 + round.Room);
         using var step = Enter();
-        return _rounds!.Run(round, cache.Table(), round.Head is { } head ? Own(head) : null, draft);
+        _sharedRounds!.Run(rounds, results);
     }
 
     public void Dispose()
@@ -247,6 +269,7 @@ internal sealed class CudaModel : IDeviceModel
         using (_gate.Enter())
         {
             _disposed = true;
+            _sharedPass.Dispose();
             foreach (var stage in Stages)
             {
                 stage.Context.Dispose();
@@ -288,10 +311,27 @@ internal sealed class CudaModel : IDeviceModel
         }
     }
 
+    internal CudaRows Own(RowBuffer rows) =>
+        rows is CudaRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
+
     internal void AddKvBytes(long bytes) => Interlocked.Add(ref _kvBytes, bytes);
 
-    private CudaRows Own(RowBuffer rows) =>
-        rows is CudaRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
+    /// <summary>Checks a round, and makes room in its cache.</summary>
+    private void MakeRoom(in DeviceRound round)
+    {
+        if (round.Cache is not CudaKvCache cache || cache.Model != this)
+        {
+            throw new ArgumentException("the cache belongs to another model", nameof(round));
+        }
+
+        if (round.Head is { } head)
+        {
+            Own(head);
+        }
+
+        TokenChecks.CheckTokens(Config, [round.Token], nameof(round));
+        cache.Reserve(round.Position + 1 + round.Room);
+    }
 
     private CudaDraftHead Own(DraftHead head) =>
         head is CudaDraftHead own && own.Model == this ? own : throw new ArgumentException("the draft head is of another model", nameof(head));

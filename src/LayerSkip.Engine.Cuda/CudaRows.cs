@@ -15,7 +15,10 @@ internal sealed class CudaRows : RowBuffer
     private readonly CudaKvCache?[] _caches;
     private bool _disposed;
 
-    public CudaRows(CudaModel model, int capacity)
+    /// <param name="model">The model.</param>
+    /// <param name="capacity">Number of slots.</param>
+    /// <param name="areApart">Whether the rows of several sequences stand side by side in it.</param>
+    public CudaRows(CudaModel model, int capacity, bool areApart = false)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         _model = model;
@@ -31,7 +34,7 @@ internal sealed class CudaRows : RowBuffer
             model.EnterStage(stage);
             var pool = model.Stages[stage].Rows.Of(slots);
             _memory[stage] = (pool, pool.Rent());
-            _pointers[stage] = PointersIn(_memory[stage].Memory, model.Geometry, slots);
+            _pointers[stage] = PointersIn(_memory[stage].Memory, model.Geometry, slots) with { AreApart = areApart };
         }
     }
 
@@ -107,15 +110,43 @@ internal sealed class CudaRows : RowBuffer
 
         _caches.AsSpan(start, count).Fill(own);
         using var step = _model.Enter();
+        WritePlaces(start, count);
+    }
+
+    /// <summary>Takes over the places and the hidden states of another buffer's first slots. <see cref="WritePlaces"/> tells the GPUs of the places.</summary>
+    /// <exception cref="InvalidOperationException">As for <see cref="Context"/>.</exception>
+    public void Take(int start, CudaRows source, int count)
+    {
+        CheckSlots(start, count);
+        _ = source.Context(0, count);
+        source._positions.AsSpan(0, count).CopyTo(_positions.AsSpan(start));
+        source._caches.AsSpan(0, count).CopyTo(_caches.AsSpan(start));
+        TakeStates(start, source, 0, count);
+    }
+
+    /// <summary>Takes over hidden states alone; the first GPU's context is the thread's.</summary>
+    public void TakeStates(int start, CudaRows source, int first, int count) => _model.Context.Copy(
+        Pointers(start, count).Hidden, source.Pointers(first, count).Hidden, (long)count * _model.Geometry.Hidden * sizeof(float));
+
+    /// <summary>Tells the GPUs where slots stand, under the model's gate; the last one's context is the thread's afterwards.</summary>
+    public void WritePlaces(int start, int count)
+    {
         for (var stage = 0; stage < _pointers.Length; stage++)
         {
             _model.EnterStage(stage);
             var (context, slots) = (_model.Stages[stage].Context, _pointers[stage].At(start, _model.Geometry));
-            _tables.AsSpan(start, count).Fill(own.Table(stage));
+            for (var slot = start; slot < start + count; slot++)
+            {
+                _tables[slot] = _caches[slot]!.Table(stage);
+            }
+
             context.Write<int>(slots.Positions, _positions.AsSpan(start, count));
             context.Write<ulong>(slots.Tables, _tables.AsSpan(start, count));
         }
     }
+
+    /// <summary>The first slots have no place any more, so that nothing keeps their caches alive.</summary>
+    public void Forget(int count) => _caches.AsSpan(0, count).Clear();
 
     public override void Dispose()
     {

@@ -2,6 +2,7 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
+using LayerSkip.Engine.Tests.Decoding;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Cuda.Tests;
@@ -91,6 +92,53 @@ public class FaultTests
         rig.Reset();
         Assert.Equal(live, rig.Live());
         Assert.True(rig.IsWhole, rig.Problem);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Others_are_right_after_an_error_at_any_call_of_what_sequences_share(bool passes)
+    {
+        // Log-probabilities are read step by step.
+        var options = CudaModels.Speculative(1, 2, 4) with { Sampling = new() { Temperature = 1, Seed = 4 }, TopLogProbabilities = passes ? 1 : null };
+        int[][] prompts = [[1, 2, 3], [4]];
+        var rig = Rig.Controls;
+        var live = rig.Live();
+        var expected = Array.Empty<int[]>();
+        for (var (call, fails) = (0, true); fails; call += call < 12 ? 1 : 5)
+        {
+            // A new model each time, so that the capture of its graphs fails, too.
+            rig.Reset();
+            using var model = CudaModels.Random(s_config);
+            expected = call == 0 ? Array.ConvertAll(prompts, prompt => model.Tokens(prompt, options)) : expected;
+            var generations = Begin(model);
+            Array.ForEach(generations, static generation => generation.BeginRound(default));
+            rig.Reset();
+            rig.Inject(call, call % 2 == 0 ? OutOfMemory : LaunchOutOfResources);
+            try
+            {
+                Assert.Equal(1, SharedTurns.RunTogether(model, generations));
+                fails = call == 0;
+                Assert.True(call == 0 || call > 30, $"only {call} calls");
+            }
+            catch (Exception e) when (call > 0 && e is CudaException or OutOfMemoryException)
+            {
+                // Nobody knows how far those came.
+                Array.ForEach(generations, static generation => generation.Dispose());
+                generations = Begin(model);
+            }
+
+            rig.Reset();
+            Array.ForEach(generations, static generation => generation.EndRound(default));
+            SharedTurns.Run(model, generations, static () => true);
+            Assert.Equal(expected, generations.Select(static generation => generation.Output.ToArray()));
+            Array.ForEach(generations, static generation => generation.Dispose());
+        }
+
+        Assert.Equal(live, rig.Live());
+        Assert.True(rig.IsWhole, rig.Problem);
+
+        Generation[] Begin(CudaModel model) => Array.ConvertAll(prompts, prompt => new Generation(model, prompt, DecodingPlan.Create(options, s_config, new())));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Cuda.Weights;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Decoding;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Cuda.Tests;
@@ -52,6 +53,22 @@ public class PipelineTests
                 Assert.Equal(cpu.Tokens(prompt, early), several.Tokens(prompt, early));
             }
         }
+    }
+
+    [Fact]
+    public void Sequences_on_several_GPUs_share_passes_and_get_what_each_gets_alone()
+    {
+        using var model = Split(s_config, 3);
+        DecodingOptions[] requests =
+        [
+            CudaModels.Autoregressive(8), CudaModels.Autoregressive(8) with { Sampling = new() { Temperature = 1, Seed = 2 } }, CudaModels.Speculative(1, 3, 8),
+            CudaModels.Speculative(4, 2, 8) with { TopLogProbabilities = 1 }, CudaModels.Autoregressive(6) with { Sampling = new() { Temperature = 2, TopK = 9, Seed = 3 } },
+        ];
+        var alone = Array.ConvertAll(requests, options => model.Tokens([5, 6], options));
+        var generations = Array.ConvertAll(requests, options => new Generation(model, [5, 6], DecodingPlan.Create(options, s_config, new())));
+        Assert.InRange(SharedTurns.Run(model, generations, static () => true), 1, 8);
+        Assert.Equal(alone, generations.Select(static generation => generation.Output.ToArray()));
+        Array.ForEach(generations, static generation => generation.Dispose());
     }
 
     [Fact]

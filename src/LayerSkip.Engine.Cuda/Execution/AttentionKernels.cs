@@ -58,28 +58,36 @@ internal sealed class AttentionKernels
     /// <param name="spans">Spans that reach behind every row's position.</param>
     public void Attend(Scratch scratch, in RowPointers rows, int count, int layer, int spans)
     {
-        var keyValueHeads = _geometry.Config.KeyValueHeads;
-        var rowBlocks = Geometry.Blocks(count, _geometry.AttentionRows);
-        var few = count <= Scratch.MostSplitRows;
-        var arguments = default(KernelArguments);
-        arguments.Add(few ? scratch.Partial : scratch.Attended);
-        arguments.Add(scratch.Qkv);
-        arguments.Add(rows.Positions);
-        arguments.Add(rows.Tables);
-        AddShape(ref arguments, count, layer);
-        if (!few)
+        if (count > Scratch.MostSplitRows && !rows.AreApart)
         {
+            var arguments = default(KernelArguments);
+            arguments.Add(scratch.Attended);
+            AddRows(ref arguments, scratch.Qkv, rows, count, layer);
             arguments.Add(_scale);
-            _context.Launch(_tiles, (keyValueHeads * _geometry.QueryTiles, rowBlocks, 1), 256, ref arguments);
+            _context.Launch(_tiles, (_geometry.Config.KeyValueHeads * _geometry.QueryTiles, Geometry.Blocks(count, _geometry.AttentionRows), 1), 256, ref arguments);
             return;
         }
 
+        // A tile's block walks the whole of each cache that its rows have: many blocks with a span each are through sooner.
+        for (var first = 0; first < count; first += Scratch.MostSplitRows)
+        {
+            Split(scratch, first, rows.At(first, _geometry), Math.Min(Scratch.MostSplitRows, count - first), layer, spans);
+        }
+    }
+
+    /// <summary>Attention of few rows, from one of the scratch memory's rows on.</summary>
+    private void Split(Scratch scratch, int first, in RowPointers rows, int count, int layer, int spans)
+    {
+        var arguments = default(KernelArguments);
+        arguments.Add(scratch.Partial);
+        AddRows(ref arguments, scratch.Qkv + ((ulong)first * (ulong)Geometry.Padded(_geometry.QkvOutputs) * sizeof(float)), rows, count, layer);
         arguments.Add(spans);
         arguments.Add(_scale);
-        _context.Launch(_split, (spans, keyValueHeads * _geometry.QueryTiles, rowBlocks), 256, ref arguments);
+        _context.Launch(
+            _split, (spans, _geometry.Config.KeyValueHeads * _geometry.QueryTiles, Geometry.Blocks(count, _geometry.AttentionRows)), 256, ref arguments);
 
         arguments = default;
-        arguments.Add(scratch.Attended);
+        arguments.Add(scratch.Attended + ((ulong)first * (ulong)Geometry.ActivationBytes(_geometry.AttendedOutputs)));
         arguments.Add(scratch.Partial);
         arguments.Add(rows.Positions);
         arguments.Add(count);
@@ -87,6 +95,14 @@ internal sealed class AttentionKernels
         arguments.Add(_geometry.Config.HeadDimension);
         arguments.Add(spans);
         _context.Launch(_merge, (_geometry.Config.AttentionHeads, count, 1), 64, ref arguments);
+    }
+
+    private void AddRows(ref KernelArguments arguments, ulong qkv, in RowPointers rows, int count, int layer)
+    {
+        arguments.Add(qkv);
+        arguments.Add(rows.Positions);
+        arguments.Add(rows.Tables);
+        AddShape(ref arguments, count, layer);
     }
 
     private void AddShape(ref KernelArguments arguments, int count, int layer)

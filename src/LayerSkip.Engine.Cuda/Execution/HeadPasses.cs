@@ -47,6 +47,47 @@ internal sealed unsafe class HeadPasses
         }
     }
 
+    /// <summary>What passes ask of the head, in as few passes over all their rows as there are kinds of questions.</summary>
+    /// <param name="rows">Has the passes' rows one behind the other, from slot 0 on.</param>
+    /// <param name="count">How many, <see cref="MostRows"/> at most.</param>
+    /// <param name="passes">The passes.</param>
+    public void Answer(CudaRows rows, int count, ReadOnlySpan<RowPass> passes)
+    {
+        var (choices, logits, draws) = (false, false, false);
+        foreach (var pass in passes)
+        {
+            (choices, logits, draws) = (choices || pass.Choices is not null, logits || pass.Logits is not null, draws || pass.Draws is not null);
+        }
+
+        if (choices)
+        {
+            var slots = BeginKeys(rows, 0, count);
+            _transformer.Head(slots, count);
+            Choose(rows, slots, count);
+            GiveChoices(passes);
+        }
+
+        if (logits || draws)
+        {
+            _logits.Reserve();
+            _transformer.Logits(_logits.Logits, rows.Pointers(0, count), count);
+        }
+
+        if (logits)
+        {
+            GiveLogits(passes);
+        }
+
+        if (draws)
+        {
+            var slots = BeginKeys(rows, 0, count);
+            Draw(rows, passes);
+            _context.Read((nint)_likelihoodsOnHost, _logits.Likelihoods, count * sizeof(float));
+            Choose(rows, slots, count);
+            GiveDraws(passes);
+        }
+    }
+
     /// <summary>A token drawn for the position behind each row's, and how likely it was to be.</summary>
     public void Draw(CudaRows rows, int start, TokenDraw draw, Span<TokenGuess> tokens)
     {
@@ -114,6 +155,64 @@ internal sealed unsafe class HeadPasses
                 _context.Read((nint)(target + ((long)first * width)), _logits.Logits, (long)some * width * sizeof(float));
                 _context.Synchronize();
             }
+        }
+    }
+
+    private void GiveChoices(ReadOnlySpan<RowPass> passes)
+    {
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            new ReadOnlySpan<int>(_choicesOnHost + first + pass.Unread, pass.Choices is null ? 0 : pass.Read).CopyTo(pass.Choices);
+            first += pass.Count;
+        }
+    }
+
+    private void GiveLogits(ReadOnlySpan<RowPass> passes)
+    {
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            if (pass.Logits is not null)
+            {
+                fixed (float* target = pass.Logits)
+                {
+                    _context.Read((nint)target, _logits.LogitsOf(first + pass.Unread), (long)pass.Read * _transformer.Geometry.Config.VocabularySize * sizeof(float));
+                    _context.Synchronize();
+                }
+            }
+
+            first += pass.Count;
+        }
+    }
+
+    /// <summary>Keys of what passes draw from the logits of their rows.</summary>
+    private void Draw(CudaRows rows, ReadOnlySpan<RowPass> passes)
+    {
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            if (pass.Draw is { } draw)
+            {
+                _context.Write<SamplingParameters>(_sampling, [new(draw)]);
+                _transformer.Sampling.Draw(_logits, first + pass.Unread, rows.Pointers(first + pass.Unread, pass.Read), pass.Read, _sampling);
+            }
+
+            first += pass.Count;
+        }
+    }
+
+    private void GiveDraws(ReadOnlySpan<RowPass> passes)
+    {
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            for (var i = 0; i < pass.Read && pass.Draws is not null; i++)
+            {
+                pass.Draws[i] = new(_choicesOnHost[first + pass.Unread + i], _likelihoodsOnHost[first + pass.Unread + i]);
+            }
+
+            first += pass.Count;
         }
     }
 

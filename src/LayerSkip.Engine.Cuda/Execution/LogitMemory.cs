@@ -20,6 +20,15 @@ internal sealed class LogitMemory(CudaContext context, Geometry geometry)
 
     private long LogitBytes => (long)MostRows * geometry.Config.VocabularySize * sizeof(float);
 
+    /// <summary>Logits from a row on.</summary>
+    public ulong LogitsOf(int row) => Logits + ((ulong)row * (ulong)geometry.Config.VocabularySize * sizeof(float));
+
+    /// <summary>Likelihoods from a row on.</summary>
+    public ulong LikelihoodsOf(int row) => Likelihoods + ((ulong)row * sizeof(float));
+
+    /// <summary>Whether there is a token to draw, from a row on.</summary>
+    public ulong ValidOf(int row) => Valid + ((ulong)row * sizeof(int));
+
     /// <summary>Takes the memory, if that has not been done.</summary>
     /// <exception cref="InsufficientMemoryException">The device has not that much to give.</exception>
     public void Reserve() => Logits = Logits != 0 ? Logits : context.Allocate(LogitBytes + (MostRows * (sizeof(float) + sizeof(int))));

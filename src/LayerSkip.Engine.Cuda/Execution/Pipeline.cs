@@ -9,19 +9,20 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// </remarks>
 internal sealed class Pipeline(CudaStage[] stages, Geometry geometry)
 {
-    /// <summary>Rotary angles on the other GPUs, for rows that the first one has embedded.</summary>
-    public void Turn(CudaRows rows, int start, int count)
+    /// <summary>Rotary angles of rows.</summary>
+    /// <param name="rows">The rows, placed.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="embedded">Whether the first GPU has embedded them, and with that has their angles.</param>
+    public void Turn(CudaRows rows, int start, int count, bool embedded)
     {
-        for (var stage = 1; stage < stages.Length; stage++)
+        for (var stage = embedded ? 1 : 0; stage < stages.Length; stage++)
         {
-            stages[stage].Context.Enter();
+            Enter(stage);
             stages[stage].Transformer.Turn(rows.Pointers(start, count, stage), count);
         }
 
-        if (stages.Length > 1)
-        {
-            stages[0].Context.Enter();
-        }
+        Enter(0);
     }
 
     /// <summary>Runs the layers [from, to) over slots.</summary>
@@ -79,6 +80,14 @@ internal sealed class Pipeline(CudaStage[] stages, Geometry geometry)
         Copy(source, rows, start, count, from, 0);
         source.Synchronize();
         stages[0].Context.Enter();
+    }
+
+    private void Enter(int stage)
+    {
+        if (stages.Length > 1)
+        {
+            stages[stage].Context.Enter();
+        }
     }
 
     private void Copy(CudaContext stream, CudaRows rows, int start, int count, int from, int to) => stream.Copy(

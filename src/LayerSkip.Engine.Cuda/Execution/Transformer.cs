@@ -9,7 +9,6 @@ internal sealed class Transformer
 {
     private readonly Products[] _products = new Products[Enum.GetValues<MatrixFormat>().Length];
     private readonly AttentionKernels _attention;
-    private readonly SamplingKernels _sampling;
     private readonly NormKernels _norms;
     private readonly ulong _frequencies;
     private readonly ulong _headActivations; // of as many rows as a pass of the head has; 0 where the head is another GPU's
@@ -26,7 +25,7 @@ internal sealed class Transformer
 
         _attention = new AttentionKernels(context, kernels, geometry);
         Choices = new ChoiceKernels(context, kernels);
-        _sampling = new SamplingKernels(context, kernels);
+        Sampling = new SamplingKernels(context, kernels, geometry.Config.VocabularySize);
         _norms = new NormKernels(context, kernels, geometry);
         _headActivations = weights.HasEnds ? context.Allocate((long)LogitMemory.MostRows * Geometry.ActivationBytes(geometry.Config.HiddenSize)) : 0;
         var frequencies = Rope.Frequencies(geometry.Config);
@@ -40,6 +39,9 @@ internal sealed class Transformer
 
     /// <summary>From keys to tokens.</summary>
     public ChoiceKernels Choices { get; }
+
+    /// <summary>From logits to keys, by probabilities.</summary>
+    public SamplingKernels Sampling { get; }
 
     /// <summary>Starts rows with their tokens' embeddings.</summary>
     public void Embed(in RowPointers rows, int count) => Of(Weights.Ends.Embedding).Embed(Weights.Ends.Embedding, _frequencies, Geometry.Planes, rows, count);
@@ -80,15 +82,25 @@ internal sealed class Transformer
     public void Head(in RowPointers rows, int count)
     {
         Normalize(rows, count);
-        ArgMax(rows, count, ids: 0, Weights.Ends.Head.Outputs);
+        ArgMax(rows, 0, count, ids: 0, Weights.Ends.Head.Outputs);
     }
 
     /// <summary>Final norm and head: rows' keys, of the tokens of two lists.</summary>
-    public void Head(in RowPointers rows, int count, ulong ids, int mostIds, ulong own, int mostOwn)
+    /// <param name="rows">The rows.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="ids">Device memory {count, id, ...}: of all rows.</param>
+    /// <param name="mostIds">Most ids there are.</param>
+    /// <param name="own">Likewise: of the first row.</param>
+    /// <param name="mostOwn">Most ids there are.</param>
+    /// <param name="ownBytes">Bytes from each row's list to the next one's.</param>
+    public void Head(in RowPointers rows, int count, ulong ids, int mostIds, ulong own, int mostOwn, int ownBytes = 0)
     {
         Normalize(rows, count);
-        ArgMax(rows, count, ids, mostIds);
-        ArgMax(rows, count, own, mostOwn);
+        ArgMax(rows, 0, count, ids, mostIds);
+        for (var row = 0; row < count; row++)
+        {
+            ArgMax(rows, row, 1, own + (ulong)(row * ownBytes), mostOwn);
+        }
     }
 
     /// <summary>Final norm and head: logits [count, vocabulary].</summary>
@@ -106,7 +118,7 @@ internal sealed class Transformer
     public void Draw(LogitMemory memory, in RowPointers rows, int count, ulong sampling)
     {
         Logits(memory.Logits, rows, count);
-        _sampling.Draw(memory, rows, count, Weights.Ends.Head.Outputs, sampling);
+        Sampling.Draw(memory, 0, rows, count, sampling);
     }
 
     /// <summary>Final norm, head and a guess: rows' keys, of all tokens or of listed ones, and how likely they are, in the memory.</summary>
@@ -118,13 +130,18 @@ internal sealed class Transformer
     public void Guess(LogitMemory memory, in RowPointers rows, int count, ulong ids, ulong own)
     {
         Logits(memory.Logits, rows, count);
-        _sampling.Guess(memory, rows, count, Weights.Ends.Head.Outputs, ids, own);
+        Sampling.Guess(memory, 0, rows, count, ids, own);
     }
 
     private void Normalize(in RowPointers rows, int count) => _norms.Normalize(_headActivations, rows, Weights.Ends.FinalNorm, count);
 
-    private void ArgMax(in RowPointers rows, int count, ulong ids, int mostIds) =>
-        Of(Weights.Ends.Head).HeadArgMax(Weights.Ends.Head, ids, mostIds, _headActivations, rows, count);
+    private void ArgMax(in RowPointers rows, int first, int count, ulong ids, int mostIds) => Of(Weights.Ends.Head).HeadArgMax(
+        Weights.Ends.Head,
+        ids,
+        mostIds,
+        _headActivations + ((ulong)first * (ulong)Geometry.ActivationBytes(Geometry.Config.HiddenSize)),
+        rows.At(first, Geometry),
+        count);
 
     private Products Of(DeviceMatrix matrix) => _products[(int)matrix.Format];
 }

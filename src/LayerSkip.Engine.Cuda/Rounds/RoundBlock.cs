@@ -59,18 +59,18 @@ internal sealed unsafe class RoundBlock
     public ulong Own => _device + OwnAt;
 
     /// <summary>Fills the host's side; nothing may be reading it.</summary>
-    public ReadOnlySpan<byte> Fill(in DeviceRound round, ulong table, CudaDraftHead? head)
+    public ReadOnlySpan<byte> Fill(in DeviceRound round)
     {
         *(int*)(_host + TokensAt) = round.Token;
         *(int*)(_host + PositionsAt) = round.Position;
-        *(ulong*)(_host + TablesAt) = table;
+        *(ulong*)(_host + TablesAt) = ((CudaKvCache)round.Cache).Table();
         *(int*)(_host + RoomAt) = round.Room;
         *(SamplingParameters*)(_host + SamplingAt) = round.Draw is { } draw ? new(draw) : default;
         *(double*)(_host + LastBelowAt) = round.LastBelow;
         *(int*)(_host + StopsAt) = round.StopIds.Length;
         round.StopIds.CopyTo(new Span<int>(_host + StopsAt + sizeof(int), MaxStops));
         *(int*)(_host + OwnAt) = 0;
-        head?.Own.CopyTo(new Span<int>(_host + OwnAt, 1 + DraftHead.MaxPromptTokens));
+        ((CudaDraftHead?)round.Head)?.Own.CopyTo(new Span<int>(_host + OwnAt, 1 + DraftHead.MaxPromptTokens));
         return new ReadOnlySpan<byte>(_host, Bytes);
     }
 }

@@ -8,41 +8,35 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 /// <summary>Runs rounds of decoding as captured graphs: the host tells the round, launches, and waits once for its result.</summary>
 /// <remarks>
 /// A graph serves every sequence: what differs between rounds of a shape is read from device memory. Driver calls of a round do not depend on its length.
-/// At most <see cref="MaxGraphs"/> graphs are kept, those that ran last.
 /// </remarks>
 internal sealed unsafe class RoundRunner
 {
-    /// <summary>
-    /// Most graphs kept. One exit layer and depth take up to 16 lengths (<see cref="RoundShape.LengthFor"/>) at each doubling of the context.
-    /// </summary>
-    public const int MaxGraphs = 64;
-
     private const int ResultHeader = 4; // drafted, accepted, next, position
 
     private readonly CudaContext _context;
     private readonly Transformer _transformer;
-    private readonly Scratch _scratch;
+    private readonly RoundGraphs _graphs;
+    private readonly Action<RoundShape> _record;
     private readonly RoundBlock _block;
     private readonly RowPointers _rows;
     private readonly ulong _result;
     private readonly int* _resultOnHost;
     private readonly DraftVocabulary _draftVocabulary;
     private readonly LogitMemory _logits;
-    private readonly Dictionary<RoundShape, KeptGraph> _graphs = [];
-    private long _rounds;
     private bool _hasStaleKeys;
 
     /// <param name="context">The device.</param>
     /// <param name="transformer">The model there.</param>
     /// <param name="draftVocabulary">The checkpoint's.</param>
     /// <param name="logits">For rounds that draw or judge.</param>
-    public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits)
+    /// <param name="graphs">The graphs.</param>
+    public RoundRunner(CudaContext context, Transformer transformer, DraftVocabulary draftVocabulary, LogitMemory logits, RoundGraphs graphs)
     {
         _context = context;
         _transformer = transformer;
         _draftVocabulary = draftVocabulary;
         _logits = logits;
-        _scratch = new Scratch(context, transformer.Geometry);
+        (_graphs, _record) = (graphs, Record);
         _block = new RoundBlock(context.AllocateHost(RoundBlock.Bytes), context.Allocate(RoundBlock.Bytes));
         _rows = CudaRows.PointersIn(context.Allocate(CudaRows.BytesOf(transformer.Geometry, RoundBlock.Slots)), transformer.Geometry, RoundBlock.Slots) with
         {
@@ -58,58 +52,26 @@ internal sealed unsafe class RoundRunner
 
     /// <summary>Runs a round, for which the cache has room.</summary>
     /// <param name="round">The round.</param>
-    /// <param name="table">Its cache's page table.</param>
-    /// <param name="head">Its draft head.</param>
-    /// <param name="draft">Room for the drafted tokens.</param>
-    public DeviceRoundResult Run(in DeviceRound round, ulong table, CudaDraftHead? head, Span<int> draft)
+    public DeviceRoundResult Run(in DeviceRound round)
     {
-        var spans = Geometry.PowerOfTwo(Geometry.Spans(round.Position + 1 + round.Length));
-        var graph = Graph(new(round.ExitLayer, round.Depth, RoundShape.LengthFor(round.Length), spans, Choice(round), round.LastBelow > 0));
+        var graph = _graphs.Of(RoundShape.Of(new ReadOnlySpan<DeviceRound>(in round), RoundShape.LengthFor(round.Length), requests: 1), _record);
         if (_hasStaleKeys)
         {
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
         }
 
         _hasStaleKeys = true;
-        _context.Write(_block.Tokens, _block.Fill(round, table, head));
+        _context.Write(_block.Tokens, _block.Fill(round));
         graph.Launch();
         _context.Read((nint)_resultOnHost, _result, (ResultHeader + round.Length) * sizeof(int));
         _context.Synchronize();
         _hasStaleKeys = false;
 
         var drafted = _resultOnHost[0];
-        new ReadOnlySpan<int>(_resultOnHost + ResultHeader, drafted).CopyTo(draft);
+        new ReadOnlySpan<int>(_resultOnHost + ResultHeader, drafted).CopyTo(round.Draft);
         var next = _resultOnHost[2];
         return new(drafted, _resultOnHost[1], next == -2 ? null : next);
     }
-
-    private static RoundChoice Choice(in DeviceRound round) =>
-        round.Draw is not null ? RoundChoice.Drawn : round.Head is not null ? RoundChoice.Listed : RoundChoice.Greedy;
-
-    private CudaGraph Graph(RoundShape shape)
-    {
-        if (_scratch.Reserve(1 + shape.Length, shape.Spans))
-        {
-            Forget(keep: 0);
-        }
-
-        if (!_graphs.TryGetValue(shape, out var kept))
-        {
-            if (shape.Choice == RoundChoice.Drawn || shape.Judges)
-            {
-                _logits.Reserve();
-            }
-
-            Forget(keep: MaxGraphs - 1);
-            _graphs.Add(shape, kept = Capture(shape));
-        }
-
-        kept.LastRound = ++_rounds;
-        return kept.Graph;
-    }
-
-    // By itself, since a lambda's captures are allocated where their scope begins.
-    private KeptGraph Capture(RoundShape shape) => new(CudaGraph.Capture(_context, () => Record(shape)));
 
     /// <summary>Drafting token by token, one verification of all slots, acceptance: the decode story, in launches.</summary>
     private void Record(RoundShape shape)
@@ -119,7 +81,7 @@ internal sealed unsafe class RoundRunner
         {
             var row = _rows.At(slot, _transformer.Geometry);
             _transformer.Embed(row, 1);
-            _transformer.Run(row, 1, 0, shape.ExitLayer, _scratch, shape.Spans);
+            _transformer.Run(row, 1, 0, shape.ExitLayer, _graphs.Scratch, shape.Spans);
             if (slot < shape.Length)
             {
                 Guess(row, shape);
@@ -128,7 +90,7 @@ internal sealed unsafe class RoundRunner
         }
 
         // Verify: the remaining layers over all slots at once, going on from the exit states.
-        _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _scratch, shape.Spans);
+        _transformer.Run(_rows, 1 + shape.Length, shape.ExitLayer, shape.Depth, _graphs.Scratch, shape.Spans);
         if (shape.Choice == RoundChoice.Drawn)
         {
             _transformer.Draw(_logits, _rows, 1 + shape.Length, _block.Sampling);
@@ -161,28 +123,5 @@ internal sealed unsafe class RoundRunner
         {
             _transformer.Head(row, 1);
         }
-    }
-
-    /// <summary>Destroys the graphs that have not run for longest.</summary>
-    private void Forget(int keep)
-    {
-        while (_graphs.Count > keep)
-        {
-            var oldest = default(KeyValuePair<RoundShape, KeptGraph>);
-            foreach (var entry in _graphs)
-            {
-                oldest = oldest.Value is null || entry.Value.LastRound < oldest.Value.LastRound ? entry : oldest;
-            }
-
-            oldest.Value.Graph.Dispose();
-            _graphs.Remove(oldest.Key);
-        }
-    }
-
-    private sealed class KeptGraph(CudaGraph graph)
-    {
-        public CudaGraph Graph => graph;
-
-        public long LastRound { get; set; }
     }
 }

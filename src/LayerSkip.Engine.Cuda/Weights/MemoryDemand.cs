@@ -22,11 +22,12 @@ internal sealed record MemoryDemand(long First, long Each, IReadOnlyList<long> L
         var config = geometry.Config;
         var activations = (long)Geometry.ActivationBytes(config.HiddenSize) + Geometry.ActivationBytes(geometry.AttendedOutputs) + Geometry.ActivationBytes(config.IntermediateSize);
         var pass = Rows * (((long)sizeof(float) * (geometry.Hidden + Geometry.Padded(geometry.QkvOutputs))) + activations);
+        var shared = 2L * SharedPass.MostRows * sizeof(float) * geometry.Hidden; // slots of passes that are shared, and of rounds
         var head = LogitMemory.MostRows * (((long)sizeof(float) * config.VocabularySize) + Geometry.ActivationBytes(config.HiddenSize));
         var cache = geometry.PageLayerBytes * Geometry.Pages(Math.Min(config.MaxPositions, Positions));
         return new(
             plan.EndBytes + head,
-            pass,
+            pass + shared,
             [.. plan.Layers.Select(layer => layer.Bytes + cache)]);
     }
 

@@ -5,7 +5,6 @@ using LayerSkip.Engine.Sampling;
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>The rounds of <see cref="SelfSpeculation"/> that a device runs as a whole: to the same result, with one wait.</summary>
-/// <param name="model">The model, whose device runs rounds.</param>
 /// <param name="plan">What ends the output, and how deep it runs.</param>
 /// <param name="memory">What drafts choose among.</param>
 /// <param name="tokens">Context and draft.</param>
@@ -13,21 +12,20 @@ namespace LayerSkip.Engine.Decoding;
 /// <param name="draw">How tokens are drawn; null: the likeliest is taken.</param>
 /// <param name="controller">Judges guesses by their likelihood.</param>
 internal sealed class DeviceRounds(
-    IDeviceModel model, DecodingPlan plan, SequenceMemory memory, Transcript tokens, PromptPieces pieces, TokenDraw? draw, IDraftController controller)
+    DecodingPlan plan, SequenceMemory memory, Transcript tokens, PromptPieces pieces, TokenDraw? draw, IDraftController controller)
 {
     /// <summary>Whether a device can make this draft: by layers alone, and without a look at other exits.</summary>
     public static bool Takes(in DraftPlan draft) => draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
 
-    /// <summary>Drafts and verifies.</summary>
+    /// <summary>Runs what comes before the last token.</summary>
     /// <param name="cache">The sequence's cache.</param>
     /// <param name="draft">What to draft.</param>
     /// <param name="exit">Layers that the draft runs.</param>
     /// <param name="room">Most tokens of the draft.</param>
     /// <param name="drafted">Takes the draft's tokens.</param>
-    /// <param name="cancellationToken">Looked at between layers, and before the round.</param>
-    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one.</returns>
-    public (PreparedDraft Draft, int Accepted, int? Next) Run(
-        KvCache cache, in DraftPlan draft, int exit, int room, Span<int> drafted, CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <returns>The round, to be run.</returns>
+    public DeviceRound Begin(KvCache cache, in DraftPlan draft, int exit, int room, int[] drafted, CancellationToken cancellationToken)
     {
         var last = tokens.Count - 1;
         if (cache.Length < last)
@@ -36,9 +34,15 @@ internal sealed class DeviceRounds(
             pieces.Run(cache, last - cache.Length, cancellationToken);
         }
 
-        var round = new DeviceRound(
-            cache, tokens.With(0)[last], last, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0);
-        var (count, accepted, next) = model.RunRound(round, drafted, cancellationToken);
+        return new(
+            cache, tokens.With(0)[last], last, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
+    }
+
+    /// <summary>Takes what came of a round.</summary>
+    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one.</returns>
+    public (PreparedDraft Draft, int Accepted, int? Next) End(in DeviceRound round, in DeviceRoundResult result)
+    {
+        var (count, accepted, next) = result;
         if (next < 0)
         {
             throw Distribution.NoTokenLeft();
@@ -46,11 +50,11 @@ internal sealed class DeviceRounds(
 
         for (var i = 0; i < accepted; i++)
         {
-            tokens.Draft(i, drafted[i]);
+            tokens.Draft(i, round.Draft[i]);
         }
 
         // Nothing follows a stop token, so it alone needs no row.
-        var rows = count > 0 && plan.StopIds.AsSpan().Contains(drafted[count - 1]) ? count - 1 : count;
-        return (new(exit, count, Guessed: count, rows, Passes: 1 + rows), accepted, next);
+        var rows = count > 0 && plan.StopIds.AsSpan().Contains(round.Draft[count - 1]) ? count - 1 : count;
+        return (new(round.ExitLayer, count, Guessed: count, rows, Passes: 1 + rows), accepted, next);
     }
 }

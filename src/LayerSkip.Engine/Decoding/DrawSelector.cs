@@ -14,10 +14,16 @@ internal sealed class DrawSelector(IDeviceModel model, TokenDraw draw) : TokenSe
         return _draws[0].Token < 0 ? null : _draws[0];
     }
 
+    public override RowPass Ask(in RowPass pass, int drafted) => pass with { Draw = draw, Draws = _draws };
+
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {
         var draft = tokens[(tokens.Length - drafted)..];
-        model.Draw(rows, slot, draw, _draws.AsSpan(0, count));
+        if (!isAnswered)
+        {
+            model.Draw(rows, slot, draw, _draws.AsSpan(0, count));
+        }
+
         var accepted = 0;
         while (accepted < drafted && _draws[accepted].Token == draft[accepted])
         {

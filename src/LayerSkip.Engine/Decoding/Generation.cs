@@ -147,6 +147,15 @@ public sealed class Generation : IDisposable
     /// <inheritdoc cref="SelfSpeculation.Pass"/>
     internal RowPass? Pass => _decoding.Pass;
 
+    /// <inheritdoc cref="SelfSpeculation.WholeRound"/>
+    internal DeviceRound? WholeRound => _decoding.WholeRound;
+
+    /// <inheritdoc cref="SelfSpeculation.RunsWhole"/>
+    internal bool RunsWhole => _decoding.RunsWhole;
+
+    /// <summary>Whether it has begun a round that others' may be run with.</summary>
+    internal bool Waits => Pass is not null || WholeRound is not null;
+
     /// <inheritdoc cref="SelfSpeculation.Share"/>
     internal void Share(int company) => _decoding.Share(company);
 
@@ -162,6 +171,9 @@ public sealed class Generation : IDisposable
 
     /// <inheritdoc cref="SelfSpeculation.PassHasRun"/>
     internal void PassHasRun(in SharedPassTime time) => _decoding.PassHasRun(time);
+
+    /// <inheritdoc cref="SelfSpeculation.RoundHasRun"/>
+    internal void RoundHasRun(in DeviceRoundResult result, long ticks) => _decoding.RoundHasRun(result, ticks);
 
     /// <summary>The second half of <see cref="NextRound"/>.</summary>
     internal void EndRound(CancellationToken cancellationToken) => _decoding.End(cancellationToken);

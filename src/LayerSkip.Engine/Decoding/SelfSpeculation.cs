@@ -26,11 +26,13 @@ internal sealed class SelfSpeculation
     private readonly DeviceRounds? _deviceRounds;
     private DraftPlan? _nextDraft;
 
-    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long its pass took, if somebody has run it.
+    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long its pass, or the whole of it, took, and with
+    // what result, if somebody has run it.
     private int _inputs;
     private LookupMatch _match;
     private PreparedDraft _draft;
-    private long? _passTicks;
+    private long? _sharedTicks;
+    private DeviceRoundResult _result;
 
     private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _shownDraft;
@@ -70,7 +72,7 @@ internal sealed class SelfSpeculation
         var runsWhole = (choosesBest || draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
             && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
         _pieces = new PromptPieces(model, plan, memory, _tokens);
-        _deviceRounds = runsWhole ? new DeviceRounds(model, plan, memory, _tokens, _pieces, draw, _controller) : null;
+        _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, _pieces, draw, _controller) : null;
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
     }
@@ -124,6 +126,12 @@ internal sealed class SelfSpeculation
     /// <summary>The pass that verifies the draft of a round that has begun, if others' may be run with it: few rows, on a device that shares. Null: there is none.</summary>
     public RowPass? Pass { get; private set; }
 
+    /// <summary>Whether the device runs rounds as a whole, but for those whose draft it cannot make.</summary>
+    public bool RunsWhole => _deviceRounds is not null;
+
+    /// <summary>The round that has begun, where the device runs it as a whole, and perhaps others' with it. Null: it does not.</summary>
+    public DeviceRound? WholeRound { get; private set; }
+
     /// <summary>So many sequences run together from now on: what reading the weights costs is divided among them.</summary>
     public void Share(int company) => _costs?.Share(company, _model.SharedRows);
 
@@ -140,13 +148,16 @@ internal sealed class SelfSpeculation
         return true;
     }
 
-    /// <summary>Begins a round: runs all of it but <see cref="Pass"/> and what comes after that, or the whole where there is no such pass; or runs a piece of a long prompt.</summary>
+    /// <summary>
+    /// Begins a round: runs all of it but <see cref="WholeRound"/> or <see cref="Pass"/> and what comes after that, or the whole where there is neither; or runs a piece of a
+    /// long prompt.
+    /// </summary>
     /// <returns>Whether the output goes on.</returns>
     public bool Begin(CancellationToken cancellationToken)
     {
         _tokens.BeginRound();
         _shownDraft = default;
-        (Pass, _passTicks) = (null, null);
+        (Pass, WholeRound, _sharedTicks) = (null, null, null);
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -170,12 +181,17 @@ internal sealed class SelfSpeculation
     /// <summary>The pass that was taken has been run, with others'.</summary>
     public void PassHasRun(in SharedPassTime time)
     {
-        _passTicks = time.Ticks;
+        _sharedTicks = time.Ticks;
         if (time.Rows > 0)
         {
             _costs?.AddPass(time.Rows, Pass!.Value.To - Pass.Value.From, time.Head, time.Ticks);
         }
     }
+
+    /// <summary>The whole round has been run, with others'.</summary>
+    /// <param name="result">What came of it.</param>
+    /// <param name="ticks">How long all took.</param>
+    public void RoundHasRun(in DeviceRoundResult result, long ticks) => (_result, _sharedTicks) = (result, ticks);
 
     /// <summary>Ends a round that has begun, if anything is left of it.</summary>
     /// <param name="cancellationToken">Looked at between layers.</param>
@@ -184,8 +200,15 @@ internal sealed class SelfSpeculation
         if (Pass is { } pass)
         {
             Pass = null;
-            _statistics.Resume(_passTicks ?? 0);
-            Verify(pass, hasRun: _passTicks is not null, cancellationToken);
+            _statistics.Resume(_sharedTicks ?? 0);
+            Verify(pass, hasRun: _sharedTicks is not null, cancellationToken);
+        }
+        else if (WholeRound is { } round)
+        {
+            WholeRound = null;
+            _statistics.Resume(_sharedTicks ?? 0);
+            (_draft, var accepted, var next) = _deviceRounds!.End(round, _sharedTicks is not null ? _result : _model.RunRound(round, cancellationToken));
+            Accept(accepted, next, judged: 0);
         }
     }
 
@@ -218,10 +241,10 @@ internal sealed class SelfSpeculation
         _tokens.MakeRoom(room);
         if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
         {
-            // All three in one go, with one wait.
+            // All three in one go, with one wait. Those of other sequences may go with it.
             _steps.Begin(default, first: 0);
-            (_draft, var accepted, var next) = device.Run(cache, plan, _drafter.ExitOf(plan), room, _shown, cancellationToken);
-            Accept(accepted, next, judged: 0);
+            WholeRound = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown, cancellationToken);
+            _statistics.Pause();
             return;
         }
 

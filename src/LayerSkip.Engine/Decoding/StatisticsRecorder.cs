@@ -7,6 +7,7 @@ internal sealed class StatisticsRecorder(int promptTokens)
 {
     private long _stepStart;
     private long _draftEnd;
+    private long _pause;
     private long _prefill;
     private long _decode;
     private long _draft;
@@ -38,14 +39,17 @@ internal sealed class StatisticsRecorder(int promptTokens)
     public void EndPrefill() => _prefill += Stopwatch.GetTimestamp() - _stepStart;
 
     /// <summary>The round's draft is done, verification begins. Who cannot tell says nothing.</summary>
-    public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
+    public void EndDraft() => _draftEnd = _pause = Stopwatch.GetTimestamp();
 
-    /// <summary>The round goes on after its draft: what has passed since was other sequences' time, but for its pass.</summary>
-    /// <param name="ticks">How long its pass took meanwhile; 0 where it is still to be run.</param>
+    /// <summary>The round waits, its draft being yet to come.</summary>
+    public void Pause() => _pause = Stopwatch.GetTimestamp();
+
+    /// <summary>The round goes on where it paused, or behind its draft: what has passed since was other sequences' time, but for what was run of it.</summary>
+    /// <param name="ticks">How long that took; 0 where it is still to be run.</param>
     public void Resume(long ticks)
     {
-        var waited = Stopwatch.GetTimestamp() - _draftEnd - ticks;
-        (_stepStart, _draftEnd) = (_stepStart + waited, _draftEnd + waited);
+        var waited = Stopwatch.GetTimestamp() - _pause - ticks;
+        (_stepStart, _draftEnd) = (_stepStart + waited, _draftEnd == 0 ? 0 : _draftEnd + waited);
     }
 
     /// <summary>The round is done.</summary>

@@ -12,8 +12,16 @@ namespace LayerSkip.Engine.Devices;
 /// <param name="StopIds">Tokens that nothing follows.</param>
 /// <param name="Draw">How draft and full model draw their tokens; null: they take the most likely.</param>
 /// <param name="LastBelow">A guess that is less likely (<see cref="TokenGuess.Probability"/>) ends the draft, as its last token; 0: none does.</param>
+/// <param name="Draft">Takes the drafted tokens.</param>
 internal readonly record struct DeviceRound(
-    KvCache Cache, int Token, int Position, int ExitLayer, int Depth, int Length, int Room, DraftHead? Head, int[] StopIds, TokenDraw? Draw, double LastBelow);
+    KvCache Cache, int Token, int Position, int ExitLayer, int Depth, int Length, int Room, DraftHead? Head, int[] StopIds, TokenDraw? Draw, double LastBelow, int[] Draft)
+{
+    /// <summary>Slots for the last token and a full draft.</summary>
+    public int Slots => 1 + Length;
+
+    /// <summary>Rounds of one kind may be run together (<see cref="IDeviceModel.RunRounds"/>).</summary>
+    public (int Depth, int ExitLayer, bool Draws, bool IsListed, bool IsJudged) Kind => (Depth, ExitLayer, Draw is not null, Head is not null, LastBelow > 0);
+}
 
 /// <summary>What came of a round.</summary>
 /// <param name="Drafted">Tokens drafted.</param>

@@ -76,7 +76,7 @@ internal interface IDeviceModel : IDisposable
     void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default) =>
         RunLayers(rows, start, count, from, to, cancellationToken);
 
-    /// <summary>Most rows that several sequences may run in one pass, by <see cref="RunPasses"/>; 0: each runs its own.</summary>
+    /// <summary>Most rows that several sequences may run in one pass, by <see cref="RunPasses"/> or <see cref="RunRounds"/>; 0: each runs its own.</summary>
     int SharedRows => 0;
 
     /// <summary>
@@ -137,8 +137,12 @@ internal interface IDeviceModel : IDisposable
 
     /// <summary>Runs a round of decoding as a whole.</summary>
     /// <param name="round">The round.</param>
-    /// <param name="draft">Room for its drafted tokens.</param>
     /// <param name="cancellationToken">Looked at before it begins.</param>
-    DeviceRoundResult RunRound(in DeviceRound round, Span<int> draft, CancellationToken cancellationToken = default) =>
+    DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException($"{Device} runs no rounds as a whole");
+
+    /// <summary>Runs rounds of several sequences as one, to the same results as one after the other: the weights are read once for all.</summary>
+    /// <param name="rounds">Two or more, of one <see cref="DeviceRound.Kind"/>; as many times the <see cref="DeviceRound.Slots"/> of the longest are <see cref="SharedRows"/> at most.</param>
+    /// <param name="results">What came of each.</param>
+    void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results) => throw new NotSupportedException($"{Device} shares no rounds");
 }

@@ -17,6 +17,12 @@ internal readonly record struct RowPass(RowBuffer Rows, int Count, int From, int
     /// <summary>Where the logits of each slot that is looked at go, [<see cref="Read"/>, vocabulary]; null: nobody asks.</summary>
     public float[]? Logits { get; init; }
 
+    /// <summary>How a token is drawn for the position behind each slot that is looked at, on a device that draws (<see cref="IDeviceModel.DrawsTokens"/>); null: nobody asks.</summary>
+    public TokenDraw? Draw { get; init; }
+
+    /// <summary>Where those tokens go (-1 where none has a logit above negative infinity), and how likely they were to be; null: nobody asks.</summary>
+    public TokenGuess[]? Draws { get; init; }
+
     /// <summary>Whether anything of the head is asked for.</summary>
-    public bool AsksHead => Choices is not null || Logits is not null;
+    public bool AsksHead => Choices is not null || Logits is not null || Draws is not null;
 }

@@ -4,33 +4,41 @@ using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Scheduling;
 
-/// <summary>Runs together what rounds that have begun wait for. Used by the engine's thread alone.</summary>
+/// <summary>Runs together what rounds that have begun wait for: passes, or the rounds as a whole. Used by the engine's thread alone.</summary>
 /// <param name="device">The model's device.</param>
 internal sealed class PassSharing(IDeviceModel device)
 {
-    private static readonly Comparison<TokenReader> s_byLayers = static (one, other) => Layers(one).CompareTo(Layers(other));
+    // What may run together stands together.
+    private static readonly Comparison<TokenReader> s_byKind = static (one, other) => (one.Generation, other.Generation) switch
+    {
+        ({ Pass: { } pass }, { Pass: { } with }) => (pass.To, pass.From).CompareTo((with.To, with.From)),
+        ({ WholeRound: { } round }, { WholeRound: { } with }) => (round.Kind, round.Length).CompareTo((with.Kind, with.Length)),
+        var (first, _) => first.Pass is null ? 1 : -1,
+    };
 
     private readonly List<TokenReader> _waiting = [];
     private readonly List<RowPass> _passes = [];
+    private readonly List<DeviceRound> _rounds = [];
+    private readonly List<DeviceRoundResult> _results = [];
 
-    /// <summary>Runs passes of several requests as one, as many as the device takes. One that nothing can be run with is left to its request, which can be cancelled meanwhile.</summary>
-    /// <param name="readers">Requests that run, and have begun a round. Where a shared pass fails, those that share it end, and no others.</param>
+    /// <summary>Runs what several requests wait for as one, as much as the device takes. What nothing can be run with is left to its request, which can be cancelled meanwhile.</summary>
+    /// <param name="readers">Requests that run, and have begun a round. Where what some share fails, those end, and no others.</param>
     public void Run(List<TokenReader> readers)
     {
         try
         {
             foreach (var reader in readers)
             {
-                if (reader.Generation.Pass is not null)
+                if (reader.Generation.Waits)
                 {
                     _waiting.Add(reader);
                 }
             }
 
-            _waiting.Sort(s_byLayers);
+            _waiting.Sort(s_byKind);
             for (var waiting = CollectionsMarshal.AsSpan(_waiting); waiting.Length > 0;)
             {
-                var (count, rows) = Fitting(waiting);
+                var (count, rows) = waiting[0].Generation.Pass is null ? (FittingRounds(waiting), 0) : FittingPasses(waiting);
                 if (count > 1)
                 {
                     Run(waiting[..count], rows);
@@ -45,16 +53,13 @@ internal sealed class PassSharing(IDeviceModel device)
         }
     }
 
-    private static (int To, int From) Layers(TokenReader reader) => (reader.Generation.Pass!.Value.To, reader.Generation.Pass.Value.From);
-
     /// <summary>How many passes, from the first on, can be one, and their rows.</summary>
-    private (int Count, int Rows) Fitting(ReadOnlySpan<TokenReader> waiting)
+    private (int Count, int Rows) FittingPasses(ReadOnlySpan<TokenReader> waiting)
     {
-        var (count, rows, to) = (0, 0, Layers(waiting[0]).To);
+        var (count, rows, to) = (0, 0, waiting[0].Generation.Pass!.Value.To);
         foreach (var reader in waiting)
         {
-            var pass = reader.Generation.Pass!.Value;
-            if (pass.To != to || rows + pass.Count > device.SharedRows)
+            if (reader.Generation.Pass is not { } pass || pass.To != to || rows + pass.Count > device.SharedRows)
             {
                 break;
             }
@@ -63,6 +68,25 @@ internal sealed class PassSharing(IDeviceModel device)
         }
 
         return (count, rows);
+    }
+
+    /// <summary>How many whole rounds, from the first on, can be one; 1 where none can.</summary>
+    private int FittingRounds(ReadOnlySpan<TokenReader> waiting)
+    {
+        var (count, kind) = (1, waiting[0].Generation.WholeRound!.Value.Kind);
+        foreach (var reader in waiting[1..])
+        {
+            // The longest comes last.
+            var round = reader.Generation.WholeRound!.Value;
+            if (round.Kind != kind || (count + 1) * round.Slots > device.SharedRows)
+            {
+                break;
+            }
+
+            count++;
+        }
+
+        return count;
     }
 
     private static bool AnyAsksHead(ReadOnlySpan<RowPass> passes)
@@ -78,26 +102,23 @@ internal sealed class PassSharing(IDeviceModel device)
         return false;
     }
 
+    /// <summary>Runs as one what requests wait for.</summary>
+    /// <param name="readers">The requests.</param>
+    /// <param name="rows">Rows of their passes; 0: they wait for their rounds as a whole.</param>
     private void Run(ReadOnlySpan<TokenReader> readers, int rows)
     {
         try
         {
-            foreach (var reader in readers)
+            if (rows > 0)
             {
-                _passes.Add(reader.Generation.TakePass());
+                RunPasses(readers, rows);
             }
-
-            var passes = CollectionsMarshal.AsSpan(_passes);
-            var start = Stopwatch.GetTimestamp();
-            device.RunPasses(passes);
-            var ticks = Stopwatch.GetTimestamp() - start;
-            var shared = new SharedPassTime(ticks, passes[0].From == passes[^1].From ? rows : 0, Head: AnyAsksHead(passes));
-            foreach (var reader in readers)
+            else
             {
-                reader.Generation.PassHasRun(shared);
+                RunRounds(readers);
             }
         }
-#pragma warning disable CA1031 // The device's failure, or memory that is short: nobody knows how far the passes came.
+#pragma warning disable CA1031 // The device's failure, or memory that is short: nobody knows how far it came.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -109,6 +130,43 @@ internal sealed class PassSharing(IDeviceModel device)
         finally
         {
             _passes.Clear();
+            _rounds.Clear();
+        }
+    }
+
+    private void RunPasses(ReadOnlySpan<TokenReader> readers, int rows)
+    {
+        foreach (var reader in readers)
+        {
+            _passes.Add(reader.Generation.TakePass());
+        }
+
+        var passes = CollectionsMarshal.AsSpan(_passes);
+        var start = Stopwatch.GetTimestamp();
+        device.RunPasses(passes);
+        var ticks = Stopwatch.GetTimestamp() - start;
+        var shared = new SharedPassTime(ticks, passes[0].From == passes[^1].From ? rows : 0, Head: AnyAsksHead(passes));
+        foreach (var reader in readers)
+        {
+            reader.Generation.PassHasRun(shared);
+        }
+    }
+
+    private void RunRounds(ReadOnlySpan<TokenReader> readers)
+    {
+        foreach (var reader in readers)
+        {
+            _rounds.Add(reader.Generation.WholeRound!.Value);
+        }
+
+        CollectionsMarshal.SetCount(_results, readers.Length);
+        var results = CollectionsMarshal.AsSpan(_results);
+        var start = Stopwatch.GetTimestamp();
+        device.RunRounds(CollectionsMarshal.AsSpan(_rounds), results);
+        var ticks = Stopwatch.GetTimestamp() - start;
+        for (var i = 0; i < readers.Length; i++)
+        {
+            readers[i].Generation.RoundHasRun(results[i], ticks);
         }
     }
 }

@@ -52,7 +52,7 @@ internal sealed class Scheduler : IDisposable
     public void Add(PoolingRequest request) => _poolings.Add(request);
 
     /// <summary>One round for each running request, and one pass for hidden states; those that have ended leave.</summary>
-    /// <remarks>All draft before any verifies: what they have drafted then shares a pass over the last layers.</remarks>
+    /// <remarks>All draft before any verifies: what they have drafted then shares a pass over the last layers. Rounds that the device runs as a whole share all of it.</remarks>
     public void Turn()
     {
         Admit();
@@ -60,7 +60,7 @@ internal sealed class Scheduler : IDisposable
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
-            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(Company(reader)) && (Waits(reader) || reader.EndRound(alone)))
+            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(Company(reader)) && (reader.Generation.Waits || reader.EndRound(alone)))
             {
                 i++;
             }
@@ -73,7 +73,7 @@ internal sealed class Scheduler : IDisposable
         _passes.Run(_running);
         for (var i = 0; i < _running.Count;)
         {
-            if (!_running[i].HasEnded && (!Waits(_running[i]) || _running[i].EndRound(alone)))
+            if (!_running[i].HasEnded && (!_running[i].Generation.Waits || _running[i].EndRound(alone)))
             {
                 i++;
             }
@@ -103,16 +103,14 @@ internal sealed class Scheduler : IDisposable
     /// <summary>Frees the idle caches.</summary>
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>Whether a request has begun a round that others' may share a pass with.</summary>
-    private static bool Waits(TokenReader reader) => reader.Generation.Pass is not null;
-
-    /// <summary>How many requests may share a request's pass, itself included: those that begin a round of as many layers.</summary>
+    /// <summary>How many requests may share a request's pass, itself included: those that begin a round of as many layers, and of its kind.</summary>
     private int Company(TokenReader reader)
     {
         var company = 0;
         foreach (var other in _running)
         {
-            company += other.Generation.Depth == reader.Generation.Depth && !other.Generation.IsLongPrompt ? 1 : 0;
+            var isAlike = other.Generation.Depth == reader.Generation.Depth && other.Generation.RunsWhole == reader.Generation.RunsWhole;
+            company += isAlike && !other.Generation.IsLongPrompt ? 1 : 0;
         }
 
         return Math.Max(1, company);

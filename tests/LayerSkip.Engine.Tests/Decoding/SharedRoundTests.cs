@@ -25,43 +25,14 @@ public class SharedRoundTests
             var expected = requests.Select(request => Alone(model, request.Prompt, request.Options)).ToArray();
 
             var generations = requests.Select(request => Start(model, request.Prompt, request.Options)).ToArray();
-            while (generations.Any(static generation => generation.FinishReason == FinishReason.None))
-            {
-                var running = generations.Where(static generation => generation.FinishReason == FinishReason.None).ToArray();
-                foreach (var generation in running)
-                {
-                    generation.BeginRound(TestContext.Current.CancellationToken);
-                }
 
-                // Some share a pass, others run their own.
-                var sharing = running.Where(generation => generation.Pass is not null && random.Next(4) > 0).ToArray();
-                foreach (var same in sharing.GroupBy(static generation => generation.Depth))
-                {
-                    shared += RunPasses(model, same);
-                }
-
-                foreach (var generation in running)
-                {
-                    generation.EndRound(TestContext.Current.CancellationToken);
-                }
-            }
-
+            // Some share a pass, others run their own.
+            shared += SharedTurns.Run(model, generations, () => random.Next(4) > 0);
             Assert.Equal(expected, generations.Zip(requests, static (generation, request) => Written(generation, request.Options)));
             Array.ForEach(generations, static generation => generation.Dispose());
         }
 
         Assert.Equal(TestedDevice.SharesPasses, shared > 0);
-    }
-
-    /// <summary>Runs as many of the passes as fit as one.</summary>
-    /// <returns>1 if there were several.</returns>
-    private static int RunPasses(IDeviceModel model, IEnumerable<Generation> generations)
-    {
-        var rows = 0;
-        Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
-        model.RunPasses([.. sharing.Select(static generation => generation.TakePass())]);
-        Array.ForEach(sharing, static generation => generation.PassHasRun(new(Ticks: 0, Rows: 0, Head: true)));
-        return sharing.Length > 1 ? 1 : 0;
     }
 
     private static int[] Prompt(Random random, IDeviceModel model) =>

@@ -19,8 +19,11 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>Layers have been run, the step's caches are there.</summary>
     public Action? LayersRun { get; set; }
 
-    /// <summary>So many passes are about to be run together.</summary>
+    /// <summary>So many passes, or whole rounds, are about to be run together.</summary>
     public Action<int>? RunningPasses { get; set; }
+
+    /// <summary>Whether rounds are run as a whole where the device can.</summary>
+    public bool HasWholeRounds { get; init; }
 
     /// <summary>Bytes are about to be computed.</summary>
     public Action? SizingCache { get; set; }
@@ -76,6 +79,20 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     {
         RunningPasses?.Invoke(passes.Length);
         inner.RunPasses(passes);
+    }
+
+    public bool DrawsTokens => inner.DrawsTokens;
+
+    public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => inner.Draw(rows, start, draw, tokens);
+
+    public bool RunsRounds(int stopIds) => HasWholeRounds && inner.RunsRounds(stopIds);
+
+    public DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default) => inner.RunRound(round, cancellationToken);
+
+    public void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results)
+    {
+        RunningPasses?.Invoke(rounds.Length);
+        inner.RunRounds(rounds, results);
     }
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);

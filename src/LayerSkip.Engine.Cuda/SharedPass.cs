@@ -1,0 +1,59 @@
+using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Devices;
+
+namespace LayerSkip.Engine.Cuda;
+
+/// <summary>Rows of several sequences in one pass: each joins at the layer that it stands before. Used under the model's gate.</summary>
+/// <remarks>What a row computes depends on it and its cache alone (invariant I1), so it does not matter whose rows it shares a pass with.</remarks>
+/// <param name="model">The model.</param>
+/// <param name="pipeline">Its layers.</param>
+/// <param name="heads">Its head.</param>
+internal sealed class SharedPass(CudaModel model, Pipeline pipeline, HeadPasses heads) : IDisposable
+{
+    /// <summary>Most rows of a shared pass: as many as a pass of the head takes, and none that need the kernels for tiles.</summary>
+    public const int MostRows = 64;
+
+    private readonly CudaRows _rows = new(model, MostRows, areApart: true);
+
+    /// <summary>Runs passes as one.</summary>
+    /// <param name="passes">As <see cref="IDeviceModel.RunPasses"/> wants them.</param>
+    public void Run(ReadOnlySpan<RowPass> passes)
+    {
+        var count = 0;
+        try
+        {
+            for (var joined = 0; joined < passes.Length;)
+            {
+                var (first, layer) = (count, passes[joined].From);
+                for (; joined < passes.Length && passes[joined].From == layer; joined++)
+                {
+                    _rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Count);
+                    count += passes[joined].Count;
+                }
+
+                _rows.WritePlaces(first, count - first);
+                pipeline.Turn(_rows, first, count - first, embedded: false);
+                pipeline.Run(_rows, 0, count, layer, joined < passes.Length ? passes[joined].From : passes[0].To, CancellationToken.None);
+            }
+
+            GiveBack(passes);
+            heads.Answer(_rows, count, passes);
+        }
+        finally
+        {
+            _rows.Forget(count);
+        }
+    }
+
+    public void Dispose() => _rows.Dispose();
+
+    private void GiveBack(ReadOnlySpan<RowPass> passes)
+    {
+        var slot = 0;
+        foreach (var pass in passes)
+        {
+            model.Own(pass.Rows).TakeStates(0, _rows, slot, pass.Count);
+            slot += pass.Count;
+        }
+    }
+}
