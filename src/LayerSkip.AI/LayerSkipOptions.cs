@@ -29,6 +29,9 @@ public sealed class LayerSkipOptions
     /// <summary>How the weight matrices are kept. The quantised formats are smaller and faster, and lossy.</summary>
     public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
 
+    /// <summary>Whether the CPU keeps bfloat16 matrices compressed, without loss.</summary>
+    public WeightCompression Compression { get; set; }
+
     /// <summary>
     /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of an exit layer, a
     /// draft controller and a draft source is given, else <see cref="DecodingMode.Autoregressive"/>.
@@ -129,7 +132,7 @@ public sealed class LayerSkipOptions
 
     internal ModelOptions ToModelOptions() => new()
     {
-        Device = Device, DeviceProviders = [new CudaDeviceProvider()], Threads = Threads, WeightFormat = WeightFormat,
+        Device = Device, DeviceProviders = [new CudaDeviceProvider()], Threads = Threads, WeightFormat = WeightFormat, Compression = Compression,
     };
 
     internal EngineOptions ToEngineOptions() => new()

@@ -26,6 +26,7 @@ internal sealed class LayerSkipOptionsValidator : IValidateOptions<LayerSkipOpti
         Require(IsDevice(options.Device), nameof(options.Device), Quote(options.Device), "'auto', 'cpu', 'cuda' or 'cuda:' and an ordinal");
         Require(options.Threads is null or (>= 1 and <= 1024), nameof(options.Threads), options.Threads, "null or 1..1024");
         RequireDefined(nameof(options.WeightFormat), options.WeightFormat);
+        RequireDefined(nameof(options.Compression), options.Compression);
         if (options.Mode is { } mode)
         {
             RequireDefined(nameof(options.Mode), mode);

@@ -14,6 +14,7 @@ public class LayerSkipOptionsValidatorTests
         { options => options.Device = "gpu", "LayerSkipOptions.Device is 'gpu', expected 'auto', 'cpu', 'cuda' or 'cuda:' and an ordinal." },
         { options => options.Threads = 0, "LayerSkipOptions.Threads is 0, expected null or 1..1024." },
         { options => options.WeightFormat = (WeightFormat)99, "LayerSkipOptions.WeightFormat is 99, expected one of Auto, " },
+        { options => options.Compression = (WeightCompression)99, "LayerSkipOptions.Compression is 99, expected one of Auto, " },
         { options => options.Mode = (DecodingMode)5, "LayerSkipOptions.Mode is 5, expected one of Autoregressive, SelfSpeculative, EarlyExit." },
         { options => options.ExitLayer = 0, "LayerSkipOptions.ExitLayer is 0, expected null or at least 1." },
         { options => options.NumSpeculations = 65, "LayerSkipOptions.NumSpeculations is 65, expected null or 1..64." },

@@ -74,6 +74,7 @@ public class LayerSkipServiceCollectionExtensionsTests
             ["LayerSkip:Device"] = "cpu",
             ["LayerSkip:Threads"] = "2",
             ["LayerSkip:WeightFormat"] = "F32",
+            ["LayerSkip:Compression"] = "never",
             ["LayerSkip:Mode"] = "selfspeculative",
             ["LayerSkip:ExitLayer"] = "3",
             ["LayerSkip:NumSpeculations"] = "6",
@@ -103,6 +104,7 @@ public class LayerSkipServiceCollectionExtensionsTests
             typeof(LayerSkipOptions).GetProperties().Select(property => property.Name).Order(StringComparer.Ordinal),
             configuration.GetSection("LayerSkip").GetChildren().Select(entry => entry.Key).Order(StringComparer.Ordinal));
         Assert.Equal((TestModels.ParserPath, "cpu", 2, WeightFormat.F32), (options.ModelPath, options.Device, options.Threads, options.WeightFormat));
+        Assert.Equal(WeightCompression.Never, options.Compression);
         Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
         Assert.Equal(
             (DraftController.Confidence, 0.25f, DraftSource.Combined), (options.DraftController, options.DraftThreshold, options.DraftSource));

@@ -58,6 +58,15 @@ public class LayerSkipModelTests
         Fails<ArgumentException>("Device is 'tpu', expected one of 'auto', 'cpu'", new() { Device = "tpu" });
         Fails<ArgumentOutOfRangeException>("Threads must lie in 1..1024", new() { Threads = 0 });
         Fails<ArgumentOutOfRangeException>("WeightFormat", new() { WeightFormat = (WeightFormat)7 });
+        Fails<ArgumentOutOfRangeException>("Compression", new() { Compression = (WeightCompression)7 });
+    }
+
+    [Fact]
+    public void Weights_are_compressed_where_that_is_asked_for()
+    {
+        using var plain = LayerSkipModel.Load(ParserDirectory, new ModelOptions { Compression = WeightCompression.Never });
+        using var compressed = LayerSkipModel.Load(ParserDirectory, new ModelOptions { Compression = WeightCompression.Always });
+        Assert.InRange(compressed.WeightBytes, plain.WeightBytes * 7 / 10, plain.WeightBytes * 9 / 10);
     }
 
     [Fact]

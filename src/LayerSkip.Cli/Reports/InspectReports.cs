@@ -94,12 +94,12 @@ internal static partial class InspectReports
     }
 
     private static WeightPlan Plan(Checkpoint checkpoint, WeightFormat format) =>
-        new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose());
+        new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose(), WeightCompression.Never);
 
-    /// <summary>The matrices as they are packed (of compressed ones the least that they can take), the head's rows of the draft vocabulary once more, and the vectors.</summary>
+    /// <summary>The matrices as they are packed, the head's rows of the draft vocabulary once more, and the vectors.</summary>
     private static long WeightBytes(Checkpoint checkpoint, WeightPlan plan) =>
         plan.Matrices.Sum(matrix => matrix.Bytes)
-        + WeightMatrix.BytesFor(plan.Head.Kernel.OfCopies, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
+        + WeightMatrix.BytesFor(plan.Head.Kernel, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
         + (ModelSize.Vectors(checkpoint.Config) * sizeof(float));
 
     private static TokenizerReport? DescribeTokenizer(string path)

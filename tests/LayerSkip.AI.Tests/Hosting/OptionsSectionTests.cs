@@ -6,7 +6,7 @@ namespace LayerSkip.AI.Tests.Hosting;
 public class OptionsSectionTests
 {
     [Theory]
-    [InlineData("Tempreture", "0.5", "The configuration has 'LayerSkip:Tempreture', expected one of AllowControlTokensInMessages, DescribeResponseFormat, ")]
+    [InlineData("Tempreture", "0.5", "The configuration has 'LayerSkip:Tempreture', expected one of AllowControlTokensInMessages, Compression, ")]
     [InlineData("Threads", "many", "The configuration's 'LayerSkip:Threads' is 'many', expected a whole number.")]
     [InlineData("Threads", "3000000000", "'3000000000', expected a whole number.")]
     [InlineData("Mode", "fast", "'LayerSkip:Mode' is 'fast', expected one of Autoregressive, SelfSpeculative, EarlyExit.")]

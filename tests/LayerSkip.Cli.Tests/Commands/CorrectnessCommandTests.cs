@@ -7,7 +7,7 @@ public class CorrectnessCommandTests
     public void All_controllers_sources_and_formats_give_the_same_tokens()
     {
         var report = Tool.RunJson(
-            "correctness", "--model", Tool.Parser, "--data", Rows(), "--samples", "5", "--dtype", "all", "--exit-layer", "all", "--max-tokens", "40");
+            "correctness", "--model", Tool.Parser, "--data", Rows(), "--samples", "5", "--dtype", "all", "--compression", "always", "--exit-layer", "all", "--max-tokens", "40");
 
         Assert.Equal((5, 0), (report.GetProperty("samples").GetInt32(), report.GetProperty("mismatches").GetInt32()));
         Assert.Equal(System.Text.Json.JsonValueKind.Null, report.GetProperty("first_mismatch").ValueKind);

@@ -133,6 +133,8 @@ public sealed class GradientTests : IDisposable
     [InlineData(3, 0)]
     [InlineData(21, 0)]
     [InlineData(21, 0.4)]
+    [InlineData(29, 0)]
+    [InlineData(29, 0.4)]
     public void Gated_silu_backward_is_the_gradient_and_brings_the_result(int width, double dropped)
     {
         var dropout = new Dropout(dropped, Key: 9);

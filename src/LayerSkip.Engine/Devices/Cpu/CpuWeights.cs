@@ -5,28 +5,27 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>A model's weights, packed for the CPU kernels: the matrices in native memory, the few vectors as arrays.</summary>
 internal sealed class CpuWeights : IDisposable
 {
-    private readonly MatrixLoader _matrices;
+    private readonly MatrixStore _matrices;
     private readonly WeightSource _source;
 
     private CpuWeights(
         ModelConfig config, WeightSource source, WeightPlan plan, int threads, IProgress<double>? progress, CancellationToken cancellationToken)
     {
         _source = source;
-        _matrices = new MatrixLoader(source, plan, threads);
+        _matrices = new MatrixStore(source, plan, threads);
         try
         {
-            Head = _matrices.Load(plan.Head);
-            Embedding = config.TiedEmbeddings ? Head : _matrices.Load(plan.Embedding);
+            using var uncompressed = new NativeBuffer(MatrixStore.UncompressedBytes(plan));
+            Head = _matrices.Load(plan.Head, uncompressed);
+            Embedding = config.TiedEmbeddings ? Head : _matrices.Load(plan.Embedding, uncompressed);
             FinalNorm = Vector("model.norm.weight", config.HiddenSize);
             Layers = new CpuLayer[config.Layers];
             for (var layer = 0; layer < Layers.Length; layer++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                Layers[layer] = Layer(config, plan.Layers[layer]);
+                Layers[layer] = Layer(config, plan.Layers[layer], uncompressed);
                 progress?.Report((layer + 1.0) / Layers.Length);
             }
-
-            _matrices.Finish();
         }
         catch
         {
@@ -58,7 +57,7 @@ internal sealed class CpuWeights : IDisposable
 
     public void Dispose() => _matrices.Dispose();
 
-    private CpuLayer Layer(ModelConfig config, PlannedLayer plan)
+    private CpuLayer Layer(ModelConfig config, PlannedLayer plan, NativeBuffer uncompressed)
     {
         var hidden = config.HiddenSize;
         var intermediate = config.IntermediateSize;
@@ -68,18 +67,18 @@ internal sealed class CpuWeights : IDisposable
         return new CpuLayer
         {
             AttentionNorm = Vector(plan.Prefix + "input_layernorm.weight", hidden),
-            Qkv = _matrices.Load(plan.Qkv),
+            Qkv = _matrices.Load(plan.Qkv, uncompressed),
             QkvBias = config.AttentionBias
                 ? [.. Vector(attention + "q_proj.bias", queries), .. Vector(attention + "k_proj.bias", keys), .. Vector(attention + "v_proj.bias", keys)]
                 : null,
-            Output = _matrices.Load(plan.Output),
+            Output = _matrices.Load(plan.Output, uncompressed),
             OutputBias = config.AttentionBias ? Vector(attention + "o_proj.bias", hidden) : null,
             MlpNorm = Vector(plan.Prefix + "post_attention_layernorm.weight", hidden),
-            Gate = _matrices.Load(plan.Gate),
+            Gate = _matrices.Load(plan.Gate, uncompressed),
             GateBias = config.MlpBias ? Vector(mlp + "gate_proj.bias", intermediate) : null,
-            Up = _matrices.Load(plan.Up),
+            Up = _matrices.Load(plan.Up, uncompressed),
             UpBias = config.MlpBias ? Vector(mlp + "up_proj.bias", intermediate) : null,
-            Down = _matrices.Load(plan.Down),
+            Down = _matrices.Load(plan.Down, uncompressed),
             DownBias = config.MlpBias ? Vector(mlp + "down_proj.bias", hidden) : null,
         };
     }

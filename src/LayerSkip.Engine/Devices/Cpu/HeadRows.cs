@@ -18,7 +18,7 @@ internal sealed unsafe class HeadRows : IDisposable
     {
         _tokens = tokens;
         _known = [.. tokens];
-        var kernel = head.Kernel.OfCopies;
+        var kernel = head.Kernel.Uncompressed;
         _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
         try
         {

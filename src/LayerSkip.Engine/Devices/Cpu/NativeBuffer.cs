@@ -65,6 +65,9 @@ internal sealed unsafe partial class NativeBuffer : IDisposable
         return memory;
     }
 
+    /// <summary>Zeroes some memory.</summary>
+    public static void Clear(byte* memory, long bytes) => NativeMemory.Clear(memory, (nuint)bytes);
+
     /// <summary>Frees what <see cref="Allocate"/> gave.</summary>
     public static void Free(byte* memory)
     {

@@ -8,8 +8,8 @@ internal sealed unsafe class WeightArena(long bytes) : IDisposable
     private readonly NativeBuffer _memory = new(bytes);
     private long _used;
 
-    /// <summary>Size of the allocation.</summary>
-    public long Bytes => _memory.Bytes;
+    /// <summary>Bytes that have been handed out.</summary>
+    public long Bytes => _used;
 
     /// <summary>What a piece of that size takes of the arena.</summary>
     public static long Padded(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;

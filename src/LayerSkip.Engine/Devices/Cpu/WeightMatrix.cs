@@ -24,7 +24,13 @@ internal sealed unsafe class WeightMatrix
     {
     }
 
-    private WeightMatrix(byte* memory, PanelKernel kernel, int outputs, int inputs, nint[] offsets)
+    /// <summary>Lays a matrix over panels that are, or will be, in memory.</summary>
+    /// <param name="memory">What the caller keeps alive.</param>
+    /// <param name="kernel">Weight format and vector path.</param>
+    /// <param name="outputs">Rows of the weight matrix.</param>
+    /// <param name="inputs">Columns of the weight matrix.</param>
+    /// <param name="offsets">Where each panel begins, and where the last one ends.</param>
+    public WeightMatrix(byte* memory, PanelKernel kernel, int outputs, int inputs, nint[] offsets)
     {
         _kernel = kernel;
         _panels = memory;
@@ -64,7 +70,6 @@ internal sealed unsafe class WeightMatrix
 
     /// <summary>Packs a tensor's rows as the outputs from <paramref name="firstOutput"/> on.</summary>
     /// <exception cref="ArgumentException">The tensor does not fit there.</exception>
-    /// <exception cref="NotSupportedException">The matrix is compressed.</exception>
     /// <exception cref="CheckpointException">The tensor holds a NaN or an infinity, and the format has none.</exception>
     public void Fill(WeightTensor tensor, int firstOutput, int threads = 1)
     {
@@ -94,38 +99,22 @@ internal sealed unsafe class WeightMatrix
         }
     }
 
-    /// <summary>The same matrix compressed, in memory of its own.</summary>
-    /// <param name="kernel">One whose <see cref="CompressedKernel.Plain"/> lays panels out as this matrix's does.</param>
-    /// <param name="threads">Threads to use.</param>
-    /// <param name="memory">What the caller keeps alive as long as the result.</param>
-    public WeightMatrix Compress(CompressedKernel kernel, int threads, out NativeBuffer memory)
+    /// <summary>The same matrix elsewhere.</summary>
+    /// <param name="memory">At least <see cref="Bytes"/> that the caller keeps alive.</param>
+    public WeightMatrix CopyTo(byte* memory)
     {
-        var compressor = kernel.Compressor(Inputs);
-        var codes = new HighByteCode[Panels];
-        var plainGroups = new int[Panels];
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        Parallel.For(0, Panels, parallel, panel => (codes[panel], plainGroups[panel]) = compressor.Measure(Panel(panel)));
-
-        var offsets = new nint[Panels + 1];
-        for (var panel = 0; panel < Panels; panel++)
-        {
-            offsets[panel + 1] = offsets[panel] + (nint)CompressedPanel.BytesFor(Inputs, plainGroups[panel]);
-        }
-
-        memory = new NativeBuffer(offsets[Panels]);
-        var compressed = new WeightMatrix(memory.Pointer, kernel, Outputs, Inputs, offsets);
-        Parallel.For(0, Panels, parallel, panel => compressor.Compress(Panel(panel), codes[panel], plainGroups[panel], compressed.Panel(panel)));
-        return compressed;
+        Buffer.MemoryCopy(_panels, memory, Bytes, Bytes);
+        return new WeightMatrix(memory, _kernel, Outputs, Inputs, _offsets);
     }
 
     /// <summary>Packs rows of another matrix, in their order, as this one's outputs.</summary>
-    /// <param name="source">A matrix of as many inputs, whose copies are of this one's kernel (<see cref="PanelKernel.OfCopies"/>).</param>
+    /// <param name="source">A matrix of as many inputs, whose kernel's weights uncompressed are this one's.</param>
     /// <param name="outputs">The outputs of <paramref name="source"/>, one for each of this matrix's.</param>
     /// <exception cref="ArgumentException">The numbers of inputs or outputs differ.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An output is not one of <paramref name="source"/>'s.</exception>
     public void CopyRows(WeightMatrix source, ReadOnlySpan<int> outputs)
     {
-        if (source.Inputs != Inputs || outputs.Length != Outputs || source._kernel.OfCopies != _kernel)
+        if (source.Inputs != Inputs || outputs.Length != Outputs || source._kernel.Uncompressed != _kernel)
         {
             throw new ArgumentException(
                 $"{outputs.Length} rows of [{source.Outputs}, {source.Inputs}] do not fit a [{Outputs}, {Inputs}] matrix", nameof(outputs));
@@ -177,5 +166,6 @@ internal sealed unsafe class WeightMatrix
         _kernel.ReadColumn(Panel(output / PanelKernel.Width), output % PanelKernel.Width, destination[..Inputs]);
     }
 
-    private byte* Panel(int panel) => _panels + _offsets[panel];
+    /// <summary>A panel's memory.</summary>
+    public byte* Panel(int panel) => _panels + _offsets[panel];
 }

@@ -49,6 +49,9 @@ internal sealed class WeightPlan
 
     public IReadOnlyList<PlannedLayer> Layers { get; }
 
+    /// <summary>Whether a matrix is left uncompressed where that would hardly make it smaller.</summary>
+    public bool CompressesWherePays => _compression == WeightCompression.Auto;
+
     /// <summary>The format of most weights.</summary>
     public WeightFormat Format => _format == WeightFormat.Auto ? Layers[0].Gate.Kernel.Format : _format;
 
@@ -93,7 +96,7 @@ internal sealed class WeightPlan
     private PlannedMatrix OfRowsRead(WeightFormat format, MatrixPart part)
     {
         var plan = Of(format, part);
-        return plan.Kernel is CompressedKernel compressed ? plan with { Kernel = compressed.Plain } : plan;
+        return plan with { Kernel = plan.Kernel.Uncompressed };
     }
 
     private PlannedMatrix Of(WeightFormat format, params MatrixPart[] parts)
@@ -132,14 +135,18 @@ internal sealed record PlannedMatrix(PanelKernel Kernel, IReadOnlyList<MatrixPar
 
     public int Inputs => Parts[0].Columns;
 
-    /// <summary>Bytes of the packed matrix; of a compressed one the least that it can take.</summary>
-    public long Bytes => WeightMatrix.BytesFor(Kernel, Outputs, Inputs);
+    /// <summary>Bytes of the packed matrix, before it is compressed.</summary>
+    public long Bytes => WeightMatrix.BytesFor(Kernel.Uncompressed, Outputs, Inputs);
 
-    /// <summary>The kernel that it is packed for before it is compressed, if it is.</summary>
-    public PanelKernel? Uncompressed => (Kernel as CompressedKernel)?.Plain;
+    /// <summary>The least that the packed matrix can take.</summary>
+    public long LeastBytes => WeightMatrix.BytesFor(Kernel, Outputs, Inputs);
 
-    /// <summary>Bytes of the packed matrix before it is compressed; 0 where it is not.</summary>
-    public long UncompressedBytes => Uncompressed is { } plain ? WeightMatrix.BytesFor(plain, Outputs, Inputs) : 0;
+    /// <summary>The most that it can: compressed, weights of all magnitudes take a little more than before.</summary>
+    public long MostBytes => IsCompressed
+        ? WeightMatrix.PanelsFor(Outputs) * CompressedPanel.BytesFor(Inputs, Inputs / CompressedPanel.GroupInputs)
+        : Bytes;
+
+    public bool IsCompressed => Kernel is CompressedKernel;
 }
 
 /// <summary>A tensor [rows, columns].</summary>

@@ -1,16 +1,14 @@
+using System.Buffers;
+
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>Multiplies with bfloat16 weights that are compressed without loss: bit for bit what <see cref="Plain"/> gives, reading a quarter less.</summary>
-internal abstract unsafe class CompressedKernel(PanelKernel plain) : PanelKernel(WeightFormat.BF16)
+/// <summary>Multiplies with bfloat16 weights that are compressed without loss: bit for bit what <see cref="Uncompressed"/> gives, reading a quarter less.</summary>
+internal abstract unsafe class CompressedKernel(PanelKernel uncompressed) : PanelKernel(WeightFormat.BF16)
 {
-    /// <summary>The kernel of the weights before they are compressed.</summary>
-    public PanelKernel Plain { get; } = plain;
+    public override PanelKernel Uncompressed { get; } = uncompressed;
 
     /// <summary>They are one stream, which memory is asked for far ahead.</summary>
     public override int PanelsAtOnce(int rows) => 1;
-
-    /// <summary>Copies are plain: they are a few rows, which a cache holds.</summary>
-    public override PanelKernel OfCopies => Plain;
 
     /// <summary>What makes its panels.</summary>
     /// <param name="inputs">Weights of a column.</param>
@@ -25,9 +23,10 @@ internal abstract unsafe class CompressedKernel(PanelKernel plain) : PanelKernel
 
     public override void CopyColumn(byte* source, int column, byte* panel, int target, int inputs)
     {
-        var weights = new float[inputs];
-        ReadColumn(source, column, weights);
-        Plain.WriteColumn(panel, target, weights);
+        var weights = ArrayPool<float>.Shared.Rent(inputs);
+        ReadColumn(source, column, weights.AsSpan(0, inputs));
+        Uncompressed.WriteColumn(panel, target, weights.AsSpan(0, inputs));
+        ArrayPool<float>.Shared.Return(weights);
     }
 }
 
@@ -76,11 +75,18 @@ internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKer
         var runs = new CompressedRuns(header, column % 16 / TLanes.Count, TLanes.Count, weights.Length);
         while (runs.Next())
         {
-            for (var k = 0; k < runs.Count; k++)
+            var run = weights.Slice(runs.First, runs.Count);
+            if (!runs.Plain)
             {
-                weights[runs.First + k] = runs.Plain
-                    ? Bf16Panel.Read(runs.Weights + (k * CompressedPanel.PlainBytes(TLanes.Count)), TLanes.Count, lane, upper)
-                    : CompressedPanel.Read(header, runs.Weights, TLanes.Count, k, lane, upper);
+                CompressedPanel.ReadColumn(header, runs.Weights, TLanes.Count, lane, upper, run);
+                continue;
+            }
+
+            var input = runs.Weights;
+            foreach (ref var weight in run)
+            {
+                weight = Bf16Panel.Read(input, TLanes.Count, lane, upper);
+                input += CompressedPanel.PlainBytes(TLanes.Count);
             }
         }
     }

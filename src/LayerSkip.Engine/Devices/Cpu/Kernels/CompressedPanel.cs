@@ -60,24 +60,28 @@ internal unsafe struct CompressedPanel
     /// <summary>The first pair's first group.</summary>
     public static byte* PairsOf(CompressedPanel* panel) => (byte*)panel + HeaderBytes(panel->PlainGroups);
 
-    /// <summary>Reads a weight, widened to float32.</summary>
-    /// <param name="panel">Its panel.</param>
-    /// <param name="groups">A run of groups of one pair.</param>
+    /// <summary>Reads a column's weights of a run of groups, widened to float32.</summary>
+    /// <param name="panel">The panel.</param>
+    /// <param name="groups">The run's groups of one pair.</param>
     /// <param name="lanes">W.</param>
-    /// <param name="k">Input within the run.</param>
     /// <param name="lane">Column within its column group.</param>
     /// <param name="upper">Whether that is the upper one.</param>
-    public static float Read(CompressedPanel* panel, byte* groups, int lanes, int k, int lane, bool upper)
+    /// <param name="weights">Room for the weights, whole groups of them.</param>
+    public static void ReadColumn(CompressedPanel* panel, byte* groups, int lanes, int lane, bool upper, Span<float> weights)
     {
-        var (group, input) = Math.DivRem(k, GroupInputs);
-        var codes = groups + (group * (nint)GroupBytes(lanes));
-        var lowerBytes = codes + ((1 + (input / 2)) * GroupInputs * lanes);
-
         // Of 16 bytes, 8 are of an even input and 8 of the odd one behind it.
         var (sixteen, place) = Math.DivRem((2 * lane) + (upper ? 1 : 0), 8);
-        place += (16 * sixteen) + (8 * (input % 2));
-        var code = (codes[place] >> (input / 2 * 4)) % Codes;
-        return BitConverter.UInt32BitsToSingle(((uint)panel->HighBytes[code] << 24) | ((uint)lowerBytes[place] << 16));
+        var code = groups + (16 * sixteen) + place;
+        for (var k = 0; k < weights.Length; k += GroupInputs, code += GroupBytes(lanes))
+        {
+            for (var input = 0; input < GroupInputs; input++)
+            {
+                var at = 8 * (input % 2);
+                var high = panel->HighBytes[(code[at] >> (input / 2 * 4)) % Codes];
+                var low = code[((1 + (input / 2)) * GroupInputs * lanes) + at];
+                weights[k + input] = BitConverter.UInt32BitsToSingle(((uint)high << 24) | ((uint)low << 16));
+            }
+        }
     }
 
     private static long HeaderBytes(int plainGroups) => Padded(sizeof(CompressedPanel) + ((long)plainGroups * sizeof(int)));

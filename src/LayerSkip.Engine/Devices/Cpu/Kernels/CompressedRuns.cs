@@ -3,7 +3,7 @@ namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 /// <summary>The inputs of a pair of a compressed panel, in runs that are stored alike.</summary>
 internal unsafe ref struct CompressedRuns
 {
-    /// <summary>Inputs of a run of groups at most: the second-level cache holds its weights while several tiles pass over them.</summary>
+    /// <summary>Inputs of a run at most, but for those behind the last group: the second-level cache holds its weights while several tiles pass over them.</summary>
     private const int MostInputs = 4096;
 
     private readonly ReadOnlySpan<int> _plainGroups;
@@ -56,7 +56,8 @@ internal unsafe ref struct CompressedRuns
         }
 
         // The inputs behind the last whole group are plain too.
-        for (; group < groups && group == NextPlain(groups); group++)
+        var most = group + (MostInputs / CompressedPanel.GroupInputs);
+        for (; group < groups && group < most && group == NextPlain(groups); group++)
         {
             _plainBefore++;
         }

@@ -10,10 +10,11 @@ internal readonly unsafe struct CompressedTile<TLanes, TVector>(byte* groups, by
     where TLanes : ILanes<TVector>
     where TVector : struct
 {
+    /// <summary>Bytes of a group's codes, and of its lower bytes of two inputs.</summary>
     private static int CodeBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => 4 * TLanes.Count;
+        get => CompressedPanel.GroupInputs * TLanes.Count;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -23,7 +24,7 @@ internal readonly unsafe struct CompressedTile<TLanes, TVector>(byte* groups, by
         var group = groups;
         var bytes = highBytes;
         TRows.Start(y, yStride, accumulate, out var rows);
-        for (; inputs > 0; inputs -= CompressedPanel.GroupInputs, group += 3 * CodeBytes, x += CompressedPanel.GroupInputs)
+        for (; inputs > 0; inputs -= CompressedPanel.GroupInputs, group += CompressedPanel.GroupBytes(TLanes.Count), x += CompressedPanel.GroupInputs)
         {
             Fetch(group + PanelKernel.FetchBytes);
             TLanes.JoinBf16(group + CodeBytes, group, 0, bytes, out var first, out var second);

@@ -9,6 +9,7 @@ internal readonly unsafe struct HighByteCode
     public const int Values = 128;
 
     private const int MostValues = 8;
+    private const byte CodeOfSign = 8;
 
     private readonly byte _first;
     private readonly byte _count;
@@ -59,7 +60,7 @@ internal readonly unsafe struct HighByteCode
         var offset = value - Vector128.Create(_first);
         var neighbours = Vector128.LessThan(offset, Vector128.Create(_count));
         var zero = _count < MostValues ? Vector128.Equals(value, Vector128<byte>.Zero) : Vector128<byte>.Zero;
-        var sign = (upper >>> 4) & Vector128.Create((byte)MostValues);
+        var sign = (upper >>> 4) & Vector128.Create(CodeOfSign);
         codes = sign | Vector128.ConditionalSelect(neighbours, offset, Vector128.Create((byte)(MostValues - 1)));
         return (neighbours | zero) == Vector128<byte>.AllBitsSet;
     }

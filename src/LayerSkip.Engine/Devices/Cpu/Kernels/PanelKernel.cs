@@ -63,10 +63,10 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
     /// <summary>Reads the weights of one output column (0..31), widened to float32.</summary>
     public abstract void ReadColumn(byte* panel, int column, Span<float> weights);
 
-    /// <summary>The kernel of matrices that columns of this one's are copied into.</summary>
-    public virtual PanelKernel OfCopies => this;
+    /// <summary>The kernel of the same weights uncompressed; this one where nothing is compressed.</summary>
+    public virtual PanelKernel Uncompressed => this;
 
-    /// <summary>Copies an output column into a panel of <see cref="OfCopies"/>, exactly.</summary>
+    /// <summary>Copies an output column into a panel of <see cref="Uncompressed"/>, exactly.</summary>
     /// <param name="source">A panel of this kernel's.</param>
     /// <param name="column">Its column (0..31).</param>
     /// <param name="panel">The panel.</param>

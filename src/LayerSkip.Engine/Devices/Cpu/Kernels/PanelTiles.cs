@@ -109,6 +109,11 @@ internal static unsafe class PanelTiles<TLanes, TVector, TFormat>
         public void Run<TRows>(int inputs, float* x, nint xStride, float* y, nint yStride, bool accumulate)
             where TRows : struct, TileRows<TLanes, TVector>.IRows<TRows>
         {
+            if (TRows.Count > MaxRowsOfTwoPairs)
+            {
+                throw new ArgumentOutOfRangeException(nameof(TRows), TRows.Count, $"a tile of two pairs has 1 to {MaxRowsOfTwoPairs} rows");
+            }
+
             var weights = w;
             var step = toNext;
             TRows.Start(y, yStride, accumulate, out var pair);

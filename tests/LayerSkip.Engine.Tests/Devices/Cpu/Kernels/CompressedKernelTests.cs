@@ -33,7 +33,10 @@ public unsafe class CompressedKernelTests
         for (var round = 0; round < 24; round++)
         {
             var rows = round % 3 == 2 ? 1 : random.Next(1, 32);
-            var (outputs, inputs) = (random.Next(1, 100), random.Next(1, round == 0 ? 9000 : 300));
+
+            // In the first, several tiles pass over several runs.
+            var (outputs, inputs) = (random.Next(1, 100), round == 0 ? 8195 : random.Next(1, 300));
+            rows = round == 0 ? 31 : rows;
             using var matrices = new Matrices(kernel, random, outputs, inputs, s_weights[weights]);
             using var xs = new ActivationBuffer(inputs);
             using var expected = new ActivationBuffer(outputs);
@@ -77,20 +80,32 @@ public unsafe class CompressedKernelTests
     }
 
     [Fact]
-    public void Rows_are_copied_to_a_matrix_that_is_not_compressed()
+    public void A_code_suits_all_of_a_panel_and_not_its_beginning()
+    {
+        var kernel = PanelKernel.CreateCompressed(SimdPaths.Choose());
+        var input = 0;
+        using var matrices = new Matrices(kernel, new Random(8), 32, 2048, random => Bits(input++ % 2048 < 8 ? 1e-20f : random.NextSingle() + 0.1f));
+        Assert.InRange(matrices.Compressed.Bytes / (double)matrices.Plain.Bytes, 0.75, 0.77);
+    }
+
+    [Theory]
+    [InlineData(SimdPath.Portable)]
+    [InlineData(SimdPath.Avx2)]
+    [InlineData(SimdPath.Avx512)]
+    public void Rows_are_copied_to_a_matrix_that_is_not_compressed(object path)
     {
         var random = new Random(6);
-        var kernel = PanelKernel.CreateCompressed(SimdPaths.Choose());
+        var kernel = PanelKernel.CreateCompressed((SimdPath)path);
         using var matrices = new Matrices(kernel, random, 70, 75, s_weights["any bits"]);
-        using var memory = new NativeBuffer(WeightMatrix.BytesFor(kernel.OfCopies, 3, 75));
-        var copy = new WeightMatrix(memory.Pointer, kernel.OfCopies, 3, 75);
+        using var memory = new NativeBuffer(WeightMatrix.BytesFor(kernel.Uncompressed, 3, 75));
+        var copy = new WeightMatrix(memory.Pointer, kernel.Uncompressed, 3, 75);
         copy.CopyRows(matrices.Compressed, [69, 0, 33]);
         var (expected, actual) = (new float[75], new float[75]);
         for (var i = 0; i < 3; i++)
         {
             matrices.Plain.ReadRow(((int[])[69, 0, 33])[i], expected);
             copy.ReadRow(i, actual);
-            Assert.Equal(expected, actual);
+            Assert.Equal(BitsOf(expected), BitsOf(actual));
         }
 
         GC.KeepAlive(memory);
@@ -122,10 +137,12 @@ public unsafe class CompressedKernelTests
                 value = BitConverter.UInt32BitsToSingle(weight(random) & 0xffff0000);
             }
 
-            _plain = new NativeBuffer(WeightMatrix.BytesFor(kernel.Plain, outputs, inputs));
-            Plain = new WeightMatrix(_plain.Pointer, kernel.Plain, outputs, inputs);
+            _plain = new NativeBuffer(WeightMatrix.BytesFor(kernel.Uncompressed, outputs, inputs));
+            Plain = new WeightMatrix(_plain.Pointer, kernel.Uncompressed, outputs, inputs);
             Plain.Fill(new ArrayTensor(weights, outputs, inputs), 0);
-            Compressed = Plain.Compress(kernel, 2, out _compressed);
+            var compression = new MatrixCompression(Plain, kernel, 2);
+            _compressed = new NativeBuffer(compression.Bytes);
+            Compressed = compression.WriteTo(_compressed.Pointer);
         }
 
         public WeightMatrix Plain { get; }
