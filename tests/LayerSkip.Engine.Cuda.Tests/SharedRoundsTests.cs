@@ -41,7 +41,7 @@ public class SharedRoundsTests
     }
 
     [Theory]
-    [InlineData(20, 0)] // attention in tiles
+    [InlineData(20, 0)] // attention in two launches
     [InlineData(12, 4)]
     [InlineData(6, 9)] // no room for a draft of 12 each
     public void As_many_as_a_pass_takes_get_what_each_gets_alone(int sequences, int length)
@@ -108,16 +108,16 @@ public class SharedRoundsTests
     public async Task What_fails_together_ends_those_that_shared_it_and_cancelling_one_leaves_the_others()
     {
         using var cuda = CudaModels.Random(s_config with { MaxPositions = 1000 });
-        var (most, calls, fails) = (0, 0, false);
+        var (most, calls, fails) = (0, 0, (Exception?)null);
         var device = new WatchedDevice(cuda)
         {
             HasWholeRounds = true,
             RunningPasses = rounds =>
             {
                 most = Math.Max(most, rounds);
-                if (++calls == 5 && fails)
+                if (++calls == 5 && fails is not null)
                 {
-                    throw new FormatException("no round");
+                    throw fails;
                 }
             },
         };
@@ -146,7 +146,7 @@ public class SharedRoundsTests
         }
 
         Assert.Equal(3, most);
-        (calls, fails) = (0, true);
+        (calls, fails) = (0, new FormatException("no round"));
         readers = await Begin();
         for (var i = 0; i < 3; i++)
         {
@@ -157,6 +157,24 @@ public class SharedRoundsTests
         Assert.Equal(0, engine.KvBytesInUse);
         Assert.Equal(expected[2], (await engine.Run([2], plain)).Tokens);
 
+        // Without the memory for a round together each has it alone.
+        (most, calls, fails) = (0, 0, new InsufficientMemoryException("no memory for a round"));
+        readers = await Begin();
+        for (var i = 0; i < readers.Length; i++)
+        {
+            Assert.Equal(expected[i], await readers[i].ReadAll());
+        }
+
+        Assert.Equal(3, most);
+        most = 0;
+        readers = await Begin();
+        for (var i = 0; i < readers.Length; i++)
+        {
+            Assert.Equal(expected[i], await readers[i].ReadAll());
+        }
+
+        Assert.Equal(2, most);
+
         // They begin in one turn, behind a request that holds the engine's thread until all are there.
         async Task<TokenReader[]> Begin()
         {
@@ -165,7 +183,7 @@ public class SharedRoundsTests
             gate.WaitUntilEntered();
             TokenReader[] begun =
             [
-                engine.Generate([0], plain, fails ? default : cancellation.Token), engine.Generate([1], plain), engine.Generate([2], plain), engine.Generate([7], other),
+                engine.Generate([0], plain, fails is not null ? default : cancellation.Token), engine.Generate([1], plain), engine.Generate([2], plain), engine.Generate([7], other),
             ];
             gate.Open();
             await first.ReadAll();

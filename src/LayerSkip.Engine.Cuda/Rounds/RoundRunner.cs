@@ -57,6 +57,8 @@ internal sealed unsafe class RoundRunner
         var graph = _graphs.Of(RoundShape.Of(new ReadOnlySpan<DeviceRound>(in round), RoundShape.LengthFor(round.Length), requests: 1), _record);
         if (_hasStaleKeys)
         {
+            // The round that failed may have been launched, and be reading what is written next.
+            _context.Settle();
             _context.Clear(_rows.Best, RoundBlock.Slots * sizeof(ulong));
         }
 

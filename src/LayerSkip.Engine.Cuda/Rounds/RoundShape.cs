@@ -6,7 +6,7 @@ namespace LayerSkip.Engine.Cuda.Rounds;
 /// <summary>What a captured round is for. Everything else about a round lies in device memory.</summary>
 /// <param name="ExitLayer">Layers of the draft.</param>
 /// <param name="Depth">Layers that decide.</param>
-/// <param name="Length">Most tokens of its drafts, of <see cref="LengthFor"/>.</param>
+/// <param name="Length">Most tokens of its drafts, as <see cref="LengthFor"/> has it, or where that would be too many for all of them.</param>
 /// <param name="Spans">Spans that attention reaches over.</param>
 /// <param name="Choice">How its tokens are chosen.</param>
 /// <param name="Judges">Whether the draft ends with a guess that is not likely enough.</param>

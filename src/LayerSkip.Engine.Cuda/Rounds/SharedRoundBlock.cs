@@ -22,12 +22,12 @@ internal sealed unsafe class SharedRoundBlock
 
     // int [Slots], int [Slots], int [Slots], u64 [Slots], int [Slots], u64 [Slots], RoundBlock [Slots]
     private const int TokensAt = 0;
-    private const int ChoicesAt = 256;
-    private const int PositionsAt = 512;
-    private const int TablesAt = 768;
-    private const int DraftPositionsAt = 1280;
-    private const int DraftTablesAt = 1536;
-    private const int RoundsAt = 2048;
+    private const int ChoicesAt = TokensAt + (Slots * sizeof(int));
+    private const int PositionsAt = ChoicesAt + (Slots * sizeof(int));
+    private const int TablesAt = PositionsAt + (Slots * sizeof(int));
+    private const int DraftPositionsAt = TablesAt + (Slots * sizeof(ulong));
+    private const int DraftTablesAt = DraftPositionsAt + (Slots * sizeof(int));
+    private const int RoundsAt = DraftTablesAt + (Slots * sizeof(ulong));
 
     private readonly byte* _host;
     private readonly ulong _device;

@@ -56,6 +56,8 @@ internal sealed unsafe class SharedRounds
         var graph = _graphs.Of(shape, _record);
         if (_hasStaleKeys)
         {
+            // The round that failed may have been launched, and be reading what is written next.
+            _context.Settle();
             _context.Clear(_rows.Best, SharedRoundBlock.Slots * sizeof(ulong));
         }
 

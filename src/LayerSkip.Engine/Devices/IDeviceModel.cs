@@ -144,5 +144,6 @@ internal interface IDeviceModel : IDisposable
     /// <summary>Runs rounds of several sequences as one, to the same results as one after the other: the weights are read once for all.</summary>
     /// <param name="rounds">Two or more, of one <see cref="DeviceRound.Kind"/>; as many times the <see cref="DeviceRound.Slots"/> of the longest are <see cref="SharedRows"/> at most.</param>
     /// <param name="results">What came of each.</param>
+    /// <exception cref="OutOfMemoryException">The device's memory is short. Nothing has run.</exception>
     void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results) => throw new NotSupportedException($"{Device} shares no rounds");
 }

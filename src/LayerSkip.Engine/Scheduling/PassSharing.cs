@@ -21,6 +21,9 @@ internal sealed class PassSharing(IDeviceModel device)
     private readonly List<DeviceRound> _rounds = [];
     private readonly List<DeviceRoundResult> _results = [];
 
+    // Rows of whole rounds that are run together: fewer, once the device's memory was short of more.
+    private int _roundRows = device.SharedRows;
+
     /// <summary>Runs what several requests wait for as one, as much as the device takes. What nothing can be run with is left to its request, which can be cancelled meanwhile.</summary>
     /// <param name="readers">Requests that run, and have begun a round. Where what some share fails, those end, and no others.</param>
     public void Run(List<TokenReader> readers)
@@ -78,7 +81,7 @@ internal sealed class PassSharing(IDeviceModel device)
         {
             // The longest comes last.
             var round = reader.Generation.WholeRound!.Value;
-            if (round.Kind != kind || (count + 1) * round.Slots > device.SharedRows)
+            if (round.Kind != kind || (count + 1) * round.Slots > _roundRows)
             {
                 break;
             }
@@ -117,6 +120,11 @@ internal sealed class PassSharing(IDeviceModel device)
             {
                 RunRounds(readers);
             }
+        }
+        catch (OutOfMemoryException) when (rows == 0)
+        {
+            // Nothing has run. They still wait for their rounds, and each has it alone.
+            _roundRows = (readers.Length * readers[^1].Generation.WholeRound!.Value.Slots) - 1;
         }
 #pragma warning disable CA1031 // The device's failure, or memory that is short: nobody knows how far it came.
         catch (Exception e)
