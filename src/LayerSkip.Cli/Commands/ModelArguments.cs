@@ -78,8 +78,26 @@ internal sealed class ModelArguments
     public LayerSkipModel Load(ParseResult arguments, Terminal terminal) => Load(arguments, arguments.GetRequiredValue(Directory), terminal);
 
     /// <summary>Loads a checkpoint as the other options say, with a progress bar where that takes long.</summary>
-    public LayerSkipModel Load(ParseResult arguments, string directory, Terminal terminal) => Loading.Run(
-        terminal,
-        $"Loading {Checkpoint.NameOf(directory)}",
-        (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
+    public LayerSkipModel Load(ParseResult arguments, string directory, Terminal terminal)
+    {
+        var model = Loading.Run(
+            terminal,
+            $"Loading {Checkpoint.NameOf(directory)}",
+            (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
+        NoteUnused(arguments, model, terminal);
+        return model;
+    }
+
+    /// <summary>Tells which of the options a loaded model has no use for.</summary>
+    public void NoteUnused(ParseResult arguments, LayerSkipModel model, Terminal terminal)
+    {
+        if (model.WeightFormat != WeightFormat.BF16)
+        {
+            terminal.NoteUnused(arguments, $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only bf16 is compressed", Compression);
+        }
+        else if (!model.Device.StartsWith("cpu", StringComparison.Ordinal))
+        {
+            terminal.NoteUnused(arguments, "only the CPU keeps weights compressed", Compression);
+        }
+    }
 }
