@@ -64,7 +64,7 @@ internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKer
                 }
             }
 
-            panels += panel->Bytes;
+            panels += CompressedPanel.BytesFor(inputs, panel->PlainGroups);
         }
     }
 

@@ -24,9 +24,6 @@ internal unsafe struct CompressedPanel
     /// <summary>What the codes stand for.</summary>
     public fixed byte HighBytes[Codes];
 
-    /// <summary>Bytes from this panel to the next.</summary>
-    public long Bytes;
-
     /// <summary>How many groups are plain; which, in ascending order, stands behind this header.</summary>
     public int PlainGroups;
 

@@ -39,7 +39,7 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
     public void Compress(byte* plain, HighByteCode code, int plainGroups, byte* target)
     {
         var panel = (CompressedPanel*)target;
-        (panel->Bytes, panel->PlainGroups) = (CompressedPanel.BytesFor(inputs, plainGroups), plainGroups);
+        panel->PlainGroups = plainGroups;
         code.WriteTo(panel->HighBytes);
 
         var number = (int*)(panel + 1);
