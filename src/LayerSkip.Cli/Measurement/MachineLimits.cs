@@ -9,34 +9,30 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="threads">Threads to measure with where it is on the CPU.</param>
 internal sealed class MachineLimits(LayerSkipModel model, int threads) : IDisposable
 {
+    private const int Repeats = 2;
+
     private readonly CudaModel? _gpu = model.Steps as CudaModel;
     private readonly ReadBandwidth? _memory = model.Steps is CudaModel ? null : new ReadBandwidth(ReadBandwidth.DefaultBytes, threads);
 
-    /// <summary>Bytes a second, the best of all measurements; null where the GPU has no memory to spare for one.</summary>
-    public double? Bandwidth { get; private set; }
+    /// <summary>Measures how fast the machine is at the moment: a host that others use too gives it more at one time than at another.</summary>
+    /// <returns>Bytes a second, null where the GPU has no memory to spare for a measurement; operations a second, two for each multiply-add, null on a GPU.</returns>
+    public (double? Bandwidth, double? Flops) Measure() =>
+        _gpu is { } gpu ? (CopiesOf(gpu), null) : (Best(_memory!.Measure), Best(() => FmaPeak.Measure(threads)));
 
-    /// <summary>Operations a second, two for each multiply-add, the best of all measurements; null on a GPU.</summary>
-    public double? Flops { get; private set; }
+    public void Dispose() => _memory?.Dispose();
 
-    /// <summary>Measures once more.</summary>
-    public void Measure()
+    /// <summary>The best of some measurements: other processes make single ones too low.</summary>
+    private static double Best(Func<double> measure) => Enumerable.Range(0, Repeats).Max(_ => measure());
+
+    private static double? CopiesOf(CudaModel model)
     {
-        if (_gpu is null)
-        {
-            Bandwidth = Math.Max(Bandwidth ?? 0, _memory!.Measure());
-            Flops = Math.Max(Flops ?? 0, FmaPeak.Measure(threads));
-            return;
-        }
-
         try
         {
-            Bandwidth = Math.Max(Bandwidth ?? 0, MemorySpeed.OfCopies(_gpu.Context.Driver, _gpu.Context.Device));
+            return Best(() => MemorySpeed.OfCopies(model.Context.Driver, model.Context.Device));
         }
         catch (InsufficientMemoryException)
         {
-            // The model has taken what there is.
+            return null; // The model has taken what there is.
         }
     }
-
-    public void Dispose() => _memory?.Dispose();
 }

@@ -75,10 +75,10 @@ internal sealed record BenchReport
     /// <summary>KV cache bytes that it reads, at the mean context length of the run.</summary>
     public required double KvBytesPerToken { get; init; }
 
-    /// <summary>The best read of a large buffer with all threads; on a GPU the best copy within its memory, bytes read and written together, null where it has none to spare.</summary>
+    /// <summary>Reading a large buffer with all threads, before and after each run's decoding, the median of the runs; on a GPU copies within its memory, bytes read and written together, null where it has none to spare.</summary>
     public required double? BandwidthBytesPerSecond { get; init; }
 
-    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth; null where one of these is.</summary>
+    /// <summary>Bytes read per token, times autoregressive tokens per second, by the bandwidth around the same run, the median of the runs; null where one of these is.</summary>
     public required double? BandwidthShare { get; init; }
 
     /// <summary>The best rate of multiply-adds with all threads, two operations each; null on a GPU.</summary>

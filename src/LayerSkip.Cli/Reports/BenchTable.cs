@@ -41,9 +41,9 @@ internal static class BenchTable
             Add(table, report.FmaFlopsPerSecond is not null ? "read bandwidth" : "bandwidth of copies in the GPU's memory", $"{Quantity.Count(bandwidth)}B/s");
         }
 
-        if (report.BandwidthShare is { } share)
+        if (report.Spread.BandwidthShare is { } share)
         {
-            Add(table, "share of it, autoregressive decode", $"{share:P1}");
+            Add(table, "share of it, autoregressive decode", share, "P1");
         }
 
         if (report.FmaFlopsPerSecond is { } flops)

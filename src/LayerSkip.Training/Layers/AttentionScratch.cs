@@ -97,13 +97,14 @@ internal sealed unsafe class AttentionScratch(int size) : IDisposable
         }
     }
 
-    /// <summary>destination += Σ_q weights[q · positions] · rows[q].</summary>
+    /// <summary>destination += Σ_q weights[q · positions] · rows[q · stride].</summary>
     /// <param name="weights">A column of scores.</param>
     /// <param name="count">Queries, up to 16.</param>
-    /// <param name="rows">[16, padded].</param>
+    /// <param name="rows">Rows of padded floats.</param>
+    /// <param name="stride">Floats from a row to the next.</param>
     /// <param name="destination">[padded].</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void AccumulateColumn(float* weights, int count, float* rows, float* destination)
+    public void AccumulateColumn(float* weights, int count, float* rows, nint stride, float* destination)
     {
         var d = 0;
         for (; d <= Padded - 32; d += 32)
@@ -115,7 +116,7 @@ internal sealed unsafe class AttentionScratch(int size) : IDisposable
             for (var q = 0; q < count; q++)
             {
                 var weight = Vector256.Create(weights[(nint)q * Positions]);
-                var row = rows + ((nint)q * Padded) + d;
+                var row = rows + (q * stride) + d;
                 s0 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(row), s0);
                 s1 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(row + 8), s1);
                 s2 = Vector256.FusedMultiplyAdd(weight, Vector256.Load(row + 16), s2);
@@ -134,7 +135,7 @@ internal sealed unsafe class AttentionScratch(int size) : IDisposable
             for (var q = 0; q < count; q++)
             {
                 sum = Vector256.FusedMultiplyAdd(
-                    Vector256.Create(weights[(nint)q * Positions]), Vector256.Load(rows + ((nint)q * Padded) + d), sum);
+                    Vector256.Create(weights[(nint)q * Positions]), Vector256.Load(rows + (q * stride) + d), sum);
             }
 
             sum.Store(destination + d);

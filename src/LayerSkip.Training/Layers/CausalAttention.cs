@@ -59,8 +59,7 @@ internal sealed unsafe class CausalAttention : IDisposable
             {
                 for (var i = 0; i < length; i++)
                 {
-                    Load(qkv, start + i, head, s.Queries);
-                    var sum = Probabilities(s, s.Queries, i, s.Scores);
+                    var sum = Probabilities(s, At(qkv, start + i, head), i, s.Scores);
                     s.Clear(s.Outputs);
                     Kernel.Accumulate(s.Scores, i + 1, s.Values, s.Padded, s.Outputs);
                     Vectors.Scale(new(s.Outputs, _size), 1 / sum, o.Row(start + i).Slice(head * _size, _size));
@@ -114,18 +113,17 @@ internal sealed unsafe class CausalAttention : IDisposable
     private void BackwardQueries(AttentionScratch s, Matrix qkv, Matrix dO, Matrix dQkv, int head, int start, int from, int count)
     {
         var end = from + count; // no key beyond it is seen
+        var queries = Heads(s.Queries, qkv);
+        var outputs = Heads(s.Outputs, dO);
         for (var q = 0; q < count; q++)
         {
             var i = from + q;
-            var (query, output) = (q * s.Padded, q * s.Padded);
-            Load(qkv, start + i, head, s.Queries + query);
-            Load(dO, start + i, head, s.Outputs + output);
             var p = s.Scores + (q * s.Positions);
             var ds = s.ScoreGradients + (q * s.Positions);
-            var sum = Probabilities(s, s.Queries + query, i, p);
+            var sum = Probabilities(s, At(queries, q, 0), i, p);
             for (var j = 0; j <= i; j += Block)
             {
-                Kernel.Scores(s.Outputs + output, s.TransposedValues + (j * _size), _size, 1, ds + j);
+                Kernel.Scores(At(outputs, q, 0), s.TransposedValues + (j * _size), _size, 1, ds + j);
             }
 
             AttentionScratch.SoftmaxBackward(p, ds, i + 1, end, sum, _scale);
@@ -136,8 +134,24 @@ internal sealed unsafe class CausalAttention : IDisposable
 
         for (var j = 0; j < end; j++)
         {
-            s.AccumulateColumn(s.ScoreGradients + j, count, s.Queries, s.KeyGradients + (j * s.Padded));
-            s.AccumulateColumn(s.Scores + j, count, s.Outputs, s.ValueGradients + (j * s.Padded));
+            s.AccumulateColumn(s.ScoreGradients + j, count, queries.Data, queries.RowStride, s.KeyGradients + (j * s.Padded));
+            s.AccumulateColumn(s.Scores + j, count, outputs.Data, outputs.RowStride, s.ValueGradients + (j * s.Padded));
+        }
+
+        // The head's part of the rows: where it stands, unless vectors would reach into the next head.
+        Matrix Heads(float* padded, Matrix rows)
+        {
+            if (s.Padded == _size)
+            {
+                return new(At(rows, start + from, head), count, _size, rows.RowStride);
+            }
+
+            for (var q = 0; q < count; q++)
+            {
+                Load(rows, start + from + q, head, padded + (q * s.Padded));
+            }
+
+            return new(padded, count, _size, s.Padded);
         }
     }
 
@@ -189,6 +203,8 @@ internal sealed unsafe class CausalAttention : IDisposable
 
         s.Transpose(length);
     }
+
+    private float* At(Matrix rows, int row, int head) => rows.Data + ((nint)row * rows.RowStride) + (head * _size);
 
     private void Load(Matrix rows, int row, int head, float* destination) =>
         rows.Row(row).Slice(head * _size, _size).CopyTo(new Span<float>(destination, _size));

@@ -1,5 +1,6 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Models;
 
@@ -11,6 +12,7 @@ internal static class MemoryEstimate
 
     public static long Of(ModelConfig config, int rows)
     {
+        var kernel = GemmKernel.Of(SimdPaths.Choose());
         int hidden = config.HiddenSize, mlp = config.IntermediateSize;
         var queries = config.AttentionHeads * config.HeadDimension;
         var qkv = queries + (2 * config.KeyValueHeads * config.HeadDimension);
@@ -22,8 +24,9 @@ internal static class MemoryEstimate
         var streams = (config.Layers + 4L) * ActivationBuffer.Stride(hidden);
         var head = Math.Min(rows, ExitHead.ChunkRows(config)) * ((3L * ActivationBuffer.Stride(hidden)) + ActivationBuffer.Stride(config.VocabularySize));
 
-        // What the matrix product packs: the larger of a weight's gradient and of the head.
-        var packed = Math.Max((long)rows * Math.Max(hidden, Math.Max(mlp, queries)), (long)config.VocabularySize * hidden);
+        // What the matrix product packs: the largest of the weights, and of the inputs in weights' gradients that are not read where they stand.
+        var weights = Math.Max(config.VocabularySize, Math.Max(2 * mlp, qkv)) * (long)hidden;
+        var packed = new[] { hidden, mlp, queries }.Where(width => !kernel.ReadsInPlace(width)).Select(width => (long)rows * width).Append(weights).Max();
         return (BytesPerParameter * Parameters(config)) + (sizeof(float) * ((rows * (((long)config.Layers * layer) + scratch + streams)) + head + packed));
     }
 

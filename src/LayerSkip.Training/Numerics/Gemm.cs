@@ -1,19 +1,29 @@
 using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Training.Numerics;
 
 /// <summary>Matrix products on all threads: c = a b, or c = addTo + a b. Either factor may be a transposed view.</summary>
 /// <remarks>
-/// b is packed once into panels as wide as a tile; each chunk then takes a block of rows of a through them, a block of depth
-/// after the other, so that what the tiles read stays in the second-level cache. An element of c is computed by one thread, in an order that
+/// b is taken in panels as wide as a tile, packed once unless tiles can read them where they stand; each chunk takes a block of rows of a through them,
+/// a block of depth after the other, so that what the tiles read stays in the second-level cache. An element of c is computed by one thread, in an order that
 /// depends on the shape alone: results are the same bits whatever the thread count.
 /// One product at a time.
 /// </remarks>
 internal sealed unsafe class Gemm : IDisposable
 {
     private const int BlockDepth = 256;
-    private const int BlockRows = 16 * GemmKernel.Rows;
-    private static readonly int s_packedRows = (BlockRows / GemmKernel.Rows) * GemmPacking.TileStride(BlockDepth);
+
+    /// <summary>Tiles of a block of rows at most: packed, they stay in the second-level cache.</summary>
+    private const int MostTiles = 16;
+
+    /// <summary>Fewer tiles than these are too few for a block: all of b passes by it.</summary>
+    private const int FewTiles = 8;
+
+    /// <summary>Chunks of a thread at least, so that one which falls behind can be helped.</summary>
+    private const int ChunksOfThread = 2;
+
+    private static readonly int s_packedRows = MostTiles * GemmPacking.TileStride(BlockDepth);
 
     private readonly ComputePool _pool;
     private readonly GemmKernel _kernel;
@@ -80,17 +90,26 @@ internal sealed unsafe class Gemm : IDisposable
 
         Operations += 2L * m * n * depth;
         var panels = (n + _kernel.Columns - 1) / _kernel.Columns;
-        Pack(b, panels);
+        var packs = !IsReadInPlace(b);
+        if (packs)
+        {
+            Pack(b, panels);
+        }
 
-        // Few rows: the columns are divided too, so that there is work for every thread to the end.
-        var blocks = (m + BlockRows - 1) / BlockRows;
-        var groups = _pool.Threads == 1 || m == 0 ? 1 : Math.Clamp(4 * _pool.Threads / blocks, 1, panels);
-        var product = new Product(a, c, add ? addTo : c, add, n, depth, panels);
+        // As many blocks of rows for every thread, of nearly as many tiles. Where so few tiles make too little work for that, the columns are divided too.
+        var threads = _pool.Threads;
+        var tiles = (m + GemmKernel.Rows - 1) / GemmKernel.Rows;
+        var blocks = Math.Max((tiles + MostTiles - 1) / MostTiles, Math.Min(ChunksOfThread * threads, tiles / FewTiles));
+        blocks = Math.Clamp((blocks + threads - 1) / threads * threads, 1, Math.Max(tiles, 1));
+        var groups = threads == 1 ? 1 : Math.Clamp(ChunksOfThread * threads / blocks, 1, Math.Max(panels, 1));
+        var product = new Product(a, b, c, add ? addTo : c, add, packs, panels);
         _pool.For(blocks * groups, (chunk, worker) =>
         {
             var (block, group) = (chunk / groups, chunk % groups);
-            RunBlock(product, block * BlockRows, panels * group / groups, panels * (group + 1) / groups, _scratch[worker].Floats);
+            RunBlock(product, Start(block), Math.Min(m, Start(block + 1)), panels * group / groups, panels * (group + 1) / groups, _scratch[worker].Floats);
         });
+
+        int Start(int block) => (int)((long)tiles * block / blocks) * GemmKernel.Rows;
     }
 
     private void Pack(Matrix b, int panels)
@@ -113,19 +132,22 @@ internal sealed unsafe class Gemm : IDisposable
         });
     }
 
+    private bool IsReadInPlace(Matrix b) =>
+        _kernel.ReadsInPlace(b.Columns) && b.ColumnStride == 1
+        && (b.RowStride * sizeof(float)) % PanelKernel.CacheLine == 0 && (nint)b.Data % PanelKernel.CacheLine == 0;
+
     private nint PanelOffset(int panels, int panel, int from, int count) =>
         (((nint)from * panels) + ((nint)panel * count)) * _kernel.Columns;
 
     /// <summary>A block of rows through some of the panels, over the whole depth.</summary>
-    private void RunBlock(in Product p, int rowStart, int panelStart, int panelEnd, float* packedRows)
+    private void RunBlock(in Product p, int rowStart, int rowEnd, int panelStart, int panelEnd, float* packedRows)
     {
         const int TileRows = GemmKernel.Rows;
         var edge = packedRows + s_packedRows;
-        var rowEnd = Math.Min(rowStart + BlockRows, p.A.Rows);
         var wholeTiles = (rowEnd - rowStart) / TileRows * TileRows;
-        for (var from = 0; from < p.Depth; from += BlockDepth)
+        for (var from = 0; from < p.B.Rows; from += BlockDepth)
         {
-            var count = Math.Min(BlockDepth, p.Depth - from);
+            var count = Math.Min(BlockDepth, p.B.Rows - from);
             var block = p.A.Data + ((nint)rowStart * p.A.RowStride) + ((nint)from * p.A.ColumnStride);
             var edgeRows = packedRows + ((nint)wholeTiles / TileRows * GemmPacking.TileStride(count));
             var rest = rowEnd - rowStart - wholeTiles;
@@ -145,32 +167,53 @@ internal sealed unsafe class Gemm : IDisposable
 
             for (var panel = panelStart; panel < panelEnd; panel++)
             {
-                var b = _panels.Floats + PanelOffset(p.Panels, panel, from, count);
+                var b = Panel(p, panel, from);
+                var bStep = BStep(p);
                 var column = panel * _kernel.Columns;
-                var columns = Math.Min(_kernel.Columns, p.Columns - column);
-                for (var row = 0; rowStart + row < rowEnd; row += TileRows)
+                var columns = Math.Min(_kernel.Columns, p.B.Columns - column);
+
+                // Each tile asks for its part of the panel that comes next, so that the first to read that does not wait.
+                var (next, nextFrom) = panel + 1 < panelEnd ? (panel + 1, from) : (panelStart, from + BlockDepth);
+                var nextRows = Math.Max(0, Math.Min(BlockDepth, p.B.Rows - nextFrom));
+                var nextRow = Panel(p, next, nextFrom);
+                var tiles = (rowEnd - rowStart + TileRows - 1) / TileRows;
+                var fetched = (nextRows + tiles - 1) / tiles;
+                for (int row = 0, tile = 0; tile < tiles; row += TileRows, tile++, nextRows -= fetched)
                 {
+                    for (var end = nextRow + (Math.Min(fetched, nextRows) * bStep); nextRow < end; nextRow += bStep)
+                    {
+                        PanelKernel.Prefetch((byte*)nextRow, GemmKernel.MostColumns * sizeof(float));
+                    }
+
                     var c = p.C.Data + ((nint)(rowStart + row) * p.C.RowStride) + column;
                     var source = from > 0 ? p.C : p.AddTo;
                     var addTo = from > 0 || p.Add ? source.Data + ((nint)(rowStart + row) * source.RowStride) + column : null;
                     if (row == wholeTiles)
                     {
-                        _kernel.Run(count, edgeRows, 1, TileRows, b, edge, _kernel.Columns, null, 0);
+                        _kernel.Run(count, edgeRows, 1, TileRows, b, bStep, edge, _kernel.Columns, null, 0);
                         CopyEdge(edge, rest, columns, c, p.C.RowStride, addTo, source.RowStride);
                     }
                     else if (columns < _kernel.Columns)
                     {
-                        _kernel.Run(count, block + (row / TileRows * tileStep), rowStep, depthStep, b, edge, _kernel.Columns, null, 0);
+                        _kernel.Run(count, block + (tile * tileStep), rowStep, depthStep, b, bStep, edge, _kernel.Columns, null, 0);
                         CopyEdge(edge, TileRows, columns, c, p.C.RowStride, addTo, source.RowStride);
                     }
                     else
                     {
-                        _kernel.Run(count, block + (row / TileRows * tileStep), rowStep, depthStep, b, c, p.C.RowStride, addTo, source.RowStride);
+                        _kernel.Run(count, block + (tile * tileStep), rowStep, depthStep, b, bStep, c, p.C.RowStride, addTo, source.RowStride);
                     }
                 }
             }
         }
     }
+
+    /// <summary>A panel of b, from some depth on.</summary>
+    private float* Panel(in Product p, int panel, int from) => p.Packs
+        ? _panels.Floats + PanelOffset(p.Panels, panel, from, Math.Min(BlockDepth, p.B.Rows - from))
+        : p.B.Data + ((nint)from * p.B.RowStride) + (panel * _kernel.Columns);
+
+    /// <summary>Floats from a row of a panel to the next.</summary>
+    private nint BStep(in Product p) => p.Packs ? _kernel.Columns : p.B.RowStride;
 
     private void CopyEdge(float* edge, int rows, int columns, float* c, nint cStride, float* addTo, nint addStride)
     {
@@ -184,5 +227,5 @@ internal sealed unsafe class Gemm : IDisposable
         }
     }
 
-    private readonly record struct Product(Matrix A, Matrix C, Matrix AddTo, bool Add, int Columns, int Depth, int Panels);
+    private readonly record struct Product(Matrix A, Matrix B, Matrix C, Matrix AddTo, bool Add, bool Packs, int Panels);
 }

@@ -13,7 +13,7 @@ internal readonly unsafe struct GemmKernel
     /// <summary>The most columns that a tile of any width has.</summary>
     public const int MostColumns = 64;
 
-    private GemmKernel(int columns, delegate*<int, float*, nint, nint, float*, float*, nint, float*, nint, void> run)
+    private GemmKernel(int columns, delegate*<int, float*, nint, nint, float*, nint, float*, nint, float*, nint, void> run)
     {
         Columns = columns;
         Run = run;
@@ -23,7 +23,10 @@ internal readonly unsafe struct GemmKernel
     public int Columns { get; }
 
     /// <summary>See <see cref="GemmTile{TLanes, TVector}.Wide"/>.</summary>
-    public delegate*<int, float*, nint, nint, float*, float*, nint, float*, nint, void> Run { get; }
+    public delegate*<int, float*, nint, nint, float*, nint, float*, nint, float*, nint, void> Run { get; }
+
+    /// <summary>Whether tiles read a second factor of so many columns where it stands, if its rows begin with cache lines: in whole panels, whose rows are several lines each.</summary>
+    public bool ReadsInPlace(int columns) => Columns == MostColumns && columns % Columns == 0;
 
     public static GemmKernel Of(SimdPath path) => path switch
     {

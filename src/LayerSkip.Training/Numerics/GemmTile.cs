@@ -17,14 +17,15 @@ internal static unsafe class GemmTile<TLanes, TVector>
     /// <param name="a">Element (r, k) stands at r · rowStep + k · depthStep.</param>
     /// <param name="rowStep">Floats from a row of a to the next.</param>
     /// <param name="depthStep">Floats from a column of a to the next.</param>
-    /// <param name="b">A packed panel: [depth, four vectors].</param>
+    /// <param name="b">[depth, four vectors].</param>
+    /// <param name="bStep">Floats from a row of b to the next.</param>
     /// <param name="c">Six rows of four vectors, <paramref name="cStride"/> apart.</param>
     /// <param name="cStride">Floats from a row of c to the next.</param>
     /// <param name="addTo">Laid out like c, may be c; null for zero.</param>
     /// <param name="addStride">Floats from a row of addTo to the next.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Wide(
-        int depth, float* a, nint rowStep, nint depthStep, float* b, float* c, nint cStride, float* addTo, nint addStride)
+        int depth, float* a, nint rowStep, nint depthStep, float* b, nint bStep, float* c, nint cStride, float* addTo, nint addStride)
     {
         TVector c00, c01, c02, c03, c10, c11, c12, c13, c20, c21, c22, c23, c30, c31, c32, c33, c40, c41, c42, c43, c50, c51, c52, c53;
         c00 = c01 = c02 = c03 = c10 = c11 = c12 = c13 = c20 = c21 = c22 = c23 = TLanes.Broadcast(0);
@@ -70,7 +71,7 @@ internal static unsafe class GemmTile<TLanes, TVector>
 
             a += depthStep;
             a3 += depthStep;
-            b += 4 * TLanes.Count;
+            b += bStep;
         }
 
         StorePair(c00, c01, c, addTo);
@@ -95,7 +96,7 @@ internal static unsafe class GemmTile<TLanes, TVector>
     /// <summary>Six rows, two vectors of columns; parameters as for <see cref="Wide"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Narrow(
-        int depth, float* a, nint rowStep, nint depthStep, float* b, float* c, nint cStride, float* addTo, nint addStride)
+        int depth, float* a, nint rowStep, nint depthStep, float* b, nint bStep, float* c, nint cStride, float* addTo, nint addStride)
     {
         TVector c00, c01, c10, c11, c20, c21, c30, c31, c40, c41, c50, c51;
         c00 = c01 = c10 = c11 = c20 = c21 = c30 = c31 = c40 = c41 = c50 = c51 = TLanes.Broadcast(0);
@@ -126,7 +127,7 @@ internal static unsafe class GemmTile<TLanes, TVector>
 
             a += depthStep;
             a3 += depthStep;
-            b += 2 * TLanes.Count;
+            b += bStep;
         }
 
         StorePair(c00, c01, c, addTo);

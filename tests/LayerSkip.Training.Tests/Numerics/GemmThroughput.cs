@@ -92,23 +92,21 @@ public unsafe class GemmThroughput(ITestOutputHelper output)
         var (x, y) = (TLanes.Broadcast(0.5f), TLanes.Broadcast(0.25f));
         for (var step = 0; step < steps; step++)
         {
-            a = TLanes.MultiplyAdd(x, y, a);
-            b = TLanes.MultiplyAdd(x, y, b);
-            c = TLanes.MultiplyAdd(x, y, c);
-            d = TLanes.MultiplyAdd(x, y, d);
-            e = TLanes.MultiplyAdd(x, y, e);
-            f = TLanes.MultiplyAdd(x, y, f);
-            g = TLanes.MultiplyAdd(x, y, g);
-            h = TLanes.MultiplyAdd(x, y, h);
-            i = TLanes.MultiplyAdd(x, y, i);
-            j = TLanes.MultiplyAdd(x, y, j);
-            k = TLanes.MultiplyAdd(x, y, k);
-            l = TLanes.MultiplyAdd(x, y, l);
+            a = TLanes.MultiplyAdd(a, x, y);
+            b = TLanes.MultiplyAdd(b, x, y);
+            c = TLanes.MultiplyAdd(c, x, y);
+            d = TLanes.MultiplyAdd(d, x, y);
+            e = TLanes.MultiplyAdd(e, x, y);
+            f = TLanes.MultiplyAdd(f, x, y);
+            g = TLanes.MultiplyAdd(g, x, y);
+            h = TLanes.MultiplyAdd(h, x, y);
+            i = TLanes.MultiplyAdd(i, x, y);
+            j = TLanes.MultiplyAdd(j, x, y);
+            k = TLanes.MultiplyAdd(k, x, y);
+            l = TLanes.MultiplyAdd(l, x, y);
         }
 
-        foreach (var vector in new[] { a, b, c, d, e, f, g, h, i, j, k, l })
-        {
-            TLanes.Store(vector, sink);
-        }
+        a = TLanes.MultiplyAdd(TLanes.MultiplyAdd(a, b, c), TLanes.MultiplyAdd(d, e, f), g);
+        TLanes.Store(TLanes.MultiplyAdd(TLanes.MultiplyAdd(h, i, j), TLanes.MultiplyAdd(k, l, a), a), sink);
     }
 }

@@ -85,14 +85,12 @@ internal static unsafe class Attention
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Exponentiate(float* scores, int count)
     {
+        // Scores have just been stored, eight at a time: read otherwise, they would have to reach the cache first.
         var end = (count + 7) / 8 * 8;
-        for (var p = count; p < end; p++)
-        {
-            scores[p] = float.NegativeInfinity;
-        }
-
-        var largest = Vector256.Load(scores);
-        for (var p = 8; p < end; p += 8)
+        var isCounted = Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count - end + 8)).AsSingle();
+        var largest = Vector256.ConditionalSelect(isCounted, Vector256.Load(scores + end - 8), Vector256.Create(float.NegativeInfinity));
+        largest.Store(scores + end - 8);
+        for (var p = 0; p < end - 8; p += 8)
         {
             largest = Vector256.Max(largest, Vector256.Load(scores + p));
         }
@@ -110,7 +108,7 @@ internal static unsafe class Attention
             var maxes = Vector512.Create(max);
             for (; i <= end - 16; i += 16)
             {
-                var weight = VectorMath.Exp(Vector512.Load(scores + i) - maxes);
+                var weight = VectorMath.Exp(Vector512.Create(Vector256.Load(scores + i), Vector256.Load(scores + i + 8)) - maxes);
                 weight.Store(scores + i);
                 sum = sum + weight.GetLower() + weight.GetUpper();
             }
