@@ -26,7 +26,7 @@ internal static class ChatApp
             }
         });
         builder.Services.AddHealthChecks().AddLayerSkip();
-        builder.Services.AddProblemDetails(static options => options.CustomizeProblemDetails = static context => ErrorOutput.AddTo(context.ProblemDetails))
+        builder.Services.AddProblemDetails(static options => options.CustomizeProblemDetails = ErrorOutput.AddTo)
             .AddExceptionHandler<RequestErrors>();
         builder.Services.ConfigureHttpJsonOptions(static options =>
         {

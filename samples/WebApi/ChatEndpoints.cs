@@ -1,4 +1,5 @@
 using System.Net.ServerSentEvents;
+using System.Text.Json;
 using Microsoft.Extensions.AI;
 
 namespace WebApi;
@@ -19,7 +20,7 @@ internal static class ChatEndpoints
         });
     }
 
-    private static async IAsyncEnumerable<SseItem<ChatOutput>> Events(IAsyncEnumerable<ChatResponseUpdate> updates)
+    private static async IAsyncEnumerable<SseItem<string>> Events(IAsyncEnumerable<ChatResponseUpdate> updates)
     {
         var all = new List<ChatResponseUpdate>();
         await foreach (var update in updates)
@@ -27,10 +28,13 @@ internal static class ChatEndpoints
             all.Add(update);
             if (update.Text.Length > 0)
             {
-                yield return new SseItem<ChatOutput>(new ChatOutput { Text = update.Text }, "text");
+                yield return Event("text", new ChatOutput { Text = update.Text });
             }
         }
 
-        yield return new SseItem<ChatOutput>(ChatOutput.Of(all.ToChatResponse()), "end");
+        yield return Event("end", ChatOutput.Of(all.ToChatResponse()) with { Text = null });
     }
+
+    /// <summary>An event that has what it says alone, and no nulls.</summary>
+    private static SseItem<string> Event(string type, ChatOutput output) => new(JsonSerializer.Serialize(output, Wire.Default.ChatOutput), type);
 }

@@ -5,7 +5,8 @@ namespace WebApi;
 /// <summary>An answer, or a piece of one.</summary>
 internal sealed record ChatOutput
 {
-    public required string Text { get; init; }
+    /// <summary>Null at a stream's end, whose pieces had it.</summary>
+    public string? Text { get; init; }
 
     public string? Model { get; init; }
 

@@ -8,9 +8,6 @@ namespace WebApi;
 /// <summary>Reads a request's body. Of one that cannot be read it says what is wrong as the other errors do, by the names that callers know.</summary>
 internal static partial class RequestBody
 {
-    /// <summary>Characters of a name that an error repeats.</summary>
-    private const int NameLength = 60;
-
     /// <summary>Reads a JSON object.</summary>
     /// <exception cref="BadHttpRequestException">The body is of another content type, or too long.</exception>
     /// <exception cref="ArgumentException">It is no JSON, or not of this shape; the message names the field.</exception>
@@ -79,7 +76,7 @@ internal static partial class RequestBody
             if (step.Groups["field"] is { Success: true, Value: var field })
             {
                 type = shape.Properties.FirstOrDefault(property => property.Name.Equals(field, StringComparison.OrdinalIgnoreCase))?.PropertyType;
-                field = field.Length > NameLength ? field[..NameLength] + "..." : field;
+                field = Excerpt.Of(field);
                 name = name.Length > 0 ? $"{name}.{field}" : field;
                 if (type is null)
                 {

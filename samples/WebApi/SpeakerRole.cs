@@ -22,6 +22,6 @@ internal static class SpeakerRole
         "user" => ChatRole.User,
         "assistant" => ChatRole.Assistant,
         "tool" when takesTools => ChatRole.Tool,
-        _ => throw new ArgumentException($"{name} is {(role is null ? "missing" : $"'{(role.Length > 60 ? role[..60] + "..." : role)}'")}, expected {(takesTools ? "system, user, assistant or tool" : "system, user or assistant")}."),
+        _ => throw new ArgumentException($"{name} is {(role is null ? "missing" : $"'{Excerpt.Of(role)}'")}, expected {(takesTools ? "system, user, assistant or tool" : "system, user or assistant")}."),
     };
 }

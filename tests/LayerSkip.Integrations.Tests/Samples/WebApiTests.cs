@@ -97,7 +97,7 @@ public sealed class WebApiTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Chat_streams_pieces_and_ends_with_the_whole()
+    public async Task Chat_streams_pieces_and_ends_with_what_they_did_not_tell()
     {
         using var response = await Post("/chat/stream", JsonSerializer.Serialize(s_question));
 
@@ -106,8 +106,19 @@ public sealed class WebApiTests : IAsyncLifetime
         var pieces = events.Where(item => item.EventType == "text").Select(item => JsonElement.Parse(item.Data).GetProperty("text").GetString()).ToList();
         Assert.Equal(Parser.Frame, string.Concat(pieces));
         Assert.Equal("end", events[^1].EventType);
+        Assert.All(events.SkipLast(1), item => Assert.Equal(["text"], JsonElement.Parse(item.Data).EnumerateObject().Select(field => field.Name)));
         var end = JsonElement.Parse(events[^1].Data);
-        Assert.Equal((Parser.Frame, "stop"), (end.GetProperty("text").GetString(), end.GetProperty("finish_reason").GetString()));
+        Assert.Equal(["model", "finish_reason", "input_tokens", "output_tokens", "acceptance_rate"], end.EnumerateObject().Select(field => field.Name));
+        Assert.Equal("stop", end.GetProperty("finish_reason").GetString());
+    }
+
+    [Fact]
+    public async Task A_streams_end_leaves_out_what_an_answer_has_not()
+    {
+        using var response = await Post("/chat/stream", """{"messages":[{"role":"user","content":"wake me at 7"}],"max_output_tokens":1}""");
+
+        var events = await SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().ToListAsync();
+        Assert.Equal("""{"model":"topv2-parser","finish_reason":"length","input_tokens":7,"output_tokens":1}""", events[^1].Data);
     }
 
     [Theory]
@@ -256,17 +267,22 @@ public sealed class WebApiTests : IAsyncLifetime
     {
         using var response = await Post("/v1/chat/completions", """{"model":"gpt-4o","messages":[{"role":"user","content":"x"}]}""");
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
-        Assert.Contains("topv2-parser", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
         using var nothing = await _http.GetAsync("/nothing");
         Assert.Equal(HttpStatusCode.NotFound, nothing.StatusCode);
         using var notPosted = await _http.GetAsync("/v1/chat/completions");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, notPosted.StatusCode);
-        foreach (var refused in (HttpResponseMessage[])[response, nothing, notPosted])
+        Assert.Equal(["POST"], notPosted.Content.Headers.Allow);
+        foreach (var (refused, says) in new (HttpResponseMessage, string)[]
+        {
+            (response, "The model 'gpt-4o' is not here; this host has 'topv2-parser'."),
+            (nothing, "There is no '/nothing' here, expected one of GET /health, POST /chat, POST /chat/stream, GET /v1/models, POST /v1/chat/completions, POST /v1/embeddings."),
+            (notPosted, "'/v1/chat/completions' does not take GET, expected POST."),
+        })
         {
             using var body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync());
             var error = body.RootElement.GetProperty("error");
-            Assert.NotEmpty(error.GetProperty("message").GetString()!);
+            Assert.Equal((says, says), (error.GetProperty("message").GetString(), body.RootElement.GetProperty("detail").GetString()));
             Assert.Equal("invalid_request_error", error.GetProperty("type").GetString());
         }
     }
