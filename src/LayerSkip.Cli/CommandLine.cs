@@ -26,14 +26,11 @@ internal static class CommandLine
     /// <returns>The exit code.</returns>
     public static int Invoke(string[] args, Terminal terminal)
     {
-        var root = CreateRoot(terminal);
-
-        // Prompts may begin with '@' or '-': neither response files nor bundled options.
-        var arguments = root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        var isHelp = arguments.Action is System.CommandLine.Help.HelpAction or { ClearsParseErrors: true };
+        var arguments = Parse(args, terminal);
+        var isHelp = arguments.Action is { ClearsParseErrors: true };
 
         // Its help would be the tool's own, as if nothing were wrong.
-        var isUnknownCommand = arguments.CommandResult.Command == root && arguments.UnmatchedTokens.Count > 0;
+        var isUnknownCommand = arguments.CommandResult.Command is RootCommand && arguments.UnmatchedTokens.Count > 0;
         if (isUnknownCommand || (arguments.Errors.Count > 0 && !isHelp))
         {
             return Fail(terminal, $"{ParseErrors.Describe(arguments)}; see {ParseErrors.PathOf(arguments.CommandResult)} --help");
@@ -56,12 +53,26 @@ internal static class CommandLine
         catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
             or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException or DeviceException)
         {
-            return Fail(terminal, e is ArgumentException argument ? DescribeArgument(argument) : e.Message);
+            return Fail(terminal, PathOptions.Name(e is ArgumentException argument ? DescribeArgument(argument) : e.Message, arguments));
         }
         catch (OutOfMemoryException)
         {
             return Fail(terminal, "not enough memory; 'layerskip inspect' says how much a checkpoint needs");
         }
+    }
+
+    /// <summary>Reads a command line.</summary>
+    public static ParseResult Parse(IReadOnlyList<string> args, Terminal terminal)
+    {
+        var root = CreateRoot(terminal);
+        ExamplesHelp.AddTo(root);
+        foreach (var command in root.Subcommands)
+        {
+            PathOptions.RefuseEmpty(command);
+        }
+
+        // Prompts may begin with '@' or '-': neither response files nor bundled options.
+        return root.Parse(args, new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
     }
 
     private static RootCommand CreateRoot(Terminal terminal) =>

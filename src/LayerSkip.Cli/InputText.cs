@@ -21,7 +21,7 @@ internal static class InputText
             throw new UsageException($"{option} {path}: is a directory, expected a file");
         }
 
-        if (path.Length > 0 && !Path.Exists(path))
+        if (!Path.Exists(path))
         {
             throw new UsageException($"{option} {path}: does not exist, expected a file");
         }

@@ -1,3 +1,4 @@
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace LayerSkip.Cli.Tests;
@@ -33,6 +34,23 @@ public class CommandLineTests
         foreach (var line in result.Output.Split('\n').Where(line => line.StartsWith("  --", StringComparison.Ordinal)))
         {
             Assert.Matches(@"^  --\S+.*  \S+", line.TrimEnd());
+        }
+
+        Assert.Equal(command.Length > 0, result.Output.Contains("Example", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Examples_of_help_are_command_lines_of_their_command()
+    {
+        using var interrupt = new Interrupt();
+        var terminal = new Terminal(TextWriter.Null, TextWriter.Null, Stream.Null, interrupt);
+        foreach (var (command, example) in ExamplesHelp.Examples.SelectMany(entry => entry.Value, (entry, example) => (entry.Key, example)))
+        {
+            string[] words = [.. CommandLineParser.SplitCommandLine(example.Split(" < ")[0])];
+            Assert.Equal("layerskip", words[0]);
+            var arguments = CommandLine.Parse(words[1..], terminal);
+            Assert.Empty(arguments.Errors.Select(error => $"{example}: {error.Message}"));
+            Assert.Equal(command, arguments.CommandResult.Command.Name);
         }
     }
 
@@ -150,15 +168,61 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("generate --prompt x")]
-    [InlineData("chat")]
-    [InlineData("tokenize --text x")]
-    [InlineData("inspect")]
-    [InlineData("bench")]
-    public void Missing_checkpoint_is_one_line(string line)
+    [InlineData("generate --prompt x --model")]
+    [InlineData("chat --model")]
+    [InlineData("tokenize --text x --model")]
+    [InlineData("tokenize --model {0} --file")]
+    [InlineData("template --context x --model")]
+    [InlineData("template --context x --template")]
+    [InlineData("template --model {0} --context")]
+    [InlineData("inspect --model")]
+    [InlineData("export --gguf x.gguf --model")]
+    [InlineData("quantize --to int8 --out no/such/x --model")]
+    [InlineData("bench --model")]
+    [InlineData("bench --model {0} --prompts")]
+    [InlineData("sweep --output x.csv --model")]
+    [InlineData("sweep --output x.csv --model {0} --data")]
+    [InlineData("tune --model")]
+    [InlineData("tune --model {0} --data")]
+    [InlineData("correctness --data {1} --model")]
+    [InlineData("correctness --model {0} --data")]
+    [InlineData("eval --data {1} --model")]
+    [InlineData("eval --model {0} --data")]
+    [InlineData("eval --model {0} --data {1} --train")]
+    [InlineData("label --data {1} --out x.jsonl --model")]
+    [InlineData("label --model {0} --out x.jsonl --data")]
+    [InlineData("train-tokenizer --vocab-size 300 --output x --data")]
+    [InlineData("train-tokenizer --vocab-size 300 --output x --data {1} --chat-template")]
+    [InlineData("train --recipe")]
+    [InlineData("plot --run")]
+    public void Missing_or_empty_path_is_told_with_the_option_that_gave_it(string line)
     {
-        Assert.Contains("/no/such/model", Tool.RunBad([.. line.Split(' '), "--model", "/no/such/model"]), StringComparison.Ordinal);
-        Assert.Contains("--model is empty", Tool.RunBad([.. line.Split(' '), "--model", ""]), StringComparison.Ordinal);
+        var folder = Directory.CreateTempSubdirectory("layerskip-rows");
+        try
+        {
+            var rows = Path.Combine(folder.FullName, "rows.jsonl");
+            File.WriteAllText(rows, """{"prompt":"x","response":"[IN:X ]"}""");
+            string[] words = [.. line.Split(' ').Select(word => string.Format(CultureInfo.InvariantCulture, word, Tool.Parser, rows))];
+
+            Assert.StartsWith($"layerskip: {words[^1]} no/such.jsonl", Tool.RunBad([.. words, "no/such.jsonl"]), StringComparison.Ordinal);
+            Assert.StartsWith($"layerskip: {words[^1]} is empty, expected a ", Tool.RunBad([.. words, ""]), StringComparison.Ordinal);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData("from")]
+    [InlineData("data")]
+    public void Recipes_paths_that_options_give_are_told_by_them(string option)
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        var recipe = checkpoint.PathOf("recipe.json");
+        File.WriteAllText(recipe, """{"from": ".", "data": [{"files": ["rows.jsonl"]}], "epochs": 1, "output": "out"}""");
+
+        Assert.StartsWith($"layerskip: --{option} {Path.GetFullPath("no/such")}", Tool.RunBad("train", "--check", "--recipe", recipe, $"--{option}", "no/such"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -170,10 +234,11 @@ public class CommandLineTests
             weights.SetLength(weights.Length / 2);
         }
 
-        Assert.Contains("model.safetensors", Tool.RunBad("inspect", "--model", checkpoint.Directory), StringComparison.Ordinal);
+        Assert.StartsWith($"layerskip: --model {checkpoint.PathOf("model.safetensors")}", Tool.RunBad("inspect", "--model", checkpoint.Directory + "/"), StringComparison.Ordinal);
 
         File.WriteAllText(checkpoint.PathOf("config.json"), "{");
-        Assert.Contains("config.json", Tool.RunBad("generate", "--prompt", "x", "--model", checkpoint.Directory), StringComparison.Ordinal);
+        Assert.StartsWith($"layerskip: --model {checkpoint.PathOf("config.json")}: ", Tool.RunBad("generate", "--prompt", "x", "--model", checkpoint.Directory), StringComparison.Ordinal);
+        Assert.StartsWith("layerskip: config.json: ", Tool.RunBad("label", "--data", Tool.Utterances, "--out", "x.jsonl", "--model", checkpoint.Directory, Tool.Parser), StringComparison.Ordinal);
     }
 
     [Fact]

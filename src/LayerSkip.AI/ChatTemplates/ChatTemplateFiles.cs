@@ -31,7 +31,7 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
     {
         if (!Directory.Exists(directory))
         {
-            throw new CheckpointException($"The checkpoint's folder {directory} does not exist.");
+            throw new CheckpointException($"{directory}: does not exist, expected a checkpoint's directory, or a GGUF file.");
         }
 
         var configPath = Path.Combine(directory, "tokenizer_config.json");

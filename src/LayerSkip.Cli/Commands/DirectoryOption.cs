@@ -7,16 +7,5 @@ internal static class DirectoryOption
 {
     /// <summary>The option, required.</summary>
     /// <param name="description">What help says.</param>
-    public static Option<string> Create(string description)
-    {
-        var option = new Option<string>("--model") { HelpName = "PATH", Description = description, Required = true };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens is [{ Value: "" }])
-            {
-                result.AddError("--model is empty, expected a directory or file");
-            }
-        });
-        return option;
-    }
+    public static Option<string> Create(string description) => new("--model") { HelpName = "PATH", Description = description, Required = true };
 }

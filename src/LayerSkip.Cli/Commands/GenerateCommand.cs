@@ -75,7 +75,8 @@ internal sealed class GenerateCommand
             CheckComparable(model, options);
         }
 
-        _decoding.NoteUnusedDrafting(arguments, model, compares ? options with { Mode = DecodingMode.SelfSpeculative } : options, _terminal);
+        var drafting = compares ? options with { Mode = DecodingMode.SelfSpeculative } : options;
+        _decoding.NoteUnusedDrafting(arguments, model, drafting, _terminal);
 
         using var generation = model.Generate(ids, options);
         ComparisonReport? comparison;
@@ -93,14 +94,19 @@ internal sealed class GenerateCommand
                 _terminal.Note(cut);
             }
 
+            if (StatisticsText.WhyFewDrafts(generation, compares) is { } reason)
+            {
+                _terminal.Note(reason);
+            }
+
             comparison = compares ? Compare(model, ids, options) : null;
             if (comparison is not null)
             {
                 _terminal.Error.WriteLine(comparison.Describe());
-            }
-            else if (StatisticsText.WhyFewDrafts(generation) is { } reason)
-            {
-                _terminal.Note(reason);
+                if (StatisticsText.WhyNoneAccepted(comparison, model.Plan(drafting).Controller) is { } why)
+                {
+                    _terminal.Note(why);
+                }
             }
         }
 

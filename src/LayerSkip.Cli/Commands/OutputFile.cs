@@ -11,9 +11,9 @@ internal static class OutputFile
     /// <exception cref="UsageException">It is a directory, in a directory that does not exist or may not be written to, or a link that leads in a circle.</exception>
     public static void Check(string option, string path)
     {
-        if (path.Length == 0 || Directory.Exists(path))
+        if (Directory.Exists(path))
         {
-            throw new UsageException($"{option} is {(path.Length == 0 ? "empty" : $"'{path}', a directory")}, expected a file");
+            throw new UsageException($"{option} is '{path}', a directory, expected a file");
         }
 
         if (FileTarget.IsSpecial(path))

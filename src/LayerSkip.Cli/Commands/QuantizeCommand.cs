@@ -67,11 +67,6 @@ internal sealed class QuantizeCommand
             throw new UsageException($"--model {source}: is a file, expected a checkpoint directory; 'layerskip export' writes GGUF files of other types");
         }
 
-        if (output.Length == 0)
-        {
-            throw new UsageException("--out is empty, expected a directory");
-        }
-
         OutputFile.CheckParent("--out", output);
         using var checkpoint = Checkpoint.Open(source);
         var finer = (arguments.GetValue(_keep) ?? []).Aggregate(FinerWeights.None, (all, one) => all | one);

@@ -85,6 +85,7 @@ internal static partial class InspectReports
         return new(
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.F32)),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.BF16)),
+            CompressedBytes(checkpoint),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int8)),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int4)),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Auto)),
@@ -93,13 +94,19 @@ internal static partial class InspectReports
             kvBytes * checkpoint.Config.MaxPositions);
     }
 
-    private static WeightPlan Plan(Checkpoint checkpoint, WeightFormat format) =>
-        new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose(), WeightCompression.Never);
+    private static long? CompressedBytes(Checkpoint checkpoint)
+    {
+        var plan = Plan(checkpoint, WeightFormat.BF16, WeightCompression.Auto);
+        return plan.Matrices.Any(matrix => matrix.IsCompressed) ? WeightBytes(checkpoint, plan) : null;
+    }
 
-    /// <summary>The matrices as they are packed, the head's rows of the draft vocabulary once more, and the vectors.</summary>
+    private static WeightPlan Plan(Checkpoint checkpoint, WeightFormat format, WeightCompression compression = WeightCompression.Never) =>
+        new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose(), compression);
+
+    /// <summary>The matrices as they are packed, at the least, the head's rows of the draft vocabulary once more, and the vectors.</summary>
     private static long WeightBytes(Checkpoint checkpoint, WeightPlan plan) =>
-        plan.Matrices.Sum(matrix => matrix.Bytes)
-        + WeightMatrix.BytesFor(plan.Head.Kernel, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
+        plan.Matrices.Sum(matrix => matrix.LeastBytes)
+        + WeightMatrix.BytesFor(plan.Head.Kernel.Uncompressed, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
         + (ModelSize.Vectors(checkpoint.Config) * sizeof(float));
 
     private static TokenizerReport? DescribeTokenizer(string path)

@@ -46,7 +46,7 @@ internal sealed class InspectTables(IAnsiConsole console)
 
         var memory = report.Memory;
         Add(facts, "memory, weights in f32", Mark(memory.WeightBytesF32, memory.Auto == "f32"));
-        Add(facts, "memory, weights in bf16", Mark(memory.WeightBytesBf16, memory.Auto == "bf16"));
+        Add(facts, "memory, weights in bf16", Mark(memory.WeightBytesBf16, memory.Auto == "bf16") + Compressed(memory.WeightBytesBf16Compressed));
         Add(facts, "memory, weights in int8", Mark(memory.WeightBytesInt8, memory.Auto == "int8"));
         Add(facts, "memory, weights in int4", Mark(memory.WeightBytesInt4, memory.Auto == "int4"));
         Add(facts, "memory, KV cache", $"{Quantity.Bytes(memory.KvBytesPerToken)} a token, {Quantity.Bytes(memory.KvBytesFullContext)} for the full context");
@@ -143,6 +143,8 @@ internal sealed class InspectTables(IAnsiConsole console)
     private static string YesNo(bool value) => value ? "yes" : "no";
 
     private static string Mark(long bytes, bool isAuto) => Quantity.Bytes(bytes) + (isAuto ? " (what --dtype auto takes)" : "");
+
+    private static string Compressed(long? least) => least is { } bytes ? $"; the CPU keeps them compressed, without loss, in {Quantity.Bytes(bytes)} or more" : "";
 
     private static string Describe(RopeScalingReport scaling)
     {

@@ -35,14 +35,25 @@ internal static class StatisticsText
     };
 
     /// <summary>Why the controller auto drafted little; null where it drafted in half of the rounds or more.</summary>
-    public static string? WhyFewDrafts(Generation generation)
+    /// <param name="generation">The answer.</param>
+    /// <param name="compares">Whether both modes are compared behind it.</param>
+    public static string? WhyFewDrafts(Generation generation, bool compares)
     {
         var statistics = generation.Statistics;
         return generation.Controller == DraftController.Auto && 2 * statistics.DraftRounds < statistics.Rounds
             ? $"auto drafted in {statistics.DraftRounds} of {Quantity.Of(statistics.Rounds, "round")}: in the others no draft was expected to pay by the costs and the acceptance seen so far, and a process " +
-                "that has just begun measures code that is still being compiled; --compare measures both modes warm"
+                $"that has just begun measures code that is still being compiled; {(compares ? "what is compared now is warm" : "--compare measures both modes warm")}"
             : null;
     }
+
+    /// <summary>Why nothing was accepted in a process that is warm; null where something was, and with controllers other than auto.</summary>
+    public static string? WhyNoneAccepted(ComparisonReport comparison, DraftController controller) =>
+        (controller, comparison.AcceptanceRate) switch
+        {
+            (DraftController.Auto, null) => "warm, auto drafted nothing: no draft is expected to pay here by the costs and the acceptance seen so far",
+            (DraftController.Auto, 0) => "warm, auto drafted nothing that was accepted: it drafts what is expected to pay by the costs and the acceptance seen so far, and a guess now and then to see whether it would",
+            _ => null,
+        };
 
     /// <summary>The share of drafted tokens that were accepted, for tables: <c>98.1 %</c>; null: nothing was drafted.</summary>
     public static string Accepted(double? rate) => rate is { } share ? FormattableString.Invariant($"{100 * share:0.0} %") : "-";

@@ -196,7 +196,12 @@ public class GenerateCommandTests
     {
         string[] command = ["generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--max-tokens", "1", "--compare"];
 
-        Assert.Matches("pair by pair [0-9.]+x .*, nothing drafted, same tokens; ", Tool.Run(command).Error);
+        var error = Tool.Run(command).Error;
+        Assert.Matches("pair by pair [0-9.]+x .*, nothing drafted, same tokens; ", error);
+        Assert.Contains("note: auto drafted in 0 of 1 round: ", error, StringComparison.Ordinal);
+        Assert.Contains("; what is compared now is warm", error, StringComparison.Ordinal);
+        Assert.Contains("note: warm, auto drafted nothing: ", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("auto drafted", Tool.Run([.. command, "--num-speculations", "4"]).Error, StringComparison.Ordinal);
         Assert.Equal(JsonValueKind.Null, Tool.RunJson(command).GetProperty("comparison").GetProperty("acceptance_rate").ValueKind);
     }
 
