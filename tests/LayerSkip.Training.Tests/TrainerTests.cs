@@ -362,6 +362,7 @@ public sealed class TrainerTests : IDisposable
     [InlineData(6, 64, 96, 2304, 900)]
     [InlineData(2, 128, 256, 500, 3000)]
     [InlineData(4, 32, 64, 50, 200)]
+    [InlineData(1, 72, 96, 20000, 300)]
     public void Memory_is_estimated_within_a_tenth(int layers, int hidden, int intermediate, int vocabulary, int rows)
     {
         var config = Shapes.Learner(layers) with { HiddenSize = hidden, IntermediateSize = intermediate, VocabularySize = vocabulary };

@@ -1,11 +1,12 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Cli.Measurement;
 
 /// <summary>Measures how many multiply-adds this machine does: the limit of prefill. Ten independent chains keep the units busy.</summary>
-internal static class FmaPeak
+internal static unsafe class FmaPeak
 {
     private const int Chains = 10;
     private const int Iterations = 4_000_000;
@@ -22,76 +23,45 @@ internal static class FmaPeak
         return results.All(float.IsFinite) ? 2.0 * Chains * Lanes * Iterations * threads / seconds : 0;
     }
 
-    private static int Lanes => Avx512F.IsSupported ? 16 : Vector256.IsHardwareAccelerated ? 8 : 4;
+    private static int Lanes => SimdPaths.Choose() switch
+    {
+        SimdPath.Avx512 => Avx512Lanes.Count,
+        SimdPath.Avx2 => Avx2Lanes.Count,
+        _ => PortableLanes.Count,
+    };
 
-    private static float Run() => Avx512F.IsSupported ? Run512() : Vector256.IsHardwareAccelerated ? Run256() : Run128();
+    private static float Run() => SimdPaths.Choose() switch
+    {
+        SimdPath.Avx512 => Run<Avx512Lanes, Vector512<float>>(),
+        SimdPath.Avx2 => Run<Avx2Lanes, Vector256<float>>(),
+        _ => Run<PortableLanes, Vector128<float>>(),
+    };
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Run512()
+    private static float Run<TLanes, TVector>()
+        where TLanes : ILanes<TVector>
+        where TVector : struct
     {
-        var x = Vector512.Create(0.999f);
-        var y = Vector512.Create(0.001f);
-        Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x;
+        var x = TLanes.Broadcast(0.999f);
+        var y = TLanes.Broadcast(0.001f);
+        TVector a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x;
         for (var n = 0; n < Iterations; n++)
         {
-            a = Avx512F.FusedMultiplyAdd(a, x, y);
-            b = Avx512F.FusedMultiplyAdd(b, x, y);
-            c = Avx512F.FusedMultiplyAdd(c, x, y);
-            d = Avx512F.FusedMultiplyAdd(d, x, y);
-            e = Avx512F.FusedMultiplyAdd(e, x, y);
-            f = Avx512F.FusedMultiplyAdd(f, x, y);
-            g = Avx512F.FusedMultiplyAdd(g, x, y);
-            h = Avx512F.FusedMultiplyAdd(h, x, y);
-            i = Avx512F.FusedMultiplyAdd(i, x, y);
-            j = Avx512F.FusedMultiplyAdd(j, x, y);
+            a = TLanes.MultiplyAdd(a, x, y);
+            b = TLanes.MultiplyAdd(b, x, y);
+            c = TLanes.MultiplyAdd(c, x, y);
+            d = TLanes.MultiplyAdd(d, x, y);
+            e = TLanes.MultiplyAdd(e, x, y);
+            f = TLanes.MultiplyAdd(f, x, y);
+            g = TLanes.MultiplyAdd(g, x, y);
+            h = TLanes.MultiplyAdd(h, x, y);
+            i = TLanes.MultiplyAdd(i, x, y);
+            j = TLanes.MultiplyAdd(j, x, y);
         }
 
-        return Vector512.Sum(a + b + c + d + e + f + g + h + i + j);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Run256()
-    {
-        var x = Vector256.Create(0.999f);
-        var y = Vector256.Create(0.001f);
-        Vector256<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x;
-        for (var n = 0; n < Iterations; n++)
-        {
-            a = Vector256.FusedMultiplyAdd(a, x, y);
-            b = Vector256.FusedMultiplyAdd(b, x, y);
-            c = Vector256.FusedMultiplyAdd(c, x, y);
-            d = Vector256.FusedMultiplyAdd(d, x, y);
-            e = Vector256.FusedMultiplyAdd(e, x, y);
-            f = Vector256.FusedMultiplyAdd(f, x, y);
-            g = Vector256.FusedMultiplyAdd(g, x, y);
-            h = Vector256.FusedMultiplyAdd(h, x, y);
-            i = Vector256.FusedMultiplyAdd(i, x, y);
-            j = Vector256.FusedMultiplyAdd(j, x, y);
-        }
-
-        return Vector256.Sum(a + b + c + d + e + f + g + h + i + j);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Run128()
-    {
-        var x = Vector128.Create(0.999f);
-        var y = Vector128.Create(0.001f);
-        Vector128<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x;
-        for (var n = 0; n < Iterations; n++)
-        {
-            a = Vector128.FusedMultiplyAdd(a, x, y);
-            b = Vector128.FusedMultiplyAdd(b, x, y);
-            c = Vector128.FusedMultiplyAdd(c, x, y);
-            d = Vector128.FusedMultiplyAdd(d, x, y);
-            e = Vector128.FusedMultiplyAdd(e, x, y);
-            f = Vector128.FusedMultiplyAdd(f, x, y);
-            g = Vector128.FusedMultiplyAdd(g, x, y);
-            h = Vector128.FusedMultiplyAdd(h, x, y);
-            i = Vector128.FusedMultiplyAdd(i, x, y);
-            j = Vector128.FusedMultiplyAdd(j, x, y);
-        }
-
-        return Vector128.Sum(a + b + c + d + e + f + g + h + i + j);
+        a = TLanes.MultiplyAdd(a, b, TLanes.MultiplyAdd(c, d, TLanes.MultiplyAdd(e, f, TLanes.MultiplyAdd(g, h, TLanes.MultiplyAdd(i, j, y)))));
+        var sum = stackalloc float[TLanes.Count];
+        TLanes.Store(a, sum);
+        return sum[0];
     }
 }

@@ -20,7 +20,7 @@ internal sealed class ModeRun
     private int _drafted;
     private int _acceptedTokens;
     private long _exitLayers;
-    private int _draftRounds;
+    private int _exitDraftRounds;
     private long _positionsRead;
 
     /// <summary>Token ids of the answers.</summary>
@@ -38,8 +38,8 @@ internal sealed class ModeRun
     /// <summary>How many rounds had so many drafted tokens accepted, by that number.</summary>
     public IReadOnlyList<int> AcceptedPerRound => _accepted;
 
-    /// <summary>Mean exit layer of the rounds that drafted, 0 if none did.</summary>
-    public double MeanExitLayer => _draftRounds == 0 ? 0 : (double)_exitLayers / _draftRounds;
+    /// <summary>Mean exit layer of the rounds that drafted by an exit, 0 if none did.</summary>
+    public double MeanExitLayer => _exitDraftRounds == 0 ? 0 : (double)_exitLayers / _exitDraftRounds;
 
     /// <summary>All requests together.</summary>
     public double Seconds => _seconds.Sum();
@@ -98,7 +98,7 @@ internal sealed class ModeRun
         _drafted += statistics.Drafted;
         _acceptedTokens += statistics.Accepted;
         _exitLayers += statistics.ExitLayers;
-        _draftRounds += statistics.DraftRounds;
+        _exitDraftRounds += statistics.DraftRounds - statistics.LookupRounds;
 
         // The i-th token after the first attends to the prompt and i tokens.
         _positionsRead += ((long)statistics.PromptTokens * decoded) + ((long)decoded * (decoded + 1) / 2);

@@ -1,22 +1,21 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using LayerSkip.Engine.Devices.Cpu;
 
 namespace LayerSkip.Cli.Measurement;
 
 /// <summary>Measures how fast this machine reads memory: the limit of decoding, which reads every weight once a token.</summary>
-internal sealed unsafe partial class ReadBandwidth : IDisposable
+internal sealed unsafe class ReadBandwidth : IDisposable
 {
     /// <summary>Larger than last-level caches.</summary>
     public const long DefaultBytes = 512L << 20;
 
-    private const int HugePage = 2 << 20;
-    private const int AdviseHugePages = 14; // MADV_HUGEPAGE
     private const int Step = 8 * 32; // eight vectors of 32 bytes
 
     private readonly long _bytesPerThread;
     private readonly int _threads;
-    private byte* _memory;
+    private readonly NativeBuffer _memory;
 
     /// <summary>Allocates the memory to read, in huge pages where the system has them, as the engine's weights are.</summary>
     /// <param name="bytes">At least 4096 for each thread.</param>
@@ -28,34 +27,23 @@ internal sealed unsafe partial class ReadBandwidth : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(bytes, 4096L * threads);
         _threads = threads;
         _bytesPerThread = bytes / threads / Step * Step;
-        var size = (nuint)(_bytesPerThread * threads);
-        _memory = (byte*)NativeMemory.AlignedAlloc(size, HugePage);
-        if (OperatingSystem.IsLinux())
-        {
-            // Advice only: where it is refused, ordinary pages serve.
-            _ = Advise(_memory, size, AdviseHugePages);
-        }
-
-        NativeMemory.Fill(_memory, size, 1);
+        _memory = new NativeBuffer(_bytesPerThread * threads);
+        NativeMemory.Fill(_memory.Pointer, (nuint)_memory.Bytes, 1);
     }
 
     /// <summary>Reads all of the memory once, every thread its own part.</summary>
     /// <returns>Bytes per second.</returns>
     public double Measure()
     {
-        ObjectDisposedException.ThrowIf(_memory is null, this);
+        var memory = _memory.Pointer;
         var sums = new long[_threads];
-        var seconds = ThreadTeam.Time(_threads, thread => sums[thread] = Sum(_memory + (thread * _bytesPerThread), _bytesPerThread));
+        var seconds = ThreadTeam.Time(_threads, thread => sums[thread] = Sum(memory + (thread * _bytesPerThread), _bytesPerThread));
 
         // Using the sums keeps the compiler from leaving the reading out.
         return sums.All(sum => sum != 0) ? _bytesPerThread * _threads / seconds : 0;
     }
 
-    public void Dispose()
-    {
-        NativeMemory.AlignedFree(_memory);
-        _memory = null;
-    }
+    public void Dispose() => _memory.Dispose();
 
     /// <summary>Sums <paramref name="bytes"/>, a multiple of <see cref="Step"/>, in eight independent chains.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -77,7 +65,4 @@ internal sealed unsafe partial class ReadBandwidth : IDisposable
 
         return Vector256.Sum(a + b + c + d + e + f + g + h);
     }
-
-    [LibraryImport("libc", EntryPoint = "madvise")]
-    private static partial int Advise(void* address, nuint length, int advice);
 }

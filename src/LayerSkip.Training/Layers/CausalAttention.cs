@@ -76,7 +76,7 @@ internal sealed unsafe class CausalAttention : IDisposable
     /// <param name="layout">The rows' sequences.</param>
     /// <param name="qkv">As in the forward pass.</param>
     /// <param name="dO">[R, queryHeads · headDimension].</param>
-    /// <param name="dQkv">Result, shaped like <paramref name="qkv"/>.</param>
+    /// <param name="dQkv">Result, shaped like <paramref name="qkv"/>, overlapping neither it nor <paramref name="dO"/>.</param>
     public void Backward(ComputePool pool, SequenceLayout layout, Matrix qkv, Matrix dO, Matrix dQkv)
     {
         qkv.Expect(nameof(qkv), layout.Rows, Width);

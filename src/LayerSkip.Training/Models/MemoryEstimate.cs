@@ -25,8 +25,9 @@ internal static class MemoryEstimate
         var head = Math.Min(rows, ExitHead.ChunkRows(config)) * ((3L * ActivationBuffer.Stride(hidden)) + ActivationBuffer.Stride(config.VocabularySize));
 
         // What the matrix product packs: the largest of the weights, and of the inputs in weights' gradients that are not read where they stand.
-        var weights = Math.Max(config.VocabularySize, Math.Max(2 * mlp, qkv)) * (long)hidden;
-        var packed = new[] { hidden, mlp, queries }.Where(width => !kernel.ReadsInPlace(width)).Select(width => (long)rows * width).Append(weights).Max();
+        var weights = (long)hidden * kernel.PackedColumns(Math.Max(config.VocabularySize, Math.Max(2 * mlp, qkv)));
+        var packed = new[] { hidden, mlp, queries }.Where(width => !kernel.ReadsInPlace(width)).Select(width => (long)rows * kernel.PackedColumns(width))
+            .Append(weights).Max();
         return (BytesPerParameter * Parameters(config)) + (sizeof(float) * ((rows * (((long)config.Layers * layer) + scratch + streams)) + head + packed));
     }
 

@@ -17,7 +17,7 @@ internal sealed unsafe class Gemm : IDisposable
     /// <summary>Tiles of a block of rows at most: packed, they stay in the second-level cache.</summary>
     private const int MostTiles = 16;
 
-    /// <summary>Fewer tiles than these are too few for a block: all of b passes by it.</summary>
+    /// <summary>Blocks of fewer tiles than these are made only where there are threads for them: all of b passes by each.</summary>
     private const int FewTiles = 8;
 
     /// <summary>Chunks of a thread at least, so that one which falls behind can be helped.</summary>
@@ -88,6 +88,11 @@ internal sealed unsafe class Gemm : IDisposable
             throw new ArgumentException("the rows or the columns must be contiguous", nameof(a));
         }
 
+        if (m == 0 || n == 0)
+        {
+            return;
+        }
+
         Operations += 2L * m * n * depth;
         var panels = (n + _kernel.Columns - 1) / _kernel.Columns;
         var packs = !IsReadInPlace(b);
@@ -100,8 +105,8 @@ internal sealed unsafe class Gemm : IDisposable
         var threads = _pool.Threads;
         var tiles = (m + GemmKernel.Rows - 1) / GemmKernel.Rows;
         var blocks = Math.Max((tiles + MostTiles - 1) / MostTiles, Math.Min(ChunksOfThread * threads, tiles / FewTiles));
-        blocks = Math.Clamp((blocks + threads - 1) / threads * threads, 1, Math.Max(tiles, 1));
-        var groups = threads == 1 ? 1 : Math.Clamp(ChunksOfThread * threads / blocks, 1, Math.Max(panels, 1));
+        blocks = Math.Min((blocks + threads - 1) / threads * threads, tiles);
+        var groups = threads == 1 ? 1 : Math.Clamp(ChunksOfThread * threads / blocks, 1, panels);
         var product = new Product(a, b, c, add ? addTo : c, add, packs, panels);
         _pool.For(blocks * groups, (chunk, worker) =>
         {
@@ -165,6 +170,7 @@ internal sealed unsafe class Gemm : IDisposable
                 (rowStep, depthStep, tileStep) = (1, TileRows, GemmPacking.TileStride(count));
             }
 
+            var tiles = (rowEnd - rowStart + TileRows - 1) / TileRows;
             for (var panel = panelStart; panel < panelEnd; panel++)
             {
                 var b = Panel(p, panel, from);
@@ -174,17 +180,10 @@ internal sealed unsafe class Gemm : IDisposable
 
                 // Each tile asks for its part of the panel that comes next, so that the first to read that does not wait.
                 var (next, nextFrom) = panel + 1 < panelEnd ? (panel + 1, from) : (panelStart, from + BlockDepth);
-                var nextRows = Math.Max(0, Math.Min(BlockDepth, p.B.Rows - nextFrom));
-                var nextRow = Panel(p, next, nextFrom);
-                var tiles = (rowEnd - rowStart + TileRows - 1) / TileRows;
-                var fetched = (nextRows + tiles - 1) / tiles;
-                for (int row = 0, tile = 0; tile < tiles; row += TileRows, tile++, nextRows -= fetched)
+                var ahead = new PanelAhead(Panel(p, next, nextFrom), bStep, p.B.Rows - nextFrom, tiles, _kernel.Columns);
+                for (int row = 0, tile = 0; tile < tiles; row += TileRows, tile++)
                 {
-                    for (var end = nextRow + (Math.Min(fetched, nextRows) * bStep); nextRow < end; nextRow += bStep)
-                    {
-                        PanelKernel.Prefetch((byte*)nextRow, GemmKernel.MostColumns * sizeof(float));
-                    }
-
+                    ahead.Fetch();
                     var c = p.C.Data + ((nint)(rowStart + row) * p.C.RowStride) + column;
                     var source = from > 0 ? p.C : p.AddTo;
                     var addTo = from > 0 || p.Add ? source.Data + ((nint)(rowStart + row) * source.RowStride) + column : null;
@@ -224,6 +223,29 @@ internal sealed unsafe class Gemm : IDisposable
                 var value = edge[(i * _kernel.Columns) + j];
                 c[(i * cStride) + j] = addTo is null ? value : addTo[(i * addStride) + j] + value;
             }
+        }
+    }
+
+    /// <summary>What of a panel is fetched ahead of its use, by each tile of another an equal part.</summary>
+    /// <param name="first">Its first row.</param>
+    /// <param name="step">Floats from a row to the next.</param>
+    /// <param name="rows">Rows that are left of b; none, or fewer than none, where no panel comes next.</param>
+    /// <param name="tiles">How many tiles fetch.</param>
+    /// <param name="columns">Floats of a row.</param>
+    private ref struct PanelAhead(float* first, nint step, int rows, int tiles, int columns)
+    {
+        private readonly int _part = (Math.Min(BlockDepth, rows) + tiles - 1) / tiles;
+        private float* _row = first;
+        private int _left = Math.Min(BlockDepth, rows);
+
+        public void Fetch()
+        {
+            for (var end = _row + (Math.Min(_part, _left) * step); _row < end; _row += step)
+            {
+                PanelKernel.Prefetch((byte*)_row, columns * sizeof(float));
+            }
+
+            _left -= _part;
         }
     }
 

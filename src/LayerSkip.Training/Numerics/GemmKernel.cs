@@ -28,6 +28,9 @@ internal readonly unsafe struct GemmKernel
     /// <summary>Whether tiles read a second factor of so many columns where it stands, if its rows begin with cache lines: in whole panels, whose rows are several lines each.</summary>
     public bool ReadsInPlace(int columns) => Columns == MostColumns && columns % Columns == 0;
 
+    /// <summary>Columns of the whole panels that a second factor of so many is packed into.</summary>
+    public int PackedColumns(int columns) => (columns + Columns - 1) / Columns * Columns;
+
     public static GemmKernel Of(SimdPath path) => path switch
     {
         SimdPath.Avx512 => new(64, &GemmTile<Avx512Lanes, Vector512<float>>.Wide),

@@ -99,6 +99,22 @@ public unsafe class GemmTests
         }
     }
 
+    [Theory]
+    [InlineData(0, 70)]
+    [InlineData(9, 0)]
+    public void An_empty_product_is_nothing(int m, int n)
+    {
+        using var pool = new ComputePool(2);
+        using var gemm = new Gemm(pool, SimdPaths.Choose());
+        using var a = new NativeMatrix(Math.Max(m, 1), 4);
+        using var b = new NativeMatrix(4, Math.Max(n, 1));
+        using var c = NativeMatrix.Random(new Random(1), Math.Max(m, 1), Math.Max(n, 1));
+        var before = c.ToFloats();
+        gemm.Multiply(new(a.View.Data, m, 4, 4), new(b.View.Data, 4, n, 1), new(c.View.Data, m, n, 1));
+        Assert.Equal(before, c.ToFloats());
+        Assert.Equal(0, gemm.Operations);
+    }
+
     [Fact]
     public void Shapes_that_do_not_fit_are_refused()
     {
