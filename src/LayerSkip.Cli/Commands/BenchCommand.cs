@@ -285,7 +285,7 @@ internal sealed class BenchCommand
 
         if (report.BandwidthShare > 1)
         {
-            yield return "a share of read bandwidth above 100 % means that weights come from a cache in part, or that memory has become faster since it was measured";
+            yield return "a share of read bandwidth above 100 % means that weights come from a cache in part, or that memory was faster during the runs than before and after them";
         }
 
         if (report.DecodeRuns < report.Runs)

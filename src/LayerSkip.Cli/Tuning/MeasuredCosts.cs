@@ -15,11 +15,11 @@ internal sealed record MeasuredCosts
     /// <summary>The draft's head alone, for one token.</summary>
     public required double DraftHead { get; init; }
 
-    /// <summary>One layer, by the number of rows in its pass; ascending, from one row on.</summary>
-    public required IReadOnlyList<(int Rows, double Seconds)> Layer { get; init; }
+    /// <summary>One layer, by the number of rows in its pass; ascending, from one row on. Fewer rows take no longer than more: where a busy machine measured otherwise, what more of them took counts.</summary>
+    public required IReadOnlyList<(int Rows, double Seconds)> Layer { get; init => field = Rising(value); }
 
-    /// <summary>The head with its choice of tokens, by the number of rows; ascending, from one row on.</summary>
-    public required IReadOnlyList<(int Rows, double Seconds)> Head { get; init; }
+    /// <summary>The head with its choice of tokens, by the number of rows; likewise.</summary>
+    public required IReadOnlyList<(int Rows, double Seconds)> Head { get; init => field = Rising(value); }
 
     /// <summary>Setting up a request and ending it, autoregressive.</summary>
     public double PlainRequest { get; init; }
@@ -35,6 +35,17 @@ internal sealed record MeasuredCosts
 
     /// <summary>Layers E .. L - 1 and the head over a round's rows: what verifies a draft.</summary>
     public double Verification(int exitLayer, int rows) => ((Layers - exitLayer) * LayerOf(rows)) + HeadOf(rows);
+
+    private static (int Rows, double Seconds)[] Rising(IReadOnlyList<(int Rows, double Seconds)> measured)
+    {
+        var rising = measured.ToArray();
+        for (var i = rising.Length - 2; i >= 0; i--)
+        {
+            rising[i].Seconds = Math.Min(rising[i].Seconds, rising[i + 1].Seconds);
+        }
+
+        return rising;
+    }
 
     /// <summary>Straight lines between what is measured; on from the last by its share a row.</summary>
     private static double At(IReadOnlyList<(int Rows, double Seconds)> measured, int rows)

@@ -33,6 +33,15 @@ public class CostModelTests
     }
 
     [Fact]
+    public void Fewer_rows_take_no_longer_than_more()
+    {
+        var costs = s_costs with { Layer = [(1, 1), (4, 9), (8, 6), (16, 7)] };
+
+        Assert.Equal([1, 6, 6, 7], costs.Layer.Select(cost => cost.Seconds));
+        Assert.Equal(6, costs.LayerOf(5));
+    }
+
+    [Fact]
     public void Prediction_is_what_a_hand_computes()
     {
         // Answer 1 2 3 4 5 6, exit 1 drafts 3 in place of 2, and right everywhere else; three tokens a round.
