@@ -10,7 +10,6 @@ internal sealed class DecodingPlan
     /// <summary>Longest speculation length: bounds the row slots and distributions of a round.</summary>
     public const int MaxSpeculations = 64;
 
-    private const int MaxTopLogProbabilities = 20;
     private const int DefaultSpeculations = 4;
 
     // Where the controller decides how far it goes.
@@ -83,69 +82,10 @@ internal sealed class DecodingPlan
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
     public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults, bool runsRounds = false)
     {
+        DecodingOptionsCheck.Require(options, config);
         var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null
             || (defaults.NumSpeculations != 0 && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null));
         var mode = options.Mode ?? (asksForDrafts ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
-        if (!Enum.IsDefined(mode))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), mode, "Mode is no decoding mode.");
-        }
-
-        if (options.ExitLayer is { } asked && (asked < 1 || asked >= config.Layers))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), asked, $"ExitLayer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
-        }
-
-        if (options.NumSpeculations is < 1 or > MaxSpeculations)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), options.NumSpeculations, $"NumSpeculations must lie in 1..{MaxSpeculations}.");
-        }
-
-        if (options.DraftController is { } controllerAsked && !Enum.IsDefined(controllerAsked))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), controllerAsked, "DraftController is no draft controller.");
-        }
-
-        if (options.DraftSource is { } sourceAsked && !Enum.IsDefined(sourceAsked))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), sourceAsked, "DraftSource is no source of drafts.");
-        }
-
-        if (options.DraftThreshold is { } threshold && !(threshold >= 0 && threshold <= 1))
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), threshold, "DraftThreshold must lie in 0..1.");
-        }
-
-        if (options.MaxNewTokens < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), options.MaxNewTokens, "MaxNewTokens must be at least 1.");
-        }
-
-        var maxTop = Math.Min(MaxTopLogProbabilities, config.VocabularySize);
-        if (options.TopLogProbabilities < 0 || options.TopLogProbabilities > maxTop)
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(options), options.TopLogProbabilities, $"TopLogProbabilities must lie in 0..{maxTop}.");
-        }
-
-        foreach (var id in options.StopTokenIds)
-        {
-            if (id < 0 || id >= config.VocabularySize)
-            {
-                throw new ArgumentOutOfRangeException(nameof(options), id, $"StopTokenIds must lie in 0..{config.VocabularySize - 1}.");
-            }
-        }
-
-        if (options.Constraint is { } constraint && constraint.VocabularySize > config.VocabularySize)
-        {
-            throw new ArgumentException(
-                $"Constraint is for a tokenizer of {constraint.VocabularySize} ids, expected at most the model's {config.VocabularySize}.", nameof(options));
-        }
-
-        var sampling = options.Sampling ?? SamplingOptions.Greedy;
-        sampling.Validate();
 
         // Who gives a depth or a length wants just these.
         var drafts = mode == DecodingMode.SelfSpeculative;
@@ -153,23 +93,16 @@ internal sealed class DecodingPlan
         var controller = options.DraftController
             ?? (options.ExitLayer is not null || options.NumSpeculations is not null ? DraftController.Fixed : defaults.DraftController ?? unasked);
         var source = options.DraftSource ?? defaults.DraftSource ?? (controller == DraftController.Auto ? DraftSource.Combined : DraftSource.Exit);
-        var declared = options.ExitLayer ?? defaults.ExitLayer;
         var choosesExit = drafts && (controller is DraftController.Auto or DraftController.Dynamic || source == DraftSource.Lookup);
-        var exitLayer = mode == DecodingMode.Autoregressive ? config.Layers
-            : declared ?? (choosesExit ? Math.Max(1, config.Layers / 4) : throw new ArgumentException(
-                $"Mode {mode} needs an ExitLayer in 1..{config.Layers - 1}: the checkpoint declares none.", nameof(options)));
-        if (mode != DecodingMode.Autoregressive && declared is not null && (exitLayer < 1 || exitLayer >= config.Layers))
-        {
-            throw new ArgumentOutOfRangeException(
-                nameof(defaults), exitLayer, $"The checkpoint's exit layer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
-        }
-
+        var exitLayer = mode == DecodingMode.Autoregressive
+            ? config.Layers
+            : DraftLayers(options, defaults, mode, choosesExit, config.Layers);
         return new DecodingPlan
         {
             Mode = mode,
             ExitLayer = exitLayer,
             IsExitFixed = options.ExitLayer is not null,
-            IsExitDeclared = declared is not null,
+            IsExitDeclared = (options.ExitLayer ?? defaults.ExitLayer) is not null,
             NumSpeculations = drafts ? Longest(options, defaults, controller) : 0,
             Controller = controller,
             Source = source,
@@ -177,13 +110,26 @@ internal sealed class DecodingPlan
             UseDraftVocabulary = drafts && !options.IgnoreDraftVocabulary,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
-            Sampling = sampling,
+            Sampling = options.Sampling ?? SamplingOptions.Greedy,
             StopIds = [.. (options.IgnoreEndOfSequence ? [] : defaults.EndOfSequenceIds).Union(options.StopTokenIds)],
             LogitsProcessors = [.. options.LogitsProcessors],
             Constraint = options.Constraint,
             TopLogProbabilities = options.TopLogProbabilities,
             PrefixScope = options.PrefixScope,
         };
+    }
+
+    /// <summary>The layer that the request or the checkpoint gives, else, where the controller may choose, the one that it begins with.</summary>
+    private static int DraftLayers(DecodingOptions options, GenerationDefaults defaults, DecodingMode mode, bool choosesExit, int layers)
+    {
+        if ((options.ExitLayer ?? defaults.ExitLayer) is not { } declared)
+        {
+            return choosesExit ? Math.Max(1, layers / 4) : throw new ArgumentException(
+                $"Mode {mode} needs an ExitLayer in 1..{layers - 1}: the checkpoint declares none.", nameof(options));
+        }
+
+        return declared >= 1 && declared < layers ? declared : throw new ArgumentOutOfRangeException(
+            nameof(defaults), declared, $"The checkpoint's exit layer must lie in 1..{layers - 1}: the model has {layers} layers.");
     }
 
     private static int Longest(DecodingOptions options, GenerationDefaults defaults, DraftController controller)
