@@ -15,7 +15,7 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
 
     private readonly DriverFunctions _functions;
     private readonly HashSet<ulong> _memory = [];
-    private readonly HashSet<nint> _hostMemory = [];
+    private readonly List<nint> _hostMemory = [];
     private readonly HashSet<nint> _graphs = [];
     private readonly HashSet<nint> _modules = [];
     private readonly nint _context;
@@ -154,7 +154,7 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         }
     }
 
-    /// <summary>Takes host memory that the device reads and writes by itself.</summary>
+    /// <summary>Takes host memory that the device reads and writes by itself; given back with the context.</summary>
     public nint AllocateHost(long bytes)
     {
         void* address;
@@ -162,17 +162,6 @@ internal sealed unsafe class CudaContext : CriticalFinalizerObject, IDisposable
         _hostMemory.Add((nint)address);
         new Span<byte>(address, checked((int)bytes)).Clear();
         return (nint)address;
-    }
-
-    /// <summary>Gives host memory back; never throws.</summary>
-    public void FreeHost(nint address)
-    {
-        if (_hostMemory.Remove(address))
-        {
-            MakeCurrent();
-            _functions.MemFreeHost((void*)address);
-            Counters.Calls++;
-        }
     }
 
     /// <summary>Fills memory with zeros, in the stream's order.</summary>

@@ -6,7 +6,6 @@ internal static class CudaError
     public const int Success = 0;
     public const int InvalidValue = 1;
     public const int OutOfMemory = 2;
-    public const int NoDevice = 100;
     public const int NotFound = 500;
 
     /// <summary>The constant's name in cuda.h, such as <c>CUDA_ERROR_NO_DEVICE</c>.</summary>
