@@ -5,22 +5,31 @@ internal static class AtomicFile
 {
     /// <summary>Writes beside the target, then moves over it; whatever fails leaves an earlier file as it was.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static void Write(string path, Action<Stream> write)
+    public static void Write(string path, Action<Stream> write) => WriteAll((path, write));
+
+    /// <summary>As <see cref="Write"/>, for files that belong together: none is moved to its place, in the order given, before all are written.</summary>
+    /// <exception cref="IOException">A file cannot be written; or moved, where those before it have been.</exception>
+    public static void WriteAll(params ReadOnlySpan<(string Path, Action<Stream> Write)> files)
     {
-        var temporary = $"{path}.{Guid.NewGuid():N}.tmp";
+        var temporaries = new List<string>();
         try
         {
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 20))
+            foreach (var (path, write) in files)
             {
+                temporaries.Add($"{path}.{Guid.NewGuid():N}.tmp");
+                using var stream = new FileStream(temporaries[^1], FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 20);
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
 
-            Move(temporary, path);
+            for (var i = 0; i < files.Length; i++)
+            {
+                Move(temporaries[i], files[i].Path);
+            }
         }
         catch
         {
-            File.Delete(temporary);
+            temporaries.ForEach(File.Delete);
             throw;
         }
     }

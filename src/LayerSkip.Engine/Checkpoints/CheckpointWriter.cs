@@ -6,26 +6,32 @@ namespace LayerSkip.Engine.Checkpoints;
 public static class CheckpointWriter
 {
     /// <summary>Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>.</summary>
+    /// <remarks>All three are written beside their places first and then moved, the weights last: what cannot be written leaves an earlier checkpoint whole.</remarks>
     /// <param name="directory">The directory; created where it does not exist.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="generation">What the checkpoint says about generation.</param>
     /// <param name="weights">Where the tensors that <paramref name="config"/> implies are copied from.</param>
-    /// <param name="dataType">How to store them.</param>
+    /// <param name="dataType">How to store them, not in blocks.</param>
+    /// <exception cref="ArgumentException">The type is one of blocks, or the model type is not one that the engine runs.</exception>
     /// <exception cref="CheckpointException"><paramref name="weights"/> lacks a tensor.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void Write(
         string directory, ModelConfig config, GenerationDefaults generation, WeightSource weights, TensorDataType dataType)
     {
+        Check(directory, config, generation);
         ArgumentNullException.ThrowIfNull(weights);
-        WriteConfig(directory, config, generation, dataType);
-
         var writer = new SafetensorsWriter();
         foreach (var tensor in LlamaTensors.Of(config))
         {
             writer.Add(weights.GetTensor(tensor.Name, tensor.Shape), dataType);
         }
 
-        writer.Write(Path.Combine(directory, SafetensorsWeightSource.SingleFileName));
+        Directory.CreateDirectory(directory);
+        AtomicFile.WriteAll(
+        [
+            .. ConfigFiles(directory, config, generation, dataType),
+            (Path.Combine(directory, SafetensorsWeightSource.SingleFileName), writer.WriteTo),
+        ]);
     }
 
     /// <summary>Writes <c>config.json</c> and <c>generation_config.json</c>.</summary>
@@ -37,30 +43,40 @@ public static class CheckpointWriter
     /// <exception cref="IOException">A file cannot be written.</exception>
     public static void WriteConfig(string directory, ModelConfig config, GenerationDefaults generation, TensorDataType dataType)
     {
+        Check(directory, config, generation);
+        Directory.CreateDirectory(directory);
+        AtomicFile.WriteAll(ConfigFiles(directory, config, generation, dataType));
+    }
+
+    private static void Check(string directory, ModelConfig config, GenerationDefaults generation)
+    {
         ArgumentException.ThrowIfNullOrEmpty(directory);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(generation);
+    }
 
-        Directory.CreateDirectory(directory);
-        WriteObject(Path.Combine(directory, ModelConfigReader.FileName), json =>
+    private static (string Path, Action<Stream> Write)[] ConfigFiles(
+        string directory, ModelConfig config, GenerationDefaults generation, TensorDataType dataType) =>
+    [
+        (Path.Combine(directory, ModelConfigReader.FileName), stream => WriteObject(stream, json =>
         {
             WriteModel(json, config, dataType);
             WriteTokenIds(json, generation);
-        });
-        WriteObject(Path.Combine(directory, GenerationDefaultsReader.FileName), json =>
+        })),
+        (Path.Combine(directory, GenerationDefaultsReader.FileName), stream => WriteObject(stream, json =>
         {
             WriteTokenIds(json, generation);
             WriteSampling(json, generation);
-        });
-    }
+        })),
+    ];
 
-    private static void WriteObject(string path, Action<Utf8JsonWriter> writeFields) => AtomicFile.Write(path, stream =>
+    private static void WriteObject(Stream stream, Action<Utf8JsonWriter> writeFields)
     {
         using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, NewLine = "\n" });
         json.WriteStartObject();
         writeFields(json);
         json.WriteEndObject();
-    });
+    }
 
     private static void WriteModel(Utf8JsonWriter json, ModelConfig config, TensorDataType dataType)
     {

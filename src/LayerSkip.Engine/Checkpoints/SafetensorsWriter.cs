@@ -20,13 +20,20 @@ public sealed class SafetensorsWriter
 
     /// <summary>Declares a tensor whose elements are given as float32, row by row.</summary>
     /// <param name="name">Its name, not declared before.</param>
-    /// <param name="dataType">How to store it: rounded to nearest, ties to even; NaNs stay NaNs.</param>
+    /// <param name="dataType">How to store it, not in blocks: rounded to nearest, ties to even; NaNs stay NaNs.</param>
     /// <param name="shape">Its dimensions, at least one; a row runs along the last.</param>
     /// <param name="readRow">Fills a row, numbered from 0 over all dimensions but the last; a vector is one row.</param>
-    /// <exception cref="ArgumentException">The name is empty or taken, or the shape has no dimension, a negative one, or too many elements.</exception>
+    /// <exception cref="ArgumentException">
+    /// The name is empty or taken, the type is one of blocks, or the shape has no dimension, a negative one, or too many elements.
+    /// </exception>
     public void Add(string name, TensorDataType dataType, ReadOnlySpan<long> shape, Action<int, Span<float>> readRow)
     {
         ArgumentNullException.ThrowIfNull(readRow);
+        if (SafetensorsDataTypes.AsWeight(dataType.ToString()) is null)
+        {
+            throw new ArgumentException($"Is {dataType}, expected F32, F16 or BF16.", nameof(dataType));
+        }
+
         if (shape.IsEmpty || shape[^1] > Array.MaxLength / sizeof(float))
         {
             throw new ArgumentException($"Is {ErrorText.Shape(shape)}, expected at least one dimension and rows that fit an array.", nameof(shape));
@@ -64,8 +71,8 @@ public sealed class SafetensorsWriter
 
     /// <summary>Declares a tensor that is copied from elsewhere.</summary>
     /// <param name="tensor">The tensor.</param>
-    /// <param name="dataType">How to store it: rounded to nearest, ties to even; NaNs stay NaNs.</param>
-    /// <exception cref="ArgumentException">Its name is taken.</exception>
+    /// <param name="dataType">How to store it, not in blocks: rounded to nearest, ties to even; NaNs stay NaNs.</param>
+    /// <exception cref="ArgumentException">Its name is taken, or the type is one of blocks.</exception>
     public void Add(WeightTensor tensor, TensorDataType dataType)
     {
         ArgumentNullException.ThrowIfNull(tensor);
@@ -79,14 +86,16 @@ public sealed class SafetensorsWriter
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
 
+        AtomicFile.Write(path, WriteTo);
+    }
+
+    /// <summary>Writes what the file holds.</summary>
+    internal void WriteTo(Stream stream)
+    {
         // Wide elements first keep every tensor aligned to its elements, whatever the sizes; the sort is stable.
         var ordered = _tensors.OrderByDescending(tensor => SafetensorsDataTypes.BitsOf(tensor.DataType)).ToList();
-        var header = Header(ordered);
-        AtomicFile.Write(path, stream =>
-        {
-            stream.Write(header);
-            ordered.ForEach(tensor => tensor.Write(stream, tensor.Bytes));
-        });
+        stream.Write(Header(ordered));
+        ordered.ForEach(tensor => tensor.Write(stream, tensor.Bytes));
     }
 
     /// <summary>The header's length in eight bytes, its JSON, and spaces up to a multiple of eight.</summary>

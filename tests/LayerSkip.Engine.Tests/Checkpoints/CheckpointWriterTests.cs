@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Tests;
 
@@ -60,6 +61,57 @@ public class CheckpointWriterTests
     [Fact]
     public void Model_type_the_engine_does_not_run_is_not_written() => Assert.Throws<ArgumentException>(() =>
         TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { ModelType = "gpt_neox" }));
+
+    [Fact]
+    public void What_cannot_be_written_leaves_the_earlier_checkpoint_whole()
+    {
+        using var tiny = TinyCheckpoint.Write();
+        var before = Contents();
+        using var weights = new RandomWeightSource(tiny.Config, 2, TensorDataType.F32);
+        using var failing = new FullDisk(weights);
+        var deeper = tiny.Config with { Layers = tiny.Config.Layers + 1 };
+        var generation = new GenerationDefaults { EndOfSequenceIds = [7] };
+
+        Assert.Contains("Is Int8, expected F32, F16 or BF16.", Assert.Throws<ArgumentException>(
+            "dataType", () => CheckpointWriter.Write(tiny.Directory, tiny.Config, generation, weights, TensorDataType.Int8)).Message);
+        Assert.Throws<CheckpointException>(() => CheckpointWriter.Write(tiny.Directory, deeper, generation, weights, TensorDataType.BF16));
+        Assert.Throws<ArgumentException>(
+            () => CheckpointWriter.Write(tiny.Directory, tiny.Config with { ModelType = "gpt_neox" }, generation, weights, TensorDataType.BF16));
+        Assert.Throws<IOException>(() => CheckpointWriter.Write(tiny.Directory, tiny.Config, generation, failing, TensorDataType.BF16));
+        Assert.Equal(before, Contents());
+
+        CheckpointWriter.Write(tiny.Directory, tiny.Config, generation, weights, TensorDataType.BF16);
+        using var checkpoint = Checkpoint.Open(tiny.Directory);
+        Assert.Equal([7], checkpoint.Generation.EndOfSequenceIds);
+        Assert.Equal(TensorDataType.BF16, checkpoint.Weights.GetTensor("model.norm.weight", tiny.Config.HiddenSize).DataType);
+
+        SortedDictionary<string, string> Contents() =>
+            new(Directory.GetFiles(tiny.Directory).ToDictionary(file => file, file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))));
+    }
+
+    /// <summary>Fails within the last tensor, when most of the file is written.</summary>
+    private sealed class FullDisk(WeightSource weights) : WeightSource
+    {
+        public override bool Contains(string name) => weights.Contains(name);
+
+        public override WeightTensor GetTensor(string name, params ReadOnlySpan<long> shape) =>
+            name == "lm_head.weight" ? new Head(weights.GetTensor(name, shape)) : weights.GetTensor(name, shape);
+
+        public override void Dispose()
+        {
+        }
+
+        private sealed class Head(WeightTensor tensor) : WeightTensor
+        {
+            public override string Name => tensor.Name;
+
+            public override TensorDataType DataType => tensor.DataType;
+
+            public override IReadOnlyList<long> Shape => tensor.Shape;
+
+            public override void ReadRow(int row, Span<float> destination) => throw new IOException("No space left on device");
+        }
+    }
 
     /// <summary>Records compare lists by reference.</summary>
     private static GenerationDefaults WithListsOf(GenerationDefaults lists, GenerationDefaults rest) =>
