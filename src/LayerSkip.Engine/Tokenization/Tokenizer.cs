@@ -90,7 +90,7 @@ public sealed class Tokenizer
     /// <returns>The token ids.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A range does not lie inside the text, or its rule is not defined.</exception>
     /// <exception cref="CheckpointException">The checkpoint's own regular expression takes too long on this text.</exception>
-    public int[] Encode(string text, ReadOnlySpan<AddedTokenRange> ranges, bool addSpecialTokens = false)
+    public int[] Encode(string text, ReadOnlySpan<AddedTokenRange> ranges, bool addSpecialTokens)
     {
         ArgumentNullException.ThrowIfNull(text);
         return Encode(text, AddedTokenRules.FromRanges(text.Length, ranges), addSpecialTokens);
