@@ -36,12 +36,12 @@ internal sealed class Corpus
 
     /// <summary>The tokens of the TSV files' parses, each with the space before it: <c> [IN:GET_WEATHER</c> and so on in order, then <c> ]</c>; empty without such files.</summary>
     /// <exception cref="InvalidDataException">A row is malformed.</exception>
-    public IReadOnlyList<string> OntologyTokens(CancellationToken cancellation)
+    public IReadOnlyList<string> OntologyTokens(CancellationToken cancellationToken)
     {
         var labels = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var row in _paths.Where(path => KindOf(path) == ".tsv").SelectMany(TopV2File.Read))
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             Collect(row.Parse.Root, labels);
         }
 

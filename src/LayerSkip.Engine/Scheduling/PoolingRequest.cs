@@ -22,11 +22,11 @@ internal sealed class PoolingRequest
     /// <param name="load">Has counted the request in.</param>
     /// <param name="kvBytes">Most bytes of its KV caches.</param>
     /// <param name="start">Starts it on the engine's thread.</param>
-    /// <param name="cancellation">Ends it at once while it waits, and between layers later.</param>
-    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellation)
+    /// <param name="cancellationToken">Ends it at once while it waits, and between layers later.</param>
+    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellationToken)
     {
-        (_load, KvBytes, _start, _cancellation) = (load, kvBytes, start, cancellation);
-        _registration = cancellation.UnsafeRegister(static (state, _) => ((PoolingRequest)state!).Cancel(), this);
+        (_load, KvBytes, _start, _cancellation) = (load, kvBytes, start, cancellationToken);
+        _registration = cancellationToken.UnsafeRegister(static (state, _) => ((PoolingRequest)state!).Cancel(), this);
     }
 
     /// <summary>Most bytes of its KV caches; what it counts for as long as it runs.</summary>

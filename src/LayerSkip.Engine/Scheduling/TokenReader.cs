@@ -28,14 +28,14 @@ public sealed class TokenReader : IAsyncDisposable
     /// <param name="load">Has counted the request in.</param>
     /// <param name="prompt">Token ids, checked.</param>
     /// <param name="plan">How to decode.</param>
-    /// <param name="cancellation">Ends the request.</param>
-    internal TokenReader(EngineLoad load, int[] prompt, DecodingPlan plan, CancellationToken cancellation)
+    /// <param name="cancellationToken">Ends the request.</param>
+    internal TokenReader(EngineLoad load, int[] prompt, DecodingPlan plan, CancellationToken cancellationToken)
     {
-        (_load, _prompt, _plan, _cancellation) = (load, prompt, plan, cancellation);
+        (_load, _prompt, _plan, _cancellation) = (load, prompt, plan, cancellationToken);
         PromptTokens = prompt.Length;
 
         // Whoever waits for a turn must not have to wait for it to give up.
-        _registration = cancellation.UnsafeRegister(
+        _registration = cancellationToken.UnsafeRegister(
             static (state, token) => ((TokenReader)state!).EndWaiting(new OperationCanceledException(token)), this);
     }
 

@@ -21,13 +21,13 @@ public static class BpeTrainer
     /// <summary>Trains a tokenizer.</summary>
     /// <param name="texts">The texts, enumerated once; none at all give a tokenizer of bytes and added tokens. Lone surrogates count as U+FFFD.</param>
     /// <param name="options">What the tokenizer is to be.</param>
-    /// <param name="cancellation">Ends the training.</param>
+    /// <param name="cancellationToken">Ends the training.</param>
     /// <exception cref="ArgumentException">
     /// <see cref="BpeTrainerOptions.Validate"/> refuses the options (nothing is read then), a text is null, or the distinct words have more
     /// than 2^31 bytes.
     /// </exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static TrainedTokenizer Train(IEnumerable<string> texts, BpeTrainerOptions options, CancellationToken cancellation = default)
+    public static TrainedTokenizer Train(IEnumerable<string> texts, BpeTrainerOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(texts);
         ArgumentNullException.ThrowIfNull(options);
@@ -39,14 +39,14 @@ public static class BpeTrainer
         {
             if (index % TextsBetweenChecks == 0)
             {
-                cancellation.ThrowIfCancellationRequested();
+                cancellationToken.ThrowIfCancellationRequested();
             }
 
             words.Add(text ?? throw new ArgumentException($"Text {index} is null.", nameof(texts)));
         }
 
         var learner = new MergeLearner(words.Counts, options);
-        learner.Learn(options.VocabularySize - BpeTrainerOptions.ByteTokens - addedTokens.Count, cancellation);
+        learner.Learn(options.VocabularySize - BpeTrainerOptions.ByteTokens - addedTokens.Count, cancellationToken);
         return new TrainedTokenizer(learner.Spellings, learner.Merges, AddedTokens(options.AddedTokens, learner.Spellings.Count));
     }
 

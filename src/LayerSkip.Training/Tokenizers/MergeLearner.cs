@@ -52,12 +52,12 @@ internal sealed class MergeLearner
 
     /// <summary>Learns up to <paramref name="count"/> merges; fewer where no pair is left.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public void Learn(int count, CancellationToken cancellation)
+    public void Learn(int count, CancellationToken cancellationToken)
     {
         EnqueueNewPairs();
         while (_merges.Count < count && _queue.TryDequeue(out var pair, out var priority))
         {
-            cancellation.ThrowIfCancellationRequested();
+            cancellationToken.ThrowIfCancellationRequested();
             if (pair.Count < priority.Count)
             {
                 Enqueue(pair, priority.Left, priority.Right);
