@@ -16,6 +16,7 @@ public sealed class Trainer : IDisposable
 {
     private readonly TrainingModel _model;
     private readonly AdamW _optimizer;
+    private bool _disposed;
 
     private Trainer(ModelConfig config, TrainingOptions options)
     {
@@ -26,8 +27,17 @@ public sealed class Trainer : IDisposable
         EarlyExitLoss.Check(options.Recipe, config.Layers);
         ModelGrowth.Check(options.Recipe, config.Layers);
         Options = options;
-        _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
         _optimizer = new AdamW(config, options.Optimizer);
+        try
+        {
+            // Behind the optimizer: threads are started last, when the memory is there.
+            _model = new TrainingModel(config, options.Threads ?? Environment.ProcessorCount);
+        }
+        catch
+        {
+            _optimizer.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The model's shape.</summary>
@@ -66,6 +76,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    /// <exception cref="OutOfMemoryException">What <see cref="Bytes"/> counts does not fit into memory.</exception>
     public static Trainer FromScratch(ModelConfig config, TrainingOptions options, double deviation = 0.02)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(deviation);
@@ -82,6 +93,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    /// <exception cref="OutOfMemoryException">What <see cref="Bytes"/> counts does not fit into memory.</exception>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     public static Trainer FromWeights(ModelConfig config, WeightSource weights, TrainingOptions options)
     {
@@ -106,6 +118,7 @@ public sealed class Trainer : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
+    /// <exception cref="OutOfMemoryException">What <see cref="Bytes"/> counts does not fit into memory.</exception>
     /// <exception cref="CheckpointException">The file is damaged, or of another model or seed; the message says what was found and what was expected.</exception>
     public static Trainer Resume(ModelConfig config, TrainingOptions options, string path)
     {
@@ -125,11 +138,14 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Makes one optimizer step.</summary>
     /// <param name="batches">One or more, whose gradients are accumulated: every target counts alike, whichever batch it is in.</param>
+    /// <exception cref="ArgumentNullException">A batch is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or one does not fit the model.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is not finite; the weights stay as they were.</exception>
     public StepReport MakeStep(params IReadOnlyList<SequenceBatch> batches)
     {
         ArgumentNullException.ThrowIfNull(batches);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         if (batches.Count == 0)
         {
             throw new ArgumentException("A step needs at least one batch.", nameof(batches));
@@ -137,6 +153,7 @@ public sealed class Trainer : IDisposable
 
         foreach (var batch in batches)
         {
+            ArgumentNullException.ThrowIfNull(batch, nameof(batches));
             batch.Validate(Config.VocabularySize, Config.MaxPositions);
         }
 
@@ -181,9 +198,11 @@ public sealed class Trainer : IDisposable
     /// <summary>The mean loss of every exit over a batch's targets, in nats, without dropout; changes nothing.</summary>
     /// <param name="batch">The rows.</param>
     /// <exception cref="ArgumentException">The batch does not fit the model.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
     public IReadOnlyList<double> Evaluate(SequenceBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         batch.Validate(Config.VocabularySize, Config.MaxPositions);
         var exits = Enumerable.Repeat(true, Config.Layers).ToArray();
         return [.. _model.Losses(batch, exits).Select(loss => loss / batch.Targets)];
@@ -195,9 +214,11 @@ public sealed class Trainer : IDisposable
     /// </summary>
     /// <param name="batch">The rows.</param>
     /// <exception cref="ArgumentException">The batch does not fit the model.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
     public double GradientNorm(SequenceBatch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
+        ObjectDisposedException.ThrowIf(_disposed, this);
         batch.Validate(Config.VocabularySize, Config.MaxPositions);
         _model.ClearGradients();
         _model.ForwardBackward(batch, [.. Enumerable.Repeat(1.0 / Config.Layers, Config.Layers)], 1.0 / batch.Targets);
@@ -208,26 +229,39 @@ public sealed class Trainer : IDisposable
     /// <param name="path">The file.</param>
     /// <param name="description">Kept with the run for <see cref="SavedRun.Read"/>, such as its recipe; null for none.</param>
     /// <exception cref="IOException">The file cannot be written; an earlier one stands as it was.</exception>
-    public void Save(string path, string? description = null) =>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
+    public void Save(string path, string? description = null)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         TrainingState.Write(path, new SavedRun(Step, Options.Seed, description), _model.Parameters, _optimizer);
+    }
 
     /// <summary>Writes the weights as a Hugging Face checkpoint that the engine loads: <c>config.json</c>, <c>generation_config.json</c>, <c>model.safetensors</c>.</summary>
     /// <param name="directory">The directory; created where it does not exist. A tokenizer must be put beside by the caller.</param>
     /// <param name="generation">What the checkpoint says about generation.</param>
-    /// <param name="dataType">How to store the weights.</param>
-    /// <exception cref="IOException">A file cannot be written.</exception>
+    /// <param name="dataType">How to store the weights, not in blocks.</param>
+    /// <exception cref="ArgumentException">The type is one of blocks.</exception>
+    /// <exception cref="IOException">A file cannot be written. An earlier checkpoint stands as it was, except where only moving the new files to their places failed.</exception>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
     public void Export(string directory, GenerationDefaults generation, TensorDataType dataType)
     {
+        ObjectDisposedException.ThrowIf(_disposed, this);
         using var weights = new ParameterWeightSource(_model.Parameters);
         CheckpointWriter.Write(directory, Config, generation, weights, dataType);
     }
 
-    /// <summary>The weights as they stand, for an engine to load; valid until the trainer is disposed.</summary>
-    public WeightSource Weights => new ParameterWeightSource(_model.Parameters);
+    /// <summary>The weights as they stand whenever they are read, for an engine to load; valid until the trainer is disposed.</summary>
+    /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
+    public WeightSource CreateWeightSource()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new ParameterWeightSource(_model.Parameters);
+    }
 
     /// <summary>Frees all memory and ends the threads.</summary>
     public void Dispose()
     {
+        _disposed = true;
         _model.Dispose();
         _optimizer.Dispose();
     }

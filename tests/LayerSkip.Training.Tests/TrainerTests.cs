@@ -94,7 +94,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Equal(losses[1], losses[4]);
 
         // With a layer's weights copied by hand, an ordinary model of five layers has the loss of the grown one's first step.
-        using var stacked = Trainer.FromWeights(config, new StackedWeights(trainer.Weights, 2), Options(20));
+        using var stacked = Trainer.FromWeights(config, new StackedWeights(trainer.CreateWeightSource(), 2), Options(20));
         trainer.Save(path);
         using var resumed = Trainer.Resume(config, options, path);
         var (grown, again) = (trainer.MakeStep(batch), resumed.MakeStep(batch));
@@ -234,7 +234,7 @@ public sealed class TrainerTests : IDisposable
             trainer.MakeStep(batch);
         }
 
-        using var model = LayerSkipModel.FromWeights("poems", trainer.Config, trainer.Weights, options: new() { Threads = 1 });
+        using var model = LayerSkipModel.FromWeights("poems", trainer.Config, trainer.CreateWeightSource(), options: new() { Threads = 1 });
         var (drafted, accepted) = (0, 0);
         foreach (var poem in poems)
         {
@@ -264,7 +264,7 @@ public sealed class TrainerTests : IDisposable
         var config = Shapes.Learner();
         var batch = new SequenceBatch(Shapes.Poems(4, 12));
         using var trainer = Trainer.FromScratch(config, Options(5), deviation: 1e30);
-        var before = trainer.Weights.GetTensor("model.norm.weight", config.HiddenSize);
+        var before = trainer.CreateWeightSource().GetTensor("model.norm.weight", config.HiddenSize);
         var (norm, after) = (new float[config.HiddenSize], new float[config.HiddenSize]);
         before.ReadRow(0, norm);
         var error = Assert.Throws<TrainingDivergedException>(() => trainer.MakeStep(batch));
@@ -285,6 +285,7 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains("66 tokens", Assert.Throws<ArgumentException>(
             () => trainer.MakeStep(new SequenceBatch([new(new int[66])]))).Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentException>(() => trainer.MakeStep());
+        Assert.Throws<ArgumentNullException>("batches", () => trainer.MakeStep(new SequenceBatch([new([1, 2])]), null!));
         Assert.Throws<ArgumentOutOfRangeException>(() => Trainer.FromScratch(config, Options(0)));
 
         trainer.Save(path);
@@ -311,6 +312,34 @@ public sealed class TrainerTests : IDisposable
         Assert.ThrowsAny<IOException>(() => trainer.Save(Path.Combine(path, "below a file")));
         Assert.Equal(before, File.ReadAllBytes(path));
         Assert.Single(Directory.GetFiles(_directory));
+    }
+
+    [Fact]
+    public void Export_of_blocks_is_refused_and_leaves_the_earlier_checkpoint()
+    {
+        using var trainer = Trainer.FromScratch(Shapes.Learner(), Options(5));
+        trainer.Export(_directory, new GenerationDefaults(), TensorDataType.F32);
+        var config = File.ReadAllText(Path.Combine(_directory, "config.json"));
+        Assert.Throws<ArgumentException>("dataType", () => trainer.Export(_directory, new GenerationDefaults(), TensorDataType.Int8));
+        Assert.Equal(config, File.ReadAllText(Path.Combine(_directory, "config.json")));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Disposed_trainer_says_so(int threads)
+    {
+        var batch = new SequenceBatch([new([1, 2, 3])]);
+        var trainer = Trainer.FromScratch(Shapes.Learner(), Options(5) with { Threads = threads });
+        trainer.Dispose();
+        trainer.Dispose();
+        Action[] uses =
+        [
+            () => trainer.MakeStep(batch), () => trainer.Evaluate(batch), () => trainer.GradientNorm(batch), () => trainer.CreateWeightSource(),
+            () => trainer.Save(Path.Combine(_directory, "run")), () => trainer.Export(_directory, new GenerationDefaults(), TensorDataType.F32),
+        ];
+        Assert.All(uses, use => Assert.Throws<ObjectDisposedException>(use));
+        Assert.Empty(Directory.GetFiles(_directory));
     }
 
     private static void AssertSameLogits(CpuModel engine, LayerSkip.Training.Models.TrainingModel training, SequenceBatch batch)

@@ -72,7 +72,7 @@ internal sealed class EvaluationSet
             }
         }
 
-        using var weights = trainer.Weights;
+        using var weights = trainer.CreateWeightSource();
         using var model = LayerSkipModel.FromWeights(
             "the model in training", trainer.Config, weights, _generation, new ModelOptions { Threads = _threads, WeightFormat = _format }, cancellationToken: cancellationToken);
         var depths = _evaluator.Evaluate(model, _recipe.Exits, cancellationToken: cancellationToken);

@@ -30,14 +30,23 @@ internal sealed class TrainingModel : IDisposable
         Parameters = new LlamaParameters(config);
         Gradients = new LlamaParameters(config);
         _pool = new ComputePool(threads);
-        _gemm = new Gemm(_pool, SimdPaths.Choose());
-        _layer = new TransformerLayer(config, _pool, _gemm);
-        _head = new ExitHead(config, _pool, _gemm, headRows);
-        _saved = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerActivations(config))];
-        _streams = [.. Enumerable.Range(0, config.Layers + 1).Select(_ => new ActivationBuffer(config.HiddenSize))];
-        _kept = new ActivationBuffer(config.HiddenSize);
-        _keptOut = new ActivationBuffer(config.HiddenSize);
-        _dStream = new ActivationBuffer(config.HiddenSize);
+        try
+        {
+            _gemm = new Gemm(_pool, SimdPaths.Choose());
+            _layer = new TransformerLayer(config, _pool, _gemm);
+            _head = new ExitHead(config, _pool, _gemm, headRows);
+            _saved = [.. Enumerable.Range(0, config.Layers).Select(_ => new LayerActivations(config))];
+            _streams = [.. Enumerable.Range(0, config.Layers + 1).Select(_ => new ActivationBuffer(config.HiddenSize))];
+            _kept = new ActivationBuffer(config.HiddenSize);
+            _keptOut = new ActivationBuffer(config.HiddenSize);
+            _dStream = new ActivationBuffer(config.HiddenSize);
+        }
+        catch
+        {
+            // Memory is freed by finalizers; threads run on.
+            _pool.Dispose();
+            throw;
+        }
     }
 
     public ModelConfig Config { get; }
