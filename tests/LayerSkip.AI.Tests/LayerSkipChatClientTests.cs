@@ -435,6 +435,40 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     }
 
     [Fact]
+    public async Task Options_outside_their_ranges_fail_before_anything_is_loaded()
+    {
+        // Nothing is there to load: whoever looked would say so instead.
+        var options = new LayerSkipOptions
+        {
+            ModelPath = "/nowhere/at/all", TopP = 2, Temperature = -1, MaxOutputTokens = 0, ExitLayer = 0,
+            UnsupportedOptions = (UnsupportedOptionBehavior)99, ToolCallFormat = (ToolCallFormat)99,
+        };
+        var error = Assert.Throws<ArgumentException>(nameof(options), () => LayerSkipChatClient.Load(options));
+        foreach (var named in new[] { "TopP is 2", "Temperature is -1", "MaxOutputTokens is 0", "ExitLayer is 0", "UnsupportedOptions is 99", "ToolCallFormat is 99" })
+        {
+            Assert.Contains($"LayerSkipOptions.{named}, expected", error.Message);
+        }
+
+        Assert.Equal(error.Message, (await Assert.ThrowsAsync<ArgumentException>(nameof(options), () => LayerSkipChatClient.LoadAsync(options))).Message);
+        Assert.Contains("LayerSkipOptions.ModelPath is empty", Assert.Throws<ArgumentException>(() => LayerSkipChatClient.Load("")).Message);
+        Assert.Throws<CheckpointException>(() => LayerSkipChatClient.Load("/nowhere/at/all"));
+    }
+
+    [Fact]
+    public void Options_of_a_client_on_an_engine_are_checked_as_its_user_knows_them()
+    {
+        Assert.Contains("LayerSkipOptions.MaxOutputTokens is 0, expected null or at least 1.", Refusal(new() { MaxOutputTokens = 0 }));
+        Assert.Contains("LayerSkipOptions.UnsupportedOptions is 99", Refusal(new() { UnsupportedOptions = (UnsupportedOptionBehavior)99 }));
+        Assert.Contains("LayerSkipOptions.ToolCallFormat is 99", Refusal(new() { ToolCallFormat = (ToolCallFormat)99 }));
+
+        // What is of loading is not used, and so not looked at.
+        new LayerSkipChatClient(parser.Client.Engine(), options: new() { Device = "gpu", MaxConcurrentRequests = 0 }).Dispose();
+
+        string Refusal(LayerSkipOptions options) =>
+            Assert.Throws<ArgumentException>(nameof(options), () => new LayerSkipChatClient(parser.Client.Engine(), options: options)).Message;
+    }
+
+    [Fact]
     public void Model_without_a_tokenizer_is_refused()
     {
         using var weights = new RandomWeightSource(TinyCheckpoint.DefaultConfig, 1, TensorDataType.F32);

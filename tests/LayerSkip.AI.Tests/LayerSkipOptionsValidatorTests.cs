@@ -22,7 +22,7 @@ public class LayerSkipOptionsValidatorTests
         { options => options.Temperature = -0.5f, "LayerSkipOptions.Temperature is -0.5, expected null, 0 (greedy) or positive and finite." },
         { options => options.Temperature = float.NaN, "LayerSkipOptions.Temperature is NaN" },
         { options => options.TopK = -1, "LayerSkipOptions.TopK is -1, expected null, 0 (off) or positive." },
-        { options => options.TopP = 1.5f, "LayerSkipOptions.TopP is 1.5, expected null or 0..1." },
+        { options => options.TopP = 1.5f, "LayerSkipOptions.TopP is 1.5, expected null, 0 (the likeliest token only) or up to 1 (off)." },
         { options => options.MaxConcurrentRequests = 0, "LayerSkipOptions.MaxConcurrentRequests is 0, expected at least 1." },
         { options => options.MaxQueuedRequests = -1, "LayerSkipOptions.MaxQueuedRequests is -1, expected at least 0." },
         { options => options.KvCacheBudget = 0, "LayerSkipOptions.KvCacheBudget is 0, expected null or at least 1 byte." },

@@ -17,13 +17,14 @@ namespace LayerSkip.AI.Hosting;
 internal sealed record ServedModel(
     LayerSkipEngine Engine, ChatTemplate Template, ChatRequestReader Reader, RequestTelemetry Telemetry, int EmbeddingLayer)
 {
-    /// <exception cref="ArgumentException">An option does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model; the message names it.</exception>
     public static ServedModel Create(
         LayerSkipEngine engine, ChatTemplate? template, LayerSkipOptions? options, ILogger? logger, Instruments? instruments = null)
     {
         template ??= ChatTemplate.Default;
         options ??= new();
         logger ??= NullLogger.Instance;
+        OptionRanges.ThrowIfAny(OptionRanges.RequestErrors(options), nameof(options));
         return new(
             engine,
             template,
@@ -33,6 +34,7 @@ internal sealed record ServedModel(
     }
 
     /// <summary>Loads a checkpoint. Whoever gets the result owns its engine.</summary>
+    /// <exception cref="ArgumentException">An option is outside its range, which is told before anything is loaded, or does not fit the model; the message names it.</exception>
     public static ServedModel Load(
         LayerSkipOptions options,
         ILogger? logger,
@@ -40,7 +42,7 @@ internal sealed record ServedModel(
         CancellationToken cancellationToken,
         Instruments? instruments = null)
     {
-        options.ToEngineOptions().Validate();
+        LayerSkipOptionsValidator.Require(options);
         if (logger is not null && options.Threads > Environment.ProcessorCount)
         {
             Log.ManyThreads(logger, options.Threads.Value, Environment.ProcessorCount);
