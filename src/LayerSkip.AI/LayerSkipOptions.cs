@@ -67,7 +67,7 @@ public sealed class LayerSkipOptions
     /// <summary>Sample from the k most likely tokens, at least 0; 0 is off. Null: the checkpoint's, else off.</summary>
     public int? TopK { get; set; }
 
-    /// <summary>Sample from the most likely tokens that together reach this probability, in 0 .. 1; 1 is off. Null: the checkpoint's, else off.</summary>
+    /// <summary>Sample from the most likely tokens that together reach this probability, in 0 .. 1; 0 takes the likeliest only, 1 is off. Null: the checkpoint's, else off.</summary>
     public float? TopP { get; set; }
 
     /// <summary>

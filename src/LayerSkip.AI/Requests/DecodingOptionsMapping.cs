@@ -54,6 +54,12 @@ internal static class DecodingOptionsMapping
             return native with { Seed = seed };
         }
 
+        if (options?.TopP is { } askedTopP && !(askedTopP >= 0 && askedTopP <= 1))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(options), askedTopP, "TopP must lie in 0..1; 0 is the likeliest token only, 1 is off.");
+        }
+
         var topP = options?.TopP ?? defaults.TopP;
         return new()
         {

@@ -25,6 +25,6 @@ internal sealed record RequestDefaults(
         options.DraftSource,
         options.MaxOutputTokens ?? checkpoint.MaxNewTokens,
         options.Temperature ?? checkpoint.Sampling.Temperature,
-        options.TopK ?? checkpoint.Sampling.TopK,
-        options.TopP ?? checkpoint.Sampling.TopP);
+        options.TopK ?? checkpoint.TopK ?? 0,
+        options.TopP ?? checkpoint.TopP ?? 1);
 }

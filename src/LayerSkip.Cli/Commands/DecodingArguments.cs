@@ -203,12 +203,12 @@ internal sealed class DecodingArguments
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {
-        var own = defaults.Sampling;
+        var topP = arguments.GetValue(_topP);
+        var own = (topP is null ? defaults : defaults with { TopP = topP }).Sampling;
         return own with
         {
             Temperature = arguments.GetValue(_temperature) ?? own.Temperature,
             TopK = arguments.GetValue(_topK) ?? own.TopK,
-            TopP = arguments.GetValue(_topP) ?? own.TopP,
             Seed = arguments.GetValue(_seed),
         };
     }

@@ -24,17 +24,19 @@ public sealed record GenerationDefaults
     /// <summary><c>top_k</c>, or null.</summary>
     public int? TopK { get; init; }
 
-    /// <summary><c>top_p</c>, or null.</summary>
+    /// <summary><c>top_p</c>, or null; 0 keeps the likeliest token only, 1 all.</summary>
     public float? TopP { get; init; }
 
     /// <summary>
     /// The checkpoint's way of choosing tokens, as Hugging Face reads it: greedy unless <c>do_sample</c> is true; then its temperature, else 1.
-    /// Top-k and top-p are the checkpoint's, off where it is silent or gives 0.
+    /// Top-k and top-p are the checkpoint's, off where it is silent; a top-k of 0 is off, too, a top-p of 0 takes the likeliest token only.
     /// </summary>
     public SamplingOptions Sampling => new()
     {
         Temperature = Sample == true ? Temperature ?? 1 : 0,
-        TopK = TopK ?? 0,
+
+        // An empty nucleus still keeps the most likely token.
+        TopK = TopP == 0 ? 1 : TopK ?? 0,
         TopP = TopP is { } topP and > 0 ? topP : 1,
     };
 

@@ -24,6 +24,25 @@ public class DecodingOptionsMappingTests
     }
 
     [Fact]
+    public void Top_p_of_zero_is_the_likeliest_token_wherever_it_is_given()
+    {
+        var likeliest = new SamplingOptions { Temperature = 1, TopK = 1 };
+        var checkpoint = new GenerationDefaults { Sample = true, TopP = 0, TopK = 9 };
+        Assert.Equal(likeliest, checkpoint.Sampling);
+        Assert.Equal(likeliest, Map(null, new(), checkpoint));
+        Assert.Equal(likeliest, Map(null, new() { Temperature = 1, TopK = 7, TopP = 0 }, new()));
+        Assert.Equal(likeliest, Map(new() { Temperature = 1, TopP = 0 }, new() { TopK = 7, TopP = 0.5f }, new()));
+
+        // What comes before it takes all of it away.
+        Assert.Equal(likeliest with { TopK = 9, TopP = 0.5f }, Map(new() { TopP = 0.5f }, new(), checkpoint));
+        Assert.Contains("TopP must lie in 0..1; 0 is the likeliest token only, 1 is off.", Assert.Throws<ArgumentOutOfRangeException>(
+            () => Map(new() { TopP = 1.5f }, new(), new())).Message);
+
+        static SamplingOptions? Map(ChatOptions? request, LayerSkipOptions client, GenerationDefaults checkpoint) =>
+            DecodingOptionsMapping.Map(new(), request, RequestDefaults.From(client, checkpoint)).Sampling;
+    }
+
+    [Fact]
     public void Native_options_win_where_they_are_set()
     {
         var native = new DecodingOptions
