@@ -9,6 +9,7 @@ using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Constraints.Json;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
 using Microsoft.Extensions.AI;
@@ -27,7 +28,7 @@ namespace LayerSkip.AI;
 /// one by one. Tools that it leaves out are described in the system message.
 /// </para>
 /// <para>
-/// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c>, <c>Seed</c>,
+/// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c> (0: the likeliest token only), <c>Seed</c>,
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
 /// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON, of a schema or any: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
@@ -38,8 +39,8 @@ namespace LayerSkip.AI;
 /// then the checkpoint's <c>generation_config.json</c>.
 /// </para>
 /// <para>
-/// <b>Greedy answers</b> are the same, bit for bit, self-speculative and autoregressive. Sampled ones have the same distribution, and the same
-/// seed gives the same text only in the same mode with the same exit layer and speculation length.
+/// <b>Greedy answers</b> are the same, bit for bit, self-speculative and autoregressive. Sampled ones have the same distribution, and with a
+/// seed they are the same in both modes, too, however tokens are drafted.
 /// </para>
 /// <para>
 /// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out: a leading space stays. <c>Length</c> is the finish reason at the
@@ -116,7 +117,9 @@ public sealed class LayerSkipChatClient : IChatClient
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
     /// <param name="modelPath">The checkpoint: a directory in Hugging Face layout, or a GGUF file.</param>
+    /// <exception cref="ArgumentException"><paramref name="modelPath"/> is null or empty.</exception>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static LayerSkipChatClient Load(string modelPath) => Load(new LayerSkipOptions { ModelPath = modelPath });
 
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
@@ -125,8 +128,13 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <param name="progress">Told the share of the weights loaded, 0 .. 1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
-    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// The path is empty or an option is outside its range, which is told before anything is loaded, or an option does not fit the model; the
+    /// message names it.
+    /// </exception>
+    /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static LayerSkipChatClient Load(
         LayerSkipOptions options,
         ILogger<LayerSkipChatClient>? logger = null,
@@ -143,8 +151,13 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <param name="progress">Told the share of the weights loaded, 0 .. 1, on that thread.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
-    /// <exception cref="ArgumentException">An option is outside its range or does not fit the model; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// The path is empty or an option is outside its range, which is told before anything is loaded, or an option does not fit the model; the
+    /// message names it.
+    /// </exception>
+    /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static Task<LayerSkipChatClient> LoadAsync(
         LayerSkipOptions options,
         ILogger<LayerSkipChatClient>? logger = null,
@@ -207,7 +220,9 @@ public sealed class LayerSkipChatClient : IChatClient
             : null;
     }
 
-    /// <summary>Disposes the engine if the client owns it; no request may be running.</summary>
+    /// <summary>
+    /// Disposes the engine if the client owns it: requests that are running then end with an <see cref="ObjectDisposedException"/>. Otherwise they go on.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0 || _model is null)

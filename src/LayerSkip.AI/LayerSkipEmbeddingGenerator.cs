@@ -111,7 +111,9 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
             : null;
     }
 
-    /// <summary>Disposes the engine if the generator owns it; no request may be running.</summary>
+    /// <summary>
+    /// Disposes the engine if the generator owns it: requests that are running then end with an <see cref="ObjectDisposedException"/>. Otherwise they go on.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0 || _model is null)

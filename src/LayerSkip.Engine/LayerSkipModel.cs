@@ -69,10 +69,11 @@ public sealed class LayerSkipModel : IDisposable
     /// <param name="progress">Told the share of the weights loaded, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
-    /// <exception cref="ArgumentException">The device is unknown.</exception>
+    /// <exception cref="ArgumentException">The path is empty, or the device is unknown.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The thread count is out of range.</exception>
     /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static LayerSkipModel Load(
         string path, ModelOptions? options = null, IProgress<double>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -102,6 +103,8 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="ArgumentException">The device is unknown.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The thread count or a token of the draft vocabulary is out of range.</exception>
     /// <exception cref="DeviceException">The device that was asked for is not there, or cannot run the model.</exception>
+    /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static LayerSkipModel FromWeights(
         string name,
         ModelConfig config,
