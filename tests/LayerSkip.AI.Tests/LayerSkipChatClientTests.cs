@@ -427,6 +427,34 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     }
 
     [Fact]
+    public async Task Requests_that_run_end_with_the_engine_and_outlive_a_client_that_borrows_it()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        using var owner = LayerSkipChatClient.Load(checkpoint.Directory);
+        var guest = new LayerSkipChatClient(owner.Engine());
+        await using var endless = owner.GetStreamingResponseAsync(TestModels.User("x")).GetAsyncEnumerator();
+        await using var borrowed = guest.GetStreamingResponseAsync(TestModels.User("x"), new() { MaxOutputTokens = 200 }).GetAsyncEnumerator();
+        Assert.True(await endless.MoveNextAsync());
+        Assert.True(await borrowed.MoveNextAsync());
+
+        guest.Dispose();
+        ChatFinishReason? reason = null;
+        while (await borrowed.MoveNextAsync())
+        {
+            reason ??= borrowed.Current.FinishReason;
+        }
+
+        Assert.Equal(ChatFinishReason.Length, reason);
+        owner.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () =>
+        {
+            while (await endless.MoveNextAsync())
+            {
+            }
+        });
+    }
+
+    [Fact]
     public void Exit_layer_beyond_the_depth_fails_at_creation()
     {
         var error = Assert.Throws<ArgumentOutOfRangeException>(
