@@ -48,6 +48,11 @@ internal sealed class ExportCommand
         var (source, target) = (arguments.GetRequiredValue(_model), arguments.GetRequiredValue(_gguf));
         OutputFile.Check("--gguf", target);
         using var checkpoint = Checkpoint.Open(source);
+        if (FilesOf(checkpoint).Any(file => OutputFile.IsSame("--gguf", target, file)))
+        {
+            throw new UsageException($"--gguf is '{target}', {(File.Exists(source) ? "the" : "a file of the")} checkpoint itself, expected another file");
+        }
+
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);
         var bytes = Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) => GgufExport.Write(
@@ -70,6 +75,18 @@ internal sealed class ExportCommand
         }
 
         return CommandLine.Success;
+    }
+
+    /// <summary>What a checkpoint consists of: of a directory, all but earlier exports, its folder of templates among it.</summary>
+    private static IEnumerable<string> FilesOf(Checkpoint checkpoint)
+    {
+        if (File.Exists(checkpoint.Path))
+        {
+            return [checkpoint.Path];
+        }
+
+        var files = Directory.EnumerateFiles(checkpoint.Path, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true, MaxRecursionDepth = 1 });
+        return files.Where(file => !file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase));
     }
 
     private static void AddText(GgufWriter writer, Checkpoint checkpoint, ChatTemplateFiles template)

@@ -37,7 +37,7 @@ internal static class CheckpointQuantizer
         directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         var exists = Directory.Exists(directory);
         var empty = !exists || !Directory.EnumerateFileSystemEntries(directory).Any();
-        if (File.Exists(directory) || directory == Path.TrimEndingDirectorySeparator(Path.GetFullPath(source.Path)))
+        if (File.Exists(directory) || FileTarget.Follow(directory) == FileTarget.Follow(Path.TrimEndingDirectorySeparator(source.Path)))
         {
             throw new IOException($"{directory}: {(File.Exists(directory) ? "is a file" : "is the checkpoint itself")}, expected another directory");
         }

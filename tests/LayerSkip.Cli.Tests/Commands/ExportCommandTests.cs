@@ -140,6 +140,39 @@ public sealed class ExportCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_source_is_never_overwritten()
+    {
+        Tool.RunJson("export", "--model", Tool.Parser, "--gguf", Target);
+        var link = Path.Combine(_folder.FullName, "link.gguf");
+        File.CreateSymbolicLink(link, "parser.gguf");
+        foreach (var (model, target) in ((string, string)[])[(Target, Target), (Target, Path.Combine(_folder.FullName, ".", "parser.gguf")), (link, Target), (Target, link)])
+        {
+            Refused(Target, "the checkpoint itself, expected another file", "--model", model, "--gguf", target, "--dtype", "q4_0");
+        }
+
+        var source = CopyParser();
+        var weights = Path.Combine(source, "model.safetensors");
+        var inside = Path.Combine(source, "model.gguf");
+        File.CreateSymbolicLink(inside, "model.safetensors");
+        foreach (var target in (string[])[weights, inside, Path.Combine(source, "tokenizer.json")])
+        {
+            Refused(weights, "a file of the checkpoint itself, expected another file", "--model", source, "--gguf", target);
+        }
+
+        // An export that lies beside the weights is none of them.
+        File.Delete(inside);
+        Tool.RunJson("export", "--model", source, "--gguf", inside);
+        Tool.RunJson("export", "--model", source, "--gguf", inside);
+
+        static void Refused(string kept, string message, params string[] options)
+        {
+            var before = File.ReadAllBytes(kept);
+            Assert.Contains(message, Tool.RunBad(["export", .. options]), StringComparison.Ordinal);
+            Assert.Equal(before, File.ReadAllBytes(kept));
+        }
+    }
+
+    [Fact]
     public void Tokenizers_that_a_file_cannot_tell_are_refused()
     {
         var folder = CopyParser();

@@ -91,10 +91,17 @@ public sealed class CheckpointQuantizerTests : IDisposable
         File.WriteAllText(notes, "mine");
         Assert.Contains("is not empty", Assert.Throws<IOException>(() => CheckpointQuantizer.Write(source, Target, TensorDataType.Int8)).Message, StringComparison.Ordinal);
         Assert.Contains("is a file", Assert.Throws<IOException>(() => CheckpointQuantizer.Write(source, notes, TensorDataType.Int8)).Message, StringComparison.Ordinal);
-        Assert.Contains(
-            "is the checkpoint itself",
-            Assert.Throws<IOException>(() => CheckpointQuantizer.Write(source, tiny.Directory, TensorDataType.Int8, replace: true)).Message,
-            StringComparison.Ordinal);
+        var link = Path.Combine(_folder.FullName, "link");
+        Directory.CreateSymbolicLink(link, tiny.Directory);
+        foreach (var same in (string[])[tiny.Directory, tiny.Directory + Path.DirectorySeparatorChar, link])
+        {
+            Assert.Contains(
+                "is the checkpoint itself",
+                Assert.Throws<IOException>(() => CheckpointQuantizer.Write(source, same, TensorDataType.Int8, replace: true)).Message,
+                StringComparison.Ordinal);
+        }
+
+        Directory.Delete(link);
         Assert.Equal([notes], Directory.EnumerateFileSystemEntries(Target));
 
         CheckpointQuantizer.Write(source, Target, TensorDataType.Int8, replace: true);
