@@ -17,7 +17,7 @@ internal static class CommandLine
     /// <summary>What was asked for cannot be done: a bad option, file, checkpoint or prompt.</summary>
     public const int BadInput = 2;
 
-    /// <summary>Ended by Ctrl-C: 128 + SIGINT.</summary>
+    /// <summary>Ended by Ctrl-C, 128 + SIGINT, or by SIGTERM, which is taken alike.</summary>
     public const int Interrupted = 130;
 
     /// <summary>Runs the tool.</summary>

@@ -1,6 +1,8 @@
 namespace LayerSkip.Cli;
 
-/// <summary>Ctrl-C: ends the step that may be stopped on its own (a chat's running answer), otherwise the command. Safe for concurrent use.</summary>
+/// <summary>
+/// Ctrl-C: ends the step that may be stopped on its own (a chat's running answer), otherwise the command; SIGTERM ends the command at once. Safe for concurrent use.
+/// </summary>
 internal sealed class Interrupt : IDisposable
 {
     private readonly Lock _lock = new();
@@ -39,6 +41,9 @@ internal sealed class Interrupt : IDisposable
             (_step is { IsCancellationRequested: false } step ? step : _command).Cancel();
         }
     }
+
+    /// <summary>The system wants the process to end.</summary>
+    public void End() => _command.Cancel();
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using LayerSkip.Cli;
 
@@ -8,4 +9,9 @@ Console.CancelKeyPress += (_, key) =>
     key.Cancel = true;
     interrupt.Raise();
 };
+using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    interrupt.End();
+});
 return CommandLine.Invoke(args, Terminal.OfProcess(interrupt));

@@ -17,6 +17,18 @@ public class InterruptTests
     }
 
     [Fact]
+    public void End_stops_the_step_and_the_command()
+    {
+        using var interrupt = new Interrupt();
+        var step = interrupt.BeginStep();
+
+        interrupt.End();
+
+        Assert.True(step.IsCancellationRequested);
+        Assert.True(interrupt.Command.IsCancellationRequested);
+    }
+
+    [Fact]
     public void Raise_between_steps_stops_the_command()
     {
         using var interrupt = new Interrupt();

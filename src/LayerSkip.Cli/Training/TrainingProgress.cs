@@ -11,7 +11,7 @@ internal sealed record TrainingProgress
     /// <summary>Passes over the data, as a fraction.</summary>
     public required double Epoch { get; init; }
 
-    /// <summary>Running means by exit, in nats; NaN for one that has had none. The last is full depth's.</summary>
+    /// <summary>Means by exit, in nats, over the steps since the last line of metrics, whose own they are at that line; NaN for one that has had none. The last is full depth's.</summary>
     public required IReadOnlyList<double> Losses { get; init; }
 
     /// <summary>Layers that decide for the deepest exit that has had a loss: all, unless the model is growing yet.</summary>

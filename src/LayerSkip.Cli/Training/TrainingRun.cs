@@ -15,7 +15,6 @@ internal sealed class TrainingRun : IDisposable
     private readonly Trainer _trainer;
     private readonly MetricsFile _metrics;
     private readonly StepWindow _window;
-    private readonly RunningMean[] _losses;
     private readonly SequenceBatch _probe;
     private readonly double _fmaPeak;
     private readonly Action<TrainingProgress> _show;
@@ -33,7 +32,6 @@ internal sealed class TrainingRun : IDisposable
     {
         (_plan, _directory, _trainer, _metrics, _fmaPeak, _show, _note) = (plan, directory, trainer, metrics, fmaPeak, show, note);
         _window = new StepWindow(plan.Config.Layers);
-        _losses = new RunningMean[plan.Config.Layers];
         _probe = new SequenceBatch([plan.Sets[0].Sequences[0]]);
         _savedStep = trainer.Step;
         _evaluatedStep = RunHistory.Read(directory.MetricsPath).Evaluations is [.., var last] ? last.Step : -1;
@@ -176,14 +174,6 @@ internal sealed class TrainingRun : IDisposable
         _seconds.Add(seconds);
         _tokens.Add(report.Rows);
         _operations.Add(report.Operations);
-        for (var l = 0; l < layers; l++)
-        {
-            if (!double.IsNaN(report.ExitLosses[l]))
-            {
-                _losses[l].Add(report.ExitLosses[l]);
-            }
-        }
-
         if (_trainer.Step % _plan.Recipe.MetricsEverySteps == 0 || _trainer.Step == steps)
         {
             WriteSteps();
@@ -194,7 +184,7 @@ internal sealed class TrainingRun : IDisposable
             Step = _trainer.Step,
             Steps = steps,
             Epoch = Epoch,
-            Losses = [.. _losses.Select(loss => loss.Value)],
+            Losses = [.. _window.MeanLosses],
             LearningRate = report.LearningRate,
             GradientNorm = report.GradientNorm,
             MaxDropout = recipe.DropoutAt(layers - 1, layers, report.Step, steps),

@@ -122,21 +122,8 @@ public class TrainingRunTests
     {
         using var folder = new TrainingFolder().With("steps", "150").With("evaluation", null).With("checkpoint.every_steps", "2").WriteRecipe();
         RunToEnd(folder, "whole");
-        using (var process = Process.Start(new ProcessStartInfo(
-            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
-            [typeof(CommandLine).Assembly.Location, "train", "--recipe", folder.RecipePath, "--output", folder.Of("killed")])
+        using (var process = StartUntilSaved(folder, "killed"))
         {
-            RedirectStandardError = true, RedirectStandardOutput = true,
-        })!)
-        {
-            process.BeginErrorReadLine();
-            process.BeginOutputReadLine();
-            for (var waited = Stopwatch.StartNew(); !File.Exists(folder.Of("killed", "model.safetensors")) && waited.Elapsed < TimeSpan.FromMinutes(2);)
-            {
-                Assert.False(process.HasExited && process.ExitCode != 0, "the tool failed");
-                Thread.Sleep(5);
-            }
-
             process.Kill();
             process.WaitForExit();
         }
@@ -144,6 +131,23 @@ public class TrainingRunTests
         Assert.InRange(SavedRun.Read(folder.Of("killed", "state.safetensors")).Step, 2, 150);
         RunToEnd(folder, "killed");
         AssertSameFiles(folder, "whole", "killed");
+    }
+
+    [Fact]
+    public void Terminated_process_saves_first()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "no SIGTERM");
+        using var folder = new TrainingFolder().With("steps", "100000").With("evaluation", null).With("checkpoint.every_steps", "2").WriteRecipe();
+        using var process = StartUntilSaved(folder, "run");
+        using (var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]))
+        {
+            kill.WaitForExit();
+        }
+
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(2)), "goes on");
+        Assert.Equal(CommandLine.Interrupted, process.ExitCode);
+        var saved = SavedRun.Read(folder.Of("run", "state.safetensors")).Step;
+        Assert.Equal(saved, RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps[^1].Step);
     }
 
     [Fact]
@@ -159,6 +163,33 @@ public class TrainingRunTests
         Assert.DoesNotContain("4", steps[0].ExitLosses.Keys);
         Assert.Equal(steps[^1].ExitLosses["4"], steps[^1].Loss);
         Assert.InRange(steps[0].LayerTokensShare, 0.3, 0.5);
+    }
+
+    [Fact]
+    public void Losses_shown_are_those_of_the_metrics()
+    {
+        using var folder = new TrainingFolder();
+        var shown = new Dictionary<long, IReadOnlyList<double>>();
+        using (var stop = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() => Run(folder, "run", stop, progress =>
+            {
+                shown.Add(progress.Step, progress.Losses);
+                if (progress.Step == 7)
+                {
+                    stop.Cancel();
+                }
+            }));
+        }
+
+        Run(folder, "run", null, progress => shown.Add(progress.Step, progress.Losses));
+
+        var lines = RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps;
+        Assert.Equal([4, 5, 7, 8, 10, 12], lines.Select(line => line.Step));
+        Assert.All(lines, line => Assert.All(line.ExitLosses, exit => Assert.Equal(exit.Value, shown[line.Step][int.Parse(exit.Key) - 1], 1e-6)));
+
+        // Of two steps in which every second one trains an exit, both have a loss.
+        Assert.DoesNotContain(double.NaN, shown[2]);
     }
 
     [Fact]
@@ -340,6 +371,26 @@ public class TrainingRunTests
 
         Assert.Equal([6, 19, 3], TrainingPlan.Batches(sequences, 6).Select(batch => batch.Rows));
         Assert.Equal([28], TrainingPlan.Batches(sequences, int.MaxValue).Select(batch => batch.Rows));
+    }
+
+    /// <summary>Starts the recipe, as it was written, in a process of its own, and waits for its first checkpoint.</summary>
+    private static Process StartUntilSaved(TrainingFolder folder, string output)
+    {
+        var process = Process.Start(new ProcessStartInfo(
+            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
+            [typeof(CommandLine).Assembly.Location, "train", "--recipe", folder.RecipePath, "--output", folder.Of(output)])
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true,
+        })!;
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+        for (var waited = Stopwatch.StartNew(); !File.Exists(folder.Of(output, "model.safetensors")) && waited.Elapsed < TimeSpan.FromMinutes(2);)
+        {
+            Assert.False(process.HasExited && process.ExitCode != 0, "the tool failed");
+            Thread.Sleep(5);
+        }
+
+        return process;
     }
 
     private static void RunToEnd(TrainingFolder folder, string output) => Run(folder, output, null, _ => { });

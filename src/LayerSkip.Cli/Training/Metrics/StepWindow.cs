@@ -8,6 +8,7 @@ namespace LayerSkip.Cli.Training.Metrics;
 internal sealed class StepWindow(int layers)
 {
     private readonly double[] _losses = new double[layers];
+    private readonly double[] _meanLosses = [.. Enumerable.Repeat(double.NaN, layers)];
     private readonly int[] _lossSteps = new int[layers];
     private readonly double[] _weights = new double[layers];
     private double _objective;
@@ -20,6 +21,12 @@ internal sealed class StepWindow(int layers)
 
     /// <summary>Steps added since the last line.</summary>
     public int Steps { get; private set; }
+
+    /// <summary>
+    /// Mean loss of each exit over the steps since the last line in which it had one; before the first such step what it was before that line, NaN where it was
+    /// nothing.
+    /// </summary>
+    public IReadOnlyList<double> MeanLosses => _meanLosses;
 
     /// <summary>Adds a step.</summary>
     /// <param name="report">What it did.</param>
@@ -34,6 +41,7 @@ internal sealed class StepWindow(int layers)
             {
                 _losses[l] += report.ExitLosses[l];
                 _lossSteps[l]++;
+                _meanLosses[l] = _losses[l] / _lossSteps[l];
             }
         }
 
@@ -58,9 +66,9 @@ internal sealed class StepWindow(int layers)
             Steps,
             _tokens,
             Math.Round(_seconds, 4),
-            Rounded(_losses[deepest] / _lossSteps[deepest]),
+            Rounded(_meanLosses[deepest]),
             Rounded(_objective / Steps),
-            Exits(l => _lossSteps[l] > 0, l => _losses[l] / _lossSteps[l]),
+            Exits(l => _lossSteps[l] > 0, l => _meanLosses[l]),
             Exits(_ => true, l => _weights[l] / Steps),
             last.LearningRate,
             Rounded(_norm / Steps),
