@@ -58,10 +58,11 @@ internal sealed class TrainCommand
         TrainingDisplay.Run(_terminal, display =>
         {
             using var run = TrainingRun.Start(plan, directory, adopt, peak, display.Show, display.Note);
+            var isFinished = run.Step >= plan.Options.Steps;
             try
             {
                 run.Run(_terminal.Interrupt.Command);
-                display.Note($"trained {run.Step} steps; checkpoint and {RunDirectory.ReportName} stand in {directory.Path}");
+                display.Note($"{(isFinished ? $"had finished all its {run.Step} steps already" : $"trained {run.Step} steps")}; checkpoint and {RunDirectory.ReportName} stand in {directory.Path}");
                 return run.Step;
             }
             catch (OperationCanceledException)

@@ -5,24 +5,21 @@ using LayerSkip.Engine.Checkpoints;
 namespace LayerSkip.Cli.Training;
 
 /// <summary>
-/// One object of a recipe file. Every field is read with its type and range checked; one that nobody has read is an error, so that a misspelt
-/// field cannot go unnoticed.
+/// One object of a recipe file. Every field is read with its type and range checked; unknown ones are refused before any is read, so that a misspelt
+/// field is neither overlooked nor told as a missing one.
 /// </summary>
 internal sealed class RecipeObject
 {
-    private const int MaxMisspelling = 2;
-
     private static readonly JsonDocumentOptions s_options = new() { CommentHandling = JsonCommentHandling.Skip, AllowDuplicateProperties = false };
 
     private readonly string _file;
     private readonly string _prefix;
     private readonly JsonElement _element;
-    private readonly HashSet<string> _read = new(StringComparer.Ordinal);
 
     private RecipeObject(string file, string prefix, JsonElement element) => (_file, _prefix, _element) = (file, prefix, element);
 
     /// <summary>Reads a recipe file.</summary>
-    /// <exception cref="UsageException">The file cannot be read or holds no JSON object.</exception>
+    /// <exception cref="UsageException">The file cannot be read, holds no JSON object, or one with an unknown field.</exception>
     /// <exception cref="CheckpointException">It is not JSON; the message gives the line.</exception>
     public static RecipeObject ReadFile(string path)
     {
@@ -30,9 +27,13 @@ internal sealed class RecipeObject
         try
         {
             using var document = JsonDocument.Parse(text, s_options);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? new RecipeObject(path, "", document.RootElement.Clone())
-                : throw new UsageException($"{path}: is no JSON object, expected a recipe such as {{\"output\": \"runs/mine\", ...}}");
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                throw new UsageException($"{path}: is no JSON object, expected a recipe such as {{\"output\": \"runs/mine\", ...}}");
+            }
+
+            RecipeFields.Check(path, document.RootElement);
+            return new RecipeObject(path, "", document.RootElement.Clone());
         }
         catch (JsonException e)
         {
@@ -49,11 +50,11 @@ internal sealed class RecipeObject
 
     /// <summary>A whole number, or null where the field is absent.</summary>
     public int? Integer(string name, int min, int max = int.MaxValue) =>
-        TryGet(name, out var value) ? (int)(WholeNumber(value, min, max) ?? throw Wrong(name, Range(min, max))) : null;
+        _element.TryGetProperty(name, out var value) ? (int)(WholeNumber(value, min, max) ?? throw Wrong(name, Range(min, max))) : null;
 
     /// <summary>A whole number from 0 to 2^64 - 1, or null where the field is absent.</summary>
     public ulong? Seed(string name) =>
-        !TryGet(name, out var value) ? null
+        !_element.TryGetProperty(name, out var value) ? null
             : value.ValueKind == JsonValueKind.Number && value.TryGetUInt64(out var seed) ? seed
             : throw Wrong(name, $"an integer from 0 to {ulong.MaxValue}");
 
@@ -62,7 +63,7 @@ internal sealed class RecipeObject
     /// <param name="expected">The range in words.</param>
     /// <param name="valid">Whether a finite number is in range.</param>
     public double? Number(string name, string expected, Func<double, bool> valid) =>
-        TryGet(name, out var value) ? FiniteNumber(value) is { } number && valid(number) ? number : throw Wrong(name, expected) : null;
+        _element.TryGetProperty(name, out var value) ? FiniteNumber(value) is { } number && valid(number) ? number : throw Wrong(name, expected) : null;
 
     /// <summary>Finite numbers, or null where the field is absent.</summary>
     public IReadOnlyList<double>? Numbers(string name, string expected, Func<double, bool> valid) =>
@@ -77,13 +78,13 @@ internal sealed class RecipeObject
 
     /// <summary>A truth value, or null where the field is absent.</summary>
     public bool? Boolean(string name) =>
-        !TryGet(name, out var value) ? null
+        !_element.TryGetProperty(name, out var value) ? null
             : value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean()
             : throw Wrong(name, "true or false");
 
     /// <summary>A string that is not empty, or null where the field is absent.</summary>
     public string? Text(string name) =>
-        TryGet(name, out var value) ? NonEmptyText(value) ?? throw Wrong(name, "a non-empty string") : null;
+        _element.TryGetProperty(name, out var value) ? NonEmptyText(value) ?? throw Wrong(name, "a non-empty string") : null;
 
     /// <summary>At least one string, none of them empty, or null where the field is absent.</summary>
     public IReadOnlyList<string>? Texts(string name)
@@ -97,7 +98,7 @@ internal sealed class RecipeObject
     public T? Choice<T>(string name, params (string Word, T Value)[] choices)
         where T : struct
     {
-        if (!TryGet(name, out var value))
+        if (!_element.TryGetProperty(name, out var value))
         {
             return null;
         }
@@ -106,13 +107,13 @@ internal sealed class RecipeObject
         return index < 0 ? throw Wrong(name, $"one of {string.Join(", ", choices.Select(choice => $"\"{choice.Word}\""))}") : choices[index].Value;
     }
 
-    /// <summary>An object, or null where the field is absent. It must be closed by itself.</summary>
+    /// <summary>An object, or null where the field is absent.</summary>
     public RecipeObject? Object(string name) =>
-        !TryGet(name, out var value) ? null
+        !_element.TryGetProperty(name, out var value) ? null
             : value.ValueKind == JsonValueKind.Object ? new RecipeObject(_file, $"{_prefix}{name}.", value)
             : throw Wrong(name, "an object");
 
-    /// <summary>At least one object. Each must be closed by itself.</summary>
+    /// <summary>At least one object.</summary>
     public IReadOnlyList<RecipeObject> Objects(string name)
     {
         const string Expected = "an array of at least one object";
@@ -122,45 +123,18 @@ internal sealed class RecipeObject
         return objects is [] ? throw Wrong(name, Expected) : objects;
     }
 
-    /// <summary>Throws where the object has a field that was not read.</summary>
-    public void Close()
-    {
-        foreach (var field in _element.EnumerateObject())
-        {
-            if (!_read.Contains(field.Name))
-            {
-                throw Unknown(field.Name, ClosestNames.To(field.Name, _read) is [var nearest, ..] ? nearest : null);
-            }
-        }
-    }
-
     /// <summary>The error for fields that do not go together.</summary>
     public UsageException Contradiction(string name, string problem) => new($"{_file}: {_prefix}{name} {problem}");
 
     /// <summary>The error for a field that is absent.</summary>
-    public UsageException Missing(string name, string expected)
-    {
-        // Misspelt, it is there and not read: then that is what is wrong.
-        var misspelt = _element.EnumerateObject().Select(field => field.Name)
-            .FirstOrDefault(field => !_read.Contains(field) && field.Length <= 2 * name.Length && ClosestNames.EditDistance(field, name) <= MaxMisspelling);
-        return misspelt is null ? new($"{_file}: {_prefix}{name} is missing, expected {expected}") : Unknown(misspelt, name);
-    }
+    public UsageException Missing(string name, string expected) => new($"{_file}: {_prefix}{name} is missing, expected {expected}");
 
     /// <summary>The error for a field whose value is not what was expected.</summary>
     public UsageException Wrong(string name, string expected) =>
         new($"{_file}: {_prefix}{name} is {Describe(_element.GetProperty(name))}, expected {expected}");
 
-    private UsageException Unknown(string name, string? nearest) =>
-        new($"{_file}: {_prefix}{ErrorText.Shorten(name)} is no field of a recipe{(nearest is null ? "" : $", did you mean {_prefix}{nearest}?")}");
-
-    private bool TryGet(string name, out JsonElement value)
-    {
-        _read.Add(name);
-        return _element.TryGetProperty(name, out value);
-    }
-
     private JsonElement.ArrayEnumerator? Items(string name, string expected) =>
-        !TryGet(name, out var value) ? null : value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(name, expected);
+        !_element.TryGetProperty(name, out var value) ? null : value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : throw Wrong(name, expected);
 
     private static long? WholeNumber(JsonElement value, long min, long max) =>
         FiniteNumber(value) is { } number && Math.Floor(number) == number && number >= min && number <= max ? (long)number : null;

@@ -90,7 +90,9 @@ internal sealed class StartingPoint
     {
         if (exit >= config.Layers)
         {
-            throw new UsageException($"{recipe.File}: {field} is {exit}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+            throw new UsageException($"{recipe.File}: {field} is {exit}, {(config.Layers == 1
+                ? "but the model has one layer, expected at least 2: there is nothing to exit from"
+                : $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers")}");
         }
     }
 }

@@ -70,7 +70,6 @@ internal static class TrainingRecipeReader
             DataType = json.Choice("dtype", ("bf16", TensorDataType.BF16), ("f32", TensorDataType.F32)) ?? TensorDataType.BF16,
             MetricsEverySteps = json.Integer("metrics_every_steps", 1) ?? 10,
         };
-        json.Close();
         return recipe.Output == recipe.Source
             ? throw json.Contradiction("output", $"is {recipe.Output}, which is also the directory to start from; expected another")
             : recipe;
@@ -115,7 +114,7 @@ internal static class TrainingRecipeReader
             throw json.Contradiction("head_dim", $"is {headDimension ?? (double)hidden / heads}, expected an even number; where it is absent, hidden / heads");
         }
 
-        var shape = new ModelShape(
+        return new ModelShape(
             layers,
             hidden,
             intermediate,
@@ -125,8 +124,6 @@ internal static class TrainingRecipeReader
             Required("context", Most),
             json.Boolean("tied") ?? true,
             (float)(json.Number("rope_theta", "a number from 1 to 1e9", value => value is >= 1 and <= 1e9) ?? 10000));
-        json.Close();
-        return shape;
     }
 
     private static DataSource ReadData(RecipeObject json, string root)
@@ -151,14 +148,12 @@ internal static class TrainingRecipeReader
             throw json.Contradiction("task", "is \"utterance\", expected files of TOPv2's rows (.tsv) alone: others have no domain");
         }
 
-        var source = new DataSource(
+        return new DataSource(
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("files", "names that end in .tsv (TOPv2) or .jsonl"))],
             json.Number("share", AboveZero, value => value is > 0 and <= 1) ?? 1,
             task,
             json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response,
             share is null ? null : new SlotSwapping(share.Value, copies ?? 1));
-        json.Close();
-        return source;
     }
 
     private static LayerSkipRecipe ReadRecipe(RecipeObject? json)
@@ -177,7 +172,6 @@ internal static class TrainingRecipeReader
         var curriculum = json.Choice("curriculum", ("all", ExitCurriculum.All), ("rotational", ExitCurriculum.Rotational), ("gradual", ExitCurriculum.Gradual));
         var rotation = json.Integer("rotation", 1, 1024);
         var growth = json.Has("growth") ? json.Objects("growth").Select(ReadStage).ToArray() : [];
-        json.Close();
 
         if (schedule is not null && dropout == 0)
         {
@@ -223,11 +217,9 @@ internal static class TrainingRecipeReader
     private static DepthStage ReadStage(RecipeObject json)
     {
         const string Start = "a number from 0 to 1, without 1";
-        var stage = new DepthStage(
+        return new DepthStage(
             json.Number("start", Start, value => value is >= 0 and < 1) ?? throw json.Missing("start", Start),
             json.Integer("layers", 1, 1024) ?? throw json.Missing("layers", "an integer from 1 to 1024"));
-        json.Close();
-        return stage;
     }
 
     private static OptimizerOptions ReadOptimizer(RecipeObject? json)
@@ -240,7 +232,7 @@ internal static class TrainingRecipeReader
 
         const string Betas = "two numbers from 0 to 1, without 1";
         var betas = json.Numbers("betas", Betas, value => value is >= 0 and < 1) ?? [defaults.Beta1, defaults.Beta2];
-        var options = new OptimizerOptions
+        return new OptimizerOptions
         {
             LearningRate = json.Number("learning_rate", Positive, value => value > 0) ?? defaults.LearningRate,
             WarmupSteps = json.Integer("warmup_steps", 0) ?? defaults.WarmupSteps,
@@ -251,8 +243,6 @@ internal static class TrainingRecipeReader
             WeightDecay = json.Number("weight_decay", AtLeastZero, value => value >= 0) ?? defaults.WeightDecay,
             MaxGradientNorm = json.Number("max_gradient_norm", Positive, value => value > 0) ?? defaults.MaxGradientNorm,
         };
-        json.Close();
-        return options;
     }
 
     private static EvaluationRecipe? ReadEvaluation(RecipeObject? json, string root)
@@ -263,20 +253,17 @@ internal static class TrainingRecipeReader
         }
 
         var files = json.Texts("data") ?? throw json.Missing("data", "an array of .tsv or .jsonl files");
-        var recipe = new EvaluationRecipe(
+        return new EvaluationRecipe(
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("data", "names that end in .tsv (TOPv2) or .jsonl"))],
             json.Integer("rows", 1) ?? 400,
             json.Integer("every_steps", 1) ?? 1000,
             json.Integers("exits", 1, 1024) ?? []);
-        json.Close();
-        return recipe;
     }
 
     private static CheckpointRecipe ReadCheckpoint(RecipeObject? json)
     {
         var minutes = json?.Number("every_minutes", "a number above 0, at most 10000", value => value is > 0 and <= 10000);
         var steps = json?.Integer("every_steps", 1);
-        json?.Close();
         return new(minutes is null && steps is null ? TimeSpan.FromMinutes(DefaultMinutes) : minutes is { } every ? TimeSpan.FromMinutes(every) : null, steps);
     }
 
@@ -287,12 +274,10 @@ internal static class TrainingRecipeReader
             return new(null, null, null, null);
         }
 
-        var recipe = new GenerationRecipe(
+        return new GenerationRecipe(
             json.Integer("exit_layer", 1, 1023),
             json.Integer("num_speculations", 1, 64),
             json.Integer("max_new_tokens", 1),
             json.Number("draft_coverage", "a number above 0, at most 1", value => value is > 0 and <= 1));
-        json.Close();
-        return recipe;
     }
 }

@@ -89,10 +89,17 @@ internal sealed class TrainingRun : IDisposable
         }
 
         var differences = plan.Description.DifferencesFrom(RunDescription.Parse(saved.Description, path));
-        return differences.Count == 0
-            ? saved
-            : throw new UsageException(
-                $"{plan.Recipe.Output}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete {RunDirectory.StateName} to begin anew");
+        if (differences.Count == 0)
+        {
+            return saved;
+        }
+
+        // Schedules are laid over all steps: more of them make another run.
+        var longer = differences.Any(difference => difference.StartsWith("steps ", StringComparison.Ordinal))
+            ? "; to train its model further, give another recipe \"from\", the checkpoint to start from"
+            : "";
+        throw new UsageException(
+            $"{plan.Recipe.Output}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete {RunDirectory.StateName} to begin anew{longer}");
     }
 
     /// <summary>Trains to the end, or until it is stopped; either way the run is saved.</summary>

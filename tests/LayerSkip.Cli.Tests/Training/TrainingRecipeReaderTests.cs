@@ -35,14 +35,22 @@ public class TrainingRecipeReaderTests
         Assert.Equal(folder.Of("elsewhere", "rows.jsonl"), TrainingRecipeReader.Read(folder.RecipePath, new RecipeOverrides(From: "x")).Data[0].Files[0]);
     }
 
-    [Fact]
-    public void Required_field_that_is_misspelt_is_not_just_missing()
+    [Theory]
+    [InlineData("steps", "stepz")]
+    [InlineData("steps", "optimizer.lerning_rate")]
+    [InlineData("steps", "data.1.shares")]
+    [InlineData("output", "outputs")]
+    [InlineData("tokenizer", "tokeniser")]
+    [InlineData("shape", "shpe")]
+    [InlineData("shape.layers", "shape.layer")]
+    [InlineData("recipe.exit_scale", "recipe.exit_sclae")]
+    public void Unknown_field_is_told_before_whatever_else_is_wrong(string missing, string unknown)
     {
-        using var folder = new TrainingFolder().With("shape", null).With("shpe", "{}").WriteRecipe();
+        using var folder = new TrainingFolder().With(missing, null).With(unknown, "200").WriteRecipe();
 
         var error = Assert.Throws<UsageException>(() => TrainingRecipeReader.Read(folder.RecipePath, new RecipeOverrides()));
 
-        Assert.EndsWith("shpe is no field of a recipe, did you mean shape?", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{unknown.Replace(".1.", "[1].", StringComparison.Ordinal)} is no field of a recipe, did you mean ", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -138,6 +146,17 @@ public class TrainingRecipeReaderTests
 
         Assert.Contains($"{folder.RecipePath}: {found}", line, StringComparison.Ordinal);
         Assert.Contains(expected, line, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("generation.exit_layer")]
+    [InlineData("evaluation.exits")]
+    public void Model_of_one_layer_has_no_exit(string field)
+    {
+        using var folder = new TrainingFolder().With("shape.layers", "1");
+        folder.With(field == "evaluation.exits" ? "generation" : "evaluation", null);
+
+        Assert.EndsWith($"{field} is 2, but the model has one layer, expected at least 2: there is nothing to exit from", folder.TrainBad(), StringComparison.Ordinal);
     }
 
     [Theory]

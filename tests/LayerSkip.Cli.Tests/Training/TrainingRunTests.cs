@@ -203,6 +203,8 @@ public class TrainingRunTests
         var again = folder.Train();
 
         Assert.Equal(CommandLine.Success, again.ExitCode);
+        Assert.Contains("had finished all its 12 steps already; checkpoint and report.html stand in ", again.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("trained", again.Error, StringComparison.Ordinal);
         Assert.Contains(", from step 12 on", again.Error, StringComparison.Ordinal);
         Assert.Equal(weights, File.ReadAllBytes(folder.Of("run", "model.safetensors")));
         Assert.Equal(2, RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Count);
@@ -228,6 +230,7 @@ public class TrainingRunTests
         var error = folder.With(path, json).TrainBad();
 
         Assert.Contains(difference, error, StringComparison.Ordinal);
+        Assert.Equal(path == "steps", error.EndsWith("further, give another recipe \"from\", the checkpoint to start from", StringComparison.Ordinal));
         Assert.Contains("another output", error, StringComparison.Ordinal);
         Assert.Equal(state, File.ReadAllBytes(folder.Of("run", "state.safetensors")));
     }
