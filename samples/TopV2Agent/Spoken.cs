@@ -13,11 +13,17 @@ internal static class Spoken
         .Where(word => word is not ("for" or "at" or "on" or "the" or "my" or "to" or "a" or "in" or "this"))
         .All(word => text.Contains(word, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Such as "for 1 hour and 30 minutes"; null where no time was said.</summary>
+    /// <summary>Such as "for 1 hour and 30 minutes"; null where no time was said, or one below zero.</summary>
     public static TimeSpan? Duration(string? text)
     {
+        text ??= "";
+        if (text.Split(' ').Any(word => word is "minus" or "negative" || word.StartsWith('-') || word.StartsWith('\u2212')))
+        {
+            return null;
+        }
+
         var (total, number) = (TimeSpan.Zero, (double?)null);
-        foreach (var word in (text ?? "").Split([' ', '-'], StringSplitOptions.RemoveEmptyEntries))
+        foreach (var word in text.Split([' ', '-'], StringSplitOptions.RemoveEmptyEntries))
         {
             if (double.TryParse(word, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var figure) && figure <= 1000)
             {

@@ -88,6 +88,12 @@ internal sealed class SweepCommand
             arguments.GetValue(_runs) ?? DefaultRuns);
         var file = SweepFile.Open(output, setup, model.Config.Layers, arguments.GetValue(_force));
         var resumed = file.Cells.Count;
+        var isJson = arguments.GetValue(_json);
+        if (cells.Count(file.Contains) is > 0 and var known && !isJson)
+        {
+            _terminal.Note($"{known} of {cells.Count} cells are from {output}, measured before (--force measures them anew)");
+        }
+
         var sweep = new Sweep(model, prompts, setup, file);
 
         // What is kept shows how far it has come; a pipe gets one page.
@@ -100,7 +106,7 @@ internal sealed class SweepCommand
 
         var report = Report(model, setup, file, output, resumed);
         Page.Write(html, SweepPage.Create(report));
-        if (arguments.GetValue(_json))
+        if (isJson)
         {
             ReportJson.Write(_terminal.Out, report, ReportJson.Instance.SweepReport);
         }

@@ -67,6 +67,12 @@ public sealed class SweepCommandTests : IDisposable
         var finished = File.ReadAllText(Csv);
         Assert.Equal(7, Tool.RunJson(Arguments("--exit-layer", "3", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
         Assert.Equal(finished, File.ReadAllText(Csv));
+
+        // Whoever reads the table is told that it is not new.
+        Assert.Equal(Note(2, 2), Tool.Run(Arguments("--exit-layer", "3", "--num-speculations", "2")).Error);
+        Assert.Equal(Note(2, 3), Tool.Run(Arguments("--exit-layer", "3", "--num-speculations", "2,5")).Error);
+
+        string Note(int known, int cells) => $"layerskip: note: {known} of {cells} cells are from {Csv}, measured before (--force measures them anew){Environment.NewLine}";
     }
 
     [Fact]
@@ -111,7 +117,8 @@ public sealed class SweepCommandTests : IDisposable
 
         var result = Tool.Run(Arguments("--exit-layer", "1", "--num-speculations", "2"));
 
-        Assert.Equal((CommandLine.Mismatch, ""), (result.ExitCode, result.Error));
+        Assert.Equal(CommandLine.Mismatch, result.ExitCode);
+        Assert.StartsWith("layerskip: note: 2 of 2 cells are from ", result.Error, StringComparison.Ordinal);
         Assert.Contains("tokens differ: 1 answer", result.Output, StringComparison.Ordinal);
         Assert.Contains("no: 1 differ", File.ReadAllText(Path.Combine(_folder, "grid.html")), StringComparison.Ordinal);
     }

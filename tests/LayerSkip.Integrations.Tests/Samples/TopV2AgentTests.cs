@@ -63,6 +63,10 @@ public class TopV2AgentTests(Parser parser)
     [InlineData("half an hour", 1800)]
     [InlineData("90-second", 90)]
     [InlineData("at five", null)]
+    [InlineData("for -5 minutes", null)]
+    [InlineData("for - 5 minutes", null)]
+    [InlineData("minus 5 minutes", null)]
+    [InlineData("0 minutes", null)]
     [InlineData(null, null)]
     public void Durations_are_understood(string? text, int? seconds) => Assert.Equal(seconds, (int?)Spoken.Duration(text)?.TotalSeconds);
 

@@ -56,7 +56,7 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
 
     private static (ulong Tensors, ulong Keys) ReadCounts(string file, ref GgufCursor cursor)
     {
-        if (cursor.Remaining < 24 || cursor.ReadUInt32("the magic number") != Magic)
+        if (cursor.Remaining < sizeof(uint) || cursor.ReadUInt32("the magic number") != Magic)
         {
             throw new CheckpointException($"{file}: does not begin with 'GGUF', expected a GGUF file, or a checkpoint's directory");
         }

@@ -10,7 +10,9 @@ public class GgufHeaderTests
     [Theory]
     [InlineData("", "is empty")]
     [InlineData("GGML0000000000000000000000000000", "does not begin with 'GGUF'")]
-    [InlineData("GGUF", "does not begin with 'GGUF', expected a GGUF file")]
+    [InlineData("GGU", "does not begin with 'GGUF', expected a GGUF file")]
+    [InlineData("GGUF", "the version takes 4 bytes at offset 4, but 0 follow: the file is truncated or damaged")]
+    [InlineData("GGUF\u0003\0\0\0tensors", "the number of tensors takes 8 bytes at offset 8, but 7 follow: the file is truncated or damaged")]
     public void What_is_no_such_file_is_refused(string content, string message) =>
         Assert.Contains(message, TinyGguf.Refusal(Encoding.ASCII.GetBytes(content)), StringComparison.Ordinal);
 
