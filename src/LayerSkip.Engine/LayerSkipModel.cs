@@ -135,7 +135,7 @@ public sealed class LayerSkipModel : IDisposable
         Generate(prompt, Plan(options ?? new()));
 
     /// <summary>Starts a generation by a plan of this model.</summary>
-    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan, costBook: _costs);
+    internal Generation Generate(ReadOnlySpan<int> prompt, DecodingPlan plan) => new(_device, prompt, plan, costBook: _costs, name: Name);
 
     /// <summary>Checks a request as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     internal DecodingPlan Plan(ReadOnlySpan<int> prompt, DecodingOptions? options)

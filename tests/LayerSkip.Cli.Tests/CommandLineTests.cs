@@ -241,6 +241,41 @@ public class CommandLineTests
         Assert.StartsWith("layerskip: config.json: ", Tool.RunBad("label", "--data", Tool.Utterances, "--out", "x.jsonl", "--model", checkpoint.Directory, Tool.Parser), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("generate --prompt x")]
+    [InlineData("generate --prompt x --json")]
+    [InlineData("generate --prompt x --temperature 1")]
+    [InlineData("generate --prompt x --exit-layer 2 --num-speculations 3 --compare")]
+    [InlineData("bench")]
+    [InlineData("correctness --data {data}")]
+    [InlineData("sweep --data {data} --output {data}.sweep.jsonl")]
+    [InlineData("tune")]
+    [InlineData("eval --data {data}")]
+    public void Damaged_weights_are_one_line_of_every_command(string command)
+    {
+        using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { TiedEmbeddings = true });
+        checkpoint.Damage(checkpoint.Config.HiddenSize);
+        var name = Path.GetFileName(checkpoint.Directory);
+        var data = checkpoint.PathOf("rows.jsonl");
+        File.WriteAllText(data, "{\"prompt\": \"a\", \"response\": \"b\"}\n");
+
+        var error = Tool.RunBad([.. command.Replace("{data}", data, StringComparison.Ordinal).Split(' '), "--model", checkpoint.Directory]);
+
+        Assert.Equal($"layerskip: {name}: every logit is NaN, expected finite numbers: the weights are damaged", error);
+    }
+
+    [Fact]
+    public void Damaged_weights_end_a_chat_that_had_no_answer()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { TiedEmbeddings = true });
+        checkpoint.Damage(checkpoint.Config.HiddenSize);
+
+        var result = Tool.RunWithInput("hello\n", "chat", "--model", checkpoint.Directory);
+
+        Assert.Equal(CommandLine.BadInput, result.ExitCode);
+        Assert.Equal(["no answer", $"layerskip: {Path.GetFileName(checkpoint.Directory)}: every logit is NaN, expected finite numbers: the weights are damaged"], result.Error.TrimEnd().Split(Environment.NewLine)[^2..]);
+    }
+
     [Fact]
     public void Unknown_tokenizer_names_file_and_type()
     {

@@ -76,6 +76,18 @@ internal sealed class TinyCheckpoint : IDisposable
         File.WriteAllText(PathOf(file), json.ToJsonString());
     }
 
+    /// <summary>Makes the last weights NaN, as if the file were damaged.</summary>
+    /// <param name="count">How many; they are stored as F32.</param>
+    public void Damage(int count)
+    {
+        using var weights = new FileStream(PathOf("model.safetensors"), FileMode.Open);
+        weights.Seek(-sizeof(float) * count, SeekOrigin.End);
+        for (var i = 0; i < count; i++)
+        {
+            weights.Write(BitConverter.GetBytes(float.NaN));
+        }
+    }
+
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);
 
     /// <summary>Deals the tensors of model.safetensors out to shards in turn, and removes it.</summary>

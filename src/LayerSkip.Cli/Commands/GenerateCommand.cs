@@ -148,8 +148,12 @@ internal sealed class GenerateCommand
         }
         finally
         {
-            _terminal.WriteAnswer(Shown(text.Flush()) + Environment.NewLine);
-            _terminal.Error.WriteLine(StatisticsText.Of(generation));
+            // Where not even a round has come, there is nothing to tell but why.
+            if (generation.Statistics.Rounds > 0)
+            {
+                _terminal.WriteAnswer(Shown(text.Flush()) + Environment.NewLine);
+                _terminal.Error.WriteLine(StatisticsText.Of(generation));
+            }
         }
 
         string Shown(string next) => start?.Of(next) ?? next;

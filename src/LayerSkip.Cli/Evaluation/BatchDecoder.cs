@@ -170,7 +170,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
             var sequence = running[i];
             if (_tokens[i] < 0)
             {
-                throw new CheckpointException($"{_model.Name}: every logit is NaN, expected finite numbers: the weights are damaged");
+                throw CheckpointException.NoLogit(_model.Name);
             }
 
             foreach (var cache in sequence.Caches)

@@ -41,7 +41,7 @@ internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
                 var mean = Of(means, slot);
                 if (!_softmax.TryFromLogits(own))
                 {
-                    throw new CheckpointException($"{models[i].Name}: every logit is NaN, expected finite numbers: the weights are damaged");
+                    throw CheckpointException.NoLogit(models[i].Name);
                 }
 
                 for (var token = 0; token < own.Length; token++)

@@ -18,6 +18,11 @@ internal sealed class ChatTotals
     public void Add(Generation generation)
     {
         var statistics = generation.Statistics;
+        if (statistics.Rounds == 0)
+        {
+            return;
+        }
+
         _answers++;
         _tokens += statistics.Tokens;
         _promptTokens += statistics.PromptTokens;

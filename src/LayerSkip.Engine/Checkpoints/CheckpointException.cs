@@ -15,4 +15,14 @@ public sealed class CheckpointException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>The error of a model that computes no finite numbers.</summary>
+    /// <param name="model">Its name.</param>
+    /// <param name="found">What is not finite.</param>
+    internal static CheckpointException WeightsDamaged(string model, string found) =>
+        new($"{model}: {found}, expected finite numbers: the weights are damaged");
+
+    /// <summary>The error of a model that gives no token a logit.</summary>
+    /// <param name="model">Its name.</param>
+    internal static CheckpointException NoLogit(string model) => WeightsDamaged(model, "every logit is NaN");
 }

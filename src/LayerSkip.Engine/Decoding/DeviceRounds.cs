@@ -1,6 +1,5 @@
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
-using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -39,15 +38,10 @@ internal sealed class DeviceRounds(
     }
 
     /// <summary>Takes what came of a round.</summary>
-    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one.</returns>
+    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one: -1 where it can choose none.</returns>
     public (PreparedDraft Draft, int Accepted, int? Next) End(in DeviceRound round, in DeviceRoundResult result)
     {
         var (count, accepted, next) = result;
-        if (next < 0)
-        {
-            throw Distribution.NoTokenLeft();
-        }
-
         for (var i = 0; i < accepted; i++)
         {
             tokens.Draft(i, round.Draft[i]);

@@ -1,5 +1,4 @@
 using LayerSkip.Engine.Devices;
-using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -30,12 +29,6 @@ internal sealed class DrawSelector(IDeviceModel model, TokenDraw draw) : TokenSe
             accepted++;
         }
 
-        if (accepted == count)
-        {
-            return (accepted, null);
-        }
-
-        var next = _draws[accepted].Token;
-        return next < 0 ? throw Distribution.NoTokenLeft() : (accepted, next);
+        return (accepted, accepted == count ? null : _draws[accepted].Token);
     }
 }

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 
@@ -19,14 +20,19 @@ public sealed class Generation : IDisposable
     private bool _disposed;
 
     internal Generation(
-        IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, IDraftController? controller = null, StepCostBook? costBook = null)
+        IDeviceModel model,
+        ReadOnlySpan<int> prompt,
+        DecodingPlan plan,
+        IDraftController? controller = null,
+        StepCostBook? costBook = null,
+        string name = "model")
     {
         TokenChecks.CheckPrompt(model.Config, prompt);
         _plan = plan;
         _memory = new SequenceMemory(model, plan.Depth, prompt, hasDraftHead: plan.ChoosesBest && plan.UseDraftVocabulary);
         try
         {
-            _decoding = new SelfSpeculation(model, prompt, plan, _memory, controller, costBook);
+            _decoding = new SelfSpeculation(model, prompt, plan, _memory, controller, costBook, name);
         }
         catch
         {
@@ -138,6 +144,8 @@ public sealed class Generation : IDisposable
     /// <exception cref="ObjectDisposedException">The generation or its model has been disposed.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the generation stands where the round began, and may go on.</exception>
     /// <exception cref="OutOfMemoryException">The KV cache cannot grow.</exception>
+    /// <exception cref="CheckpointException">The model computes no finite numbers: its weights are damaged.</exception>
+    /// <exception cref="InvalidOperationException">No token can be chosen: logits processors or a constraint ban them all.</exception>
     public bool NextRound(CancellationToken cancellationToken = default)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -1,6 +1,5 @@
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
-using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
@@ -46,8 +45,7 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
             return (accepted, null);
         }
 
-        var next = Choice(accepted);
-        return next < 0 ? throw constraint?.NoTokenLeft(accepted) ?? Distribution.NoTokenLeft() : (accepted, next);
+        return (accepted, Choice(accepted));
 
         int Choice(int index) => constraint is null ? _choices[index]
             : constraint.Forced(index) ?? Constrained(_choices[index], rows, slot + index, index);

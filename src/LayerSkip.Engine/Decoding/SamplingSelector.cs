@@ -95,12 +95,13 @@ internal sealed class SamplingSelector : TokenSelector
         }
     }
 
+    /// <summary>Draws a token; -1 where none is left.</summary>
     /// <param name="context">Prompt, output and draft up to the token in question.</param>
     /// <param name="logits">Its logits.</param>
     /// <param name="index">Its number in the round, from 0.</param>
     private int Choose(ReadOnlySpan<int> context, Span<float> logits, int index) => TryProcess(context, logits, index)
         ? _race.Winner(logits, context.Length)
-        : throw _constraint?.NoTokenLeft(index) ?? Distribution.NoTokenLeft();
+        : -1;
 
     private bool TryProcess(ReadOnlySpan<int> context, Span<float> logits, int index)
     {

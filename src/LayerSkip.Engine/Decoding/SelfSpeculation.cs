@@ -1,5 +1,7 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
@@ -9,6 +11,7 @@ namespace LayerSkip.Engine.Decoding;
 internal sealed class SelfSpeculation
 {
     private readonly IDeviceModel _model;
+    private readonly string _name;
     private readonly DecodingPlan _plan;
     private readonly SequenceMemory _memory;
     private readonly Transcript _tokens;
@@ -43,10 +46,17 @@ internal sealed class SelfSpeculation
     /// <param name="memory">What the sequence holds on the device; its owner disposes it.</param>
     /// <param name="controller">Decides about drafts; null: the plan's.</param>
     /// <param name="costBook">What steps of the model cost, where that matters; null: not known yet.</param>
+    /// <param name="name">The model's name, for errors.</param>
     public SelfSpeculation(
-        IDeviceModel model, ReadOnlySpan<int> prompt, DecodingPlan plan, SequenceMemory memory, IDraftController? controller, StepCostBook? costBook)
+        IDeviceModel model,
+        ReadOnlySpan<int> prompt,
+        DecodingPlan plan,
+        SequenceMemory memory,
+        IDraftController? controller,
+        StepCostBook? costBook,
+        string name)
     {
-        (_model, _plan, _memory) = (model, plan, memory);
+        (_model, _name, _plan, _memory) = (model, name, plan, memory);
         var choosesBest = plan.ChoosesBest;
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
         var seed = choosesBest ? 0 : plan.Sampling.Seed ?? DrawSeed();
@@ -208,6 +218,12 @@ internal sealed class SelfSpeculation
             WholeRound = null;
             _statistics.Resume(_sharedTicks ?? 0);
             (_draft, var accepted, var next) = _deviceRounds!.End(round, _sharedTicks is not null ? _result : _model.RunRound(round, cancellationToken));
+            if (next < 0)
+            {
+                // Nobody but the model had a say.
+                throw CheckpointException.NoLogit(_name);
+            }
+
             Accept(accepted, next, judged: 0);
         }
     }
@@ -282,7 +298,25 @@ internal sealed class SelfSpeculation
         }
 
         var (accepted, next) = _steps.Verify(pass.Rows, pass.Unread, pass.Read, _draft.Tokens, hasRun);
+        if (next < 0)
+        {
+            throw NoTokenLeft(pass.Rows, pass.Unread + accepted, accepted);
+        }
+
         Accept(accepted, next, judged: pass.Unread);
+    }
+
+    /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
+    /// <param name="rows">The round's rows, standing after the last layer.</param>
+    /// <param name="slot">Slot of the last token before the one in question.</param>
+    /// <param name="index">How many tokens of the draft come before it.</param>
+    private Exception NoTokenLeft(RowBuffer rows, int slot, int index)
+    {
+        var logits = new float[_model.Config.VocabularySize];
+        _model.Logits(rows, slot, 1, logits);
+        return logits[ArgMax.Of(logits)] > float.NegativeInfinity
+            ? _constraint?.NoTokenLeft(index) ?? Distribution.NoTokenLeft()
+            : CheckpointException.NoLogit(_name);
     }
 
     /// <summary>Ends a round: takes what was accepted and the token behind it into the output, and forgets the rest of the draft.</summary>

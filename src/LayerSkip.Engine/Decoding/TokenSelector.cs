@@ -28,7 +28,7 @@ internal abstract class TokenSelector
     /// <param name="isAnswered">Whether a pass has been run that had what <see cref="Ask"/> adds.</param>
     /// <returns>
     /// How many drafted tokens are accepted, and the token after them: the full model's own where one was rejected or a row is left for it
-    /// (the bonus token), else null.
+    /// (the bonus token), else null. That token is -1 where the full model can choose none.
     /// </returns>
     public abstract (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered);
 }

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Scheduling;
@@ -77,7 +78,8 @@ public sealed class TokenReader : IAsyncDisposable
     /// <exception cref="OperationCanceledException">The request's token was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The reader or the engine was disposed meanwhile.</exception>
     /// <exception cref="InsufficientMemoryException">The request needs more memory than the engine's <see cref="EngineOptions.KvCacheBudget"/>.</exception>
-    /// <exception cref="InvalidOperationException">No token could be chosen: logits processors banned them all.</exception>
+    /// <exception cref="CheckpointException">The model computes no finite numbers: its weights are damaged.</exception>
+    /// <exception cref="InvalidOperationException">No token could be chosen: logits processors or a constraint banned them all.</exception>
     public ValueTask<bool> WaitToReadAsync() => _signal.WaitAsync();
 
     /// <summary>The tokens that have come since the last call; empty if none have.</summary>

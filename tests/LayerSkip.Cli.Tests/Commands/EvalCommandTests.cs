@@ -201,15 +201,7 @@ public sealed class EvalCommandTests : IDisposable
     {
         var config = TokenizedCheckpoint.Config with { TiedEmbeddings = true };
         using var checkpoint = TokenizedCheckpoint.Write(config);
-        using (var weights = new FileStream(checkpoint.PathOf("model.safetensors"), FileMode.Open))
-        {
-            weights.Seek(-4 * config.HiddenSize, SeekOrigin.End);
-            for (var i = 0; i < config.HiddenSize; i++)
-            {
-                weights.Write(BitConverter.GetBytes(float.NaN));
-            }
-        }
-
+        checkpoint.Damage(config.HiddenSize);
         var error = Tool.RunBad(
             "eval", "--model", checkpoint.Directory, "--data", Write("rows.jsonl", "{\"prompt\": \"a\", \"response\": \"b\"}\n"));
 

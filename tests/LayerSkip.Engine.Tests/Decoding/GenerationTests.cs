@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
@@ -161,6 +162,31 @@ public class GenerationTests
 
         // Some calls are a round's last, with no layer left to be cancelled.
         Assert.InRange(cancelled, 5, 11);
+    }
+
+    [Fact]
+    public void Damaged_weights_and_banned_tokens_are_told_apart()
+    {
+        using var checkpoint = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { TiedEmbeddings = true });
+        checkpoint.Damage(checkpoint.Config.HiddenSize);
+        using var damaged = Checkpoint.Open(checkpoint.Directory);
+        using var broken = LayerSkipModel.FromWeights("broken", damaged.Config, damaged.Weights, options: TestedDevice.Options(1));
+        using var sound = Models.Random(TinyCheckpoint.DefaultConfig);
+        DecodingOptions[] all =
+        [
+            Models.Autoregressive(5),
+            Models.Speculative(2, 3, 5),
+            Models.Speculative(2, 3, 5) with { Sampling = new() { Temperature = 1 } },
+            Models.Speculative(2, 3, 5) with { LogitsProcessors = [new DeadEnds([3])] },
+        ];
+        foreach (var options in all)
+        {
+            using var generation = broken.Generate([1, 2, 3], options);
+            var error = Assert.Throws<CheckpointException>(() => generation.NextRound());
+            Assert.Equal("broken: every logit is NaN, expected finite numbers: the weights are damaged", error.Message);
+        }
+
+        Assert.Throws<InvalidOperationException>(() => sound.Decode([1, 2, 3], all[^1]));
     }
 
     [Fact]
