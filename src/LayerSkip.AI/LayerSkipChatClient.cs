@@ -49,8 +49,8 @@ namespace LayerSkip.AI;
 /// input tokens those whose KV entries another request had computed. Usage has in
 /// <c>AdditionalCounts</c> <c>OutputTokenDetails.AcceptedPredictionTokenCount</c>, <c>OutputTokenDetails.RejectedPredictionTokenCount</c>,
 /// <c>LayerSkip.ForcedTokenCount</c> (tokens that the response format left no choice about), <c>LayerSkip.DraftTokenCount</c>, <c>LayerSkip.VerificationCount</c>, <c>LayerSkip.LayersExecuted</c> (passes over a layer's weights) and
-/// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay), all of what
-/// the engine did, which may be some tokens more than a stop sequence let through; its <c>RawRepresentation</c> is the
+/// <c>LayerSkip.LayersSkipped</c> (how many fewer than full-depth decoding makes; negative where drafting did not pay). Accepted are drafted
+/// tokens among the output tokens, rejected all others that were drafted; the rest is of all that the engine did, which may be some tokens more than a stop sequence let through. Its <c>RawRepresentation</c> is the
 /// <see cref="GenerationStatistics"/>. The response's <c>AdditionalProperties</c> have <c>decoding_mode</c>, <c>draft_controller</c> where drafts were wanted,
 /// <c>exit_layer</c>, <c>mean_exit_layer</c>, <c>num_speculations</c>, <c>acceptance_rate</c> (null where nothing was drafted), <c>tokens_per_round</c>, <c>prefill_ms</c>, <c>decode_ms</c>,
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
@@ -331,7 +331,8 @@ public sealed class LayerSkipChatClient : IChatClient
 
         // The end may have brought a stop sequence to light.
         var reason = answer.IsStopped ? FinishReason.Stop : tokens.FinishReason;
-        yield return updates.End(reason, answer, tokens.Statistics, engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
+        yield return updates.End(
+            reason, answer, tokens.Statistics, tokens.CountAccepted(answer.Tokens), engine.Model.Config.Layers, logProbabilities?.All(answer.Tokens));
         yield return updates.Statistics(tokens.Mode, tokens.ExitLayer, tokens.NumSpeculations, tokens.Controller, tokens.Statistics);
     }
 }

@@ -240,6 +240,30 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
         Assert.Equal(usages[0], usages[1]);
     }
 
+    [Theory]
+    [InlineData(" [SL:CONTENT_EXACT")]
+    [InlineData(" ]")]
+    [InlineData("never")]
+    public async Task Accepted_are_the_drafted_tokens_that_a_stop_sequence_lets_through(string stop)
+    {
+        var options = new ChatOptions { StopSequences = [stop] }.WithDecodingMode(DecodingMode.SelfSpeculative).WithExitLayer(6).WithNumSpeculations(6);
+
+        var content = (await parser.Client.Updates(Utterance, options)).SelectMany(update => update.Contents).OfType<UsageContent>().Single();
+
+        var (usage, statistics) = (content.Details, (GenerationStatistics)content.RawRepresentation!);
+        var accepted = usage.AdditionalCounts!["OutputTokenDetails.AcceptedPredictionTokenCount"];
+        Assert.Equal(statistics.Drafted, usage.AdditionalCounts["LayerSkip.DraftTokenCount"]);
+        Assert.Equal(statistics.Drafted, accepted + usage.AdditionalCounts["OutputTokenDetails.RejectedPredictionTokenCount"]);
+        if (stop == "never")
+        {
+            Assert.Equal(statistics.Accepted, accepted);
+        }
+        else
+        {
+            Assert.InRange(accepted, 1, Math.Min(usage.OutputTokenCount!.Value, statistics.Accepted - 1));
+        }
+    }
+
     [Fact]
     public async Task Stop_sequence_that_spells_a_special_token_is_honoured()
     {

@@ -22,10 +22,11 @@ internal sealed class AnswerUpdates(string modelId)
     /// <param name="reason">Why the generation ended; None where a stop sequence cut it.</param>
     /// <param name="answer">The answer.</param>
     /// <param name="statistics">The generation's counts and times.</param>
+    /// <param name="accepted">Drafted tokens among those of the answer.</param>
     /// <param name="layers">The model's depth L.</param>
     /// <param name="logProbabilities">Of all tokens, if they were asked for: the last to come is what a whole message has of them.</param>
     public ChatResponseUpdate End(
-        FinishReason reason, AnswerText answer, in GenerationStatistics statistics, int layers, JsonElement? logProbabilities = null)
+        FinishReason reason, AnswerText answer, in GenerationStatistics statistics, int accepted, int layers, JsonElement? logProbabilities = null)
     {
         var usage = new UsageDetails
         {
@@ -36,8 +37,8 @@ internal sealed class AnswerUpdates(string modelId)
             ReasoningTokenCount = answer.ReasoningTokens,
             AdditionalCounts = new()
             {
-                ["OutputTokenDetails.AcceptedPredictionTokenCount"] = statistics.Accepted,
-                ["OutputTokenDetails.RejectedPredictionTokenCount"] = statistics.Drafted - statistics.Accepted,
+                ["OutputTokenDetails.AcceptedPredictionTokenCount"] = accepted,
+                ["OutputTokenDetails.RejectedPredictionTokenCount"] = statistics.Drafted - accepted,
                 ["LayerSkip.DraftTokenCount"] = statistics.Drafted,
                 ["LayerSkip.ForcedTokenCount"] = statistics.Forced,
                 ["LayerSkip.VerificationCount"] = statistics.DraftRounds,

@@ -79,6 +79,9 @@ public sealed class Generation : IDisposable
     /// <summary>Counts and times so far.</summary>
     public GenerationStatistics Statistics => _decoding.Statistics.Snapshot(_tokens.OutputCount, KvBytes);
 
+    /// <summary>How many of the first so many output tokens were drafted and confirmed.</summary>
+    internal int CountAccepted(int tokens) => _decoding.Statistics.CountAccepted(tokens);
+
     /// <summary>How likely an output token was to the model.</summary>
     /// <param name="index">Index in <see cref="Output"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is no such token.</exception>

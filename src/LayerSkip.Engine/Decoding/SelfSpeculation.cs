@@ -68,7 +68,7 @@ internal sealed class SelfSpeculation
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         _tokens = new Transcript(prompt, plan, model.Config.MaxPositions);
         _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, _tokens.OutputCapacity) : null;
-        _statistics = new StatisticsRecorder(prompt.Length);
+        _statistics = new StatisticsRecorder(prompt.Length, _tokens.OutputCapacity);
         _lookup = plan.NumSpeculations > 0 && plan.Source != DraftSource.Exit ? new ContextLookup(prompt.Length + _tokens.OutputCapacity) : null;
         if (DraftControllers.NeedsCosts(plan))
         {
@@ -333,6 +333,14 @@ internal sealed class SelfSpeculation
         }
 
         _logProbabilities?.Record(_memory.Rows, judged, _tokens.Slice(before, taken), _tokens.OutputCount);
+        for (var i = 0; i < accepted; i++)
+        {
+            if (_constraint?.Forced(i) is null)
+            {
+                _statistics.Accept(_tokens.OutputCount + i);
+            }
+        }
+
         var forced = _constraint?.Accept(accepted, next) ?? default;
         Take(taken);
 

@@ -1,10 +1,15 @@
+using System.Collections;
 using System.Diagnostics;
 
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Counts and times a generation's steps.</summary>
-internal sealed class StatisticsRecorder(int promptTokens)
+/// <param name="promptTokens">Tokens of the prompt.</param>
+/// <param name="outputCapacity">Output tokens that room is made for at first.</param>
+internal sealed class StatisticsRecorder(int promptTokens, int outputCapacity)
 {
+    // [i]: whether output token i was drafted and confirmed.
+    private readonly BitArray _acceptedAt = new(outputCapacity);
     private long _stepStart;
     private long _draftEnd;
     private long _pause;
@@ -50,6 +55,30 @@ internal sealed class StatisticsRecorder(int promptTokens)
     {
         var waited = Stopwatch.GetTimestamp() - _pause - ticks;
         (_stepStart, _draftEnd) = (_stepStart + waited, _draftEnd == 0 ? 0 : _draftEnd + waited);
+    }
+
+    /// <summary>An output token was drafted, without being forced, and confirmed.</summary>
+    /// <param name="index">Its index in the output.</param>
+    public void Accept(int index)
+    {
+        if (index >= _acceptedAt.Length)
+        {
+            _acceptedAt.Length = Math.Max(index + 1, 2 * _acceptedAt.Length);
+        }
+
+        _acceptedAt[index] = true;
+    }
+
+    /// <summary>How many of the first so many output tokens were drafted and confirmed.</summary>
+    public int CountAccepted(int tokens)
+    {
+        var count = 0;
+        for (var i = 0; i < Math.Min(tokens, _acceptedAt.Length); i++)
+        {
+            count += _acceptedAt[i] ? 1 : 0;
+        }
+
+        return count;
     }
 
     /// <summary>The round is done.</summary>

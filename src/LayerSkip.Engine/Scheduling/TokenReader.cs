@@ -68,6 +68,19 @@ public sealed class TokenReader : IAsyncDisposable
     public GenerationStatistics Statistics { get; private set; }
 
     /// <summary>
+    /// How many of the first output tokens were drafted, and confirmed by the full model: <see cref="GenerationStatistics.Accepted"/> of an
+    /// output that is used no further. Valid when <see cref="Statistics"/> is.
+    /// </summary>
+    /// <param name="tokens">How many tokens of the output are looked at.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The output has not so many.</exception>
+    public int CountAccepted(int tokens)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, Statistics.Tokens);
+        return _generation?.CountAccepted(tokens) ?? 0;
+    }
+
+    /// <summary>
     /// Index in the output of the first token that <see cref="DecodingOptions.Constraint"/> took because there is no room left to complete what
     /// the model would rather have written: from there on the output is of the language, but not what the model meant. Null: it has not come to that.
     /// </summary>

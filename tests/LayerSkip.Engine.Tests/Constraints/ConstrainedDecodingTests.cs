@@ -122,6 +122,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
         Assert.Equal(plain.Statistics.Forced, speculative.Statistics.Forced);
         Assert.InRange(speculative.Statistics.Drafted, 1, 2);
+        Assert.Equal(speculative.Statistics.Accepted, speculative.CountAccepted(speculative.Output.Length));
         Assert.Equal(FinishReason.Complete, speculative.FinishReason);
     }
 

@@ -17,4 +17,17 @@ public class GenerationStatisticsTests
             Assert.Equal(5 * config.Layers, generation.Statistics.LayerPasses);
         }
     }
+
+    [Fact]
+    public void Accepted_tokens_are_counted_beyond_the_room_that_was_made_for_them()
+    {
+        var recorder = new StatisticsRecorder(promptTokens: 1, outputCapacity: 2);
+        foreach (var index in new[] { 0, 5, 6, 200 })
+        {
+            recorder.Accept(index);
+        }
+
+        int[] beginnings = [0, 1, 5, 6, 7, 200, 201, 500];
+        Assert.Equal([0, 1, 1, 2, 3, 3, 4, 4], beginnings.Select(recorder.CountAccepted));
+    }
 }

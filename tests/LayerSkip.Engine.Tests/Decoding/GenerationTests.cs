@@ -165,6 +165,25 @@ public class GenerationTests
     }
 
     [Fact]
+    public void Accepted_tokens_are_known_of_every_beginning_of_the_output()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(Models.Speculative(3, 4, 60), model.Config, new()));
+        var expected = new List<int> { 0 };
+        while (generation.NextRound())
+        {
+            for (var i = 0; i < generation.RoundTokens.Length; i++)
+            {
+                expected.Add(expected[^1] + (i < generation.RoundAccepted ? 1 : 0));
+            }
+        }
+
+        Assert.Equal(expected, Enumerable.Range(0, expected.Count).Select(generation.CountAccepted));
+        Assert.Equal(generation.Statistics.Accepted, expected[^1]);
+        Assert.InRange(expected[^1], 5, generation.Output.Length - 5);
+    }
+
+    [Fact]
     public void Damaged_weights_and_banned_tokens_are_told_apart()
     {
         using var checkpoint = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { TiedEmbeddings = true });
