@@ -183,7 +183,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
-    /// <exception cref="ArgumentException">An option does not parse, is outside its range or does not fit the model, or the conversation fills the model's context.</exception>
+    /// <exception cref="ArgumentException">An option does not parse, is outside its range or does not fit the model, or the conversation has no messages or fills the model's context.</exception>
     /// <exception cref="ChatTemplateException">The checkpoint's chat template refuses the conversation.</exception>
     /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>
     /// <exception cref="NotSupportedException">

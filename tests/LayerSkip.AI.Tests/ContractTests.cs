@@ -34,7 +34,6 @@ public class ContractTests
 
     public static TheoryData<string, ChatMessage[]> Odd => new()
     {
-        { "no message", [] },
         { "no content", [new(ChatRole.User, [])] },
         { "null text", [new(ChatRole.User, (string?)null)] },
         { "empty texts", [new(ChatRole.System, ""), new(ChatRole.User, ""), new(ChatRole.Assistant, ""), new(ChatRole.Tool, [])] },

@@ -211,6 +211,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
         Assert.Throws<ArgumentNullException>("messages", () => client.GetStreamingResponseAsync(null!));
         Assert.Throws<ArgumentNullException>("messages", () => { _ = client.GetResponseAsync((IEnumerable<ChatMessage>)null!); });
         Assert.Throws<ArgumentException>(() => client.GetStreamingResponseAsync([null!]));
+        Assert.Throws<ArgumentException>("messages", () => client.GetStreamingResponseAsync([], new() { Instructions = "Answer.", ResponseFormat = ChatResponseFormat.Json }));
         Assert.Contains(
             "256", Assert.Throws<ArgumentException>("messages", () => client.GetStreamingResponseAsync(TestModels.User(new string('x', 2000)))).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => client.GetStreamingResponseAsync(TestModels.User("x"), new() { Temperature = -1 }));

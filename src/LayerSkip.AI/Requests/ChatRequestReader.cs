@@ -52,7 +52,14 @@ internal sealed class ChatRequestReader
         decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
         _model.Validate(decoding);
 
-        var conversation = Conversation.Read(messages, Instructions(options, format), _unsupported);
+        // A template renders even none, and a model answers whatever that gives.
+        ChatMessage[] said = [.. messages];
+        if (said.Length == 0)
+        {
+            throw new ArgumentException("The conversation has no messages, expected at least one.", nameof(messages));
+        }
+
+        var conversation = Conversation.Read(said, Instructions(options, format), _unsupported);
         var rendered = Render(conversation, options, tools);
         var reasoning = decoding.Constraint is null
             ? _reasoning.Answer(rendered, options?.Reasoning, isStrict: format is not null || tools.IsRequired)

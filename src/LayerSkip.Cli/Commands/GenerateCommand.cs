@@ -60,6 +60,12 @@ internal sealed class GenerateCommand
             throw new UsageException("--prompt is empty, expected some text");
         }
 
+        // Behind plain text white space is something to go on from; a message of it says nothing.
+        if (arguments.GetValue(_chat) && string.IsNullOrWhiteSpace(prompt))
+        {
+            throw new UsageException("--prompt is white space alone, expected a message with --chat");
+        }
+
         using var model = _model.Load(arguments, _terminal);
         var ids = Encode(arguments, model, prompt);
         if (ids.Length == 0 || ids.Length >= model.Config.MaxPositions)

@@ -334,6 +334,7 @@ public class GenerateCommandTests
         Assert.Contains("--controller fsm needs --exit-layer", Bad("--prompt", "x", "--controller", "fsm"), StringComparison.Ordinal);
         Assert.Contains("--prompt is empty", Bad("--prompt", ""), StringComparison.Ordinal);
         Assert.Contains("--prompt is empty", Bad("--prompt", "-"), StringComparison.Ordinal);
+        Assert.Contains("--prompt is white space alone, expected a message", Bad("--prompt", " \t ", "--chat"), StringComparison.Ordinal);
 
         var error = Bad("--prompt", string.Concat(Enumerable.Repeat("alarm ", 500)));
         Assert.Contains("context of 128", error, StringComparison.Ordinal);
