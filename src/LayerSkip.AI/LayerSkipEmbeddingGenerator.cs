@@ -3,6 +3,7 @@ using LayerSkip.AI.Embeddings;
 using LayerSkip.AI.Hosting;
 using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
 using Microsoft.Extensions.AI;
@@ -70,6 +71,7 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
     /// <exception cref="ArgumentException">A value is null, or, when the result is awaited, has no tokens or more than the model's context.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Fewer dimensions than 1 are asked for, or, when the result is awaited, more than the model has.</exception>
     /// <exception cref="InvalidOperationException">The options name another model; or, when the result is awaited, the model could not be loaded.</exception>
+    /// <exception cref="CheckpointException">When the result is awaited: a hidden state is not finite, for the model's weights are damaged.</exception>
     /// <exception cref="ObjectDisposedException">The generator has been disposed.</exception>
     public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)

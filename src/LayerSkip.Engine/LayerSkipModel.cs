@@ -171,6 +171,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the tokens, or <paramref name="means"/> has another size.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token, a length or the layer is outside its range; the message names it.</exception>
     /// <exception cref="NotSupportedException">The model is a <see cref="ScriptedModel"/>, which has no hidden states.</exception>
+    /// <exception cref="CheckpointException">A hidden state is not finite: the weights are damaged.</exception>
     public void MeanHiddenStates(
         ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer, Span<float> means, CancellationToken cancellationToken = default)
     {
@@ -190,7 +191,7 @@ public sealed class LayerSkipModel : IDisposable
     }
 
     internal MeanPooling StartPooling(int[] tokens, int[] lengths, int layer, long maxKvBytes = long.MaxValue) =>
-        new(_device, tokens, lengths, layer, maxKvBytes);
+        new(_device, tokens, lengths, layer, maxKvBytes, Name);
 
     internal void CheckPooling(ReadOnlySpan<int> tokens, ReadOnlySpan<int> lengths, int layer)
     {

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding;
@@ -15,6 +16,7 @@ internal sealed class MeanPooling : IDisposable
     private const int MaxInputs = 32;
 
     private readonly IDeviceModel _model;
+    private readonly string _name;
     private readonly int[] _tokens;
     private readonly int[] _lengths;
     private readonly int _layer;
@@ -39,10 +41,11 @@ internal sealed class MeanPooling : IDisposable
     /// <param name="lengths">Tokens of each input; at least 1, fitting the model's context, and all of <paramref name="tokens"/> together.</param>
     /// <param name="layer">Layers to run, 1 .. L.</param>
     /// <param name="maxKvBytes">Most bytes of KV caches at once, enough for each input alone.</param>
-    public MeanPooling(IDeviceModel model, int[] tokens, int[] lengths, int layer, long maxKvBytes)
+    /// <param name="name">The model's name, for errors.</param>
+    public MeanPooling(IDeviceModel model, int[] tokens, int[] lengths, int layer, long maxKvBytes, string name)
     {
         var (rows, hidden) = (Math.Min(tokens.Length, Generation.PrefillRows), model.Config.HiddenSize);
-        (_model, _tokens, _lengths, _layer, _maxKvBytes) = (model, tokens, lengths, layer, maxKvBytes);
+        (_model, _name, _tokens, _lengths, _layer, _maxKvBytes) = (model, name, tokens, lengths, layer, maxKvBytes);
         Means = new float[lengths.Length * hidden];
         _states = new float[rows * hidden];
         _sums = new double[hidden];
@@ -69,6 +72,7 @@ internal sealed class MeanPooling : IDisposable
     /// <summary>Runs one pass.</summary>
     /// <param name="cancellationToken">Looked at between layers; the pooling cannot go on afterwards.</param>
     /// <returns>Whether there is more to do.</returns>
+    /// <exception cref="CheckpointException">A hidden state is not finite.</exception>
     public bool NextPass(CancellationToken cancellationToken)
     {
         if (_input == _lengths.Length)
@@ -165,9 +169,17 @@ internal sealed class MeanPooling : IDisposable
 
             part.Cache.Dispose();
             var mean = Means.AsSpan(part.Input * _sums.Length, _sums.Length);
+            var isFinite = true;
             for (var i = 0; i < mean.Length; i++)
             {
                 mean[i] = (float)(_sums[i] / _lengths[part.Input]);
+                isFinite &= float.IsFinite(mean[i]);
+            }
+
+            // What is not finite stays so in a sum.
+            if (!isFinite)
+            {
+                throw CheckpointException.WeightsDamaged(_name, $"a hidden state after layer {_layer} is NaN or infinite");
             }
         }
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Scheduling;
@@ -103,6 +104,7 @@ public sealed class LayerSkipEngine : IDisposable
     /// <exception cref="ArgumentException">The lengths do not fit the tokens.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A token, a length or the layer is outside its range; the message names it.</exception>
     /// <exception cref="NotSupportedException">The model is a <see cref="ScriptedModel"/>, which has no hidden states.</exception>
+    /// <exception cref="CheckpointException">A hidden state is not finite: the weights are damaged.</exception>
     /// <exception cref="InsufficientMemoryException">One input alone needs more memory than <see cref="KvCacheBudget"/>.</exception>
     /// <exception cref="RequestQueueFullException">As many requests are unfinished as the engine's options allow.</exception>
     /// <exception cref="ObjectDisposedException">The engine has been disposed.</exception>

@@ -164,6 +164,20 @@ public class MeanPoolingTests
     }
 
     [Fact]
+    public void Damaged_weights_are_told()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { TiedEmbeddings = true };
+        using var checkpoint = TinyCheckpoint.Write(config);
+        checkpoint.Damage(config.HiddenSize);
+        using var damaged = Checkpoint.Open(checkpoint.Directory);
+        using var model = LayerSkipModel.FromWeights("broken", config, damaged.Weights, options: TestedDevice.Options(1));
+
+        var error = Assert.Throws<CheckpointException>(() => Means(model, 1, [[1], [2, 96]]));
+
+        Assert.Equal("broken: a hidden state after layer 1 is NaN or infinite, expected finite numbers: the weights are damaged", error.Message);
+    }
+
+    [Fact]
     public void Wrong_arguments_are_named()
     {
         using var model = Requests.Model(maxPositions: 20);
