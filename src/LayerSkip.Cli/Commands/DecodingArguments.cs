@@ -187,7 +187,9 @@ internal sealed class DecodingArguments
     public static int CheckExitLayer(int exitLayer, ModelConfig config) =>
         exitLayer >= 1 && exitLayer < config.Layers
             ? exitLayer
-            : throw new UsageException($"--exit-layer is {exitLayer}, expected 1..{config.Layers - 1}: the model has {config.Layers} layers");
+            : throw new UsageException($"--exit-layer is {exitLayer}, {(config.Layers == 1
+                ? "but the model has one layer, expected at least 2: there is nothing to exit from"
+                : $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers")}");
 
     /// <summary>The speculation length to measure with where none is asked for: the checkpoint's, unless it says not to draft.</summary>
     public static int Speculations(GenerationDefaults defaults) =>

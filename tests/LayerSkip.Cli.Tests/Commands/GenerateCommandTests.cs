@@ -329,6 +329,9 @@ public class GenerateCommandTests
         Assert.Contains("--exit-layer is 0, expected 1..3: the model has 4 layers", Bad("--prompt", "x", "--exit-layer", "0"), StringComparison.Ordinal);
         Assert.Contains("--exit-layer is -1, expected 1..3", Bad("--prompt", "x", "--exit-layer", "-1"), StringComparison.Ordinal);
         Assert.Contains("--exit-layer is 4, expected 1..3", Bad("--prompt", "x", "--exit-layer", "4"), StringComparison.Ordinal);
+        using var shallow = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { Layers = 1 });
+        Assert.Contains(
+            "--exit-layer is 1, but the model has one layer", Tool.RunBad("generate", "--model", shallow.Directory, "--prompt", "x", "--exit-layer", "1"), StringComparison.Ordinal);
         Assert.Contains("--mode early-exit needs --exit-layer (1..3)", Bad("--prompt", "x", "--mode", "early-exit"), StringComparison.Ordinal);
         Assert.Contains("--mode self-speculative needs --exit-layer", Bad("--prompt", "x", "--mode", "self-speculative", "--num-speculations", "3"), StringComparison.Ordinal);
         Assert.Contains("--controller fsm needs --exit-layer", Bad("--prompt", "x", "--controller", "fsm"), StringComparison.Ordinal);
