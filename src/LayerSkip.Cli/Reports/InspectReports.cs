@@ -24,7 +24,7 @@ internal static partial class InspectReports
             config.ModelType,
             Config(config),
             ModelSize.Matrices(config) + ModelSize.Vectors(config),
-            Tensors(checkpoint.Tensors),
+            Tensors(checkpoint.Tensors, config.Layers),
             Memory(checkpoint),
             DescribeTokenizer(checkpoint.Path),
             DescribeTemplate(checkpoint.Path),
@@ -69,9 +69,10 @@ internal static partial class InspectReports
         config.AttentionBias,
         config.MlpBias);
 
-    private static TensorsReport Tensors(IReadOnlyList<TensorInfo> tensors) => new(
+    private static TensorsReport Tensors(IReadOnlyList<TensorInfo> tensors, int layers) => new(
         tensors.Count,
         tensors.Sum(tensor => tensor.Bytes),
+        tensors.Count(tensor => int.TryParse(LayerNumber().Match(tensor.Name).Value.Trim('.'), out var layer) && layer >= layers),
         tensors.GroupBy(tensor => tensor.DataType).ToDictionary(group => group.Key, group => group.Sum(tensor => tensor.Bytes)),
         [.. tensors.GroupBy(tensor => tensor.File).Select(file => new WeightFileReport(file.Key, file.Count(), file.Sum(tensor => tensor.Bytes)))],
         [.. tensors

@@ -64,6 +64,11 @@ internal sealed class InspectTables(IAnsiConsole console)
         }
 
         WriteLeftOut(tensors.Files.Count - MaxFiles, "files");
+        if (tensors.Unused > 0)
+        {
+            console.WriteLine($"  {Quantity.Of(tensors.Unused, "tensor")} of them not used: of layers beyond num_hidden_layers");
+        }
+
         var table = new Table { Border = TableBorder.Simple };
         table.AddColumn("tensor").AddColumn("dtype").AddColumn("shape");
         table.AddColumn(new TableColumn("count").RightAligned()).AddColumn(new TableColumn("bytes").RightAligned());

@@ -35,6 +35,22 @@ public class InspectCommandTests
     }
 
     [Fact]
+    public void Layers_beyond_those_of_the_configuration_are_counted()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        var (layers, config) = (TokenizedCheckpoint.Config.Layers, Path.Combine(checkpoint.Directory, "config.json"));
+        Assert.Equal(0, Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("tensors").GetProperty("unused").GetInt32());
+
+        var text = File.ReadAllText(config);
+        var fewer = text.Replace($"\"num_hidden_layers\": {layers}", $"\"num_hidden_layers\": {layers - 1}", StringComparison.Ordinal);
+        Assert.NotEqual(text, fewer);
+        File.WriteAllText(config, fewer);
+
+        Assert.Equal(9, Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("tensors").GetProperty("unused").GetInt32());
+        Assert.Contains("9 tensors of them not used", Tool.Run("inspect", "--model", checkpoint.Directory).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Tokens_of_a_GGUF_file_are_counted_as_those_of_its_source()
     {
         var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.gguf");
