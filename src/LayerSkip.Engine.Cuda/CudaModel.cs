@@ -198,6 +198,14 @@ internal sealed class CudaModel : IDeviceModel
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         using var step = Enter();
+        foreach (ref readonly var pass in passes)
+        {
+            if (pass.GuessHead is { } head)
+            {
+                Own(head);
+            }
+        }
+
         _sharedPass.Run(passes);
     }
 

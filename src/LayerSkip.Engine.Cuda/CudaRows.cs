@@ -113,15 +113,15 @@ internal sealed class CudaRows : RowBuffer
         WritePlaces(start, count);
     }
 
-    /// <summary>Takes over the places and the hidden states of another buffer's first slots. <see cref="WritePlaces"/> tells the GPUs of the places.</summary>
+    /// <summary>Takes over the places and the hidden states of another buffer's slots. <see cref="WritePlaces"/> tells the GPUs of the places.</summary>
     /// <exception cref="InvalidOperationException">As for <see cref="Context"/>.</exception>
-    public void Take(int start, CudaRows source, int count)
+    public void Take(int start, CudaRows source, int first, int count)
     {
         CheckSlots(start, count);
-        _ = source.Context(0, count);
-        source._positions.AsSpan(0, count).CopyTo(_positions.AsSpan(start));
-        source._caches.AsSpan(0, count).CopyTo(_caches.AsSpan(start));
-        TakeStates(start, source, 0, count);
+        _ = source.Context(first, count);
+        source._positions.AsSpan(first, count).CopyTo(_positions.AsSpan(start));
+        source._caches.AsSpan(first, count).CopyTo(_caches.AsSpan(start));
+        TakeStates(start, source, first, count);
     }
 
     /// <summary>Takes over hidden states alone; the first GPU's context is the thread's.</summary>

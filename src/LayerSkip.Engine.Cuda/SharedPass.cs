@@ -27,7 +27,7 @@ internal sealed class SharedPass(CudaModel model, Pipeline pipeline, HeadPasses 
                 var (first, layer) = (count, passes[joined].From);
                 for (; joined < passes.Length && passes[joined].From == layer; joined++)
                 {
-                    _rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Count);
+                    _rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Start, passes[joined].Count);
                     count += passes[joined].Count;
                 }
 
@@ -52,7 +52,7 @@ internal sealed class SharedPass(CudaModel model, Pipeline pipeline, HeadPasses 
         var slot = 0;
         foreach (var pass in passes)
         {
-            model.Own(pass.Rows).TakeStates(0, _rows, slot, pass.Count);
+            model.Own(pass.Rows).TakeStates(pass.Start, _rows, slot, pass.Count);
             slot += pass.Count;
         }
     }

@@ -53,10 +53,11 @@ internal sealed unsafe class HeadPasses
     /// <param name="passes">The passes.</param>
     public void Answer(CudaRows rows, int count, ReadOnlySpan<RowPass> passes)
     {
-        var (choices, logits, draws) = (false, false, false);
+        var (choices, logits, draws, guesses) = (false, false, false, false);
         foreach (var pass in passes)
         {
-            (choices, logits, draws) = (choices || pass.Choices is not null, logits || pass.Logits is not null, draws || pass.Draws is not null);
+            (choices, logits) = (choices || pass.Choices is not null, logits || pass.Logits is not null);
+            (draws, guesses) = (draws || pass.Draws is not null, guesses || pass.Guess is not null);
         }
 
         if (choices)
@@ -67,7 +68,7 @@ internal sealed unsafe class HeadPasses
             GiveChoices(passes);
         }
 
-        if (logits || draws)
+        if (logits || draws || guesses)
         {
             _logits.Reserve();
             _transformer.Logits(_logits.Logits, rows.Pointers(0, count), count);
@@ -78,13 +79,14 @@ internal sealed unsafe class HeadPasses
             GiveLogits(passes);
         }
 
-        if (draws)
+        if (draws || guesses)
         {
             var slots = BeginKeys(rows, 0, count);
             Draw(rows, passes);
+            Guess(rows, passes);
             _context.Read((nint)_likelihoodsOnHost, _logits.Likelihoods, count * sizeof(float));
             Choose(rows, slots, count);
-            GiveDraws(passes);
+            GiveLikely(passes);
         }
     }
 
@@ -202,14 +204,36 @@ internal sealed unsafe class HeadPasses
         }
     }
 
-    private void GiveDraws(ReadOnlySpan<RowPass> passes)
+    /// <summary>Keys of what passes guess by the logits of their rows.</summary>
+    private void Guess(CudaRows rows, ReadOnlySpan<RowPass> passes)
     {
         var first = 0;
         foreach (var pass in passes)
         {
-            for (var i = 0; i < pass.Read && pass.Draws is not null; i++)
+            if (pass.Guess is not null)
             {
-                pass.Draws[i] = new(_choicesOnHost[first + pass.Unread + i], _likelihoodsOnHost[first + pass.Unread + i]);
+                var head = (CudaDraftHead?)pass.GuessHead;
+                if (head is not null)
+                {
+                    _context.Write<int>(_own, head.Own);
+                }
+
+                _transformer.Sampling.Guess(_logits, first + pass.Unread, rows.Pointers(first + pass.Unread, pass.Read), pass.Read, head is null ? 0 : _draftVocabulary.List, _own);
+            }
+
+            first += pass.Count;
+        }
+    }
+
+    private void GiveLikely(ReadOnlySpan<RowPass> passes)
+    {
+        var first = 0;
+        foreach (var pass in passes)
+        {
+            var likely = pass.Draws ?? pass.Guess;
+            for (var i = 0; i < pass.Read && likely is not null; i++)
+            {
+                likely[i] = new(_choicesOnHost[first + pass.Unread + i], _likelihoodsOnHost[first + pass.Unread + i]);
             }
 
             first += pass.Count;

@@ -7,13 +7,19 @@ internal sealed class DrawSelector(IDeviceModel model, TokenDraw draw) : TokenSe
 {
     private readonly TokenGuess[] _draws = new TokenGuess[DecodingPlan.MaxSpeculations + 1];
 
-    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override RowPass AskDraft(in RowPass pass) => pass with { Draw = draw, Draws = _draws };
+
+    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
-        model.Draw(rows, slot, draw, _draws.AsSpan(0, 1));
+        if (!isAnswered)
+        {
+            model.Draw(rows, slot, draw, _draws.AsSpan(0, 1));
+        }
+
         return _draws[0].Token < 0 ? null : _draws[0];
     }
 
-    public override RowPass Ask(in RowPass pass, int drafted) => pass with { Draw = draw, Draws = _draws };
+    public override RowPass Ask(in RowPass pass, int drafted) => AskDraft(pass);
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {

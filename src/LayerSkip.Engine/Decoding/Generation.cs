@@ -158,6 +158,9 @@ public sealed class Generation : IDisposable
     /// <inheritdoc cref="SelfSpeculation.Pass"/>
     internal RowPass? Pass => _decoding.Pass;
 
+    /// <inheritdoc cref="SelfSpeculation.IsDrafting"/>
+    internal bool IsDrafting => _decoding.IsDrafting;
+
     /// <inheritdoc cref="SelfSpeculation.WholeRound"/>
     internal DeviceRound? WholeRound => _decoding.WholeRound;
 
@@ -170,7 +173,7 @@ public sealed class Generation : IDisposable
     /// <inheritdoc cref="SelfSpeculation.Share"/>
     internal void Share(int company) => _decoding.Share(company);
 
-    /// <summary>The first half of <see cref="NextRound"/>, as <see cref="SelfSpeculation.Begin"/> tells.</summary>
+    /// <summary>The first part of <see cref="NextRound"/>, as <see cref="SelfSpeculation.Begin"/> tells.</summary>
     internal void BeginRound(CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -186,7 +189,10 @@ public sealed class Generation : IDisposable
     /// <inheritdoc cref="SelfSpeculation.RoundHasRun"/>
     internal void RoundHasRun(in DeviceRoundResult result, long ticks) => _decoding.RoundHasRun(result, ticks);
 
-    /// <summary>The second half of <see cref="NextRound"/>.</summary>
+    /// <inheritdoc cref="SelfSpeculation.GoOn"/>
+    internal void GoOn(CancellationToken cancellationToken) => _decoding.GoOn(cancellationToken);
+
+    /// <summary>What is left of <see cref="NextRound"/>.</summary>
     internal void EndRound(CancellationToken cancellationToken) => _decoding.End(cancellationToken);
 
     /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>

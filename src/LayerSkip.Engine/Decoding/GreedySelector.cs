@@ -8,13 +8,16 @@ namespace LayerSkip.Engine.Decoding;
 internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, ConstraintTrace? constraint) : TokenSelector
 {
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
+    private readonly TokenGuess[] _guess = new TokenGuess[1];
     private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
     public override RowPass Ask(in RowPass pass, int drafted) => constraint?.CountForced(drafted) > 0 ? pass : pass with { Choices = _choices };
 
-    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override RowPass AskDraft(in RowPass pass) => pass with { Guess = _guess, GuessHead = draftHead };
+
+    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
-        var guess = model.Guess(rows, slot, draftHead);
+        var guess = isAnswered ? _guess[0] : model.Guess(rows, slot, draftHead);
         if (constraint is not null && Constrained(guess.Token, rows, slot, index) is var token && token != guess.Token)
         {
             guess = new(token, token < 0 ? 0 : (float)(1 / Math.Max(1, SoftmaxSum.Of(_logits, _logits[token]))));

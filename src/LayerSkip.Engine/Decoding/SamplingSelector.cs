@@ -30,9 +30,15 @@ internal sealed class SamplingSelector : TokenSelector
         _draft = new float[_vocabulary];
     }
 
-    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index)
+    public override RowPass AskDraft(in RowPass pass) => pass with { Logits = _draft };
+
+    public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
-        _model.Logits(rows, slot, 1, _draft);
+        if (!isAnswered)
+        {
+            _model.Logits(rows, slot, 1, _draft);
+        }
+
         if (!TryProcess(context, _draft, index))
         {
             return null;

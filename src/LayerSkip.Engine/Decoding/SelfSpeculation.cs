@@ -7,7 +7,10 @@ using LayerSkip.Engine.Sampling;
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Self-speculative decoding of one sequence as the LayerSkip paper tells it (section 4.3): draft, verify, accept. Plain autoregression is the same story with d = 0.</summary>
-/// <remarks>A step that throws (a logits processor, cancellation) leaves the sequence where the step began. Between a round's draft and its verification others may run theirs.</remarks>
+/// <remarks>
+/// A step that throws (a logits processor, cancellation) leaves the sequence where the step began. Beside others a round waits wherever what it needs next, a step of
+/// its draft or its verification, can be run together with theirs.
+/// </remarks>
 internal sealed class SelfSpeculation
 {
     private readonly IDeviceModel _model;
@@ -29,13 +32,15 @@ internal sealed class SelfSpeculation
     private readonly DeviceRounds? _deviceRounds;
     private DraftPlan? _nextDraft;
 
-    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long its pass, or the whole of it, took, and with
-    // what result, if somebody has run it.
+    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long what it waits for took, and with what result, if
+    // somebody has run it.
     private int _inputs;
     private LookupMatch _match;
     private PreparedDraft _draft;
-    private long? _sharedTicks;
+    private SharedPassTime? _shared;
     private DeviceRoundResult _result;
+
+    private int _company = 1;
 
     private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
     private DraftResult _shownDraft;
@@ -84,7 +89,7 @@ internal sealed class SelfSpeculation
         _pieces = new PromptPieces(model, plan, memory, _tokens);
         _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, _pieces, draw, _controller) : null;
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
-        _drafter = new Drafter(model, plan, _tokens, _constraint, _controller, _steps);
+        _drafter = new Drafter(model, plan, memory, _tokens, _constraint, _controller, _steps);
     }
 
     /// <summary>Prompt, output and draft.</summary>
@@ -133,8 +138,11 @@ internal sealed class SelfSpeculation
 
     private ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
 
-    /// <summary>The pass that verifies the draft of a round that has begun, if others' may be run with it: few rows, on a device that shares. Null: there is none.</summary>
+    /// <summary>What a round that has begun needs run next, if others' may be run with it: few rows, on a device that shares. Null: there is nothing.</summary>
     public RowPass? Pass { get; private set; }
+
+    /// <summary>Whether <see cref="Pass"/> is a step of the round's draft, and not what verifies that.</summary>
+    public bool IsDrafting { get; private set; }
 
     /// <summary>Whether the device runs rounds as a whole, but for those whose draft it cannot make.</summary>
     public bool RunsWhole => _deviceRounds is not null;
@@ -143,7 +151,11 @@ internal sealed class SelfSpeculation
     public DeviceRound? WholeRound { get; private set; }
 
     /// <summary>So many sequences run together from now on: what reading the weights costs is divided among them.</summary>
-    public void Share(int company) => _costs?.Share(company, _model.SharedRows);
+    public void Share(int company)
+    {
+        _company = company;
+        _costs?.Share(company, _model.SharedRows);
+    }
 
     /// <summary>Runs one round, or one piece of a long prompt; nothing where the output has ended.</summary>
     /// <returns>Whether the output went on.</returns>
@@ -159,15 +171,14 @@ internal sealed class SelfSpeculation
     }
 
     /// <summary>
-    /// Begins a round: runs all of it but <see cref="WholeRound"/> or <see cref="Pass"/> and what comes after that, or the whole where there is neither; or runs a piece of a
-    /// long prompt.
+    /// Begins a round: runs it up to where it waits for <see cref="WholeRound"/> or <see cref="Pass"/>, or the whole where there is neither; or runs a piece of a long prompt.
     /// </summary>
     /// <returns>Whether the output goes on.</returns>
     public bool Begin(CancellationToken cancellationToken)
     {
         _tokens.BeginRound();
         _shownDraft = default;
-        (Pass, WholeRound, _sharedTicks) = (null, null, null);
+        (Pass, IsDrafting, WholeRound, _shared) = (null, false, null, null);
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -186,38 +197,50 @@ internal sealed class SelfSpeculation
     }
 
     /// <summary><see cref="Pass"/>, with what is asked about its rows: to be run by the caller, who then says so.</summary>
-    public RowPass TakePass() => _steps.Ask(Pass!.Value, _draft.Tokens);
+    public RowPass TakePass() => IsDrafting ? Pass!.Value : _steps.Ask(Pass!.Value, _draft.Tokens);
 
     /// <summary>The pass that was taken has been run, with others'.</summary>
-    public void PassHasRun(in SharedPassTime time)
-    {
-        _sharedTicks = time.Ticks;
-        if (time.Rows > 0)
-        {
-            _costs?.AddPass(time.Rows, Pass!.Value.To - Pass.Value.From, time.Head, time.Ticks);
-        }
-    }
+    public void PassHasRun(in SharedPassTime time) => _shared = time;
 
     /// <summary>The whole round has been run, with others'.</summary>
     /// <param name="result">What came of it.</param>
     /// <param name="ticks">How long all took.</param>
-    public void RoundHasRun(in DeviceRoundResult result, long ticks) => (_result, _sharedTicks) = (result, ticks);
+    public void RoundHasRun(in DeviceRoundResult result, long ticks) => (_result, _shared) = (result, new(ticks, Sequences: 0, Rows: 0, Heads: 0));
 
     /// <summary>Ends a round that has begun, if anything is left of it.</summary>
     /// <param name="cancellationToken">Looked at between layers.</param>
     public void End(CancellationToken cancellationToken)
     {
-        if (Pass is { } pass)
+        while (Pass is not null || WholeRound is not null)
         {
-            Pass = null;
-            _statistics.Resume(_sharedTicks ?? 0);
-            Verify(pass, hasRun: _sharedTicks is not null, cancellationToken);
+            GoOn(cancellationToken);
+        }
+    }
+
+    /// <summary>Goes on with a round that waits, from what it waits for, which is run first if nobody has: to its end, or to where it waits again.</summary>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void GoOn(CancellationToken cancellationToken)
+    {
+        var (pass, isDrafting, shared) = (Pass, IsDrafting, _shared);
+        (Pass, IsDrafting, _shared) = (null, false, null);
+        _statistics.Resume(shared?.Ticks ?? 0);
+        if (pass is { } step && isDrafting)
+        {
+            GoOnDrafting(step, shared, cancellationToken);
+        }
+        else if (pass is { } last)
+        {
+            if (shared is { Rows: > 0 } time)
+            {
+                _costs?.AddPass(time.Rows, last.To - last.From, time.Heads > 0, time.Ticks);
+            }
+
+            Verify(last, hasRun: shared is not null, cancellationToken);
         }
         else if (WholeRound is { } round)
         {
             WholeRound = null;
-            _statistics.Resume(_sharedTicks ?? 0);
-            (_draft, var accepted, var next) = _deviceRounds!.End(round, _sharedTicks is not null ? _result : _model.RunRound(round, cancellationToken));
+            (_draft, var accepted, var next) = _deviceRounds!.End(round, shared is not null ? _result : _model.RunRound(round, cancellationToken));
             if (next < 0)
             {
                 // Nobody but the model had a say.
@@ -265,20 +288,40 @@ internal sealed class SelfSpeculation
         }
 
         _memory.EnsureRows(_inputs + room);
-        var rows = _memory.Rows;
-        rows.Place(0, _inputs + room, cache, start);
+        _memory.Rows.Place(0, _inputs + room, cache, start);
         _steps.Begin(plan, first: _inputs - 1);
         _constraint?.BeginRound(_tokens.Room);
 
         // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-        _draft = _drafter.Draft(rows, plan, _match, room, _inputs, cancellationToken);
+        _drafter.Begin(plan, _match, room, _inputs);
+        RunDraft(cancellationToken);
+    }
+
+    /// <summary>Drafts to the end, or to a step that waits for those of other sequences. Then comes verification, or waits likewise.</summary>
+    private void RunDraft(CancellationToken cancellationToken)
+    {
+        while (_drafter.Step is { } step)
+        {
+            if (_company > 1 && step.Count <= _model.SharedRows)
+            {
+                Pass = step with { From = _steps.RunSurvey(step.Rows, step.Start, step.Count, step.From, step.To, cancellationToken) };
+                IsDrafting = true;
+                _statistics.Pause();
+                return;
+            }
+
+            _steps.RunLayers(step.Rows, step.Start, step.Count, step.From, step.To, unread: 0, cancellationToken);
+            _drafter.GoOn(isAnswered: false);
+        }
+
+        _draft = _drafter.Draft;
         _tokens.Slice(_tokens.Count, _draft.Tokens).CopyTo(_shown);
-        var count = _inputs + _draft.Rows;
+        var (rows, count) = (_memory.Rows, _inputs + _draft.Rows);
         var from = _steps.RunSurvey(rows, 0, count, _draft.Exit, _plan.Depth, cancellationToken);
         _statistics.EndDraft();
 
         // Verify: one pass of layers E..L-1 over the input and the draft together. A small one waits for those of other sequences.
-        var pass = new RowPass(rows, count, from, _plan.Depth, Unread: _inputs - 1);
+        var pass = new RowPass(rows, 0, count, from, _plan.Depth, Unread: _inputs - 1);
         if (count <= _model.SharedRows)
         {
             Pass = pass;
@@ -287,6 +330,32 @@ internal sealed class SelfSpeculation
         {
             Verify(pass, hasRun: false, cancellationToken);
         }
+    }
+
+    /// <summary>Goes on behind a step of the draft that has waited.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="shared">How long it took, if somebody has run it.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    private void GoOnDrafting(in RowPass step, in SharedPassTime? shared, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (shared is null)
+        {
+            _steps.RunLayers(step.Rows, step.Start, step.Count, step.From, step.To, unread: 0, cancellationToken);
+        }
+        else if (shared is { Rows: > 0 } time)
+        {
+            _costs?.AddDraftStep(time.Rows, step.To - step.From, time.Heads, time.Ticks);
+        }
+
+        // The first step, a prompt's perhaps, tells nothing of how those are shared that follow.
+        if (step.Start > 0)
+        {
+            _costs?.DraftedWith(shared?.Sequences ?? 1);
+        }
+
+        _drafter.GoOn(isAnswered: shared is not null);
+        RunDraft(cancellationToken);
     }
 
     /// <summary>Runs the pass, if nobody has, and accepts the longest confirmed prefix, plus the full model's own next token.</summary>

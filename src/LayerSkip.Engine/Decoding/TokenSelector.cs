@@ -6,13 +6,17 @@ namespace LayerSkip.Engine.Decoding;
 /// <remarks>What a row's choice is depends on its logits, its position and the request alone, never on what has been drafted or chosen before (invariant I4).</remarks>
 internal abstract class TokenSelector
 {
+    /// <summary>Adds to a pass what <see cref="Draft"/> will ask about the one row that is looked at.</summary>
+    public abstract RowPass AskDraft(in RowPass pass);
+
     /// <summary>Chooses the token that follows the context, by the exit state in a slot.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the context's last token, standing after the exit layer.</param>
     /// <param name="context">Prompt, accepted and drafted tokens so far.</param>
     /// <param name="index">Drafted tokens of the round in the context.</param>
+    /// <param name="isAnswered">Whether a pass has been run that had what <see cref="AskDraft"/> adds.</param>
     /// <returns>The token, or null where none can follow this context. That ends the draft alone: the full model may never accept the context.</returns>
-    public abstract TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index);
+    public abstract TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered);
 
     /// <summary>Adds to a pass what <see cref="Verify"/> will ask about the rows that are looked at; nothing, where that is not what it asks about all of them.</summary>
     /// <param name="pass">Whose rows that are looked at are those to judge by.</param>

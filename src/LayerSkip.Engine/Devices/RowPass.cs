@@ -1,15 +1,19 @@
 namespace LayerSkip.Engine.Devices;
 
-/// <summary>What one sequence needs run before its round can be judged: rows through the last layers, and the head over those that are looked at.</summary>
-/// <param name="Rows">Its slots, of which the first stand before layer <paramref name="From"/>.</param>
-/// <param name="Count">How many slots, from slot 0 on.</param>
+/// <summary>What one sequence needs run before it can go on: rows through some layers, and the head over those that are looked at. A step of its draft, or what verifies that.</summary>
+/// <param name="Rows">Its slots, of which those meant stand before layer <paramref name="From"/>.</param>
+/// <param name="Start">First slot.</param>
+/// <param name="Count">How many slots.</param>
 /// <param name="From">First layer.</param>
 /// <param name="To">End of the layers, exclusive.</param>
-/// <param name="Unread">How many of the first slots nobody looks at afterwards.</param>
-internal readonly record struct RowPass(RowBuffer Rows, int Count, int From, int To, int Unread)
+/// <param name="Unread">How many of the first slots nobody asks the head about.</param>
+internal readonly record struct RowPass(RowBuffer Rows, int Start, int Count, int From, int To, int Unread)
 {
     /// <summary>Slots that are looked at afterwards.</summary>
     public int Read => Count - Unread;
+
+    /// <summary>First of the slots that are looked at afterwards.</summary>
+    public int FirstRead => Start + Unread;
 
     /// <summary>Where the most likely token of each slot that is looked at goes (of equals the lowest id; -1 where all logits are NaN); null: nobody asks.</summary>
     public int[]? Choices { get; init; }
@@ -23,6 +27,12 @@ internal readonly record struct RowPass(RowBuffer Rows, int Count, int From, int
     /// <summary>Where those tokens go (-1 where none has a logit above negative infinity), and how likely they were to be; null: nobody asks.</summary>
     public TokenGuess[]? Draws { get; init; }
 
+    /// <summary>Where a guess goes by the one slot that is looked at, as <see cref="IDeviceModel.Guess"/> tells it; null: nobody asks.</summary>
+    public TokenGuess[]? Guess { get; init; }
+
+    /// <summary>What that guess chooses among; null: the whole vocabulary.</summary>
+    public DraftHead? GuessHead { get; init; }
+
     /// <summary>Whether anything of the head is asked for.</summary>
-    public bool AsksHead => Choices is not null || Logits is not null || Draws is not null;
+    public bool AsksHead => Choices is not null || Logits is not null || Draws is not null || Guess is not null;
 }

@@ -24,15 +24,42 @@ internal sealed class PassSharing(IDeviceModel device)
     // Rows of whole rounds that are run together: fewer, once the device's memory was short of more.
     private int _roundRows = device.SharedRows;
 
-    /// <summary>Runs what several requests wait for as one, as much as the device takes. What nothing can be run with is left to its request, which can be cancelled meanwhile.</summary>
+    /// <summary>
+    /// Runs what several requests wait for as one, as much as the device takes: first their drafts, step by step, then what comes behind. What nothing can be run with is left to
+    /// its request, which can be cancelled meanwhile.
+    /// </summary>
     /// <param name="readers">Requests that run, and have begun a round. Where what some share fails, those end, and no others.</param>
     public void Run(List<TokenReader> readers)
+    {
+        // All draft before any verifies: what they have drafted can then be verified together.
+        while (Run(readers, isDrafting: true))
+        {
+            foreach (var reader in readers)
+            {
+                if (Waits(reader, isDrafting: true))
+                {
+                    reader.GoOn();
+                }
+            }
+        }
+
+        Run(readers, isDrafting: false);
+    }
+
+    private static bool Waits(TokenReader reader, bool isDrafting) =>
+        !reader.HasEnded && reader.Generation.Waits && reader.Generation.IsDrafting == isDrafting;
+
+    /// <summary>Runs as one what several requests wait for.</summary>
+    /// <param name="readers">Among these.</param>
+    /// <param name="isDrafting">Whether steps of drafts are meant, or what comes behind them.</param>
+    /// <returns>Whether any waits, and can go on now.</returns>
+    private bool Run(List<TokenReader> readers, bool isDrafting)
     {
         try
         {
             foreach (var reader in readers)
             {
-                if (reader.Generation.Waits)
+                if (Waits(reader, isDrafting))
                 {
                     _waiting.Add(reader);
                 }
@@ -49,6 +76,8 @@ internal sealed class PassSharing(IDeviceModel device)
 
                 waiting = waiting[count..];
             }
+
+            return _waiting.Count > 0;
         }
         finally
         {
@@ -92,17 +121,15 @@ internal sealed class PassSharing(IDeviceModel device)
         return count;
     }
 
-    private static bool AnyAsksHead(ReadOnlySpan<RowPass> passes)
+    private static int Heads(ReadOnlySpan<RowPass> passes)
     {
+        var heads = 0;
         foreach (var pass in passes)
         {
-            if (pass.AsksHead)
-            {
-                return true;
-            }
+            heads += pass.AsksHead ? 1 : 0;
         }
 
-        return false;
+        return heads;
     }
 
     /// <summary>Runs as one what requests wait for.</summary>
@@ -153,7 +180,7 @@ internal sealed class PassSharing(IDeviceModel device)
         var start = Stopwatch.GetTimestamp();
         device.RunPasses(passes);
         var ticks = Stopwatch.GetTimestamp() - start;
-        var shared = new SharedPassTime(ticks, passes[0].From == passes[^1].From ? rows : 0, Head: AnyAsksHead(passes));
+        var shared = new SharedPassTime(ticks, passes.Length, passes[0].From == passes[^1].From ? rows : 0, Heads(passes));
         foreach (var reader in readers)
         {
             reader.Generation.PassHasRun(shared);

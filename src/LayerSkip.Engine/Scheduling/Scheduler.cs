@@ -52,7 +52,7 @@ internal sealed class Scheduler : IDisposable
     public void Add(PoolingRequest request) => _poolings.Add(request);
 
     /// <summary>One round for each running request, and one pass for hidden states; those that have ended leave.</summary>
-    /// <remarks>All draft before any verifies: what they have drafted then shares a pass over the last layers. Rounds that the device runs as a whole share all of it.</remarks>
+    /// <remarks>Steps of their drafts share passes over the first layers, and what they have drafted then shares one over the last. Rounds that the device runs as a whole share all of it.</remarks>
     public void Turn()
     {
         Admit();

@@ -167,40 +167,25 @@ public sealed class TokenReader : IAsyncDisposable
     /// <returns>Whether it goes on.</returns>
     internal bool BeginRound(int company)
     {
-        try
-        {
-            Generation.Share(company);
-            Generation.BeginRound(_cancellation);
-            return true;
-        }
-#pragma warning disable CA1031 // As above.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            End(e);
-            return false;
-        }
+        Generation.Share(company);
+        return Run(static (generation, cancellation) => generation.BeginRound(cancellation));
     }
+
+    /// <summary>Goes on with the round, from where it waits to where it waits next, or to its end.</summary>
+    internal void GoOn() => Run(static (generation, cancellation) => generation.GoOn(cancellation));
 
     /// <summary>Ends the round that the request has begun.</summary>
     /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
     /// <returns>Whether it goes on.</returns>
     internal bool EndRound(bool alone)
     {
-        var generation = Generation;
-        try
+        if (!Run(static (generation, cancellation) => generation.EndRound(cancellation)))
         {
-            generation.EndRound(_cancellation);
-            CountKvBytes();
-        }
-#pragma warning disable CA1031 // As above.
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            End(e);
             return false;
         }
 
+        CountKvBytes();
+        var generation = Generation;
         if (generation.FinishReason != FinishReason.None)
         {
             End(null);
@@ -277,6 +262,24 @@ public sealed class TokenReader : IAsyncDisposable
         }
 
         return ends;
+    }
+
+    /// <summary>Runs something of the request's decoding.</summary>
+    /// <returns>Whether it goes on; false where it has ended, with the error.</returns>
+    private bool Run(Action<Generation, CancellationToken> run)
+    {
+        try
+        {
+            run(Generation, _cancellation);
+            return true;
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            End(e);
+            return false;
+        }
     }
 
     private void Complete(Exception? error)

@@ -5,7 +5,7 @@ using LayerSkip.Engine.Tests.Tokenization;
 
 namespace LayerSkip.Engine.Tests.Decoding;
 
-/// <summary>Rounds of several sequences whose drafts are verified in one pass: each gets what it gets alone.</summary>
+/// <summary>Rounds of several sequences that draft together, and are verified in one pass: each gets what it gets alone.</summary>
 public class SharedRoundTests
 {
     [Fact]
@@ -19,14 +19,18 @@ public class SharedRoundTests
             var isConstrained = round % 3 == 2;
             var config = Models.RandomConfig(random);
             using var model = Models.Random(
-                isConstrained ? config with { VocabularySize = 2400 } : config, (ulong)round, format[round % 4], threads: 1 + (round % 2));
+                isConstrained ? config with { VocabularySize = 2400 } : config,
+                (ulong)round,
+                format[round % 4],
+                threads: 1 + (round % 2),
+                draftVocabulary: round % 4 > 1 ? [.. Enumerable.Range(0, config.VocabularySize / 2)] : null);
             var requests = Enumerable.Range(0, random.Next(2, 7)).Select(
                 i => (Prompt: Prompt(random, model), Options: Options(random, model) with { Constraint = isConstrained && i % 2 == 0 ? Numbers() : null })).ToArray();
             var expected = requests.Select(request => Alone(model, request.Prompt, request.Options)).ToArray();
 
             var generations = requests.Select(request => Start(model, request.Prompt, request.Options)).ToArray();
 
-            // Some share a pass, others run their own.
+            // Some share a step of their drafts, or a pass, others run their own.
             shared += SharedTurns.Run(model, generations, () => random.Next(4) > 0);
             Assert.Equal(expected, generations.Zip(requests, static (generation, request) => Written(generation, request.Options)));
             Array.ForEach(generations, static generation => generation.Dispose());
@@ -71,9 +75,17 @@ public class SharedRoundTests
     private static Generation Start(IDeviceModel model, int[] prompt, DecodingOptions options) =>
         new(model, prompt, DecodingPlan.Create(options, model.Config, new()));
 
-    /// <summary>The output, and, where they were asked for, the bits of its tokens' log-probabilities.</summary>
-    private static string Written(Generation generation, DecodingOptions options) => string.Join(' ', generation.Output.ToArray().Index().Select(token =>
-        options.TopLogProbabilities is null
-            ? $"{token.Item}"
-            : $"{token.Item}:{BitConverter.SingleToInt32Bits(generation.LogProbabilities(token.Index).Chosen.LogProbability):x}"));
+    /// <summary>
+    /// The output, and, where they were asked for, the bits of its tokens' log-probabilities; what came of drafts, too, where it does not depend on how long steps take: a guess
+    /// that got lost would cost time alone.
+    /// </summary>
+    private static string Written(Generation generation, DecodingOptions options)
+    {
+        var tokens = string.Join(' ', generation.Output.ToArray().Index().Select(token =>
+            options.TopLogProbabilities is null
+                ? $"{token.Item}"
+                : $"{token.Item}:{BitConverter.SingleToInt32Bits(generation.LogProbabilities(token.Index).Chosen.LogProbability):x}"));
+        var statistics = generation.Statistics;
+        return options.DraftController == DraftController.Auto ? tokens : $"{tokens}, {statistics.Accepted} of {statistics.Drafted} drafted in {statistics.Rounds} rounds";
+    }
 }

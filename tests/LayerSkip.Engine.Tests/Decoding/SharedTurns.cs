@@ -25,7 +25,7 @@ internal static class SharedTurns
     /// <summary>Runs what generations wait for, as far as it can be run together.</summary>
     /// <returns>How many times some ran together.</returns>
     public static int RunTogether(IDeviceModel model, IReadOnlyList<Generation> waiting) =>
-        waiting.Where(static generation => generation.Pass is not null).GroupBy(static generation => generation.Depth).Sum(same => RunPasses(model, same))
+        waiting.Where(static generation => generation.Pass is not null).GroupBy(static generation => generation.Pass!.Value.To).Sum(same => RunPasses(model, same))
         + waiting.Where(static generation => generation.WholeRound is not null).GroupBy(static generation => generation.WholeRound!.Value.Kind).Sum(same => RunRounds(model, same));
 
     /// <summary>Runs one round of each.</summary>
@@ -33,10 +33,18 @@ internal static class SharedTurns
     {
         foreach (var generation in running)
         {
+            generation.Share(running.Length);
             generation.BeginRound(TestContext.Current.CancellationToken);
         }
 
-        var shared = RunTogether(model, [.. running.Where(generation => generation.Waits && shares())]);
+        var shared = 0;
+        while (running.Where(static generation => generation.IsDrafting).ToArray() is { Length: > 0 } drafting)
+        {
+            shared += RunTogether(model, [.. drafting.Where(_ => shares())]);
+            Array.ForEach(drafting, static generation => generation.GoOn(TestContext.Current.CancellationToken));
+        }
+
+        shared += RunTogether(model, [.. running.Where(generation => generation.Waits && shares())]);
         foreach (var generation in running)
         {
             generation.EndRound(TestContext.Current.CancellationToken);
@@ -52,7 +60,7 @@ internal static class SharedTurns
         var rows = 0;
         Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
         model.RunPasses([.. sharing.Select(static generation => generation.TakePass())]);
-        Array.ForEach(sharing, static generation => generation.PassHasRun(new(Ticks: 0, Rows: 0, Head: true)));
+        Array.ForEach(sharing, static generation => generation.PassHasRun(new(Ticks: 0, Sequences: 1, Rows: 0, Heads: 1)));
         return sharing.Length > 1 ? 1 : 0;
     }
 

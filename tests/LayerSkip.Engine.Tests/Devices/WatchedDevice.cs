@@ -78,7 +78,7 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         RunningPasses?.Invoke(passes.Length);
-        inner.RunPasses(passes);
+        inner.RunPasses([.. passes.ToArray().Select(static pass => pass with { GuessHead = (pass.GuessHead as WatchedDraftHead)?.Inner })]);
     }
 
     public bool DrawsTokens => inner.DrawsTokens;

@@ -82,6 +82,29 @@ public class LayerSkipEngineTests
     }
 
     [Fact]
+    public async Task Requests_that_draft_run_their_steps_together()
+    {
+        using var random = Requests.Model();
+        var together = 0;
+        var device = new WatchedDevice(random.Steps) { RunningPasses = _ => together++ };
+        using var model = device.ToModel();
+        using var engine = new LayerSkipEngine(model);
+        var options = Models.Speculative(2, 4, 20) with { IgnoreEndOfSequence = true };
+        var expected = Enumerable.Range(0, 3).Select(i => Requests.Alone(model, [i], options)).ToArray();
+        using var gate = new Gate();
+        await using var first = engine.Generate([1], Models.Autoregressive(1) with { LogitsProcessors = [gate] });
+        gate.WaitUntilEntered();
+        var readers = Enumerable.Range(0, 3).Select(i => engine.Generate([i], options)).ToArray();
+        gate.Open();
+        await first.ReadAll();
+        Assert.Equal(expected, await Task.WhenAll(readers.Select(static reader => reader.ReadAll())));
+
+        // Rounds of a first step, and one behind each of four guesses, and of what verifies them.
+        var rounds = readers.Max(static reader => reader.Statistics.Rounds);
+        Assert.InRange(together, TestedDevice.SharesPasses ? 3 * rounds : 0, 6 * rounds);
+    }
+
+    [Fact]
     public async Task Reader_tells_the_end_and_the_statistics()
     {
         using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);

@@ -120,7 +120,7 @@ internal sealed class AutoDraft : IDraftController
         for (var length = 1; length <= _longest - guessed; length++)
         {
             var rows = _inputs + drafted + length;
-            var row = (exit * _costs.Layer(1)) + ((_layers - exit) * (_costs.SharedLayer(rows) - _costs.SharedLayer(rows - 1)))
+            var row = (exit * _costs.DraftLayer(1)) + ((_layers - exit) * (_costs.SharedLayer(rows) - _costs.SharedLayer(rows - 1)))
                 + _costs.SharedHead(1 + drafted + length) - _costs.SharedHead(drafted + length);
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)

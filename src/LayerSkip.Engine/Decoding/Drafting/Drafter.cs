@@ -3,88 +3,111 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Decoding.Drafting;
 
 /// <summary>Makes a round's draft: the first layers guess it, or it is looked up, which is a draft with no layers at all. The slots keep the exit states.</summary>
+/// <remarks>It goes step by step, so that a step can be run together with those of other sequences.</remarks>
 /// <param name="model">The model.</param>
 /// <param name="plan">What ends the output, and how deep it runs.</param>
+/// <param name="memory">Slots for the input and the draft.</param>
 /// <param name="tokens">Context and draft.</param>
 /// <param name="constraint">What may be written.</param>
 /// <param name="controller">Judges guesses.</param>
 /// <param name="steps">The round's steps on the device.</param>
 internal sealed class Drafter(
-    IDeviceModel model, DecodingPlan plan, Transcript tokens, ConstraintTrace? constraint, IDraftController controller, RoundSteps steps)
+    IDeviceModel model, DecodingPlan plan, SequenceMemory memory, Transcript tokens, ConstraintTrace? constraint, IDraftController controller, RoundSteps steps)
 {
-    /// <summary>Makes a draft behind the input, of which no layer has run.</summary>
-    /// <param name="rows">Slots for the input and the draft, placed.</param>
+    private int _exit;
+    private int _length;
+    private int _room;
+
+    // So far: tokens of the draft, those of them that were guessed, rows of input and draft, and passes. The present step's rows are among them.
+    private int _inputs;
+    private int _drafted;
+    private int _guessed;
+    private int _count;
+    private int _passes;
+
+    /// <summary>What the draft needs run next, before <see cref="GoOn"/>; null: it is done.</summary>
+    public RowPass? Step { get; private set; }
+
+    /// <summary>The draft as far as it has come.</summary>
+    public PreparedDraft Draft => new(_exit, _drafted, _guessed, _count - _inputs, _passes);
+
+    /// <summary>Begins a draft behind the input, of which no layer has run; its slots, and as many as there is room for, have been placed. One that is looked up is done at once.</summary>
     /// <param name="draft">What to draft.</param>
     /// <param name="match">What the context could be continued with.</param>
     /// <param name="room">Most tokens of the draft, forced ones included.</param>
     /// <param name="inputs">Tokens before it that are not in the cache yet.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    public PreparedDraft Draft(RowBuffer rows, in DraftPlan draft, in LookupMatch match, int room, int inputs, CancellationToken cancellationToken) =>
-        draft is { ExitLayer: 0, Length: > 0 }
-            ? ByLookup(rows, match, draft.Length, room, inputs)
-            : ByExit(rows, draft.Length, ExitOf(draft), room, inputs, cancellationToken);
+    public void Begin(in DraftPlan draft, in LookupMatch match, int room, int inputs)
+    {
+        (_exit, _length, _room, _inputs) = (ExitOf(draft), draft.Length, room, inputs);
+        (Step, _drafted, _guessed, _count, _passes) = (null, 0, 0, 0, 0);
+        if (draft is { ExitLayer: 0, Length: > 0 })
+        {
+            Copy(match);
+        }
+        else
+        {
+            Append(inputs, goesOn: true);
+        }
+    }
 
     /// <summary>Layers that a draft runs, which are none where nothing is to be guessed.</summary>
     public int ExitOf(in DraftPlan draft) => draft.Length > 0 ? Math.Min(draft.ExitLayer, plan.Depth) : 0;
 
-    /// <summary>Has the first layers guess tokens one by one. What a constraint forces rides along with the token before it.</summary>
-    private PreparedDraft ByExit(RowBuffer rows, int length, int exit, int room, int inputs, CancellationToken cancellationToken)
+    /// <summary>Takes the exit's guess behind the step that has been run, and prepares the next one.</summary>
+    /// <param name="isAnswered">Whether what the step asks has been answered; else the head is yet to be run.</param>
+    public void GoOn(bool isAnswered)
     {
-        var drafted = AddForced(0, room);
-        model.Embed(rows, 0, tokens.Slice(tokens.Count - inputs, inputs + drafted));
-        steps.RunLayers(rows, 0, inputs + drafted, 0, exit, unread: 0, cancellationToken);
-        var last = inputs - 1 + drafted;
-        var guessed = 0;
-        var passes = 1;
-        var goesOn = true;
-        while (goesOn && guessed < length && drafted < room && constraint?.IsComplete(drafted) != true)
+        var guesses = Step!.Value.AsksHead;
+        Step = null;
+        if (!guesses || steps.Guess(memory.Rows, _count - 1, _drafted, _exit, isAnswered) is not { } guess)
         {
-            if (steps.Guess(rows, last, drafted, exit) is not { } guess)
-            {
-                break;
-            }
-
-            var verdict = controller.Judge(guess, guessed, drafted);
-            if (verdict == GuessVerdict.Drop)
-            {
-                break;
-            }
-
-            tokens.Draft(drafted, guess.Token);
-            constraint?.Advance(drafted, guess.Token);
-            drafted++;
-            guessed++;
-            if (IsStop(guess.Token))
-            {
-                // Nothing follows a stop token, so it alone needs no row.
-                break;
-            }
-
-            var added = 1 + AddForced(drafted, room);
-            model.Embed(rows, last + 1, tokens.Slice(tokens.Count + drafted - 1, added));
-            steps.RunLayers(rows, last + 1, added, 0, exit, unread: 0, cancellationToken);
-            drafted += added - 1;
-            last += added;
-            passes++;
-            goesOn = verdict == GuessVerdict.Continue;
+            return;
         }
 
-        return new(exit, drafted, guessed, last - inputs + 1, passes);
+        var verdict = controller.Judge(guess, _guessed, _drafted);
+        if (verdict == GuessVerdict.Drop)
+        {
+            return;
+        }
+
+        Add(guess.Token);
+
+        // Nothing follows a stop token, so it alone needs no row.
+        if (!IsStop(guess.Token))
+        {
+            Append(1, verdict == GuessVerdict.Continue);
+        }
+    }
+
+    /// <summary>Adds the next rows, which the exit's layers are to run, and asks for its guess behind them. What a constraint forces rides along with the token before it.</summary>
+    /// <param name="added">Rows, of the last tokens so far.</param>
+    /// <param name="goesOn">Whether a guess is wanted, if there is room for it.</param>
+    private void Append(int added, bool goesOn)
+    {
+        added += AddForced();
+        model.Embed(memory.Rows, _count, tokens.With(_drafted)[^added..]);
+        var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1);
+        _count += added;
+        _passes++;
+        if (_exit > 0)
+        {
+            var guesses = goesOn && _guessed < _length && _drafted < _room && constraint?.IsComplete(_drafted) != true;
+            Step = guesses ? steps.AskGuess(pass) : pass;
+        }
     }
 
     /// <summary>Copies what followed an earlier occurrence of the context's end, as far as a constraint allows it.</summary>
-    private PreparedDraft ByLookup(RowBuffer rows, in LookupMatch match, int length, int room, int inputs)
+    private void Copy(in LookupMatch match)
     {
         var copied = tokens.Slice(match.Position, match.Available);
-        var (drafted, guessed) = (0, 0);
         var stops = false;
-        for (var i = 0; i < copied.Length && !stops && drafted < room && constraint?.IsComplete(drafted) != true; i++)
+        for (var i = 0; i < copied.Length && !stops && _drafted < _room && constraint?.IsComplete(_drafted) != true; i++)
         {
             var token = copied[i];
-            if (constraint?.Force(drafted) is { } forced)
+            if (constraint?.Force(_drafted) is { } forced)
             {
                 // Where it forces another token, the copy ends, but not what it forces.
-                tokens.Draft(drafted++, forced);
+                tokens.Draft(_drafted++, forced);
                 if (forced != token)
                 {
                     break;
@@ -93,36 +116,44 @@ internal sealed class Drafter(
                 continue;
             }
 
-            if (guessed == length || constraint?.Allows(drafted, token) == false)
+            if (_guessed == _length || constraint?.Allows(_drafted, token) == false)
             {
                 break;
             }
 
-            constraint?.Advance(drafted, token);
-            tokens.Draft(drafted++, token);
-            guessed++;
+            Add(token);
             stops = IsStop(token);
         }
 
-        drafted += stops ? 0 : AddForced(drafted, room);
-        var followed = stops ? drafted - 1 : drafted;
-        model.Embed(rows, 0, tokens.Slice(tokens.Count - inputs, inputs + followed));
-        return new(Exit: 0, drafted, guessed, followed, Passes: 0);
+        if (!stops)
+        {
+            AddForced();
+        }
+
+        _count = _inputs + (stops ? _drafted - 1 : _drafted);
+        model.Embed(memory.Rows, 0, tokens.Slice(tokens.Count - _inputs, _count));
+    }
+
+    /// <summary>Adds to the draft what nobody forces.</summary>
+    private void Add(int token)
+    {
+        tokens.Draft(_drafted, token);
+        constraint?.Advance(_drafted, token);
+        _drafted++;
+        _guessed++;
     }
 
     /// <summary>Adds to the draft what a constraint leaves no choice about.</summary>
-    /// <param name="drafted">Tokens of the draft so far.</param>
-    /// <param name="room">Most tokens of a draft.</param>
-    /// <returns>How many tokens were added.</returns>
-    private int AddForced(int drafted, int room)
+    /// <returns>How many tokens that is.</returns>
+    private int AddForced()
     {
-        var added = 0;
-        while (drafted + added < room && constraint?.Force(drafted + added) is { } token)
+        var before = _drafted;
+        while (_drafted < _room && constraint?.Force(_drafted) is { } token)
         {
-            tokens.Draft(drafted + added++, token);
+            tokens.Draft(_drafted++, token);
         }
 
-        return added;
+        return _drafted - before;
     }
 
     private bool IsStop(int token) => plan.StopIds.AsSpan().Contains(token);

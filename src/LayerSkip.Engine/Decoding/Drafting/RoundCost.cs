@@ -20,6 +20,6 @@ internal readonly struct RoundCost(StepCosts costs, int layers)
     /// <param name="guesses">Guesses made.</param>
     /// <param name="drafted">Guesses that were kept.</param>
     public double Drafted(int exit, double inputs, double guesses, double drafted) =>
-        (guesses * costs.Guess) + (exit * (costs.Layer(inputs) + (drafted * costs.Layer(1))))
+        (guesses * costs.Guess) + (exit * (costs.DraftLayer(inputs) + (drafted * costs.DraftLayer(1))))
         + ((layers - exit) * costs.SharedLayer(inputs + drafted)) + costs.SharedHead(1 + drafted);
 }

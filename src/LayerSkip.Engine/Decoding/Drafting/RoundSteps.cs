@@ -51,16 +51,21 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         Run(rows, start, count, from, to, unread, cancellationToken);
     }
 
+    /// <summary>A step of the draft, with what <see cref="Guess"/> asks about its last row.</summary>
+    public RowPass AskGuess(in RowPass step) => selector.AskDraft(step);
+
     /// <summary>The draft's next token, or null where none can follow.</summary>
     /// <param name="rows">The round's rows.</param>
     /// <param name="slot">Slot of the last token, standing after the exit layer.</param>
     /// <param name="index">Tokens of the draft so far.</param>
     /// <param name="exit">The exit layer.</param>
-    public TokenGuess? Guess(RowBuffer rows, int slot, int index, int exit)
+    /// <param name="isAnswered">Whether the step that <see cref="AskGuess"/> gave has been run, its head included.</param>
+    public TokenGuess? Guess(RowBuffer rows, int slot, int index, int exit, bool isAnswered)
     {
-        var start = _told is null ? 0 : Stopwatch.GetTimestamp();
-        var guess = selector.Draft(rows, slot, tokens.With(index), index);
-        _told?.AddGuess(Stopwatch.GetTimestamp() - start);
+        var told = isAnswered ? null : _told;
+        var start = told is null ? 0 : Stopwatch.GetTimestamp();
+        var guess = selector.Draft(rows, slot, tokens.With(index), index, isAnswered);
+        told?.AddGuess(Stopwatch.GetTimestamp() - start);
         if (guess is { } made)
         {
             _guesses.Add(new(exit, index, made));
@@ -81,7 +86,7 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     {
         foreach (var exit in _plan.Survey ?? [])
         {
-            if (exit > from && exit < to)
+            if (exit > from && exit < to && start - _first < _plan.SurveyRows)
             {
                 Run(rows, start, count, from, exit, unread: 0, cancellationToken);
                 from = exit;
@@ -137,7 +142,7 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         {
             if (constraint?.Forced(slot - _first) is null && constraint?.IsComplete(slot - _first) != true)
             {
-                Guess(rows, slot, slot - _first, exit);
+                Guess(rows, slot, slot - _first, exit, isAnswered: false);
             }
         }
     }

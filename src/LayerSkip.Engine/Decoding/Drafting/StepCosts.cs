@@ -10,12 +10,17 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// </remarks>
 internal sealed class StepCosts
 {
+    private const double AlongsideWeight = 0.1;
+
     private readonly double _headRatio;
     private readonly double _guessRatio;
     private readonly Func<double, double>? _given;
     private readonly RowCosts _layer;
     private readonly RowCosts _head;
     private readonly RowCosts _guess;
+
+    // Of the others in company, the share that draft together with this one.
+    private double _alongside = 1;
 
     /// <summary>Costs that are yet to be measured.</summary>
     /// <param name="kind">Of what kind of requests.</param>
@@ -57,8 +62,8 @@ internal sealed class StepCosts
         _guess.Refresh();
     }
 
-    /// <summary>A guess, its head included.</summary>
-    public double Guess => _guess.IsMeasured ? _guess[1] : Layer(1) * _guessRatio;
+    /// <summary>A guess, its head included, or this sequence's share of those that it makes together with others.</summary>
+    public double Guess => Guesses(DraftCompany) / DraftCompany;
 
     /// <summary>One layer over a number of rows.</summary>
     public double Layer(double rows) => _given is not null ? _given(rows)
@@ -80,6 +85,10 @@ internal sealed class StepCosts
     /// <summary>This sequence's share of a head that it runs together with others.</summary>
     public double SharedHead(double rows) => Company == 1 ? Head(rows) : Head(With(rows) * rows) / With(rows);
 
+    /// <summary>This sequence's share of a layer of a draft's step.</summary>
+    /// <param name="rows">Its own rows.</param>
+    public double DraftLayer(double rows) => Layer(DraftWith(rows) * rows) / DraftWith(rows);
+
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
 
@@ -96,6 +105,32 @@ internal sealed class StepCosts
     /// <summary>A pass over some layers, and perhaps the head, took so long.</summary>
     public void AddPass(int rows, int layers, bool head, long ticks) =>
         AddLayers(rows, layers, (long)(ticks * (layers / (layers + (head ? _headRatio : 0)))));
+
+    /// <summary>A step of several sequences' drafts took so long.</summary>
+    /// <param name="rows">Rows of all.</param>
+    /// <param name="layers">Layers that they ran.</param>
+    /// <param name="guesses">How many of them guessed a token behind it.</param>
+    /// <param name="ticks">Time of both.</param>
+    public void AddDraftStep(int rows, int layers, int guesses, long ticks)
+    {
+        // What of it was whose is told by what both were expected to take.
+        var (layer, guess) = (Layer(rows), guesses > 0 ? Guesses(guesses) : 0);
+        var surprise = ticks / ((layers * layer) + guess);
+        AddLayers(rows, layers, (long)(layers * layer * surprise));
+        if (_given is null && guesses > 0)
+        {
+            _guess.Add(guesses, guess * surprise);
+        }
+    }
+
+    /// <summary>So many sequences drafted together, this one included.</summary>
+    public void DraftedWith(int sequences)
+    {
+        if (Company > 1)
+        {
+            _alongside += AlongsideWeight * (Math.Min(1, (sequences - 1) / (Company - 1.0)) - _alongside);
+        }
+    }
 
     /// <summary>A verification took so long.</summary>
     public void AddHead(int rows, long ticks)
@@ -119,4 +154,13 @@ internal sealed class StepCosts
 
     /// <summary>How many sequences of so many rows share a pass.</summary>
     private int With(double rows) => Math.Clamp((int)(SharedRows / rows), 1, Company);
+
+    /// <summary>How many of them share a step of their drafts.</summary>
+    private double DraftWith(double rows) => Math.Clamp(SharedRows / rows, 1, DraftCompany);
+
+    /// <summary>How many of them draft together, on the average of late; all, before anything has been seen.</summary>
+    private double DraftCompany => 1 + ((Company - 1) * _alongside);
+
+    /// <summary>Guesses of several sequences at once.</summary>
+    private double Guesses(double sequences) => _guess.IsMeasured ? _guess[sequences] : Layer(sequences) * _guessRatio;
 }

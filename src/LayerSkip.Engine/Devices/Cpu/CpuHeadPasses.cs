@@ -15,31 +15,50 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     private readonly ActivationBuffer _normed = new(config.HiddenSize);
     private readonly ActivationBuffer _logits = new(config.VocabularySize);
     private readonly HeadJob _head = new(weights.Head);
+    private readonly ActivationBuffer _ownLogits = new(DraftHead.MaxPromptTokens);
+    private HeadGuess[] _guesses = [];
 
-    /// <summary>The logits of some rows, which stay in device memory until the next call.</summary>
-    public RowsView Run(in RowsView hidden)
+    /// <summary>Tells sequences what they ask the whole head about their rows.</summary>
+    /// <param name="hidden">Rows of those that ask, one behind the other.</param>
+    /// <param name="passes">What they ask; others may be among them.</param>
+    public void Answer(in RowsView hidden, ReadOnlySpan<RowPass> passes)
     {
-        var logits = _logits.Rows(hidden.Count);
-        _head.Run(pool, quantizer, Norm(hidden), logits);
-        return logits;
-    }
-
-    /// <summary>Tells a sequence what it asks of its rows, which were among those of the last run.</summary>
-    /// <param name="pass">What it asks.</param>
-    /// <param name="first">The first of its rows there.</param>
-    public void Answer(in RowPass pass, int first)
-    {
-        if (pass.Choices is { } choices)
+        Run(hidden);
+        var first = 0;
+        foreach (var pass in passes)
         {
-            for (var row = 0; row < pass.Read; row++)
+            if (pass.AsksHead && pass.GuessHead is null)
             {
-                choices[row] = _head.Best(first + row);
+                Answer(pass, first);
+                first += pass.Read;
             }
         }
+    }
 
-        if (pass.Logits is { } logits)
+    /// <summary>Tells sequences what their draft heads guess.</summary>
+    /// <param name="hidden">A row of each that asks.</param>
+    /// <param name="passes">What they ask; others may be among them.</param>
+    public void Guess(in RowsView hidden, ReadOnlySpan<RowPass> passes)
+    {
+        var normed = Norm(hidden);
+        if (_guesses.Length < hidden.Count)
         {
-            Copy(_head.Logits.Slice(first, pass.Read), config.VocabularySize, logits);
+            _guesses = new HeadGuess[hidden.Count];
+        }
+
+        var row = 0;
+        foreach (var pass in passes)
+        {
+            if (pass is { Guess: { } guess, GuessHead: CpuDraftHead head })
+            {
+                if (row == 0)
+                {
+                    head.Shared.Guess(pool, quantizer, normed, _logits.Rows(hidden.Count), _guesses);
+                }
+
+                guess[0] = With(_guesses[row], head.Own, normed.Slice(row, 1)).ToTokenGuess();
+                row++;
+            }
         }
     }
 
@@ -58,25 +77,14 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     {
         if (head is null)
         {
-            var all = Run(hidden).Row(0, config.VocabularySize);
-            var token = _head.Best(0);
-            return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
+            Run(hidden);
+            return Guess(0);
         }
 
         var normed = Norm(hidden);
-        var logits = _logits.Rows(1);
-        var best = head.Shared.Best(pool, quantizer, normed, logits);
-        if (head.Own?.Best(pool, quantizer, normed, logits) is { Token: >= 0 } other)
-        {
-            if (best.Token < 0 || other.Logit > best.Logit)
-            {
-                (best, other) = (other, best);
-            }
-
-            best.Sum += other.Token < 0 ? 0 : other.Sum * Math.Exp(other.Logit - best.Logit);
-        }
-
-        return best.Token < 0 ? new(-1, 0) : new(best.Token, (float)(1 / Math.Max(1, best.Sum)));
+        HeadGuess guess = default;
+        head.Shared.Guess(pool, quantizer, normed, _logits.Rows(1), new Span<HeadGuess>(ref guess));
+        return With(guess, head.Own, normed).ToTokenGuess();
     }
 
     /// <summary>Normed states, [rows, hidden].</summary>
@@ -99,6 +107,60 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     {
         _normed.Dispose();
         _logits.Dispose();
+        _ownLogits.Dispose();
+    }
+
+    /// <summary>The logits of some rows, which stay in device memory until the next call.</summary>
+    private RowsView Run(in RowsView hidden)
+    {
+        var logits = _logits.Rows(hidden.Count);
+        _head.Run(pool, quantizer, Norm(hidden), logits);
+        return logits;
+    }
+
+    /// <summary>Tells a sequence what it asks of its rows, which were among those of the last run.</summary>
+    /// <param name="pass">What it asks.</param>
+    /// <param name="first">The first of its rows there.</param>
+    private void Answer(in RowPass pass, int first)
+    {
+        if (pass.Choices is { } choices)
+        {
+            for (var row = 0; row < pass.Read; row++)
+            {
+                choices[row] = _head.Best(first + row);
+            }
+        }
+
+        if (pass.Logits is { } logits)
+        {
+            Copy(_head.Logits.Slice(first, pass.Read), config.VocabularySize, logits);
+        }
+
+        if (pass.Guess is { } guess)
+        {
+            guess[0] = Guess(first);
+        }
+    }
+
+    /// <summary>What the whole head guesses by a row of the last run.</summary>
+    private TokenGuess Guess(int row)
+    {
+        var token = _head.Best(row);
+        var all = _head.Logits.Row(row, config.VocabularySize);
+        return token < 0 ? new(-1, 0) : new(token, (float)(1 / Math.Max(1, SoftmaxSum.Of(all, all[token]))));
+    }
+
+    /// <summary>A guess among further tokens, too.</summary>
+    private HeadGuess With(in HeadGuess guess, HeadRows? own, in RowsView normed)
+    {
+        if (own is null)
+        {
+            return guess;
+        }
+
+        HeadGuess other = default;
+        own.Guess(pool, quantizer, normed, _ownLogits.Rows(1), new Span<HeadGuess>(ref other));
+        return guess.With(other);
     }
 
     private static void Copy(in RowsView rows, int width, Span<float> values)

@@ -87,34 +87,29 @@ internal sealed class CpuRows : RowBuffer
         }
     }
 
-    /// <summary>Takes over places and hidden states of the first slots of other rows.</summary>
+    /// <summary>Takes over places and hidden states of other slots.</summary>
     /// <param name="start">First of the slots here.</param>
     /// <param name="others">Of the same model.</param>
-    /// <param name="count">How many.</param>
-    public void Take(int start, CpuRows others, int count)
-    {
-        CheckSlots(start, count);
-        others.CheckSlots(0, count);
-        Array.Copy(others._caches, 0, _caches, start, count);
-        Array.Copy(others._positions, 0, _positions, start, count);
-        Array.Copy(others._cosines, 0, _cosines, start * _planes, count * _planes);
-        Array.Copy(others._sines, 0, _sines, start * _planes, count * _planes);
-        TakeStates(start, others, 0, count);
-    }
-
-    /// <summary>Takes over hidden states of other slots, one after the other.</summary>
-    /// <param name="start">First of the slots here.</param>
-    /// <param name="others">Of the same model. These rows themselves only to move states to the front: <paramref name="start"/> up to <paramref name="first"/>.</param>
     /// <param name="first">First of the others' slots.</param>
     /// <param name="count">How many.</param>
-    public void TakeStates(int start, CpuRows others, int first, int count)
+    public void Take(int start, CpuRows others, int first, int count)
     {
-        var (from, to) = (others.Hidden.Slice(first, count), Hidden.Slice(start, count));
-        for (var row = 0; row < count; row++)
-        {
-            from.Row(row, from.Stride).CopyTo(to.Row(row, from.Stride));
-        }
+        CheckSlots(start, count);
+        others.CheckSlots(first, count);
+        Array.Copy(others._caches, first, _caches, start, count);
+        Array.Copy(others._positions, first, _positions, start, count);
+        Array.Copy(others._cosines, first * _planes, _cosines, start * _planes, count * _planes);
+        Array.Copy(others._sines, first * _planes, _sines, start * _planes, count * _planes);
+        TakeStates(start, others, first, count);
     }
+
+    /// <summary>Takes over hidden states of other slots.</summary>
+    /// <param name="start">First of the slots here.</param>
+    /// <param name="others">Of the same model, and not these rows themselves.</param>
+    /// <param name="first">First of the others' slots.</param>
+    /// <param name="count">How many.</param>
+    public void TakeStates(int start, CpuRows others, int first, int count) =>
+        others.Hidden.Slice(first, count).CopyTo(Hidden.Slice(start, count));
 
     /// <summary>The first slots have no place any more: nothing here keeps a cache alive, or finds one that its owner has disposed.</summary>
     public void Forget(int count) => Array.Clear(_caches, 0, count);

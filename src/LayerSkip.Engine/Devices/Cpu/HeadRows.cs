@@ -39,22 +39,21 @@ internal sealed unsafe class HeadRows : IDisposable
     /// <summary>The tokens.</summary>
     public IReadOnlySet<int> Tokens => _known;
 
-    /// <summary>The most likely of the tokens, its logit, and the sum of e^(logit - its own) over all of them; -1 and NaN where all logits are NaN.</summary>
+    /// <summary>The most likely of the tokens, by each of some rows.</summary>
     /// <param name="pool">The threads.</param>
-    /// <param name="quantizer">Where the row is quantised, if the head is.</param>
-    /// <param name="normed">One row, [hidden].</param>
-    /// <param name="logits">One row as wide as the tokens' panels; overwritten.</param>
-    public (int Token, float Logit, double Sum) Best(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits)
+    /// <param name="quantizer">Where rows are quantised, if the head is.</param>
+    /// <param name="normed">[rows, hidden].</param>
+    /// <param name="logits">As many rows, as wide as the tokens' panels; overwritten.</param>
+    /// <param name="guesses">One result for each row.</param>
+    public void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
     {
         _job.Run(pool, quantizer, normed, logits);
-        var best = _job.Best(0);
-        if (best < 0)
+        for (var row = 0; row < normed.Count; row++)
         {
-            return (-1, float.NaN, 0);
+            var best = _job.Best(row);
+            var all = logits.Row(row, _tokens.Length);
+            guesses[row] = best < 0 ? new(-1, float.NaN, 0) : new(_tokens[best], all[best], SoftmaxSum.Of(all, all[best]));
         }
-
-        var all = logits.Row(0, _tokens.Length);
-        return (_tokens[best], all[best], SoftmaxSum.Of(all, all[best]));
     }
 
     public void Dispose() => _memory.Dispose();

@@ -24,6 +24,16 @@ internal readonly unsafe struct RowsView(float* pointer, int count, int stride)
         return new(this[row], length);
     }
 
+    /// <summary>Copies the rows to others, of the same stride, which are not these.</summary>
+    public void CopyTo(in RowsView others)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(others.Stride, Stride, nameof(others));
+        for (var row = 0; row < Count; row++)
+        {
+            Row(row, Stride).CopyTo(others.Row(row, Stride));
+        }
+    }
+
     /// <summary>The rows from <paramref name="start"/> on.</summary>
     public RowsView Slice(int start, int count)
     {

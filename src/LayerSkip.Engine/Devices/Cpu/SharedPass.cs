@@ -8,6 +8,7 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
     /// <summary>Most rows of a shared pass, as many as <see cref="LayerPass"/> takes: with more, nothing is won, since arithmetic then takes far longer than reading the weights.</summary>
     public const int MostRows = 32;
 
+    private readonly ActivationBuffer _asked = new(model.Config.HiddenSize);
     private CpuRows? _rows;
 
     /// <summary>Runs passes as one.</summary>
@@ -23,7 +24,7 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
                 var layer = passes[joined].From;
                 for (; joined < passes.Length && passes[joined].From == layer; joined++)
                 {
-                    rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Count);
+                    rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Start, passes[joined].Count);
                     count += passes[joined].Count;
                 }
 
@@ -33,7 +34,15 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
             }
 
             GiveBack(rows, passes);
-            Answer(rows, passes);
+            if (Ask(rows, passes, draftHead: false) is { Count: > 0 } all)
+            {
+                model.Heads.Answer(all, passes);
+            }
+
+            if (Ask(rows, passes, draftHead: true) is { Count: > 0 } drafts)
+            {
+                model.Heads.Guess(drafts, passes);
+            }
         }
         finally
         {
@@ -41,47 +50,41 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
         }
     }
 
-    public void Dispose() => _rows?.Dispose();
+    public void Dispose()
+    {
+        _rows?.Dispose();
+        _asked.Dispose();
+    }
 
     private void GiveBack(CpuRows rows, ReadOnlySpan<RowPass> passes)
     {
         var slot = 0;
         foreach (var pass in passes)
         {
-            model.Own(pass.Rows).TakeStates(0, rows, slot, pass.Count);
+            model.Own(pass.Rows).TakeStates(pass.Start, rows, slot, pass.Count);
             slot += pass.Count;
         }
     }
 
-    /// <summary>One pass of the head over the rows of those that ask for it, moved together.</summary>
-    private void Answer(CpuRows rows, ReadOnlySpan<RowPass> passes)
+    /// <summary>The rows, side by side, about which a head is asked.</summary>
+    /// <param name="rows">Those of all passes.</param>
+    /// <param name="passes">The passes.</param>
+    /// <param name="draftHead">Whether that of drafts is meant, or the whole one.</param>
+    private RowsView Ask(CpuRows rows, ReadOnlySpan<RowPass> passes, bool draftHead)
     {
+        var asked = _asked.Rows(MostRows);
         var (slot, count) = (0, 0);
         foreach (var pass in passes)
         {
-            if (pass.AsksHead)
+            if (pass.AsksHead && pass.GuessHead is not null == draftHead)
             {
-                rows.TakeStates(count, rows, slot + pass.Unread, pass.Read);
+                rows.Hidden.Slice(slot + pass.Unread, pass.Read).CopyTo(asked.Slice(count, pass.Read));
                 count += pass.Read;
             }
 
             slot += pass.Count;
         }
 
-        if (count == 0)
-        {
-            return;
-        }
-
-        model.Heads.Run(rows.Hidden.Slice(0, count));
-        var first = 0;
-        foreach (var pass in passes)
-        {
-            if (pass.AsksHead)
-            {
-                model.Heads.Answer(pass, first);
-                first += pass.Read;
-            }
-        }
+        return asked.Slice(0, count);
     }
 }

@@ -108,13 +108,20 @@ public class AutoDraftTests
     }
 
     [Fact]
-    public void A_draft_that_pays_alone_is_not_made_where_plain_steps_are_shared_by_many()
+    public void A_draft_that_pays_alone_is_not_made_where_plain_steps_are_shared_by_many_and_drafts_by_none()
     {
         // Rows cost next to nothing, as where weights come from memory.
         var costs = StepCosts.Of(rows => 1 + (0.02 * (rows - 1)), 0.5, 0.2);
         var draft = new AutoDraft(costs, Layers, [2], first: 2, isGood: true, Longest);
         Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
-        costs.Share(16, sharedRows: 32);
+        costs.Share(8, sharedRows: 32);
+        Assert.InRange(Drafted(50), 50, Longest * 50);
+        for (var i = 0; i < 100; i++)
+        {
+            costs.DraftedWith(1);
+        }
+
+        Drafted(20);
         Assert.Equal(0, Drafted(50));
         costs.Share(16, sharedRows: 0);
         Assert.InRange(Drafted(50), 4 * 50, Longest * 50);

@@ -35,4 +35,38 @@ public class StepCostsTests
         Assert.Equal((10.0 + (expected * rows)) / expected, costs.SharedLayer(rows), tolerance: 1e-9);
         Assert.Equal(2 * costs.SharedLayer(rows), costs.SharedHead(rows), tolerance: 1e-9);
     }
+
+    [Fact]
+    public void A_share_of_a_drafts_step_is_of_those_that_have_drafted_along()
+    {
+        var costs = StepCosts.Of(static rows => 10 + rows, head: 2, guess: 3);
+        Assert.Equal((11.0, 33.0), (costs.DraftLayer(1), costs.Guess));
+        costs.Share(8, sharedRows: 32);
+        Assert.Equal((18.0 / 8, 3 * 18.0 / 8), (costs.DraftLayer(1), costs.Guess));
+        for (var step = 0; step < 200; step++)
+        {
+            costs.DraftedWith(3);
+        }
+
+        Assert.Equal(13.0 / 3, costs.DraftLayer(1), tolerance: 1e-3);
+        Assert.Equal(3 * 13.0 / 3, costs.Guess, tolerance: 1e-3);
+        costs.Share(1, sharedRows: 32);
+        Assert.Equal((11.0, 33.0), (costs.DraftLayer(1), costs.Guess));
+    }
+
+    [Fact]
+    public void A_step_of_drafts_is_its_layers_and_its_guesses_as_they_were_expected()
+    {
+        var costs = new StepCosts(kind: 0, headRatio: 4, guessRatio: 2);
+        for (var step = 0; step < 100; step++)
+        {
+            costs.AddDraftStep(rows: 3, layers: 4, guesses: 3, ticks: 6000);
+            costs.Refresh();
+        }
+
+        // A guess is two layers, whatever the number of sequences.
+        Assert.Equal(1000, costs.Layer(3), tolerance: 50.0);
+        costs.Share(3, sharedRows: 32);
+        Assert.Equal(2000 / 3.0, costs.Guess, tolerance: 50.0);
+    }
 }

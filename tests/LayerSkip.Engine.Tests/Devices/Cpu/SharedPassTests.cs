@@ -12,10 +12,11 @@ public class SharedPassTests
     [Fact]
     public void Rounds_that_share_passes_allocate_nothing()
     {
-        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 });
-        var generations = Enumerable.Range(0, 3).Select(i => Start(
-            model, i == 0 ? Models.Autoregressive(1500) : Models.Speculative(i, 3, 1500) with { Sampling = new() { Temperature = i - 1, Seed = 1 } })).ToArray();
+        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 }, draftVocabulary: [1, 3, 5, 7]);
+        var generations = Enumerable.Range(0, 4).Select(i => Start(
+            model, i == 0 ? Models.Autoregressive(1500) : Models.Speculative(1, 3, 1500) with { Sampling = new() { Temperature = i / 3, Seed = 1 } })).ToArray();
         var passes = new RowPass[generations.Length];
+        var drafting = new List<Generation>();
         Run(100);
         Assert.Equal(0, Allocations.Least(() => Run(50)));
         Assert.All(generations, static generation => Assert.Equal(FinishReason.None, generation.FinishReason));
@@ -25,19 +26,49 @@ public class SharedPassTests
         {
             for (var round = 0; round < rounds; round++)
             {
-                for (var i = 0; i < generations.Length; i++)
+                foreach (var generation in generations)
                 {
-                    generations[i].BeginRound(default);
-                    passes[i] = generations[i].TakePass();
+                    generation.Share(generations.Length);
+                    generation.BeginRound(default);
+                    if (generation.IsDrafting)
+                    {
+                        drafting.Add(generation);
+                    }
+                }
+
+                while (drafting.Count > 0)
+                {
+                    Share(drafting);
+                    for (var i = drafting.Count - 1; i >= 0; i--)
+                    {
+                        drafting[i].GoOn(default);
+                        if (!drafting[i].IsDrafting)
+                        {
+                            drafting.RemoveAt(i);
+                        }
+                    }
                 }
 
                 // They are in the order of their first layers already.
-                model.RunPasses(passes);
+                Share(generations);
                 foreach (var generation in generations)
                 {
-                    generation.PassHasRun(new(Ticks: 0, Rows: 0, Head: true));
                     generation.EndRound(default);
                 }
+            }
+        }
+
+        void Share(IReadOnlyList<Generation> waiting)
+        {
+            for (var i = 0; i < waiting.Count; i++)
+            {
+                passes[i] = waiting[i].TakePass();
+            }
+
+            model.RunPasses(passes.AsSpan(0, waiting.Count));
+            for (var i = 0; i < waiting.Count; i++)
+            {
+                waiting[i].PassHasRun(new(Ticks: 0, waiting.Count, Rows: 0, Heads: waiting.Count));
             }
         }
     }
