@@ -28,7 +28,7 @@ internal sealed class BenchCommand
     private readonly Option<string?> _synthetic = new("--synthetic")
     {
         HelpName = "SHAPE",
-        Description = "Instead of --model, random weights of this shape: layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000 (also context=2048).",
+        Description = "Instead of --model, random weights of this shape: layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000 (also context=2048, and exit=4: an exit whose drafts are nearly all right).",
     };
 
     private readonly Option<string?> _prompts = new("--prompts")
@@ -137,7 +137,7 @@ internal sealed class BenchCommand
         report = report with
         {
             StartUp = startUp,
-            Notes = [.. Notes(report, model.Config, isSynthetic)],
+            Notes = [.. Notes(report, model, isSynthetic)],
             Device = DeviceActivity.Measure(model, settings, _terminal.Interrupt.Command),
         };
         if (html is not null)
@@ -164,7 +164,7 @@ internal sealed class BenchCommand
 
     private LayerSkipModel LoadSynthetic(ParseResult arguments)
     {
-        var config = SyntheticShape.Parse(arguments.GetRequiredValue(_synthetic)!);
+        var (config, exitLayer) = SyntheticShape.Parse(arguments.GetRequiredValue(_synthetic)!);
         _decoding.ReadExitLayer(arguments, config);
         var needed = ModelSize.WeightBytes(config, sizeof(float));
         var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -173,11 +173,12 @@ internal sealed class BenchCommand
             throw new UsageException($"--synthetic: the weights take up to {Quantity.Bytes(needed)}, the machine has {Quantity.Bytes(available)}");
         }
 
-        using var weights = new RandomWeightSource(config, seed: 1);
+        using var weights = new RandomWeightSource(config, seed: 1, exitLayer: exitLayer);
+        var defaults = new GenerationDefaults { ExitLayer = exitLayer };
         var model = Loading.Run(
             _terminal,
             "Drawing random weights",
-            (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, null, _model.Options(arguments), progress, cancellation));
+            (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, defaults, _model.Options(arguments), progress, cancellation));
         _model.NoteUnused(arguments, model, _terminal);
         return model;
     }
@@ -222,11 +223,11 @@ internal sealed class BenchCommand
         }
     }
 
-    /// <summary>As a request does without options; but a synthetic model, of which no exit is better than another, drafts by fixed ones.</summary>
+    /// <summary>As a request does without options; but a synthetic model of which no exit is better than another drafts by fixed ones.</summary>
     private DecodingOptions Draft(ParseResult arguments, LayerSkipModel model, bool isSynthetic)
     {
         var draft = _decoding.ReadDraft(arguments, model.Config);
-        return draft.DraftController is null && (isSynthetic || draft.ExitLayer is not null || draft.NumSpeculations is not null)
+        return draft.DraftController is null && ((isSynthetic && model.Defaults.ExitLayer is null) || draft.ExitLayer is not null || draft.NumSpeculations is not null)
             ? draft with
             {
                 ExitLayer = draft.ExitLayer ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
@@ -270,9 +271,9 @@ internal sealed class BenchCommand
         return [.. Enumerable.Range(0, length).Select(index => tokens[index % tokens.Length])];
     }
 
-    private static IEnumerable<string> Notes(BenchReport report, ModelConfig config, bool isSynthetic)
+    private static IEnumerable<string> Notes(BenchReport report, LayerSkipModel model, bool isSynthetic)
     {
-        var bits = 8.0 * report.WeightBytesPerToken / ((ModelSize.LayerMatrices(config) * config.Layers) + ModelSize.Head(config));
+        var bits = 8.0 * report.WeightBytesPerToken / ((ModelSize.LayerMatrices(model.Config) * model.Config.Layers) + ModelSize.Head(model.Config));
         if (report.WeightFormat == "bf16" && bits < 15.5)
         {
             yield return $"the weights are kept compressed, without loss, in {bits:0.0} bits each; --compression never keeps all 16";
@@ -280,7 +281,9 @@ internal sealed class BenchCommand
 
         if (isSynthetic)
         {
-            yield return "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do";
+            yield return model.Defaults.ExitLayer is { } exit
+                ? $"random weights, made so that exit {exit} guesses what the model writes: a checkpoint of this shape gains less where its drafts are accepted less"
+                : "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do";
         }
 
         if (report.BandwidthShare > 1)

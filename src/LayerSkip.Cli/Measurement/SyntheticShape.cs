@@ -3,8 +3,10 @@ using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Measurement;
 
-/// <summary>Reads the shape of a synthetic model: <c>layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000</c>.</summary>
-internal static class SyntheticShape
+/// <summary>The shape of a synthetic model: <c>layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000</c>.</summary>
+/// <param name="Config">The model's shape.</param>
+/// <param name="ExitLayer">An exit that guesses right (<see cref="RandomWeightSource"/>); null: none does.</param>
+internal sealed record SyntheticShape(ModelConfig Config, int? ExitLayer)
 {
     private const string Example = "layers=12,hidden=768,ffn=3072,heads=12,kv=12,vocab=32000";
 
@@ -17,13 +19,15 @@ internal static class SyntheticShape
         ("kv", 1, 1024, 0),
         ("vocab", 2, 1 << 22, null),
         ("context", 2, 1 << 20, 2048),
+        ("exit", 1, 1023, 0),
     ];
 
-    /// <summary>Parses and checks a shape. head_dim is hidden / heads; kv is heads and context 2048 unless given.</summary>
+    /// <summary>Parses and checks a shape. head_dim is hidden / heads; kv is heads and context 2048 unless given, and no exit guesses right.</summary>
     /// <exception cref="UsageException">A field is unknown, missing, doubled, out of range, or does not fit the others.</exception>
-    public static ModelConfig Parse(string text)
+    public static SyntheticShape Parse(string text)
     {
         var values = ReadFields(text);
+        int layers = values["layers"], exit = values["exit"];
         int hidden = values["hidden"], heads = values["heads"], keyValueHeads = values["kv"] == 0 ? heads : values["kv"];
         if (hidden % heads != 0 || hidden / heads % 2 != 0)
         {
@@ -35,9 +39,14 @@ internal static class SyntheticShape
             throw new UsageException($"--synthetic: heads={heads} with kv={keyValueHeads}, expected heads to be a multiple of kv");
         }
 
-        return new ModelConfig
+        if (exit >= layers)
         {
-            Layers = values["layers"],
+            throw new UsageException($"--synthetic: exit={exit} with layers={layers}, expected an exit before the last layer");
+        }
+
+        var config = new ModelConfig
+        {
+            Layers = layers,
             HiddenSize = hidden,
             IntermediateSize = values["ffn"],
             AttentionHeads = heads,
@@ -46,6 +55,7 @@ internal static class SyntheticShape
             VocabularySize = values["vocab"],
             MaxPositions = values["context"],
         };
+        return new(config, exit > 0 ? exit : null);
     }
 
     private static Dictionary<string, int> ReadFields(string text)

@@ -19,13 +19,17 @@ internal sealed class RandomTensor : WeightTensor
     private readonly float _mean;
     private readonly float _scale;
 
-    public RandomTensor(ExpectedTensor tensor, ulong seed, TensorDataType dataType)
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="seed">Chooses the numbers.</param>
+    /// <param name="dataType">What they are rounded to.</param>
+    /// <param name="share">How large they are, beside what keeps activations in scale.</param>
+    public RandomTensor(ExpectedTensor tensor, ulong seed, TensorDataType dataType, float share)
     {
         _tensor = tensor;
         _dataType = dataType;
         _key = Mix(seed ^ Hash(tensor.Name));
         _mean = tensor.Role == TensorRole.Norm ? 1 : 0;
-        _scale = (tensor.Role == TensorRole.Matrix ? 1 / MathF.Sqrt(Columns) : 0.05f) / SumDeviation;
+        _scale = (tensor.Role == TensorRole.Matrix ? 1 / MathF.Sqrt(Columns) : 0.05f) / SumDeviation * share;
     }
 
     public override string Name => _tensor.Name;

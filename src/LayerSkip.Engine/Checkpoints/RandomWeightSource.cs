@@ -7,7 +7,16 @@ namespace LayerSkip.Engine.Checkpoints;
 /// </remarks>
 public sealed class RandomWeightSource : WeightSource
 {
+    /// <summary>Of what a layer behind the exit adds: enough to be computed, too little to change many tokens.</summary>
+    private const float Faint = 1f / 4096;
+
+    /// <summary>A head of so large logits is sure of its choices: random ones are hardly apart.</summary>
+    private const float Sure = 64;
+
+    private static readonly string[] s_adding = ["self_attn.o_proj", "mlp.down_proj"];
+
     private readonly Dictionary<string, ExpectedTensor> _tensors;
+    private readonly Dictionary<string, float> _shares = new(StringComparer.Ordinal);
     private readonly ulong _seed;
     private readonly TensorDataType _dataType;
 
@@ -15,10 +24,17 @@ public sealed class RandomWeightSource : WeightSource
     /// <param name="config">The model's shape.</param>
     /// <param name="seed">Chooses the weights; any value.</param>
     /// <param name="dataType">How the weights claim to be stored, not quantised; their values are rounded to what that type can hold.</param>
+    /// <param name="exitLayer">
+    /// An exit, 1..layers-1, that nearly always guesses what the full model writes, and is sure of it where the head is not tied: the best that a checkpoint can be trained to. The
+    /// layers behind it are computed, but add next to nothing. Null: exits of random weights guess nothing.
+    /// </param>
     /// <exception cref="ArgumentException">The type is one of blocks.</exception>
-    public RandomWeightSource(ModelConfig config, ulong seed, TensorDataType dataType = TensorDataType.BF16)
+    /// <exception cref="ArgumentOutOfRangeException">There is no such exit.</exception>
+    public RandomWeightSource(ModelConfig config, ulong seed, TensorDataType dataType = TensorDataType.BF16, int? exitLayer = null)
     {
         ArgumentNullException.ThrowIfNull(config);
+        ArgumentOutOfRangeException.ThrowIfLessThan(exitLayer ?? 1, 1, nameof(exitLayer));
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(exitLayer ?? 1, config.Layers, nameof(exitLayer));
         if (WeightBlocks.AreIn(dataType))
         {
             throw new ArgumentException($"Is {dataType}, expected F32, F16 or BF16.", nameof(dataType));
@@ -27,6 +43,20 @@ public sealed class RandomWeightSource : WeightSource
         _tensors = LlamaTensors.Of(config).ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         _seed = seed;
         _dataType = dataType;
+        if (exitLayer is not { } exit)
+        {
+            return;
+        }
+
+        _shares.Add("lm_head.weight", Sure);
+        for (var layer = exit; layer < config.Layers; layer++)
+        {
+            foreach (var adding in s_adding)
+            {
+                _shares.Add($"model.layers.{layer}.{adding}.weight", Faint);
+                _shares.Add($"model.layers.{layer}.{adding}.bias", Faint);
+            }
+        }
     }
 
     /// <inheritdoc/>
@@ -41,7 +71,7 @@ public sealed class RandomWeightSource : WeightSource
         }
 
         return shape.SequenceEqual(tensor.Shape)
-            ? new RandomTensor(tensor, _seed, _dataType)
+            ? new RandomTensor(tensor, _seed, _dataType, _shares.GetValueOrDefault(name, 1))
             : throw new CheckpointException(
                 $"random weights: tensor {ErrorText.Quote(name)} has shape {ErrorText.Shape(tensor.Shape)}, expected {ErrorText.Shape(shape)}");
     }

@@ -93,6 +93,18 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public void An_exit_that_guesses_right_is_drafted_by()
+    {
+        var report = Tool.RunJson(
+            "bench", "--synthetic", "layers=6,hidden=64,ffn=96,heads=4,vocab=128,exit=2", "--runs", "1", "--max-tokens", "40", "--prompt-tokens", "8", "--num-speculations", "4", "--threads", "1");
+
+        Assert.Equal(2, report.GetProperty("exit_layer").GetInt32());
+        Assert.InRange(report.GetProperty("acceptance_rate").GetDouble(), 0.9, 1);
+        Assert.True(report.GetProperty("identical").GetBoolean());
+        Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("exit 2 guesses", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
     {
         var report = Tool.RunJson(
@@ -172,6 +184,8 @@ public class BenchCommandTests
     [InlineData("layers=2,hidden=64,ffn=96,heads=4,vocab", "'vocab'")]
     [InlineData("layers=2,layers=3,hidden=64,ffn=96,heads=4,vocab=128", "layers is given twice")]
     [InlineData("layers=1,hidden=64,ffn=96,heads=4,vocab=128", "layers=1")]
+    [InlineData("layers=2,hidden=64,ffn=96,heads=4,vocab=128,exit=2", "exit=2 with layers=2")]
+    [InlineData("layers=2,hidden=64,ffn=96,heads=4,vocab=128,exit=0", "exit=0")]
     [InlineData("layers=2,hidden=-64,ffn=96,heads=4,vocab=128", "hidden=-64")]
     [InlineData("layers=2,hidden=66,ffn=96,heads=4,vocab=128", "hidden=66 with heads=4")]
     [InlineData("layers=2,hidden=64,ffn=96,heads=4,kv=3,vocab=128", "heads=4 with kv=3")]

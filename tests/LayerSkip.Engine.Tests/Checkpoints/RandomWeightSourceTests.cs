@@ -46,6 +46,12 @@ public class RandomWeightSourceTests
         Assert.All(ReadAll(tensor), value => Assert.Equal(0u, BitConverter.SingleToUInt32Bits(value) & 0xffff));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4)]
+    public void Exits_that_are_none_are_refused(int exitLayer) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new RandomWeightSource(Config with { Layers = 4 }, 1, exitLayer: exitLayer));
+
     [Fact]
     public void Unknown_tensors_other_shapes_and_bad_rows_are_refused()
     {
