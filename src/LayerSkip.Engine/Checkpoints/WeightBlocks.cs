@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace LayerSkip.Engine.Checkpoints;
 
@@ -53,11 +55,7 @@ internal static class WeightBlocks
     {
         var extreme = Math.Abs(Extreme(block));
         var inverse = extreme < Smallest ? 0 : 127 / extreme;
-        for (var i = 0; i < block.Length; i++)
-        {
-            values[i] = (sbyte)Math.Clamp(MathF.Round(block[i] * inverse), -127, 127);
-        }
-
+        Round(block, inverse, -127, 127, values);
         return extreme < Smallest ? 0 : extreme / 127;
     }
 
@@ -70,11 +68,7 @@ internal static class WeightBlocks
     {
         var extreme = Extreme(block);
         var inverse = Math.Abs(extreme) < Smallest ? 0 : -8 / extreme;
-        for (var i = 0; i < block.Length; i++)
-        {
-            values[i] = (sbyte)Math.Clamp(MathF.Round(block[i] * inverse), -8, 7);
-        }
-
+        Round(block, inverse, -8, 7, values);
         return Math.Abs(extreme) < Smallest ? 0 : extreme / -8;
     }
 
@@ -82,6 +76,28 @@ internal static class WeightBlocks
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Extreme(ReadOnlySpan<float> block)
     {
+        if (block.Length == Size)
+        {
+            var greatest = Vector256.Max(
+                Vector256.Max(Vector256.Abs(Eight(block, 0)), Vector256.Abs(Eight(block, 8))), Vector256.Max(Vector256.Abs(Eight(block, 16)), Vector256.Abs(Eight(block, 24))));
+            var magnitude = 0f;
+            for (var lane = 0; lane < Vector256<float>.Count; lane++)
+            {
+                magnitude = MathF.Max(magnitude, greatest[lane]);
+            }
+
+            for (var first = 0; first < Size; first += Vector256<float>.Count)
+            {
+                var equal = Vector256.Equals(Vector256.Abs(Eight(block, first)), Vector256.Create(magnitude)).ExtractMostSignificantBits();
+                if (equal != 0)
+                {
+                    return block[first + BitOperations.TrailingZeroCount(equal)];
+                }
+            }
+
+            return float.NaN;
+        }
+
         var extreme = 0f;
         foreach (var weight in block)
         {
@@ -90,4 +106,27 @@ internal static class WeightBlocks
 
         return extreme;
     }
+
+    /// <summary>integer = weight · inverse, to the nearest, of two the even one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Round(ReadOnlySpan<float> block, float inverse, float least, float most, Span<sbyte> values)
+    {
+        if (block.Length == Size)
+        {
+            var low = Vector256.Narrow(Rounded(Eight(block, 0)), Rounded(Eight(block, 8)));
+            var high = Vector256.Narrow(Rounded(Eight(block, 16)), Rounded(Eight(block, 24)));
+            Vector256.Narrow(low, high).CopyTo(values);
+            return;
+        }
+
+        for (var i = 0; i < block.Length; i++)
+        {
+            values[i] = (sbyte)Math.Clamp(MathF.Round(block[i] * inverse), least, most);
+        }
+
+        Vector256<int> Rounded(Vector256<float> weights) =>
+            Vector256.ConvertToInt32(Vector256.Clamp(Vector256.Round(weights * inverse), Vector256.Create(least), Vector256.Create(most)));
+    }
+
+    private static Vector256<float> Eight(ReadOnlySpan<float> block, int first) => Vector256.Create(block.Slice(first, Vector256<float>.Count));
 }

@@ -44,7 +44,7 @@ internal sealed class DecodingPlan
     /// <summary>The threshold of <see cref="DraftController.Confidence"/> or the target of <see cref="DraftController.Adaptive"/>.</summary>
     public required float DraftThreshold { get; init; }
 
-    /// <summary>Whether drafts choose among the checkpoint's draft vocabulary, if it declares one.</summary>
+    /// <summary>Whether drafts guess by the checkpoint's draft vocabulary, if it declares one, or by what else the device has for them.</summary>
     public required bool UseDraftVocabulary { get; init; }
 
     /// <summary>Layers that decide a token: the exit layer in <see cref="DecodingMode.EarlyExit"/>, else all.</summary>

@@ -12,7 +12,7 @@ internal sealed class SequenceMemory : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="depth">Layers that decide a token.</param>
     /// <param name="prompt">The sequence's prompt.</param>
-    /// <param name="hasDraftHead">Whether its drafts choose among the checkpoint's draft vocabulary, if it declares one.</param>
+    /// <param name="hasDraftHead">Whether its drafts guess by what the device has for them, if it has anything.</param>
     public SequenceMemory(IDeviceModel model, int depth, ReadOnlySpan<int> prompt, bool hasDraftHead)
     {
         (_model, _depth) = (model, depth);
@@ -30,7 +30,7 @@ internal sealed class SequenceMemory : IDisposable
         Rows.Begin(prompt.Length);
     }
 
-    /// <summary>What drafts choose among; null: the whole vocabulary.</summary>
+    /// <summary>What drafts guess by; null: the whole head.</summary>
     public DraftHead? DraftHead { get; }
 
     /// <summary>The slots.</summary>

@@ -1,8 +1,8 @@
 namespace LayerSkip.Engine.Devices;
 
 /// <summary>
-/// The rows of the head that one sequence's drafts choose among: those of the checkpoint's draft vocabulary and of the prompt's tokens. A draft
-/// may be any guess, so a head of few rows costs acceptance at worst, and saves the most of a shallow draft's time.
+/// What one sequence's drafts guess by instead of the head as it is: its rows of the checkpoint's draft vocabulary and of the prompt's tokens, or a coarse copy of it. A draft
+/// may be any guess, so that less of a head costs acceptance at worst, and saves a good part of a shallow draft's time.
 /// </summary>
 internal abstract class DraftHead : IDisposable
 {

@@ -42,8 +42,8 @@ internal interface IDeviceModel : IDisposable
     /// <summary>A buffer of <paramref name="capacity"/> row slots.</summary>
     RowBuffer CreateRows(int capacity);
 
-    /// <summary>What a sequence's drafts choose among, or null where that is the whole vocabulary.</summary>
-    /// <param name="prompt">The sequence's prompt, whose tokens are among them.</param>
+    /// <summary>What a sequence's drafts guess by, or null where that is the whole head as it is.</summary>
+    /// <param name="prompt">The sequence's prompt: of a draft vocabulary its tokens are part, too.</param>
     DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt);
 
     /// <summary>Starts slots with the embeddings of tokens; the slots have been placed.</summary>
@@ -93,8 +93,8 @@ internal interface IDeviceModel : IDisposable
     void ArgMax(RowBuffer rows, int start, Span<int> tokens);
 
     /// <summary>
-    /// Final norm and head over one slot, or the head's rows of a draft's tokens alone: the most likely token there (of equals any; -1 where all
-    /// logits are NaN), and how likely it is among them. The slot stays as it is.
+    /// Final norm and head over one slot, or a draft's head: the most likely token there, as far as that tells (of equals any; -1 where all
+    /// logits are NaN), and about how likely it is. The slot stays as it is.
     /// </summary>
     /// <param name="rows">Of this model.</param>
     /// <param name="slot">The slot.</param>

@@ -30,7 +30,7 @@ internal readonly record struct RowPass(RowBuffer Rows, int Start, int Count, in
     /// <summary>Where a guess goes by the one slot that is looked at, as <see cref="IDeviceModel.Guess"/> tells it; null: nobody asks.</summary>
     public TokenGuess[]? Guess { get; init; }
 
-    /// <summary>What that guess chooses among; null: the whole vocabulary.</summary>
+    /// <summary>What is guessed by; null: the whole head.</summary>
     public DraftHead? GuessHead { get; init; }
 
     /// <summary>Whether anything of the head is asked for.</summary>

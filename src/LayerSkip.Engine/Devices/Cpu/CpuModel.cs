@@ -27,6 +27,8 @@ internal sealed class CpuModel : IDeviceModel
     private readonly LayerPass _pass;
     private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
+    private readonly SimdPath _path;
+    private CoarseHead? _coarseHead; // once a sequence drafts
 
     private long _kvBytes;
     private bool _disposed;
@@ -34,7 +36,7 @@ internal sealed class CpuModel : IDeviceModel
     private CpuModel(
         ModelConfig config, CpuWeights weights, WeightFormat format, SimdPath path, int threads, IReadOnlyList<int> draftVocabulary)
     {
-        Config = config;
+        (Config, _path) = (config, path);
         WeightFormat = format;
         Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
         RopeFrequencies = Rope.Frequencies(config);
@@ -76,7 +78,7 @@ internal sealed class CpuModel : IDeviceModel
 
     public string Device { get; }
 
-    public long WeightBytes => _weights.Bytes + (_draftVocabulary?.Bytes ?? 0);
+    public long WeightBytes => _weights.Bytes + (_draftVocabulary?.Bytes ?? 0) + (_coarseHead?.Bytes ?? 0);
 
     public long KvBytes => Interlocked.Read(ref _kvBytes);
 
@@ -155,7 +157,7 @@ internal sealed class CpuModel : IDeviceModel
         using var step = Enter();
         if (_draftVocabulary is null)
         {
-            return null;
+            return CoarseHeadOf(_weights.Head) is { } coarse ? new CpuDraftHead(this, coarse, own: null) : null;
         }
 
         var own = DraftHead.AddedBy(prompt, _draftVocabulary.Tokens);
@@ -281,6 +283,7 @@ internal sealed class CpuModel : IDeviceModel
             _pool.Dispose();
             _weights.Dispose();
             _draftVocabulary?.Dispose();
+            _coarseHead?.Dispose();
             _rowAttention.Dispose();
             _pass.Dispose();
             _quantizer.Dispose();
@@ -300,6 +303,23 @@ internal sealed class CpuModel : IDeviceModel
 
     private CpuDraftHead Own(DraftHead head) =>
         head is CpuDraftHead own && own.Model == this ? own : throw new ArgumentException("the draft head is of another model", nameof(head));
+
+    private CoarseHead? CoarseHeadOf(WeightMatrix head)
+    {
+        if (_coarseHead is null && CoarseHead.Suits(head))
+        {
+            try
+            {
+                _coarseHead = new CoarseHead(head, _path, _pool.Threads);
+            }
+            catch (OutOfMemoryException)
+            {
+                // Drafts can do without it.
+            }
+        }
+
+        return _coarseHead;
+    }
 
     private StepGate.Step Enter()
     {

@@ -4,7 +4,7 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>Some rows of a head, packed by themselves.</summary>
-internal sealed unsafe class HeadRows : IDisposable
+internal sealed unsafe class HeadRows : GuessingHead
 {
     private readonly int[] _tokens;
     private readonly HashSet<int> _known;
@@ -33,19 +33,12 @@ internal sealed unsafe class HeadRows : IDisposable
         }
     }
 
-    /// <summary>Bytes of the packed rows.</summary>
-    public long Bytes => _memory.Bytes;
+    public override long Bytes => _memory.Bytes;
 
     /// <summary>The tokens.</summary>
     public IReadOnlySet<int> Tokens => _known;
 
-    /// <summary>The most likely of the tokens, by each of some rows.</summary>
-    /// <param name="pool">The threads.</param>
-    /// <param name="quantizer">Where rows are quantised, if the head is.</param>
-    /// <param name="normed">[rows, hidden].</param>
-    /// <param name="logits">As many rows, as wide as the tokens' panels; overwritten.</param>
-    /// <param name="guesses">One result for each row.</param>
-    public void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
+    public override void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
     {
         _job.Run(pool, quantizer, normed, logits);
         for (var row = 0; row < normed.Count; row++)
@@ -56,5 +49,5 @@ internal sealed unsafe class HeadRows : IDisposable
         }
     }
 
-    public void Dispose() => _memory.Dispose();
+    public override void Dispose() => _memory.Dispose();
 }

@@ -129,6 +129,36 @@ internal sealed unsafe class WeightMatrix
         }
     }
 
+    /// <summary>Packs all rows of another matrix, rounded to this one's blocks; what is not finite there gets scales that are not either.</summary>
+    /// <param name="source">A matrix of as many outputs and inputs, in another format.</param>
+    /// <param name="threads">Threads to pack with.</param>
+    /// <exception cref="ArgumentException">The shapes differ, or this matrix holds no blocks.</exception>
+    public void Round(WeightMatrix source, int threads)
+    {
+        if (_kernel is not BlockKernel blocks || (source.Outputs, source.Inputs) != (Outputs, Inputs))
+        {
+            throw new ArgumentException($"[{source.Outputs}, {source.Inputs}] does not fit a [{Outputs}, {Inputs}] matrix of {_kernel.Format}", nameof(source));
+        }
+
+        Parallel.For(
+            0,
+            Panels,
+            new ParallelOptions { MaxDegreeOfParallelism = threads },
+            () => (Weights: new float[Inputs], Values: new sbyte[Inputs], Scales: new float[WeightBlocks.Count(Inputs)]),
+            (panel, _, row) =>
+            {
+                for (var output = panel * PanelKernel.Width; output < Math.Min(Outputs, (panel + 1) * PanelKernel.Width); output++)
+                {
+                    source.ReadRow(output, row.Weights);
+                    WeightBlocks.Quantize(blocks.DataType, row.Weights, row.Values, row.Scales);
+                    blocks.WriteColumn(Panel(panel), output % PanelKernel.Width, row.Values, row.Scales);
+                }
+
+                return row;
+            },
+            static _ => { });
+    }
+
     /// <summary>y[r, :] (+)= W x[r, :] for the outputs of the panels [from, to).</summary>
     /// <param name="from">First panel.</param>
     /// <param name="to">End of the panels, exclusive, at most <see cref="Panels"/>.</param>

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -78,12 +79,21 @@ internal sealed unsafe class BlockKernel<TDot, TInt, TLanes, TFloat, TBlocks>(We
     {
         var block = FirstBlock(panel, column, values.Length);
         var lane = Lane(column);
+        Span<sbyte> last = stackalloc sbyte[QuantizedRow.BlockSize];
         for (var b = 0; b < scales.Length; b++, block += BlockBytes)
         {
-            for (var i = 0; i < QuantizedRow.BlockSize; i++)
+            scoped var integers = values[(b * QuantizedRow.BlockSize)..];
+            if (integers.Length < QuantizedRow.BlockSize)
             {
-                var input = (b * QuantizedRow.BlockSize) + i;
-                TBlocks.Write(Step(block, i), TLanes.Count, lane, i % 8, input < values.Length ? values[input] : 0);
+                last.Clear();
+                integers.CopyTo(last);
+                integers = last;
+            }
+
+            var groups = MemoryMarshal.Cast<sbyte, uint>(integers[..QuantizedRow.BlockSize]);
+            for (var i = 0; i < groups.Length; i += 2)
+            {
+                TBlocks.Write(Step(block, 4 * i), TLanes.Count, lane, groups[i], groups[i + 1]);
             }
 
             Scales(block)[lane] = scales[b];

@@ -50,15 +50,18 @@ internal unsafe interface IBlockFormat
         where TInt : struct
         where TFloat : struct;
 
-    /// <summary>Stores one integer of a step.</summary>
+    /// <summary>Stores a step's integers of one column, not yet offset: four of the first group, four of the second, a byte each.</summary>
+    /// <param name="step">The step's weights of a pair.</param>
+    /// <param name="lanes">Lanes of a vector.</param>
+    /// <param name="lane">Column within the pair, 0 .. 2 · <paramref name="lanes"/> - 1.</param>
+    /// <param name="first">The first group's, from the lowest byte on.</param>
+    /// <param name="second">The second group's.</param>
+    static abstract void Write(byte* step, int lanes, int lane, uint first, uint second);
+
+    /// <summary>Reads one integer of a step.</summary>
     /// <param name="step">The step's weights of a pair.</param>
     /// <param name="lanes">Lanes of a vector.</param>
     /// <param name="lane">Column within the pair, 0 .. 2 · <paramref name="lanes"/> - 1.</param>
     /// <param name="input">Input within the step, 0..7.</param>
-    /// <param name="value">The integer, not yet offset.</param>
-    static abstract void Write(byte* step, int lanes, int lane, int input, int value);
-
-    /// <summary>Reads one integer of a step.</summary>
-    /// <inheritdoc cref="Write"/>
     static abstract int Read(byte* step, int lanes, int lane, int input);
 }

@@ -59,11 +59,11 @@ internal unsafe struct Int4Blocks : IBlockFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Write(byte* step, int lanes, int lane, int input, int value)
+    public static void Write(byte* step, int lanes, int lane, uint first, uint second)
     {
-        var cell = step + (4 * lane) + (input % 4);
-        var nibble = value + Offset;
-        *cell = (byte)(input < 4 ? (*cell & 0xF0) | nibble : (*cell & 0x0F) | (nibble << 4));
+        // Of an integer's four bits, the highest turned over is the offset added.
+        const uint Nibbles = 0x0f0f0f0f, Offsets = 0x08080808;
+        ((uint*)step)[lane] = ((first & Nibbles) ^ Offsets) | (((second & Nibbles) ^ Offsets) << 4);
     }
 
     public static int Read(byte* step, int lanes, int lane, int input)

@@ -1,0 +1,71 @@
+using LayerSkip.Engine.Devices.Cpu.Jobs;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
+
+namespace LayerSkip.Engine.Devices.Cpu;
+
+/// <summary>
+/// The whole head once more, in four bits: a draft's step that memory bounds reads a third of it, or an eighth. Where the likeliest tokens are then known, their logits are
+/// computed as they are, so that it rarely guesses another token than the head would; and a guess may be wrong.
+/// </summary>
+internal sealed unsafe class CoarseHead : GuessingHead
+{
+    /// <summary>A smaller head stays in the caches, where nothing is won.</summary>
+    private const long LeastBytes = 8 << 20;
+
+    /// <summary>Panels that are computed as they are.</summary>
+    private const int ExactPanels = 8;
+
+    private readonly WeightMatrix _head;
+    private readonly NativeBuffer _memory;
+    private readonly HeadJob _job;
+
+    /// <param name="head">[vocabulary, hidden].</param>
+    /// <param name="path">Vector width of the kernels.</param>
+    /// <param name="threads">Threads to pack with.</param>
+    /// <exception cref="OutOfMemoryException">There is no room for it.</exception>
+    public CoarseHead(WeightMatrix head, SimdPath path, int threads)
+    {
+        _head = head;
+        var kernel = PanelKernel.Create(WeightFormat.Int4, DotPaths.Of(WeightFormat.Int4, path));
+        _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, head.Outputs, head.Inputs));
+        try
+        {
+            var coarse = new WeightMatrix(_memory.Pointer, kernel, head.Outputs, head.Inputs);
+            coarse.Round(head, threads);
+            _job = new HeadJob(coarse);
+        }
+        catch
+        {
+            _memory.Dispose();
+            throw;
+        }
+    }
+
+    public override long Bytes => _memory.Bytes;
+
+    /// <summary>Whether a head is so large that drafts gain by a coarse one.</summary>
+    public static bool Suits(WeightMatrix head) => head.Kernel.Format != WeightFormat.Int4 && head.Bytes >= LeastBytes;
+
+    public override void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
+    {
+        _job.Run(pool, quantizer, normed, logits);
+        var x = quantizer.For(pool, _head, normed);
+        Span<int> panels = stackalloc int[ExactPanels];
+        for (var row = 0; row < normed.Count; row++)
+        {
+            var best = -1;
+            var all = logits.Row(row, _head.Outputs);
+            foreach (var panel in panels[.._job.BestPanels(row, panels)])
+            {
+                _head.Multiply(panel, panel + 1, 1, x.Slice(row, 1), logits.Slice(row, 1), accumulate: false);
+                var first = panel * PanelKernel.Width;
+                var among = first + ArgMax.Of(all.Slice(first, Math.Min(PanelKernel.Width, all.Length - first)));
+                best = best < 0 || all[among] > all[best] ? among : best;
+            }
+
+            guesses[row] = best < 0 || float.IsNaN(all[best]) ? new(-1, float.NaN, 0) : new(best, all[best], SoftmaxSum.Of(all, all[best]));
+        }
+    }
+
+    public override void Dispose() => _memory.Dispose();
+}
