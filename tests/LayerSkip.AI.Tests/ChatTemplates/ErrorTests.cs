@@ -52,6 +52,7 @@ public class ErrorTests
     [InlineData("{{ {'a': 1}[5] + 1 }}", 1, "no attribute or key '5'")]
     [InlineData("{{ '{a}'.format(b=1) }}", 1, "no value for '{a}'")]
     [InlineData("{{ '{:q}'.format(1) }}", 1, "specification 'q' is not supported")]
+    [InlineData("{{ '{:=5}'.format('') }}", 1, "specification '=5' needs a number, not 'str'")]
     [InlineData("{{ missing | tojson }}", 1, "'tojson' cannot write")]
     [InlineData("{{ strftime_now('%Q') }}", 1, "'%Q'")]
     public void Rendering_error_says_where_and_what(string template, int line, string message)

@@ -75,12 +75,10 @@ internal static class BraceFormat
             (align, position) = (specification[0], 1);
         }
 
+        // Zeros fill on the side that the alignment says: with a number's own, behind its sign.
+        var isFillGiven = position == 2;
         var plus = Take('+');
-        if (Take('0') && align is null)
-        {
-            (fill, align) = ('0', '=');
-        }
-
+        var isZeroFilled = !isFillGiven && Take('0');
         var width = FormatDirective.ReadNumber(specification, ref position) ?? 0;
         var precision = Take('.') ? FormatDirective.ReadNumber(specification, ref position) : null;
         var type = position < specification.Length ? specification[position++]
@@ -89,6 +87,17 @@ internal static class BraceFormat
         if (position < specification.Length || type is not ('s' or 'd' or 'f' or 'x' or 'X'))
         {
             throw new JinjaException($"the format specification {JinjaException.Quote(specification)} is not supported.");
+        }
+
+        if (type == 's' && align == '=')
+        {
+            throw new JinjaException($"the format specification {JinjaException.Quote(specification)} needs a number, not '{value.TypeName}'.");
+        }
+
+        if (isZeroFilled)
+        {
+            fill = '0';
+            align ??= type == 's' ? '<' : '=';
         }
 
         return new FormatDirective(type, width, precision, fill, align, plus);

@@ -5,11 +5,11 @@ using LayerSkip.AI.ChatTemplates.Jinja.Values;
 namespace LayerSkip.AI.ChatTemplates.Jinja.Library;
 
 /// <summary>How one value is written into a format string: <c>%05.2f</c>, <c>{:&gt;8}</c>.</summary>
-/// <param name="Type">s, d, f, x, X or o.</param>
+/// <param name="Type">s, d, f, x or X.</param>
 /// <param name="Width">Least width in characters.</param>
 /// <param name="Precision">Decimals of f, longest text of s; null where not given.</param>
 /// <param name="Fill">What pads to the width.</param>
-/// <param name="Align">&lt;, &gt;, ^, or = for padding between sign and digits; null for the type's own.</param>
+/// <param name="Align">&lt;, &gt;, ^, or, for numbers alone, = for padding between sign and digits; null for the type's own.</param>
 /// <param name="PlusSign">Whether positive numbers get a sign.</param>
 internal readonly record struct FormatDirective(char Type, int Width, int? Precision, char Fill, char? Align, bool PlusSign)
 {
