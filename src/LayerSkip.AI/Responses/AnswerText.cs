@@ -20,6 +20,9 @@ internal sealed class AnswerText
     private readonly List<AIContent> _contents = [];
     private int _curtailedAt = int.MaxValue;
 
+    // How much of the ready text is known to be white space, and nothing before it: a model may write it without end, and none is looked at twice.
+    private int _blank;
+
     /// <param name="tokenizer">The model's.</param>
     /// <param name="stopSequences">Texts that end the answer. They are looked for in its text alone: a call's layout is not the caller's.</param>
     /// <param name="calls">Finds tool calls; null where there are none to find.</param>
@@ -219,14 +222,15 @@ internal sealed class AnswerText
     private int WithoutTrailingSpace()
     {
         var length = _ready.Length;
-        while (length > 0 && char.IsWhiteSpace(_ready[length - 1]))
+        while (length > _blank && char.IsWhiteSpace(_ready[length - 1]))
         {
             length--;
         }
 
-        return length;
+        return length == _blank ? 0 : length;
     }
 
+    /// <param name="length">Characters that are taken; what is left is white space.</param>
     private void TakeText(int length)
     {
         // Reasoning comes before all text.
@@ -241,6 +245,8 @@ internal sealed class AnswerText
             _contents.Add(new TextContent(_ready.ToString(0, length)));
             _ready.Remove(0, length);
         }
+
+        _blank = _ready.Length;
     }
 
     private AIContent[] TakeContents(bool mayGoOn)

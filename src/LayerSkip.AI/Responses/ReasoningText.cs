@@ -14,6 +14,11 @@ internal sealed class ReasoningText(AnswerReasoning format)
     private readonly StringBuilder _held = new();
     private Place _place = format.HasBegun ? Place.ReasoningStart : Place.Start;
 
+    // How many of the begin mark's characters have come; and how many line breaks what is held in the reasoning begins with, which a model may
+    // write without end: none of them is looked at twice.
+    private int _begun;
+    private int _breaks;
+
     private enum Place
     {
         /// <summary>Nothing but white space and a part of the mark has come.</summary>
@@ -68,17 +73,21 @@ internal sealed class ReasoningText(AnswerReasoning format)
         {
             case Place.Start:
                 _held.Append(character);
-                var mark = _held.ToString().TrimStart(' ', '\t', '\n', '\r');
-                if (mark == AnswerReasoning.Begin)
+                if (_begun == 0 && character is ' ' or '\t' or '\n' or '\r')
                 {
-                    _held.Clear();
-                    _place = Place.ReasoningStart;
+                    break;
                 }
-                else if (!AnswerReasoning.Begin.StartsWith(mark, StringComparison.Ordinal))
+
+                if (character != AnswerReasoning.Begin[_begun++])
                 {
                     _answer.Append(_held);
                     _held.Clear();
                     _place = Place.Answer;
+                }
+                else if (_begun == AnswerReasoning.Begin.Length)
+                {
+                    _held.Clear();
+                    _place = Place.ReasoningStart;
                 }
 
                 break;
@@ -112,12 +121,16 @@ internal sealed class ReasoningText(AnswerReasoning format)
         }
 
         var certain = _held.Length - _end.Matched;
-        while (certain > 0 && _held[certain - 1] is '\n' or '\r')
+        if (certain == _breaks + 1 && character is '\n' or '\r')
         {
-            certain--;
+            _breaks++;
         }
 
-        _reasoning.Append(_held, 0, certain);
-        _held.Remove(0, certain);
+        if (certain > _breaks)
+        {
+            _breaks = character is '\n' or '\r' ? 1 : 0;
+            _reasoning.Append(_held, 0, certain - _breaks);
+            _held.Remove(0, certain - _breaks);
+        }
     }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using LayerSkip.AI.Responses;
+using LayerSkip.AI.Tools;
 using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.AI.Tests.Responses;
@@ -89,6 +91,21 @@ public class AnswerTextTests
 
             Assert.Equal(expected, Stream(text, random.Next(1, 5), stops).Text);
         }
+    }
+
+    /// <summary>It is held back where a call may follow.</summary>
+    [Fact]
+    public void White_space_without_end_takes_no_time_of_its_square()
+    {
+        const int Count = 300_000;
+        var answer = new AnswerText(s_tokenizer, [], new ToolCallReader(ToolCallSyntax.Of(ToolCallFormat.Hermes), new HashSet<string>(), single: false));
+        var watch = Stopwatch.StartNew();
+
+        var texts = Enumerable.Range(0, Count).Select(_ => answer.Read([' ']).Text()).ToList();
+
+        Assert.True(watch.Elapsed < TimeSpan.FromMinutes(2), $"took {watch.Elapsed}");
+        Assert.All(texts, Assert.Empty);
+        Assert.Equal(new string(' ', Count) + "x", answer.Read(['x']).Text());
     }
 
     private static (string Text, AnswerText Answer) Stream(string text, int size, params string[] stops)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.AI.Requests;
 using LayerSkip.AI.Responses;
 
@@ -19,6 +20,7 @@ public class ReasoningTextTests
     [InlineData(false, "", "", "")]
     [InlineData(true, "\na\n</think>\n\nb", "a", "b")]
     [InlineData(true, "</think>b", "", "b")]
+    [InlineData(true, "a\n\n</thin\n\n<</think>b", "a\n\n</thin\n\n<", "b")]
     [InlineData(true, "never ends", "never ends", "")]
     public void Reasoning_and_answer_are_parted_however_the_text_comes(bool hasBegun, string text, string reasoning, string answer)
     {
@@ -46,6 +48,21 @@ public class ReasoningTextTests
             Take();
             Assert.Equal((reasoning, answer), (thought, said));
         }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("<think>a")]
+    public void White_space_without_end_takes_no_time_of_its_square(string before)
+    {
+        var blank = new string('\n', 1_000_000);
+        var parts = new ReasoningText(new AnswerReasoning(HasBegun: false, IsShown: true));
+        var watch = Stopwatch.StartNew();
+
+        parts.Read(before + blank + "x");
+
+        Assert.True(watch.Elapsed < TimeSpan.FromMinutes(2), $"took {watch.Elapsed}");
+        Assert.Equal(blank + "x", (before.Length == 0 ? parts.TakeAnswer() : parts.TakeReasoning())[^(blank.Length + 1)..]);
     }
 
     [Fact]
