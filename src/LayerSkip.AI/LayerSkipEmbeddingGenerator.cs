@@ -167,7 +167,7 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
                 nameof(dimensions), dimensions, $"Dimensions must lie in 1..{hidden}: the model's hidden states have {hidden}.");
         }
 
-        var inputs = new EmbeddingInputs(engine.Model, texts);
+        var inputs = new EmbeddingInputs(engine.Model, texts, cancellationToken);
         var embeddings = new GeneratedEmbeddings<Embedding<float>>(texts.Length)
         {
             Usage = new UsageDetails { InputTokenCount = inputs.Tokens, TotalTokenCount = inputs.Tokens },

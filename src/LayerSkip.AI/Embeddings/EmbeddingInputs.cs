@@ -13,12 +13,16 @@ internal sealed class EmbeddingInputs
 
     /// <param name="model">Whose tokenizer and context.</param>
     /// <param name="values">The texts.</param>
+    /// <param name="cancellationToken">Ends the reading between texts.</param>
     /// <exception cref="ArgumentException">A text has no tokens or too many; the message says which.</exception>
-    public EmbeddingInputs(LayerSkipModel model, IReadOnlyList<string> values)
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public EmbeddingInputs(LayerSkipModel model, IReadOnlyList<string> values, CancellationToken cancellationToken)
     {
         _inputs = new int[values.Count][];
         for (var i = 0; i < _inputs.Length; i++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+
             // A text is data, whatever it spells.
             var ids = model.Tokenizer.Encode(values[i], addSpecialTokens: true, AddedTokenMatching.None);
             if (ids.Length == 0 || ids.Length > model.Config.MaxPositions)
