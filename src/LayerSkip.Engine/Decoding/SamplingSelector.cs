@@ -16,6 +16,7 @@ internal sealed class SamplingSelector : TokenSelector
     private readonly Distribution _distribution;
     private readonly ExponentialRace _race;
     private readonly int _vocabulary;
+    private readonly bool _usesDraftHead;
     private readonly float[] _draft;
     private float[] _full = [];
 
@@ -27,14 +28,19 @@ internal sealed class SamplingSelector : TokenSelector
         _vocabulary = model.Config.VocabularySize;
         _distribution = new Distribution(plan.Sampling, _vocabulary);
         _race = new ExponentialRace(seed);
+        _usesDraftHead = plan.UseDraftVocabulary;
         _draft = new float[_vocabulary];
     }
 
-    public override RowPass AskDraft(in RowPass pass) => pass with { Logits = _draft };
+    public override RowPass AskDraft(in RowPass pass) => pass with { Logits = _draft, IsDraft = _usesDraftHead };
 
     public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
-        if (!isAnswered)
+        if (!isAnswered && _usesDraftHead)
+        {
+            _model.DraftLogits(rows, slot, _draft);
+        }
+        else if (!isAnswered)
         {
             _model.Logits(rows, slot, 1, _draft);
         }

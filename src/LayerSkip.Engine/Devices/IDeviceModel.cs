@@ -118,6 +118,12 @@ internal interface IDeviceModel : IDisposable
     /// <param name="logits">[count, vocabulary], row after row.</param>
     void Logits(RowBuffer rows, int start, int count, Span<float> logits);
 
+    /// <summary>As <see cref="Logits"/> of one slot, as near as a draft needs them: a device may have a coarser head for drafts.</summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="logits">[vocabulary].</param>
+    void DraftLogits(RowBuffer rows, int slot, Span<float> logits) => Logits(rows, slot, 1, logits);
+
     /// <summary>Whether <see cref="Draw"/> can be asked; else the host draws from <see cref="Logits"/>.</summary>
     bool DrawsTokens => false;
 

@@ -21,6 +21,9 @@ internal readonly record struct RowPass(RowBuffer Rows, int Start, int Count, in
     /// <summary>Where the logits of each slot that is looked at go, [<see cref="Read"/>, vocabulary]; null: nobody asks.</summary>
     public float[]? Logits { get; init; }
 
+    /// <summary>Whether those logits need be no nearer than <see cref="IDeviceModel.DraftLogits"/> gives them.</summary>
+    public bool IsDraft { get; init; }
+
     /// <summary>How a token is drawn for the position behind each slot that is looked at, on a device that draws (<see cref="IDeviceModel.DrawsTokens"/>); null: nobody asks.</summary>
     public TokenDraw? Draw { get; init; }
 

@@ -46,7 +46,21 @@ internal sealed unsafe class CoarseHead : GuessingHead
     /// <summary>Whether a head is so large that drafts gain by a coarse one.</summary>
     public static bool Suits(WeightMatrix head) => head.Kernel.Format != WeightFormat.Int4 && head.Bytes >= LeastBytes;
 
-    public override void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
+    public override void Guess(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses) =>
+        Run(pool, quantizer, normed, logits, guesses);
+
+    /// <summary>The logits of some rows, near the head's own.</summary>
+    /// <inheritdoc cref="Guess"/>
+    public void Logits(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits) => Run(pool, quantizer, normed, logits, guesses: []);
+
+    public override void Dispose() => _memory.Dispose();
+
+    /// <param name="pool">The threads.</param>
+    /// <param name="quantizer">Quantises rows.</param>
+    /// <param name="normed">[rows, hidden].</param>
+    /// <param name="logits">Takes the logits.</param>
+    /// <param name="guesses">One for each row, or none: nobody asks.</param>
+    private void Run(ComputePool pool, RowQuantizer quantizer, in RowsView normed, in RowsView logits, Span<HeadGuess> guesses)
     {
         _job.Run(pool, quantizer, normed, logits);
         var x = quantizer.For(pool, _head, normed);
@@ -63,9 +77,12 @@ internal sealed unsafe class CoarseHead : GuessingHead
                 best = best < 0 || all[among] > all[best] ? among : best;
             }
 
+            if (guesses.IsEmpty)
+            {
+                continue;
+            }
+
             guesses[row] = best < 0 || float.IsNaN(all[best]) ? new(-1, float.NaN, 0) : new(best, all[best], SoftmaxSum.Of(all, all[best]));
         }
     }
-
-    public override void Dispose() => _memory.Dispose();
 }

@@ -19,25 +19,35 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     private HeadGuess[] _guesses = [];
 
     /// <summary>Tells sequences what they ask the whole head about their rows.</summary>
-    /// <param name="hidden">Rows of those that ask, one behind the other.</param>
-    /// <param name="passes">What they ask; others may be among them.</param>
+    /// <param name="hidden">Their rows, one behind the other.</param>
+    /// <param name="passes">What they ask.</param>
     public void Answer(in RowsView hidden, ReadOnlySpan<RowPass> passes)
     {
         Run(hidden);
         var first = 0;
         foreach (var pass in passes)
         {
-            if (pass.AsksHead && pass.GuessHead is null)
-            {
-                Answer(pass, first);
-                first += pass.Read;
-            }
+            Answer(pass, first);
+            first += pass.Read;
+        }
+    }
+
+    /// <summary>Gives sequences the logits that their drafts go by.</summary>
+    /// <param name="hidden">A row of each.</param>
+    /// <param name="passes">What they ask.</param>
+    /// <param name="coarse">What the logits are by.</param>
+    public void DraftLogits(in RowsView hidden, ReadOnlySpan<RowPass> passes, CoarseHead coarse)
+    {
+        var logits = Run(hidden, coarse);
+        for (var row = 0; row < passes.Length; row++)
+        {
+            logits.Row(row, config.VocabularySize).CopyTo(passes[row].Logits);
         }
     }
 
     /// <summary>Tells sequences what their draft heads guess.</summary>
-    /// <param name="hidden">A row of each that asks.</param>
-    /// <param name="passes">What they ask; others may be among them.</param>
+    /// <param name="hidden">A row of each.</param>
+    /// <param name="passes">What they ask.</param>
     public void Guess(in RowsView hidden, ReadOnlySpan<RowPass> passes)
     {
         var normed = Norm(hidden);
@@ -46,19 +56,11 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
             _guesses = new HeadGuess[hidden.Count];
         }
 
-        var row = 0;
-        foreach (var pass in passes)
+        // What they share is the model's, and one for all of them.
+        ((CpuDraftHead)passes[0].GuessHead!).Shared.Guess(pool, quantizer, normed, _logits.Rows(hidden.Count), _guesses);
+        for (var row = 0; row < passes.Length; row++)
         {
-            if (pass is { Guess: { } guess, GuessHead: CpuDraftHead head })
-            {
-                if (row == 0)
-                {
-                    head.Shared.Guess(pool, quantizer, normed, _logits.Rows(hidden.Count), _guesses);
-                }
-
-                guess[0] = With(_guesses[row], head.Own, normed.Slice(row, 1)).ToTokenGuess();
-                row++;
-            }
+            passes[row].Guess![0] = With(_guesses[row], ((CpuDraftHead)passes[row].GuessHead!).Own, normed.Slice(row, 1)).ToTokenGuess();
         }
     }
 
@@ -96,11 +98,14 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     }
 
     /// <summary>Logits, [rows, vocabulary].</summary>
+    /// <param name="hidden">The rows.</param>
+    /// <param name="logits">Takes them.</param>
+    /// <param name="coarse">By what else than the head as it is; null: by that.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is room for another number of values.</exception>
-    public void Logits(in RowsView hidden, Span<float> logits)
+    public void Logits(in RowsView hidden, Span<float> logits, CoarseHead? coarse = null)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(logits.Length, hidden.Count * config.VocabularySize, nameof(logits));
-        Copy(Run(hidden), config.VocabularySize, logits);
+        Copy(coarse is null ? Run(hidden) : Run(hidden, coarse), config.VocabularySize, logits);
     }
 
     public void Dispose()
@@ -115,6 +120,13 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     {
         var logits = _logits.Rows(hidden.Count);
         _head.Run(pool, quantizer, Norm(hidden), logits);
+        return logits;
+    }
+
+    private RowsView Run(in RowsView hidden, CoarseHead coarse)
+    {
+        var logits = _logits.Rows(hidden.Count);
+        coarse.Logits(pool, quantizer, Norm(hidden), logits);
         return logits;
     }
 

@@ -157,7 +157,7 @@ internal sealed class CpuModel : IDeviceModel
         using var step = Enter();
         if (_draftVocabulary is null)
         {
-            return CoarseHeadOf(_weights.Head) is { } coarse ? new CpuDraftHead(this, coarse, own: null) : null;
+            return MakeCoarseHead() is { } coarse ? new CpuDraftHead(this, coarse, own: null) : null;
         }
 
         var own = DraftHead.AddedBy(prompt, _draftVocabulary.Tokens);
@@ -270,6 +270,12 @@ internal sealed class CpuModel : IDeviceModel
         Heads.Logits(Own(rows).Hidden.Slice(start, count), logits);
     }
 
+    public void DraftLogits(RowBuffer rows, int slot, Span<float> logits)
+    {
+        using var step = Enter();
+        Heads.Logits(Own(rows).Hidden.Slice(slot, 1), logits, MakeCoarseHead());
+    }
+
     public void Dispose()
     {
         if (_disposed)
@@ -304,13 +310,14 @@ internal sealed class CpuModel : IDeviceModel
     private CpuDraftHead Own(DraftHead head) =>
         head is CpuDraftHead own && own.Model == this ? own : throw new ArgumentException("the draft head is of another model", nameof(head));
 
-    private CoarseHead? CoarseHeadOf(WeightMatrix head)
+    /// <summary>What drafts of the whole vocabulary go by, within a step; null: the head itself.</summary>
+    internal CoarseHead? MakeCoarseHead()
     {
-        if (_coarseHead is null && CoarseHead.Suits(head))
+        if (_coarseHead is null && CoarseHead.Suits(_weights.Head))
         {
             try
             {
-                _coarseHead = new CoarseHead(head, _path, _pool.Threads);
+                _coarseHead = new CoarseHead(_weights.Head, _path, _pool.Threads);
             }
             catch (OutOfMemoryException)
             {

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>Rows of several sequences in one pass: each joins at the layer that it stands before. Used under the model's gate.</summary>
@@ -9,7 +11,10 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
     public const int MostRows = 32;
 
     private readonly ActivationBuffer _asked = new(model.Config.HiddenSize);
+    private readonly List<RowPass> _askers = [];
     private CpuRows? _rows;
+
+    private ReadOnlySpan<RowPass> Asked => CollectionsMarshal.AsSpan(_askers);
 
     /// <summary>Runs passes as one.</summary>
     /// <param name="passes">As <see cref="IDeviceModel.RunPasses"/> wants them.</param>
@@ -34,19 +39,25 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
             }
 
             GiveBack(rows, passes);
-            if (Ask(rows, passes, draftHead: false) is { Count: > 0 } all)
+            if (Ask(rows, passes, Kind.Head) is { Count: > 0 } all)
             {
-                model.Heads.Answer(all, passes);
+                model.Heads.Answer(all, Asked);
             }
 
-            if (Ask(rows, passes, draftHead: true) is { Count: > 0 } drafts)
+            if (Ask(rows, passes, Kind.DraftHead) is { Count: > 0 } guessed)
             {
-                model.Heads.Guess(drafts, passes);
+                model.Heads.Guess(guessed, Asked);
+            }
+
+            if (Ask(rows, passes, Kind.DraftLogits) is { Count: > 0 } near)
+            {
+                model.Heads.DraftLogits(near, Asked, model.MakeCoarseHead()!);
             }
         }
         finally
         {
             rows.Forget(count);
+            _askers.Clear();
         }
     }
 
@@ -66,25 +77,39 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
         }
     }
 
-    /// <summary>The rows, side by side, about which a head is asked.</summary>
-    /// <param name="rows">Those of all passes.</param>
-    /// <param name="passes">The passes.</param>
-    /// <param name="draftHead">Whether that of drafts is meant, or the whole one.</param>
-    private RowsView Ask(CpuRows rows, ReadOnlySpan<RowPass> passes, bool draftHead)
+    /// <summary>Gathers the rows, side by side, about which a kind of question is asked, and who asks.</summary>
+    private RowsView Ask(CpuRows rows, ReadOnlySpan<RowPass> passes, Kind kind)
     {
+        _askers.Clear();
         var asked = _asked.Rows(MostRows);
         var (slot, count) = (0, 0);
         foreach (var pass in passes)
         {
-            if (pass.AsksHead && pass.GuessHead is not null == draftHead)
+            if (KindOf(pass) == kind)
             {
                 rows.Hidden.Slice(slot + pass.Unread, pass.Read).CopyTo(asked.Slice(count, pass.Read));
                 count += pass.Read;
+                _askers.Add(pass);
             }
 
             slot += pass.Count;
         }
 
         return asked.Slice(0, count);
+    }
+
+    private Kind KindOf(in RowPass pass) =>
+        !pass.AsksHead ? Kind.None
+        : pass.GuessHead is not null ? Kind.DraftHead
+        : pass.IsDraft && model.MakeCoarseHead() is not null ? Kind.DraftLogits
+        : Kind.Head;
+
+    /// <summary>What a pass asks about its rows.</summary>
+    private enum Kind
+    {
+        None,
+        Head,
+        DraftHead,
+        DraftLogits,
     }
 }

@@ -2,6 +2,7 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Tests.Decoding;
 using LayerSkip.Tests;
 
@@ -32,8 +33,18 @@ public class CoarseHeadTests
             model.Embed(rows, 0, [.. Enumerable.Range(0, 64).Select(_ => random.Next(s_config.VocabularySize))]);
             model.RunLayers(rows, 0, 64, 0, 2, TestContext.Current.CancellationToken);
             var same = 0;
+            var (logits, near) = (new float[s_config.VocabularySize], new float[s_config.VocabularySize]);
             for (var slot = 0; slot < 64; slot++)
             {
+                if (slot % 16 == 0)
+                {
+                    // A random weight's rounding is a thirteenth of it, its deviation; of logits with one of 1.
+                    model.Logits(rows, slot, 1, logits);
+                    model.DraftLogits(rows, slot, near);
+                    Assert.InRange(Math.Sqrt(logits.Zip(near).Average(static pair => Math.Pow(pair.First - pair.Second, 2))), 0.01, 0.12);
+                    Assert.Equal(logits.Max(), near[Array.IndexOf(logits, logits.Max())]);
+                }
+
                 var (exact, guess) = (model.Guess(rows, slot, head: null), model.Guess(rows, slot, head));
                 same += exact.Token == guess.Token ? 1 : 0;
                 Assert.InRange(guess.Probability, 0.5f * exact.Probability, 2 * exact.Probability);
@@ -44,21 +55,26 @@ public class CoarseHeadTests
         }
     }
 
-    [Fact]
-    public void Sequences_that_guess_together_guess_what_each_does_alone()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Sequences_that_draft_together_draft_what_each_does_alone_and_write_what_they_would_without(float temperature)
     {
         using var model = Models.RandomOnCpu(s_config);
-        var options = Models.Speculative(3, 5, 30);
+        var sampling = new SamplingOptions { Temperature = temperature, Seed = 5, TopK = 40 };
+        var options = Models.Speculative(3, 5, 30) with { Sampling = sampling };
         var prompts = Enumerable.Range(0, 3).Select(i => new[] { 7 * i, 1, 2 }).ToArray();
+        var plain = prompts.Select(prompt => Told(model.Decode(prompt, Models.Autoregressive(30) with { Sampling = sampling })).Tokens);
         var alone = prompts.Select(prompt => Told(model.Decode(prompt, options))).ToArray();
         var together = prompts.Select(prompt => new Generation(model, prompt, DecodingPlan.Create(options, model.Config, new()))).ToArray();
         Assert.InRange(SharedTurns.Run(model, together, static () => true), 1, int.MaxValue);
         Assert.Equal(alone, together.Select(Told));
+        Assert.Equal(plain, alone.Select(static told => told.Tokens));
 
-        static string Told(Generation generation)
+        static (string Tokens, int Accepted, int Drafted) Told(Generation generation)
         {
             using var ended = generation;
-            return $"{string.Join(' ', ended.Output.ToArray())}: {ended.Statistics.Accepted} of {ended.Statistics.Drafted}";
+            return (string.Join(' ', ended.Output.ToArray()), ended.Statistics.Accepted, ended.Statistics.Drafted);
         }
     }
 
