@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using System.Text.RegularExpressions;
 using WebApi.OpenAI;
@@ -44,12 +45,45 @@ internal static partial class RequestBody
         var json = Parse(body);
         try
         {
-            return json.Deserialize(shape) ?? throw new ArgumentException("The request's body is null, expected a JSON object.");
+            var request = json.Deserialize(shape) ?? throw new ArgumentException("The request's body is null, expected a JSON object.");
+            if (shape.UnmappedMemberHandling == JsonUnmappedMemberHandling.Disallow)
+            {
+                RequireDistinct(json, "");
+            }
+
+            return request;
         }
         catch (JsonException e)
         {
             JsonInput.Readable(json, "The request's body");
             throw new ArgumentException(Explain(shape, e.Path ?? "$"), e);
+        }
+    }
+
+    /// <summary>Refuses fields that stand twice, of which the reader takes the last: where no unknown field is passed over, no known one should be, either.</summary>
+    private static void RequireDistinct(JsonElement element, string name)
+    {
+        if (element.ValueKind == JsonValueKind.Array)
+        {
+            var i = 0;
+            foreach (var item in element.EnumerateArray())
+            {
+                RequireDistinct(item, $"{name}[{i++}]");
+            }
+        }
+        else if (element.ValueKind == JsonValueKind.Object)
+        {
+            var seen = new HashSet<string>();
+            foreach (var property in element.EnumerateObject())
+            {
+                var field = name.Length > 0 ? $"{name}.{property.Name}" : property.Name;
+                if (!seen.Add(property.Name))
+                {
+                    throw new ArgumentException($"{field} is given twice, expected once.");
+                }
+
+                RequireDistinct(property.Value, field);
+            }
         }
     }
 
@@ -75,7 +109,7 @@ internal static partial class RequestBody
             var type = shape.ElementType;
             if (step.Groups["field"] is { Success: true, Value: var field })
             {
-                type = shape.Properties.FirstOrDefault(property => property.Name.Equals(field, StringComparison.OrdinalIgnoreCase))?.PropertyType;
+                type = shape.Properties.FirstOrDefault(property => property.Name == field)?.PropertyType;
                 field = Excerpt.Of(field);
                 name = name.Length > 0 ? $"{name}.{field}" : field;
                 if (type is null)

@@ -5,7 +5,7 @@ using WebApi.OpenAI;
 namespace WebApi;
 
 /// <summary>What is read from and written to callers.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, PropertyNameCaseInsensitive = false, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ChatInput))]
 [JsonSerializable(typeof(ChatOutput))]
 [JsonSerializable(typeof(HealthOutput))]

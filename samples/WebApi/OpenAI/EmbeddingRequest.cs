@@ -11,13 +11,15 @@ internal sealed record EmbeddingRequest(JsonElement Input, string? Model, int? D
 {
     public static ValueTask<EmbeddingRequest?> BindAsync(HttpContext caller) => RequestBody.ReadAsync(caller, Wire.Default.EmbeddingRequest);
 
-    /// <exception cref="ArgumentException">The input is not of texts, or of too many.</exception>
+    /// <exception cref="ArgumentException">The input is not of texts, or of none or too many.</exception>
     public List<string> Texts()
     {
         switch (JsonInput.Readable(Input, "input").ValueKind)
         {
             case JsonValueKind.String:
                 return [Input.GetString()!];
+            case JsonValueKind.Array when Input.GetArrayLength() == 0:
+                throw new ArgumentException("input is empty, expected a text or an array of at least one.");
             case JsonValueKind.Array when Input.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String):
                 RequestLimits.Require(Input.GetArrayLength(), RequestLimits.EmbeddingInputs, "The number of texts in input");
                 return [.. Input.EnumerateArray().Select(static item => item.GetString()!)];
