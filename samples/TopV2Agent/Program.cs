@@ -79,11 +79,11 @@ foreach (var utterance in args.Length > 0 ? [string.Join(' ', args)] : script)
         // Every round's message is in the response; the last one answers.
         Console.WriteLine($"agent  {response.Messages[^1].Text}");
     }
-    catch (ArgumentException e)
+    catch (Exception e) when (e is ArgumentException or InvalidOperationException)
     {
-        // Such as an utterance longer than the model's context.
+        // Such as an utterance longer than the model's context, or a model that cannot be loaded.
         Console.Error.WriteLine(e.Message.Split(" (Parameter")[0]);
-        return 1;
+        return 2;
     }
 
     Console.WriteLine();

@@ -43,7 +43,7 @@ var client = host.Services.GetRequiredService<IChatClient>();
 
 if (args.Length > 0)
 {
-    return await ParseAsync(string.Join(' ', args)) ? 0 : 1;
+    return await ParseAsync(string.Join(' ', args)) ? 0 : 2;
 }
 
 while (true)
@@ -79,9 +79,9 @@ async Task<bool> ParseAsync(string utterance)
 
         return true;
     }
-    catch (ArgumentException e)
+    catch (Exception e) when (e is ArgumentException or InvalidOperationException)
     {
-        // Such as an utterance longer than the model's context.
+        // Such as an utterance longer than the model's context, or a model that cannot be loaded.
         Console.Error.WriteLine(e.Message.Split(" (Parameter")[0]);
         return false;
     }

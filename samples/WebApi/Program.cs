@@ -4,10 +4,26 @@
 //
 // Requests to try: docs/integrations.md, "Over HTTP". Another model: --LayerSkip:ModelPath=DIR.
 
+using LayerSkip.AI;
+using Microsoft.Extensions.Options;
+
 if (Array.Exists(args, static arg => arg is "--help" or "-h" or "-?"))
 {
     Console.WriteLine("Usage: WebApi [--urls URLS] [--LayerSkip:ModelPath DIR] [--LayerSkip:OPTION VALUE ...]; options are those of LayerSkipOptions.");
-    return;
+    return 0;
 }
 
-await WebApi.ChatApp.Create(args).RunAsync();
+try
+{
+    await using var app = WebApi.ChatApp.Create(args);
+
+    // Checks the options: found wrong here they are told in one line, while a host that does not start logs and throws where in its own code that was.
+    app.Services.GetRequiredService<LayerSkipModelLoader>();
+    await app.RunAsync();
+    return 0;
+}
+catch (Exception e) when (e is OptionsValidationException or InvalidOperationException or FormatException or IOException)
+{
+    Console.Error.WriteLine(e.Message);
+    return 2;
+}

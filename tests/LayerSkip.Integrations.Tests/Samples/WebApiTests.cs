@@ -140,6 +140,11 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"stop":7}""", "stop is 7")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"n":2}""", "n is 2")]
     [InlineData("/v1/embeddings", """{"input":7}""", "input is 7")]
+    [InlineData("/v1/embeddings", """{"input":[]}""", "input is empty, expected a text or an array of at least one.")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"messages":[{"role":"user","content":"y"}]}""", "messages is given twice, expected once.")]
+    [InlineData("/chat", """{"messages":[{"role":"user","content":"x","content":"y"}]}""", "messages[0].content is given twice, expected once.")]
+    [InlineData("/chat/stream", """{"messages":[{"role":"user","content":"x"}],"Messages":[]}""", "'Messages' is not known here, expected one of messages,")]
+    [InlineData("/v1/chat/completions", """{"Messages":[{"role":"user","content":"x"}]}""", "messages is missing or empty")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":"x"}],"temperature":"hot"}""", "temperature cannot be read, expected a number.")]
     [InlineData("/chat", """{"messages":[{"role":"user","content":7}]}""", "messages[0].content cannot be read, expected a text.")]
     [InlineData("/chat", """{"messages":"x"}""", "messages cannot be read, expected an array.")]
@@ -237,6 +242,13 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, large.StatusCode);
         Assert.Contains("expected at most 1048576 bytes", await large.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("--LayerSkip:ModelPath=/nowhere")]
+    [InlineData("--LayerSkip:MaxOutputTokens=many")]
+    [InlineData("--LayerSkip:Bogus=1")]
+    public void A_start_with_wrong_options_ends_with_an_exit_code_rather_than_an_exception(string option) =>
+        Assert.Equal(2, typeof(ChatApp).Assembly.EntryPoint!.Invoke(null, [(string[])[option, "--urls", "http://127.0.0.1:0"]]));
 
     [Fact]
     public async Task Body_of_another_content_type_is_refused_with_the_one_expected()
