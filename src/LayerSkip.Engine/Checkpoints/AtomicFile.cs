@@ -7,7 +7,10 @@ internal static class AtomicFile
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string path, Action<Stream> write) => WriteAll((path, write));
 
-    /// <summary>As <see cref="Write"/>, for files that belong together: none is moved to its place, in the order given, before all are written.</summary>
+    /// <summary>
+    /// As <see cref="Write"/>, for files that belong together: none is moved to its place, in the order given, before all are written. Of several, an earlier last one
+    /// is taken away first, so that what ends the process between the moves leaves no last one, rather than one beside files that it does not belong to.
+    /// </summary>
     /// <exception cref="IOException">A file cannot be written; or moved, where those before it have been.</exception>
     public static void WriteAll(params ReadOnlySpan<(string Path, Action<Stream> Write)> files)
     {
@@ -20,6 +23,11 @@ internal static class AtomicFile
                 using var stream = new FileStream(temporaries[^1], FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 20);
                 write(stream);
                 stream.Flush(flushToDisk: true);
+            }
+
+            if (files.Length > 1)
+            {
+                Delete(files[^1].Path);
             }
 
             for (var i = 0; i < files.Length; i++)
@@ -66,6 +74,17 @@ internal static class AtomicFile
     {
         File.Move(source, path, overwrite: true);
         DirectoryEntries.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Deletes a file, if it is there.</summary>
+    /// <exception cref="IOException">The file cannot be deleted.</exception>
+    public static void Delete(string path)
+    {
+        if (File.Exists(path))
+        {
+            File.Delete(path);
+            DirectoryEntries.Flush(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        }
     }
 
     /// <summary>Moves a directory to where nothing is.</summary>

@@ -79,7 +79,10 @@ internal static class CheckpointQuantizer
             return;
         }
 
-        foreach (var file in Directory.EnumerateFiles(temporary, "*", SearchOption.AllDirectories))
+        // No config.json between the moves: a process that ends there leaves a directory that is refused, rather than a mixture of two checkpoints.
+        var config = Path.Combine(temporary, ModelConfigReader.FileName);
+        AtomicFile.Delete(Path.Combine(directory, ModelConfigReader.FileName));
+        foreach (var file in Directory.GetFiles(temporary, "*", SearchOption.AllDirectories).OrderBy(file => file == config))
         {
             var target = Path.Combine(directory, Path.GetRelativePath(temporary, file));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);

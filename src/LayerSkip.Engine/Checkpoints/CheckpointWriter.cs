@@ -6,7 +6,8 @@ namespace LayerSkip.Engine.Checkpoints;
 public static class CheckpointWriter
 {
     /// <summary>Writes <c>config.json</c>, <c>generation_config.json</c> and <c>model.safetensors</c>.</summary>
-    /// <remarks>All three are written beside their places first and then moved, the weights last: what cannot be written leaves an earlier checkpoint whole.</remarks>
+    /// <remarks>All three are written beside their places first and then moved, <c>config.json</c> last, an earlier one of which is taken away before: what cannot be written
+    /// leaves an earlier checkpoint whole, and a process that ends between the moves leaves one without <c>config.json</c>, which is refused, rather than a mixture.</remarks>
     /// <param name="directory">The directory; created where it does not exist.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="generation">What the checkpoint says about generation.</param>
@@ -29,8 +30,8 @@ public static class CheckpointWriter
         Directory.CreateDirectory(directory);
         AtomicFile.WriteAll(
         [
-            .. ConfigFiles(directory, config, generation, dataType),
             (Path.Combine(directory, SafetensorsWeightSource.SingleFileName), writer.WriteTo),
+            .. ConfigFiles(directory, config, generation, dataType),
         ]);
     }
 
@@ -58,15 +59,15 @@ public static class CheckpointWriter
     private static (string Path, Action<Stream> Write)[] ConfigFiles(
         string directory, ModelConfig config, GenerationDefaults generation, TensorDataType dataType) =>
     [
-        (Path.Combine(directory, ModelConfigReader.FileName), stream => WriteObject(stream, json =>
-        {
-            WriteModel(json, config, dataType);
-            WriteTokenIds(json, generation);
-        })),
         (Path.Combine(directory, GenerationDefaultsReader.FileName), stream => WriteObject(stream, json =>
         {
             WriteTokenIds(json, generation);
             WriteSampling(json, generation);
+        })),
+        (Path.Combine(directory, ModelConfigReader.FileName), stream => WriteObject(stream, json =>
+        {
+            WriteModel(json, config, dataType);
+            WriteTokenIds(json, generation);
         })),
     ];
 

@@ -89,6 +89,22 @@ public class CheckpointWriterTests
             new(Directory.GetFiles(tiny.Directory).ToDictionary(file => file, file => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))));
     }
 
+    [Fact]
+    public void What_ends_between_the_moves_leaves_no_mixture_that_can_be_opened()
+    {
+        using var tiny = TinyCheckpoint.Write();
+        using var weights = new RandomWeightSource(tiny.Config, 2, TensorDataType.F32);
+
+        // A directory where the second file belongs: the first one is in its place already.
+        var generation = Path.Combine(tiny.Directory, "generation_config.json");
+        File.Delete(generation);
+        Directory.CreateDirectory(generation);
+
+        Assert.ThrowsAny<Exception>(() => CheckpointWriter.Write(tiny.Directory, tiny.Config, new(), weights, TensorDataType.BF16));
+
+        Assert.Contains("holds no config.json", Assert.Throws<CheckpointException>(() => Checkpoint.Open(tiny.Directory)).Message, StringComparison.Ordinal);
+    }
+
     /// <summary>Fails within the last tensor, when most of the file is written.</summary>
     private sealed class FullDisk(WeightSource weights) : WeightSource
     {
