@@ -2,7 +2,7 @@ using System.Xml.Linq;
 
 namespace LayerSkip.Cli.Reports.Plots;
 
-/// <summary>Shares in percent as horizontal bars, one a line.</summary>
+/// <summary>Shares in percent as horizontal bars, one a line, on an axis from 0 to the first marked value that none is above.</summary>
 /// <param name="Id">Unique in the page.</param>
 /// <param name="Title">What it shows.</param>
 /// <param name="Label">What the length means, with its unit.</param>
@@ -24,7 +24,7 @@ internal sealed record BarChart(string Id, string Title, string Label, IReadOnly
 
         var bottom = 6 + (Step * Bars.Count);
         var height = bottom + 42;
-        var x = Axis.Linear(0, 100, Left, Svg.Width - Right);
+        var x = Axis.Linear(0, 100 * Bars.Max(bar => bar.Share), Left, Svg.Width - Right, widen: true);
         var picture = Svg.Picture(Id, Title, string.Join("; ", Bars.Select(bar => $"{bar.Name}: {Percent(bar.Share)}")), height);
         foreach (var tick in x.Ticks)
         {
