@@ -41,8 +41,8 @@ internal static class StatisticsText
     {
         var statistics = generation.Statistics;
         return generation.Controller == DraftController.Auto && 2 * statistics.DraftRounds < statistics.Rounds
-            ? $"auto drafted in {statistics.DraftRounds} of {Quantity.Of(statistics.Rounds, "round")}: in the others no draft was expected to pay by the costs and the acceptance seen so far, and a process " +
-                $"that has just begun measures code that is still being compiled; {(compares ? "what is compared now is warm" : "--compare measures both modes warm")}"
+            ? $"auto drafted in {statistics.DraftRounds} of {Quantity.Of(statistics.Rounds, "round")}: in the others it expected none to pay, as is common in a process that has just begun; " +
+                $"{(compares ? "what is compared now is warm" : "--compare measures both modes warm")}"
             : null;
     }
 
@@ -50,8 +50,8 @@ internal static class StatisticsText
     public static string? WhyNoneAccepted(ComparisonReport comparison, DraftController controller) =>
         (controller, comparison.AcceptanceRate) switch
         {
-            (DraftController.Auto, null) => "warm, auto drafted nothing: no draft is expected to pay here by the costs and the acceptance seen so far",
-            (DraftController.Auto, 0) => "warm, auto drafted nothing that was accepted: it drafts what is expected to pay by the costs and the acceptance seen so far, and a guess now and then to see whether it would",
+            (DraftController.Auto, null) => "warm, auto drafted nothing: it expects no draft to pay here",
+            (DraftController.Auto, 0) => "warm, auto drafted nothing that was accepted: a guess now and then shows it whether drafts would pay",
             _ => null,
         };
 
