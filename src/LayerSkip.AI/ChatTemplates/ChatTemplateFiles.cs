@@ -145,7 +145,8 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
         }
         catch (JsonException exception)
         {
-            throw new CheckpointException($"{path} is not valid JSON: {exception.Message}", exception);
+            throw new CheckpointException(
+                $"{path} cannot be read from line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1} on, expected JSON that is whole and not nested more than 64 deep.", exception);
         }
     }
 

@@ -80,7 +80,7 @@ public sealed class ChatTemplateFilesTests : IDisposable
     [InlineData("{\"bos_token\": \"\\udc00\"}", "Unicode")]
     [InlineData("{\"bos_token\": 3}", "bos_token")]
     [InlineData("{\"bos_token\": {\"content\": 3}}", "bos_token")]
-    [InlineData("{\"chat_template\": \"a\"", "JSON")]
+    [InlineData("{\"chat_template\": \"a\"", "tokenizer_config.json cannot be read from line 1, byte ")]
     public void Damaged_config_is_named(string config, string named)
     {
         Write("tokenizer_config.json", config);
