@@ -118,7 +118,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <summary>Loads a checkpoint and creates a client that owns it.</summary>
     /// <param name="modelPath">The checkpoint: a directory in Hugging Face layout, or a GGUF file.</param>
     /// <exception cref="ArgumentException"><paramref name="modelPath"/> is null or empty.</exception>
-    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it. Or the weights are damaged: the model computes no finite numbers.</exception>
     /// <exception cref="OutOfMemoryException">The weights do not fit into memory.</exception>
     public static LayerSkipChatClient Load(string modelPath) => Load(new LayerSkipOptions { ModelPath = modelPath });
 
@@ -127,7 +127,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <param name="logger">Told of requests, and of what they ask for in vain.</param>
     /// <param name="progress">Told the share of the weights loaded, 0 .. 1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
-    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it. Or the weights are damaged: the model computes no finite numbers.</exception>
     /// <exception cref="ArgumentException">
     /// The path is empty or an option is outside its range, which is told before anything is loaded, or an option does not fit the model; the
     /// message names it.
@@ -150,7 +150,7 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <param name="logger">Told of requests, and of what they ask for in vain.</param>
     /// <param name="progress">Told the share of the weights loaded, 0 .. 1, on that thread.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
-    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it.</exception>
+    /// <exception cref="CheckpointException">A file, field or tensor is missing or wrong; the message names it. Or the weights are damaged: the model computes no finite numbers.</exception>
     /// <exception cref="ArgumentException">
     /// The path is empty or an option is outside its range, which is told before anything is loaded, or an option does not fit the model; the
     /// message names it.

@@ -5,6 +5,7 @@ using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -230,6 +231,23 @@ public class LayerSkipServiceCollectionExtensionsTests
         // Nothing here asks a loader to start.
         Assert.True(SpinWait.SpinUntil(() => loaders.All(loader => loader.State == LayerSkipLoadState.Ready), TimeSpan.FromMinutes(5)));
         await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Damaged_weights_fail_the_load_and_the_health_check()
+    {
+        using var damaged = TestModels.WriteEndless();
+        damaged.Damage(damaged.Config.VocabularySize * damaged.Config.HiddenSize);
+        var services = new ServiceCollection().AddLogging();
+        services.AddLayerSkipChatClient(options => options.ModelPath = damaged.Directory);
+        services.AddHealthChecks().AddLayerSkip();
+        await using var provider = services.BuildServiceProvider();
+
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => provider.GetRequiredService<LayerSkipModelLoader>().WaitAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("the weights are damaged", error.Message, StringComparison.Ordinal);
+        var health = await provider.GetRequiredService<HealthCheckService>().CheckHealthAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(HealthStatus.Unhealthy, health.Status);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -52,6 +53,7 @@ internal sealed record ServedModel(
         var engine = new LayerSkipEngine(model, ownsModel: true, options.ToEngineOptions());
         try
         {
+            Probe(model, cancellationToken);
             return Create(engine, ChatTemplate.LoadFrom(options.ModelPath), options, logger, instruments);
         }
         catch
@@ -59,6 +61,13 @@ internal sealed record ServedModel(
             engine.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Decodes one token, so that it is the loading that finds damaged weights, and not every request.</summary>
+    private static void Probe(LayerSkipModel model, CancellationToken cancellationToken)
+    {
+        using var probe = model.Generate([0], new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = 1 });
+        probe.NextRound(cancellationToken);
     }
 
     private static int EmbeddingLayerOf(LayerSkipOptions options, int layers)
