@@ -33,8 +33,12 @@ public sealed class RandomWeightSource : WeightSource
     public RandomWeightSource(ModelConfig config, ulong seed, TensorDataType dataType = TensorDataType.BF16, int? exitLayer = null)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ArgumentOutOfRangeException.ThrowIfLessThan(exitLayer ?? 1, 1, nameof(exitLayer));
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(exitLayer ?? 1, config.Layers, nameof(exitLayer));
+        if (exitLayer is { } asked)
+        {
+            ArgumentOutOfRangeException.ThrowIfLessThan(asked, 1, nameof(exitLayer));
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(asked, config.Layers, nameof(exitLayer));
+        }
+
         if (WeightBlocks.AreIn(dataType))
         {
             throw new ArgumentException($"Is {dataType}, expected F32, F16 or BF16.", nameof(dataType));

@@ -49,8 +49,11 @@ public class RandomWeightSourceTests
     [Theory]
     [InlineData(0)]
     [InlineData(4)]
-    public void Exits_that_are_none_are_refused(int exitLayer) =>
+    public void Exits_that_are_none_are_refused(int exitLayer)
+    {
+        new RandomWeightSource(Config with { Layers = 1 }, 1).Dispose();
         Assert.Throws<ArgumentOutOfRangeException>(() => new RandomWeightSource(Config with { Layers = 4 }, 1, exitLayer: exitLayer));
+    }
 
     [Fact]
     public void Unknown_tensors_other_shapes_and_bad_rows_are_refused()
