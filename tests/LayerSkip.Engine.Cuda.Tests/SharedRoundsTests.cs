@@ -197,7 +197,7 @@ public class SharedRoundsTests
             ? CudaModels.Autoregressive(random.Next(4, 16))
             : CudaModels.Speculative(1, random.Next(1, 6), random.Next(4, 16)) with
             {
-                DraftController = i % 3 == 0 ? DraftController.Confidence : null, DraftThreshold = i % 3 == 0 ? 0.03f : null, IgnoreDraftVocabulary = i % 4 == 1,
+                DraftController = i % 3 == 0 ? DraftController.Confidence : null, DraftThreshold = i % 3 == 0 ? 0.03f : null, DraftByWholeHead = i % 4 == 1,
             };
         options = options with { Sampling = new() { Temperature = i % 5 < 3 ? 0 : 1.2f, TopK = i % 10 == 3 ? 8 : 0, Seed = (ulong)i } };
         return (CudaModels.RandomTokens(random, s_config, random.Next(1, 12)), options, [random.Next(s_config.VocabularySize)]);

@@ -45,7 +45,7 @@ public sealed record DecodingOptions
     public DraftSource? DraftSource { get; init; }
 
     /// <summary>Draft by the whole head as it is, even where the checkpoint declares a draft vocabulary, or the device has a coarser head for drafts: for measurements. The output is the same.</summary>
-    public bool IgnoreDraftVocabulary { get; init; }
+    public bool DraftByWholeHead { get; init; }
 
     /// <summary>Most tokens to generate, at least 1. Null: until the context ends.</summary>
     public int? MaxNewTokens { get; init; }

@@ -44,8 +44,8 @@ internal sealed class DecodingPlan
     /// <summary>The threshold of <see cref="DraftController.Confidence"/> or the target of <see cref="DraftController.Adaptive"/>.</summary>
     public required float DraftThreshold { get; init; }
 
-    /// <summary>Whether drafts guess by the checkpoint's draft vocabulary, if it declares one, or by what else the device has for them.</summary>
-    public required bool UseDraftVocabulary { get; init; }
+    /// <summary>Whether drafts may go by less than the whole head: the checkpoint's draft vocabulary, or what else the device has for them.</summary>
+    public required bool UsesDraftHead { get; init; }
 
     /// <summary>Layers that decide a token: the exit layer in <see cref="DecodingMode.EarlyExit"/>, else all.</summary>
     public required int Depth { get; init; }
@@ -107,7 +107,7 @@ internal sealed class DecodingPlan
             Controller = controller,
             Source = source,
             DraftThreshold = Threshold(options, defaults, controller),
-            UseDraftVocabulary = drafts && !options.IgnoreDraftVocabulary,
+            UsesDraftHead = drafts && !options.DraftByWholeHead,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
             MaxNewTokens = options.MaxNewTokens ?? int.MaxValue,
             Sampling = options.Sampling ?? SamplingOptions.Greedy,

@@ -29,7 +29,7 @@ public sealed class Generation : IDisposable
     {
         TokenChecks.CheckPrompt(model.Config, prompt);
         _plan = plan;
-        _memory = new SequenceMemory(model, plan.Depth, prompt, hasDraftHead: plan.ChoosesBest && plan.UseDraftVocabulary);
+        _memory = new SequenceMemory(model, plan.Depth, prompt, hasDraftHead: plan.ChoosesBest && plan.UsesDraftHead);
         try
         {
             _decoding = new SelfSpeculation(model, prompt, plan, _memory, controller, costBook, name);

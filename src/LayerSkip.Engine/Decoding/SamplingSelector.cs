@@ -28,7 +28,7 @@ internal sealed class SamplingSelector : TokenSelector
         _vocabulary = model.Config.VocabularySize;
         _distribution = new Distribution(plan.Sampling, _vocabulary);
         _race = new ExponentialRace(seed);
-        _usesDraftHead = plan.UseDraftVocabulary;
+        _usesDraftHead = plan.UsesDraftHead;
         _draft = new float[_vocabulary];
     }
 

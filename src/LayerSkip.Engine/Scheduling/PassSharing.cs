@@ -85,7 +85,7 @@ internal sealed class PassSharing(IDeviceModel device)
         }
     }
 
-    /// <summary>How many passes, from the first on, can be one, and their rows.</summary>
+    /// <summary>How many passes, from the first on, can be one, and their rows; 1 where none can.</summary>
     private (int Count, int Rows) FittingPasses(ReadOnlySpan<TokenReader> waiting)
     {
         var (count, rows, to) = (0, 0, waiting[0].Generation.Pass!.Value.To);
@@ -99,7 +99,7 @@ internal sealed class PassSharing(IDeviceModel device)
             (count, rows) = (count + 1, rows + pass.Count);
         }
 
-        return (count, rows);
+        return (Math.Max(1, count), rows);
     }
 
     /// <summary>How many whole rounds, from the first on, can be one; 1 where none can.</summary>

@@ -171,8 +171,14 @@ public sealed class TokenReader : IAsyncDisposable
         return Run(static (generation, cancellation) => generation.BeginRound(cancellation));
     }
 
-    /// <summary>Goes on with the round, from where it waits to where it waits next, or to its end.</summary>
-    internal void GoOn() => Run(static (generation, cancellation) => generation.GoOn(cancellation));
+    /// <summary>Goes on with the round, from where it waits to where it waits next, or to its end. It shares what it waits for, so that it is not alone.</summary>
+    internal void GoOn()
+    {
+        if (Run(static (generation, cancellation) => generation.GoOn(cancellation)) && !Generation.Waits)
+        {
+            EndRound(alone: false);
+        }
+    }
 
     /// <summary>Ends the round that the request has begun.</summary>
     /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>

@@ -72,7 +72,7 @@ public class DraftVocabularyTests
 
         var options = Models.Speculative(1, 6, 40);
         using var expected = whole.Decode(prompt, options);
-        using var ignored = few.Decode(prompt, options with { IgnoreDraftVocabulary = true });
+        using var ignored = few.Decode(prompt, options with { DraftByWholeHead = true });
         Assert.Equal(expected.Statistics.Accepted, ignored.Statistics.Accepted);
         Assert.Equal(expected.Statistics.Drafted, ignored.Statistics.Drafted);
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 
@@ -59,8 +60,11 @@ internal static class SharedTurns
     {
         var rows = 0;
         Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
-        model.RunPasses([.. sharing.Select(static generation => generation.TakePass())]);
-        Array.ForEach(sharing, static generation => generation.PassHasRun(new(Ticks: 0, Sequences: 1, Rows: 0, Heads: 1)));
+        RowPass[] passes = [.. sharing.Select(static generation => generation.TakePass())];
+        var start = Stopwatch.GetTimestamp();
+        model.RunPasses(passes);
+        var time = new SharedPassTime(Stopwatch.GetTimestamp() - start, passes.Length, passes.Sum(static pass => pass.Count), passes.Count(static pass => pass.AsksHead));
+        Array.ForEach(sharing, generation => generation.PassHasRun(time));
         return sharing.Length > 1 ? 1 : 0;
     }
 

@@ -103,6 +103,8 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public void Logits(RowBuffer rows, int start, int count, Span<float> logits) => inner.Logits(rows, start, count, logits);
 
+    public void DraftLogits(RowBuffer rows, int slot, Span<float> logits) => inner.DraftLogits(rows, slot, logits);
+
     public void Dispose() => inner.Dispose();
 
     /// <summary>Tells whether it was disposed.</summary>

@@ -10,10 +10,12 @@ namespace LayerSkip.Engine.Tests.Scheduling;
 internal static class Requests
 {
     /// <summary>A random model of a long context, so that an endless request is really running when something happens to it.</summary>
-    public static LayerSkipModel Model(int maxPositions = 20_000)
+    /// <param name="maxPositions">Its context.</param>
+    /// <param name="exitLayer">An exit that guesses right; null: none does.</param>
+    public static LayerSkipModel Model(int maxPositions = 20_000, int? exitLayer = null)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = maxPositions };
-        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32);
+        using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.F32, exitLayer);
         return LayerSkipModel.FromWeights("random", config, weights, options: TestedDevice.Options(2));
     }
 

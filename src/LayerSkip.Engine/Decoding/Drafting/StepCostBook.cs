@@ -9,7 +9,7 @@ internal sealed class StepCostBook(IDeviceModel model)
 
     /// <summary>Costs to begin a request with.</summary>
     /// <param name="choosesBest">Whether it takes the most likely tokens, which the device finds by itself.</param>
-    /// <param name="hasDraftHead">Whether it drafts over a part of the vocabulary.</param>
+    /// <param name="hasDraftHead">Whether its guesses are by less than the whole head.</param>
     public StepCosts Begin(bool choosesBest, bool hasDraftHead)
     {
         var kind = hasDraftHead ? 0 : choosesBest ? 1 : 2;

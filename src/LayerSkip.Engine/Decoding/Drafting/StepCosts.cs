@@ -12,6 +12,9 @@ internal sealed class StepCosts
 {
     private const double AlongsideWeight = 0.1;
 
+    /// <summary>Of a step of drafts, the least share that its guesses are taken to have.</summary>
+    private const double LeastGuess = 0.05;
+
     private readonly double _headRatio;
     private readonly double _guessRatio;
     private readonly Func<double, double>? _given;
@@ -63,7 +66,7 @@ internal sealed class StepCosts
     }
 
     /// <summary>A guess, its head included, or this sequence's share of those that it makes together with others.</summary>
-    public double Guess => Guesses(DraftCompany) / DraftCompany;
+    public double Guess => Guesses(DraftWith(1)) / DraftWith(1);
 
     /// <summary>One layer over a number of rows.</summary>
     public double Layer(double rows) => _given is not null ? _given(rows)
@@ -113,14 +116,16 @@ internal sealed class StepCosts
     /// <param name="ticks">Time of both.</param>
     public void AddDraftStep(int rows, int layers, int guesses, long ticks)
     {
-        // What of it was whose is told by what both were expected to take.
-        var (layer, guess) = (Layer(rows), guesses > 0 ? Guesses(guesses) : 0);
-        var surprise = ticks / ((layers * layer) + guess);
-        AddLayers(rows, layers, (long)(layers * layer * surprise));
-        if (_given is null && guesses > 0)
+        if (_given is not null || guesses == 0 || !_layer.IsMeasured)
         {
-            _guess.Add(guesses, guess * surprise);
+            // What of it was whose is told by what both were expected to take.
+            AddLayers(rows, layers, (long)(ticks * (layers / (layers + (guesses > 0 ? _guessRatio : 0)))));
+            return;
         }
+
+        // Layers are measured by themselves, too; guesses beside others are not, and what is left is theirs.
+        _guess.Add(guesses, Math.Max(LeastGuess * ticks, ticks - (layers * Layer(rows))));
+        HasMeasured = true;
     }
 
     /// <summary>So many sequences drafted together, this one included.</summary>

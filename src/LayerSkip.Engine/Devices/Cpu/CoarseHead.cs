@@ -1,11 +1,12 @@
+using System.Numerics;
 using LayerSkip.Engine.Devices.Cpu.Jobs;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu;
 
 /// <summary>
-/// The whole head once more, in four bits: a draft's step that memory bounds reads a third of it, or an eighth. Where the likeliest tokens are then known, their logits are
-/// computed as they are, so that it rarely guesses another token than the head would; and a guess may be wrong.
+/// The whole head once more, in four bits and their scales: a draft's step that memory bounds reads a half of it, or, of float32, a sixth. Where the likeliest tokens are then
+/// known, their logits are computed as they are, so that it rarely guesses another token than the head would; and a guess may be wrong.
 /// </summary>
 internal sealed unsafe class CoarseHead : GuessingHead
 {
@@ -69,7 +70,7 @@ internal sealed unsafe class CoarseHead : GuessingHead
         {
             var best = -1;
             var all = logits.Row(row, _head.Outputs);
-            foreach (var panel in panels[.._job.BestPanels(row, panels)])
+            foreach (var panel in panels[..Likeliest(all, panels)])
             {
                 _head.Multiply(panel, panel + 1, 1, x.Slice(row, 1), logits.Slice(row, 1), accumulate: false);
                 var first = panel * PanelKernel.Width;
@@ -84,5 +85,60 @@ internal sealed unsafe class CoarseHead : GuessingHead
 
             guesses[row] = best < 0 || float.IsNaN(all[best]) ? new(-1, float.NaN, 0) : new(best, all[best], SoftmaxSum.Of(all, all[best]));
         }
+    }
+
+    /// <summary>The panels with the greatest logits, from the greatest on: by the logits alone, however they were dealt to threads.</summary>
+    /// <param name="logits">Of one row.</param>
+    /// <param name="panels">Takes as many as there is room for.</param>
+    /// <returns>How many there are: none where all logits are NaN.</returns>
+    private static int Likeliest(ReadOnlySpan<float> logits, Span<int> panels)
+    {
+        Span<float> greatest = stackalloc float[panels.Length];
+        var (count, least) = (0, float.NegativeInfinity);
+        for (var panel = 0; panel * PanelKernel.Width < logits.Length; panel++)
+        {
+            var own = logits.Slice(panel * PanelKernel.Width, Math.Min(PanelKernel.Width, logits.Length - (panel * PanelKernel.Width)));
+            if (!IsAnyAbove(own, least))
+            {
+                continue;
+            }
+
+            var best = own[ArgMax.Of(own)];
+            var place = count;
+            while (place > 0 && best > greatest[place - 1])
+            {
+                place--;
+            }
+
+            count = Math.Min(count + 1, panels.Length);
+            greatest[place..(count - 1)].CopyTo(greatest[(place + 1)..count]);
+            panels[place..(count - 1)].CopyTo(panels[(place + 1)..count]);
+            (greatest[place], panels[place]) = (best, panel);
+            least = count == panels.Length ? greatest[^1] : least;
+        }
+
+        return count;
+    }
+
+    private static bool IsAnyAbove(ReadOnlySpan<float> logits, float least)
+    {
+        var i = 0;
+        for (; i <= logits.Length - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            if (Vector.GreaterThanAny(new Vector<float>(logits[i..]), new Vector<float>(least)))
+            {
+                return true;
+            }
+        }
+
+        for (; i < logits.Length; i++)
+        {
+            if (logits[i] > least)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

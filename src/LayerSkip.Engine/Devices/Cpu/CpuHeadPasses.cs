@@ -48,7 +48,8 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
     /// <summary>Tells sequences what their draft heads guess.</summary>
     /// <param name="hidden">A row of each.</param>
     /// <param name="passes">What they ask.</param>
-    public void Guess(in RowsView hidden, ReadOnlySpan<RowPass> passes)
+    /// <param name="shared">What all of them guess by.</param>
+    public void Guess(in RowsView hidden, ReadOnlySpan<RowPass> passes, GuessingHead shared)
     {
         var normed = Norm(hidden);
         if (_guesses.Length < hidden.Count)
@@ -56,8 +57,7 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
             _guesses = new HeadGuess[hidden.Count];
         }
 
-        // What they share is the model's, and one for all of them.
-        ((CpuDraftHead)passes[0].GuessHead!).Shared.Guess(pool, quantizer, normed, _logits.Rows(hidden.Count), _guesses);
+        shared.Guess(pool, quantizer, normed, _logits.Rows(hidden.Count), _guesses);
         for (var row = 0; row < passes.Length; row++)
         {
             passes[row].Guess![0] = With(_guesses[row], ((CpuDraftHead)passes[row].GuessHead!).Own, normed.Slice(row, 1)).ToTokenGuess();
@@ -74,19 +74,23 @@ internal sealed class CpuHeadPasses(ModelConfig config, CpuWeights weights, Comp
         }
     }
 
-    /// <summary>The most likely token of one row among those of a draft head, and how likely it is among them.</summary>
-    public TokenGuess Guess(in RowsView hidden, CpuDraftHead? head)
+    /// <summary>The most likely token of one row, and how likely it is.</summary>
+    public TokenGuess Guess(in RowsView hidden)
     {
-        if (head is null)
-        {
-            Run(hidden);
-            return Guess(0);
-        }
+        Run(hidden);
+        return Guess(0);
+    }
 
+    /// <summary>The most likely token of one row by a draft's head, and how likely it is by that.</summary>
+    /// <param name="hidden">The row.</param>
+    /// <param name="shared">The head.</param>
+    /// <param name="own">Further tokens; null: none.</param>
+    public TokenGuess Guess(in RowsView hidden, GuessingHead shared, HeadRows? own)
+    {
         var normed = Norm(hidden);
         HeadGuess guess = default;
-        head.Shared.Guess(pool, quantizer, normed, _logits.Rows(1), new Span<HeadGuess>(ref guess));
-        return With(guess, head.Own, normed).ToTokenGuess();
+        shared.Guess(pool, quantizer, normed, _logits.Rows(1), new Span<HeadGuess>(ref guess));
+        return With(guess, own, normed).ToTokenGuess();
     }
 
     /// <summary>Normed states, [rows, hidden].</summary>

@@ -28,7 +28,8 @@ internal sealed class CpuModel : IDeviceModel
     private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
     private readonly SimdPath _path;
-    private CoarseHead? _coarseHead; // once a sequence drafts
+    private CoarseHead? _coarseHead; // from the first guess by it on
+    private bool _hasTriedCoarseHead;
 
     private long _kvBytes;
     private bool _disposed;
@@ -157,7 +158,7 @@ internal sealed class CpuModel : IDeviceModel
         using var step = Enter();
         if (_draftVocabulary is null)
         {
-            return MakeCoarseHead() is { } coarse ? new CpuDraftHead(this, coarse, own: null) : null;
+            return CoarseHead.Suits(_weights.Head) ? new CpuDraftHead(this, shared: null, own: null) : null;
         }
 
         var own = DraftHead.AddedBy(prompt, _draftVocabulary.Tokens);
@@ -253,7 +254,8 @@ internal sealed class CpuModel : IDeviceModel
     public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head)
     {
         using var step = Enter();
-        return Heads.Guess(Own(rows).Hidden.Slice(slot, 1), head is null ? null : Own(head));
+        var hidden = Own(rows).Hidden.Slice(slot, 1);
+        return head is not null && GuessingHeadOf(head) is { } guessing ? Heads.Guess(hidden, guessing, Own(head).Own) : Heads.Guess(hidden);
     }
 
     public bool HasHiddenStates => true;
@@ -307,19 +309,20 @@ internal sealed class CpuModel : IDeviceModel
     internal CpuRows Own(RowBuffer rows) =>
         rows is CpuRows own && own.Model == this ? own : throw new ArgumentException("the rows belong to another model", nameof(rows));
 
-    private CpuDraftHead Own(DraftHead head) =>
+    internal CpuDraftHead Own(DraftHead head) =>
         head is CpuDraftHead own && own.Model == this ? own : throw new ArgumentException("the draft head is of another model", nameof(head));
 
     /// <summary>What drafts of the whole vocabulary go by, within a step; null: the head itself.</summary>
     internal CoarseHead? MakeCoarseHead()
     {
-        if (_coarseHead is null && CoarseHead.Suits(_weights.Head))
+        if (!_hasTriedCoarseHead && CoarseHead.Suits(_weights.Head))
         {
+            _hasTriedCoarseHead = true;
             try
             {
                 _coarseHead = new CoarseHead(_weights.Head, _path, _pool.Threads);
             }
-            catch (OutOfMemoryException)
+            catch (Exception e) when (e is OutOfMemoryException or AggregateException { InnerException: OutOfMemoryException })
             {
                 // Drafts can do without it.
             }
@@ -327,6 +330,9 @@ internal sealed class CpuModel : IDeviceModel
 
         return _coarseHead;
     }
+
+    /// <summary>What a draft's head guesses by, within a step; null: the whole head.</summary>
+    internal GuessingHead? GuessingHeadOf(DraftHead head) => Own(head).Shared ?? (GuessingHead?)MakeCoarseHead();
 
     private StepGate.Step Enter()
     {

@@ -46,7 +46,7 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
 
             if (Ask(rows, passes, Kind.DraftHead) is { Count: > 0 } guessed)
             {
-                model.Heads.Guess(guessed, Asked);
+                model.Heads.Guess(guessed, Asked, model.GuessingHeadOf(Asked[0].GuessHead!)!);
             }
 
             if (Ask(rows, passes, Kind.DraftLogits) is { Count: > 0 } near)
@@ -100,7 +100,7 @@ internal sealed class SharedPass(CpuModel model) : IDisposable
 
     private Kind KindOf(in RowPass pass) =>
         !pass.AsksHead ? Kind.None
-        : pass.GuessHead is not null ? Kind.DraftHead
+        : pass.GuessHead is { } head && model.GuessingHeadOf(head) is not null ? Kind.DraftHead
         : pass.IsDraft && model.MakeCoarseHead() is not null ? Kind.DraftLogits
         : Kind.Head;
 

@@ -54,6 +54,35 @@ public class StepCostsTests
         Assert.Equal((11.0, 33.0), (costs.DraftLayer(1), costs.Guess));
     }
 
+    [Theory]
+    [InlineData(200)]
+    [InlineData(2000)]
+    [InlineData(9000)]
+    public void What_layers_do_not_explain_of_a_step_of_drafts_is_its_guesses(int guesses)
+    {
+        var costs = new StepCosts(kind: 0, headRatio: 4, guessRatio: 2);
+        for (var step = 0; step < 100; step++)
+        {
+            costs.AddLayers(rows: 3, layers: 12, ticks: 12_000);
+            costs.AddDraftStep(rows: 3, layers: 4, guesses: 3, ticks: 4000 + guesses);
+            costs.Refresh();
+        }
+
+        Assert.Equal(1000, costs.Layer(3), tolerance: 50.0);
+        costs.Share(3, sharedRows: 32);
+        Assert.Equal(Math.Max(guesses, 0.05 * (4000 + guesses)) / 3.0, costs.Guess, tolerance: guesses / 10.0);
+    }
+
+    [Theory]
+    [InlineData(100, 32)]
+    [InlineData(20, 20)]
+    public void Guesses_are_shared_by_as_many_as_fit(int company, int expected)
+    {
+        var costs = StepCosts.Of(static rows => 10 + rows, head: 2, guess: 3);
+        costs.Share(company, sharedRows: 32);
+        Assert.Equal(3 * (10.0 + expected) / expected, costs.Guess, tolerance: 1e-9);
+    }
+
     [Fact]
     public void A_step_of_drafts_is_its_layers_and_its_guesses_as_they_were_expected()
     {
@@ -64,7 +93,7 @@ public class StepCostsTests
             costs.Refresh();
         }
 
-        // A guess is two layers, whatever the number of sequences.
+        // The first is dealt out as a guess of two layers; then layers are known.
         Assert.Equal(1000, costs.Layer(3), tolerance: 50.0);
         costs.Share(3, sharedRows: 32);
         Assert.Equal(2000 / 3.0, costs.Guess, tolerance: 50.0);

@@ -78,8 +78,33 @@ public class CoarseHeadTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Guesses_do_not_depend_on_how_many_are_made_at_once(int threads)
+    {
+        using var model = Models.RandomOnCpu(s_config, format: WeightFormat.BF16, threads: threads);
+        using var head = model.CreateDraftHead([1]);
+        using var cache = model.CreateCache();
+        var random = new Random(4);
+        var rows = Enumerable.Range(0, model.SharedRows).Select(_ => model.CreateRows(1)).ToArray();
+        var passes = rows.Select(row =>
+        {
+            row.Place(0, 1, cache, 0);
+            model.Embed(row, 0, [random.Next(s_config.VocabularySize)]);
+            return new RowPass(row, 0, 1, From: 0, To: 0, Unread: 0) { Guess = new TokenGuess[1], GuessHead = head };
+        }).ToArray();
+        model.RunPasses(passes);
+        Assert.All(passes, pass => Assert.Equal(model.Guess(pass.Rows, 0, head), pass.Guess![0]));
+        Array.ForEach(rows, static row => row.Dispose());
+    }
+
     [Fact]
-    public void A_small_head_has_none() => Assert.Null(Models.RandomOnCpu(TinyCheckpoint.DefaultConfig).CreateDraftHead([1]));
+    public void A_small_head_has_none()
+    {
+        using var model = Models.RandomOnCpu(TinyCheckpoint.DefaultConfig);
+        Assert.Null(model.CreateDraftHead([1]));
+    }
 
     [Fact]
     public void A_draft_vocabulary_goes_before()
@@ -92,11 +117,12 @@ public class CoarseHeadTests
     }
 
     [Fact]
-    public void It_is_made_for_the_first_draft_and_counted()
+    public void It_is_made_for_the_first_guess_and_counted()
     {
         using var model = Models.RandomOnCpu(s_config, format: WeightFormat.BF16);
         var before = model.WeightBytes;
         model.Decode([1, 2], Models.Autoregressive(2)).Dispose();
+        model.Decode([1, 2], Models.Speculative(2, 3, 10) with { DraftSource = DraftSource.Lookup }).Dispose();
         Assert.Equal(before, model.WeightBytes);
         model.Decode([1, 2], Models.Speculative(2, 3, 10)).Dispose();
         var after = model.WeightBytes;

@@ -40,40 +40,6 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
         return float.IsNaN(logits[best]) ? -1 : best;
     }
 
-    /// <summary>The panels of those tokens that are the most likely of their chunks, from the likeliest on.</summary>
-    /// <param name="row">A row of the last run.</param>
-    /// <param name="panels">Takes as many as there is room for.</param>
-    /// <returns>How many there are.</returns>
-    public int BestPanels(int row, Span<int> panels)
-    {
-        var logits = Logits.Row(row, head.Outputs);
-        Span<int> best = stackalloc int[panels.Length];
-        var count = 0;
-        for (var chunk = 0; chunk < ChunkCount; chunk++)
-        {
-            var candidate = _best[(chunk * _x.Count) + row];
-            var place = count;
-            while (place > 0 && !(logits[candidate] <= logits[best[place - 1]]))
-            {
-                place--;
-            }
-
-            if (place < best.Length)
-            {
-                count = Math.Min(count + 1, best.Length);
-                best[place..(count - 1)].CopyTo(best[(place + 1)..count]);
-                best[place] = candidate;
-            }
-        }
-
-        for (var i = 0; i < count; i++)
-        {
-            panels[i] = best[i] / PanelKernel.Width;
-        }
-
-        return count;
-    }
-
     public override void Run(int chunk, int worker)
     {
         var from = chunk * _panels;
