@@ -22,7 +22,7 @@ internal static partial class Log
     [LoggerMessage(EventId = 14, Level = LogLevel.Information, Message = "The loading of the model {Model} was cancelled.")]
     public static partial void LoadingCancelled(ILogger logger, string model);
 
-    [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "The model {Model} runs on the CPU: {Reason}.")]
+    [LoggerMessage(EventId = 15, Level = LogLevel.Information, Message = "The model {Model} runs on the CPU, no GPU is used ({Reason}).")]
     public static partial void RunsOnCpu(ILogger logger, string model, string reason);
 
     [LoggerMessage(EventId = 16, Level = LogLevel.Warning,

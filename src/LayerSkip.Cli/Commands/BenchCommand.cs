@@ -93,7 +93,7 @@ internal sealed class BenchCommand
             var isSynthetic = result.GetResult(bench._synthetic) is not null;
             if ((result.GetResult(bench._model.Directory) is not null) == isSynthetic)
             {
-                result.AddError("bench takes either --model or --synthetic");
+                result.AddError($"bench takes either --model or --synthetic, {(isSynthetic ? "not both" : "and neither is given")}");
             }
             else if (isSynthetic && (result.GetResult(bench._prompts) is not null || result.GetValue(bench._chat)))
             {

@@ -41,7 +41,7 @@ internal sealed record SyntheticShape(ModelConfig Config, int? ExitLayer)
 
         if (exit >= layers)
         {
-            throw new UsageException($"--synthetic: exit={exit} with layers={layers}, expected an exit before the last layer");
+            throw new UsageException($"--synthetic: exit={exit} with layers={layers}, expected exit to lie below layers");
         }
 
         var config = new ModelConfig
@@ -68,7 +68,7 @@ internal sealed record SyntheticShape(ModelConfig Config, int? ExitLayer)
             var field = Array.Find(s_fields, field => field.Name == name);
             if (separator < 0 || field.Name is null)
             {
-                throw new UsageException($"--synthetic: '{part}' is no field, expected a list such as {Example}");
+                throw new UsageException($"--synthetic: '{part}' is no field, expected a list such as {Example}, and perhaps context and exit");
             }
 
             if (!int.TryParse(part.AsSpan(separator + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var value)

@@ -40,8 +40,9 @@ internal static class StatisticsText
     public static string? WhyFewDrafts(Generation generation, bool compares)
     {
         var statistics = generation.Statistics;
-        return generation.Controller == DraftController.Auto && 2 * statistics.DraftRounds < statistics.Rounds
-            ? $"auto drafted in {statistics.DraftRounds} of {Quantity.Of(statistics.Rounds, "round")}: in the others it expected none to pay, as is common in a process that has just begun; " +
+        var (drafted, rounds) = (statistics.DraftRounds, statistics.Rounds);
+        return generation.Controller == DraftController.Auto && 2 * drafted < rounds
+            ? $"auto drafted {(drafted == 0 ? "nothing: it" : $"in {drafted} of {Quantity.Of(rounds, "round")}: in the others it")} expected none to pay, as is common in a process that has just begun; " +
                 $"{(compares ? "what is compared now is warm" : "--compare measures both modes warm")}"
             : null;
     }

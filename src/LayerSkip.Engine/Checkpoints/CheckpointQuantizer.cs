@@ -141,7 +141,7 @@ internal static class CheckpointQuantizer
             var tensor = source.Weights.GetTensor(expected.Name, expected.Shape);
             if (WeightBlocks.AreIn(tensor.DataType))
             {
-                throw new CheckpointException($"{source.Path}: tensor {ErrorText.Quote(tensor.Name)} is quantised already, expected F32, F16 or BF16");
+                throw new CheckpointException($"{source.Path}: tensor {ErrorText.Quote(tensor.Name)} is quantised already, expected F32, F16 or BF16: what the checkpoint was before");
             }
 
             var type = expected.Role == TensorRole.Matrix ? TypeOf(source.Config, tensor, dataType, finer) : tensor.DataType;

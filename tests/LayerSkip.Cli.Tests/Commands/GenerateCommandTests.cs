@@ -198,7 +198,7 @@ public class GenerateCommandTests
 
         var error = Tool.Run(command).Error;
         Assert.Matches("pair by pair [0-9.]+x .*, nothing drafted, same tokens; ", error);
-        Assert.Contains("note: auto drafted in 0 of 1 round: ", error, StringComparison.Ordinal);
+        Assert.Contains("note: auto drafted nothing: it expected none to pay", error, StringComparison.Ordinal);
         Assert.Contains("; what is compared now is warm", error, StringComparison.Ordinal);
         Assert.Contains("note: warm, auto drafted nothing: ", error, StringComparison.Ordinal);
         Assert.DoesNotContain("auto drafted", Tool.Run([.. command, "--num-speculations", "4"]).Error, StringComparison.Ordinal);
