@@ -1,0 +1,32 @@
+using System.Text.Json.Nodes;
+using LayerSkip.Engine.Tokenization;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Tokenizers.Tests;
+
+/// <summary>Tokenizers of several kinds.</summary>
+internal static class TestTokenizers
+{
+    /// <summary>Byte-level BPE, which reads texts as they are.</summary>
+    public static Tokenizer Parser { get; } = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+
+    /// <summary>SentencePiece-style BPE, which puts a space before every text.</summary>
+    public static Tokenizer Llama2 => Tokenizer.Load(SharedData.Require("tokenizers/llama2"));
+
+    /// <summary>The parser's, but in lower case.</summary>
+    public static Tokenizer Lowercasing()
+    {
+        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser", "tokenizer.json")))!;
+        json["normalizer"] = new JsonObject { ["type"] = "Lowercase" };
+        var directory = Directory.CreateTempSubdirectory();
+        try
+        {
+            File.WriteAllText(Path.Combine(directory.FullName, "tokenizer.json"), json.ToJsonString());
+            return Tokenizer.Load(directory.FullName);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+}
