@@ -57,7 +57,17 @@ internal static class TuneTables
     /// <summary>What the tuning came to, in a sentence.</summary>
     public static string Outcome(TuneReport report) => report.NumSpeculations == 0
         ? FormattableString.Invariant($"nothing beats autoregressive decoding here: the best is {report.Speedup:0.00}x, so num_speculations is 0")
-        : FormattableString.Invariant($"best: draft_controller {report.Controller}, exit_layer {report.ExitLayer}, num_speculations {report.NumSpeculations}: {report.Speedup:0.00}x");
+        : FormattableString.Invariant($"best: draft_controller {report.Controller}, exit_layer {report.ExitLayer}, num_speculations {report.NumSpeculations}: {report.Speedup:0.00}x{Rivals(report)}");
+
+    /// <summary>How many others may be as fast, for all that the runs tell.</summary>
+    private static string Rivals(TuneReport report)
+    {
+        var least = report.Confirmed.First(setting => setting.Controller == report.Controller
+            && (setting.ExitLayer is null || (setting.ExitLayer, setting.NumSpeculations) == (report.ExitLayer, report.NumSpeculations))).Measured.Min;
+        var rivals = report.Confirmed.Count(setting => setting.Measured.Max >= least) - 1;
+        return rivals == 0 ? "" : FormattableString.Invariant(
+            $"; {Quantity.Of(rivals, "other setting")} may be as fast, as the ranges overlap: more --runs tell");
+    }
 
     private static string Previous(TuneReport report) => report.PreviousExitLayer is { } exit
         ? FormattableString.Invariant($" (declared before: draft_controller {report.PreviousController ?? "none"}, exit_layer {exit}, num_speculations {report.PreviousNumSpeculations?.ToString() ?? "none"})")

@@ -169,7 +169,19 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Contains("has one layer", Tool.RunBad("tune", "--model", shallow.Directory), StringComparison.Ordinal);
     }
 
-    private static TuneResult Result(double measured, double auto)
+    [Fact]
+    public void Settings_that_the_runs_do_not_tell_apart_are_counted()
+    {
+        using var model = LayerSkipModel.Load(_checkpoint.Directory);
+        string Outcome(double measured, double auto, double range) =>
+            TuneTables.Outcome(TuneReports.Create(model, new TuneSettings([[1]], 4, 1, 1, 1), Result(measured, auto, range)));
+
+        Assert.EndsWith(": 1.20x", Outcome(1.2, 1.1, range: 0.04), StringComparison.Ordinal);
+        Assert.EndsWith(": 1.20x; 1 other setting may be as fast, as the ranges overlap: more --runs tell", Outcome(1.2, 1.1, range: 0.06), StringComparison.Ordinal);
+        Assert.EndsWith(": 1.18x; 1 other setting may be as fast, as the ranges overlap: more --runs tell", Outcome(1.2, 1.18, range: 0), StringComparison.Ordinal);
+    }
+
+    private static TuneResult Result(double measured, double auto, double range = 0)
     {
         var answer = new ShadowedAnswer(1, [1, 2], [[1, 2], [1, 2], [1, 2]]);
         var costs = new MeasuredCosts { Layers = 4, PlainStep = 5, DraftSteps = [1, 2, 3], DraftHead = 0, Layer = [(1, 1)], Head = [(1, 1)] };
@@ -180,7 +192,7 @@ public sealed class TuneCommandTests : IDisposable
             Controller = setting.ControllerName,
             ExitLayer = setting.ExitLayer,
             NumSpeculations = setting.NumSpeculations,
-            Speedup = new Spread(speedup, speedup, speedup),
+            Speedup = new Spread(speedup, speedup - range, speedup + range),
             AutoregressiveMs = 1,
             SelfSpeculativeMs = 1,
             AutoregressiveMeanMs = 1,
