@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -102,7 +103,7 @@ internal sealed class ParserNet
         foreach (var (name, weight) in Weights)
         {
             writer.Write(name);
-            writer.Write(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(weight.data<float>().ToArray()));
+            writer.Write(MemoryMarshal.AsBytes<float>(weight.data<float>().ToArray()));
         }
     }
 
@@ -121,7 +122,7 @@ internal sealed class ParserNet
             }
 
             var values = new float[weight.numel()];
-            reader.BaseStream.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(values.AsSpan()));
+            reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
             net.Weights[name] = tensor(values).reshape(weight.shape);
         }
 
@@ -148,15 +149,15 @@ internal sealed class ParserNet
         {
             var x = Rows(weights[Pieces], batch.Pieces) + weights["embeddings.position_embeddings.weight"].narrow(0, 0, batch.Pieces.shape[1])
                 + weights["embeddings.token_type_embeddings.weight"][0];
-            x = Drop(Norm("embeddings.LayerNorm", x, PretrainedEncoder.NormEpsilon));
+            x = Drop(Norm("embeddings.LayerNorm", x));
             for (var layer = 0; layer < PretrainedEncoder.Layers; layer++)
             {
                 var name = $"encoder.layer.{layer}.";
                 Tensor Heads(string projection) => Split(Linear($"{name}attention.self.{projection}", x), PretrainedEncoder.Heads);
                 var gathered = Join(Attend(Heads("query"), Heads("key"), Heads("value"), batch.PieceMask));
-                x = Norm(name + "attention.output.LayerNorm", x + Drop(Linear(name + "attention.output.dense", gathered)), PretrainedEncoder.NormEpsilon);
+                x = Norm(name + "attention.output.LayerNorm", x + Drop(Linear(name + "attention.output.dense", gathered)));
                 var hidden = F.gelu(Linear(name + "intermediate.dense", x));
-                x = Norm(name + "output.LayerNorm", x + Drop(Linear(name + "output.dense", hidden)), PretrainedEncoder.NormEpsilon);
+                x = Norm(name + "output.LayerNorm", x + Drop(Linear(name + "output.dense", hidden)));
             }
 
             Tensor Gather(Tensor at) => x.gather(1, at.unsqueeze(2).expand(-1, -1, Width));
@@ -219,7 +220,7 @@ internal sealed class ParserNet
 
         private Tensor Linear(string name, Tensor x) => F.linear(x.to_type(ScalarType.BFloat16), weights[name + ".weight"], weights[name + ".bias"]);
 
-        private Tensor Norm(string name, Tensor x, double epsilon = 1e-12) => F.layer_norm(x, [Width], weights[name + ".weight"], weights[name + ".bias"], epsilon);
+        private Tensor Norm(string name, Tensor x) => F.layer_norm(x, [Width], weights[name + ".weight"], weights[name + ".bias"], PretrainedEncoder.NormEpsilon);
 
         private Tensor Drop(Tensor x)
         {

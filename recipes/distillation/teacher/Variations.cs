@@ -1,4 +1,4 @@
-using System.Numerics;
+using System.Numerics.Tensors;
 using System.Text;
 using System.Text.Json;
 using LayerSkip.Parsing.Data;
@@ -111,7 +111,7 @@ internal sealed class Variations
         var nearest = new PriorityQueue<string, float>();
         foreach (var word in words)
         {
-            var likeness = System.Numerics.Tensors.TensorPrimitives.Dot(vector, vectors[word]);
+            var likeness = TensorPrimitives.Dot(vector, vectors[word]);
             if (nearest.Count <= Neighbours)
             {
                 nearest.Enqueue(word, likeness);
@@ -135,7 +135,7 @@ internal sealed class Variations
         foreach (var entry in file.RootElement.GetProperty("vectors").EnumerateObject())
         {
             float[] vector = [.. entry.Value.EnumerateArray().Take(dimensions).Select(value => value.GetSingle())];
-            var length = MathF.Sqrt(System.Numerics.Tensors.TensorPrimitives.SumOfSquares(vector));
+            var length = MathF.Sqrt(TensorPrimitives.SumOfSquares(vector));
             if (length > 0)
             {
                 vectors[entry.Name] = [.. vector.Select(value => value / length)];
