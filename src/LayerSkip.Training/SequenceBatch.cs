@@ -8,7 +8,7 @@ public sealed class SequenceBatch
 {
     /// <summary>Packs sequences in their order.</summary>
     /// <param name="sequences">At least one.</param>
-    /// <exception cref="ArgumentException">There is none, or one of them is too short or all prompt; the message gives its number, from 0.</exception>
+    /// <exception cref="ArgumentException">There is none, or one of them is too short, all prompt, or has a weight outside its range; the message gives its number, from 0.</exception>
     /// <exception cref="OverflowException">There are more rows than an array holds.</exception>
     public SequenceBatch(IReadOnlyList<TrainingSequence> sequences)
     {
@@ -26,27 +26,36 @@ public sealed class SequenceBatch
                 throw new ArgumentException(
                     $"Sequence {s} has {count} tokens and a prompt of {prompt}, expected at least 2 tokens and a prompt of fewer.", nameof(sequences));
             }
+
+            if (sequences[s].PromptWeight is not (>= 0 and <= 1))
+            {
+                throw new ArgumentException($"Sequence {s} has a prompt that counts {sequences[s].PromptWeight}, expected 0 to 1.", nameof(sequences));
+            }
         }
 
         Layout = new SequenceLayout([.. sequences.Select(sequence => sequence.Tokens.Count - 1)]);
         Tokens = new int[Layout.Rows];
         var rows = new List<int>();
         var targets = new List<int>();
+        var weights = new List<float>();
         for (var s = 0; s < sequences.Count; s++)
         {
             var (tokens, start) = (sequences[s].Tokens, Layout.Start(s));
             for (var i = 0; i < tokens.Count - 1; i++)
             {
                 Tokens[start + i] = tokens[i];
-                if (i + 1 >= sequences[s].PromptLength)
+                var weight = i + 1 >= sequences[s].PromptLength ? 1 : (float)sequences[s].PromptWeight;
+                if (weight > 0)
                 {
                     rows.Add(start + i);
                     targets.Add(tokens[i + 1]);
+                    weights.Add(weight);
                 }
             }
         }
 
-        (LossRows, LossTargets) = ([.. rows], [.. targets]);
+        (LossRows, LossTargets, LossWeights) = ([.. rows], [.. targets], [.. weights]);
+        TotalWeight = weights.Sum(static weight => (double)weight);
     }
 
     /// <summary>Sequences packed.</summary>
@@ -68,6 +77,12 @@ public sealed class SequenceBatch
 
     /// <summary>The token that each of them is to predict.</summary>
     internal int[] LossTargets { get; }
+
+    /// <summary>What each of them counts for, above 0.</summary>
+    internal float[] LossWeights { get; }
+
+    /// <summary>What they count for together.</summary>
+    internal double TotalWeight { get; }
 
     /// <summary>Throws unless every token is within the vocabulary and every sequence within the context.</summary>
     internal void Validate(int vocabulary, int maxPositions)

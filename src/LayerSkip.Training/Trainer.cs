@@ -137,7 +137,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Makes one optimizer step.</summary>
-    /// <param name="batches">One or more, whose gradients are accumulated: every target counts alike, whichever batch it is in.</param>
+    /// <param name="batches">One or more, whose gradients are accumulated: a target counts by its weight, whichever batch it is in.</param>
     /// <exception cref="ArgumentNullException">A batch is null.</exception>
     /// <exception cref="ArgumentException">There is no batch, or one does not fit the model.</exception>
     /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
@@ -159,7 +159,7 @@ public sealed class Trainer : IDisposable
 
         var depth = Grow();
         var (layerRows, operations) = (_model.LayerRows, _model.Operations);
-        var targets = batches.Sum(batch => batch.Targets);
+        var total = batches.Sum(batch => batch.TotalWeight);
         var weights = EarlyExitLoss.Weights(Options.Recipe, Config.Layers, Step, Options.Steps);
         var losses = new double[Config.Layers];
         _model.ClearGradients();
@@ -168,7 +168,7 @@ public sealed class Trainer : IDisposable
             var kept = LayerDropout.Draw(
                 Options.Recipe, Config.Layers, batches[part].Sequences, Step, Options.Steps, Options.Seed, part);
             var dropout = new Dropout(Options.ActivationDropout, Options.Seed).At((int)Step).At(part);
-            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / targets, kept, Options.LabelSmoothing, dropout), targets);
+            Accumulate(losses, _model.ForwardBackward(batches[part], weights, 1.0 / total, kept, Options.LabelSmoothing, dropout), total);
         }
 
         var loss = weights.Zip(losses, static (weight, loss) => weight == 0 ? 0 : weight * loss).Sum();
@@ -189,13 +189,13 @@ public sealed class Trainer : IDisposable
             GradientNorm = norm,
             LearningRate = rate,
             Rows = batches.Sum(batch => batch.Rows),
-            Targets = targets,
+            Targets = batches.Sum(batch => batch.Targets),
             LayerRows = _model.LayerRows - layerRows,
             Operations = _model.Operations - operations,
         };
     }
 
-    /// <summary>The mean loss of every exit over a batch's targets, in nats, without dropout; changes nothing.</summary>
+    /// <summary>The mean loss of every exit over a batch's targets by their weights, in nats, without dropout; changes nothing.</summary>
     /// <param name="batch">The rows.</param>
     /// <exception cref="ArgumentException">The batch does not fit the model.</exception>
     /// <exception cref="ObjectDisposedException">The trainer has been disposed.</exception>
@@ -205,7 +205,7 @@ public sealed class Trainer : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         batch.Validate(Config.VocabularySize, Config.MaxPositions);
         var exits = Enumerable.Repeat(true, Config.Layers).ToArray();
-        return [.. _model.Losses(batch, exits).Select(loss => loss / batch.Targets)];
+        return [.. _model.Losses(batch, exits).Select(loss => loss / batch.TotalWeight)];
     }
 
     /// <summary>
@@ -221,7 +221,7 @@ public sealed class Trainer : IDisposable
         ObjectDisposedException.ThrowIf(_disposed, this);
         batch.Validate(Config.VocabularySize, Config.MaxPositions);
         _model.ClearGradients();
-        _model.ForwardBackward(batch, [.. Enumerable.Repeat(1.0 / Config.Layers, Config.Layers)], 1.0 / batch.Targets);
+        _model.ForwardBackward(batch, [.. Enumerable.Repeat(1.0 / Config.Layers, Config.Layers)], 1.0 / batch.TotalWeight);
         return AdamW.Norm(_model.Pool, _model.Gradients);
     }
 
@@ -277,17 +277,21 @@ public sealed class Trainer : IDisposable
             foreach (var parameters in (ReadOnlySpan<LlamaParameters>)[_model.Parameters, _optimizer.Means, _optimizer.Squares])
             {
                 parameters.CopyLayer(ModelGrowth.CopiedLayer(layer, before), layer);
+                if (ModelGrowth.IsIdentity(Options.Recipe, depth))
+                {
+                    parameters.ClearOutputs(layer);
+                }
             }
         }
 
         return depth;
     }
 
-    private static void Accumulate(double[] losses, double[] sums, int targets)
+    private static void Accumulate(double[] losses, double[] sums, double total)
     {
         for (var l = 0; l < losses.Length; l++)
         {
-            losses[l] += sums[l] / targets;
+            losses[l] += sums[l] / total;
         }
     }
 }

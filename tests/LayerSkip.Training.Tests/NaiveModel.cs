@@ -23,7 +23,7 @@ internal sealed class NaiveModel
     /// <summary>The tensors, row after row, by their Hugging Face names.</summary>
     public Dictionary<string, double[]> Weights { get; } = [];
 
-    /// <summary>Each exit's loss, summed over the batch's targets.</summary>
+    /// <summary>Each exit's loss, summed over the batch's targets by their weights.</summary>
     public double[] Losses(SequenceBatch batch, IReadOnlyList<int>?[]? kept, Dropout dropout = default)
     {
         var losses = new double[_config.Layers];
@@ -36,7 +36,7 @@ internal sealed class NaiveModel
             {
                 for (var l = 0; l < _config.Layers; l++)
                 {
-                    losses[l] += NaiveLayers.CrossEntropy(Logits(streams[l], batch.LossRows[target] - start), batch.LossTargets[target]);
+                    losses[l] += batch.LossWeights[target] * NaiveLayers.CrossEntropy(Logits(streams[l], batch.LossRows[target] - start), batch.LossTargets[target]);
                 }
             }
         }

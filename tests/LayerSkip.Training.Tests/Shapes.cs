@@ -20,9 +20,11 @@ internal static class Shapes
     };
 
     /// <summary>Random sequences of the given lengths, each with a prompt of a random part of it.</summary>
-    public static SequenceBatch Batch(Random random, int vocabulary, params int[] lengths) => new(
+    public static SequenceBatch Batch(Random random, int vocabulary, params int[] lengths) => Batch(random, vocabulary, promptWeight: 0, lengths);
+
+    public static SequenceBatch Batch(Random random, int vocabulary, double promptWeight, params int[] lengths) => new(
         [.. lengths.Select(length => new TrainingSequence(
-            [.. Enumerable.Range(0, length).Select(_ => random.Next(vocabulary))], random.Next(1, length)))]);
+            [.. Enumerable.Range(0, length).Select(_ => random.Next(vocabulary))], random.Next(1, length), promptWeight))]);
 
     /// <summary>Sequences that begin differently and go on at random.</summary>
     public static TrainingSequence[] Poems(int count, int length) =>

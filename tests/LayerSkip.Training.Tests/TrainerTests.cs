@@ -110,6 +110,48 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Layers_that_join_in_as_identity_change_nothing_at_first_and_learn()
+    {
+        var recipe = new LayerSkipRecipe { ExitScale = 1, Growth = [new(0, 2), new(0.5, 5, Identity: true)] };
+        using var trainer = Trainer.FromScratch(Shapes.Learner(layers: 5), Options(20, recipe: recipe), deviation: 0.1);
+        var batch = new SequenceBatch(Shapes.Poems(4, 12));
+        while (trainer.Step < 10)
+        {
+            trainer.MakeStep(batch);
+        }
+
+        var before = trainer.Evaluate(batch)[1];
+        Assert.All(trainer.MakeStep(batch).ExitLosses.Skip(1), loss => Assert.Equal(before, loss));
+        while (trainer.Step < 20)
+        {
+            trainer.MakeStep(batch);
+        }
+
+        var after = trainer.Evaluate(batch);
+        Assert.True(after[4] < before);
+        Assert.Equal(4, after.Skip(1).Distinct().Count()); // each of them has learnt something of its own
+    }
+
+    [Fact]
+    public void Prompts_teach_by_their_weight()
+    {
+        var options = Options(200);
+        double[] losses = [.. new[] { 0, 0.5 }.Select(weight =>
+        {
+            // What is to be learnt of the prompt is one token behind another; of the rest nothing is said of it.
+            using var trainer = Trainer.FromScratch(Shapes.Learner(layers: 2), options, deviation: 0.1);
+            var batch = new SequenceBatch([new([1, 2, 3, 4, 5, 6], PromptLength: 5, weight)]);
+            for (var step = 0; step < 100; step++)
+            {
+                trainer.MakeStep(batch);
+            }
+
+            return trainer.Evaluate(new SequenceBatch([new([1, 2, 3, 4, 5, 6])]))[^1];
+        })];
+        Assert.True(losses[0] > 1 && losses[1] < 0.1, string.Join(", ", losses));
+    }
+
+    [Fact]
     public void Exit_weights_must_be_one_a_layer()
     {
         var recipe = new LayerSkipRecipe { ExitWeights = [1, 1] };

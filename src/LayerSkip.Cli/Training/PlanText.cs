@@ -22,7 +22,7 @@ internal static class PlanText
         {
             var count = set.Sequences.Count;
             var targets = set.Sequences.Average(sequence => (double)sequence.Tokens.Count - Math.Max(1, sequence.PromptLength));
-            Line("data", $"{string.Join(", ", set.Source.Files.Select(Path.GetFileName))}: {Many(set.Rows, "row")}, {(double)set.Tokens / count:0.0} tokens each, {targets:0.0} of them learnt{(set.Source.Share < 1 ? FormattableString.Invariant($"; {set.Source.Share:P0} of them an epoch") : "")}{(set.Skipped > 0 ? FormattableString.Invariant($"; {set.Skipped:N0} rows left out: too long") : "")}");
+            Line("data", $"{string.Join(", ", set.Source.Files.Select(Path.GetFileName))}: {Many(set.Rows, "row")}, {(double)set.Tokens / count:0.0} tokens each, {targets:0.0} of them learnt{(set.Source.PromptWeight > 0 ? FormattableString.Invariant($", the prompt's counting {set.Source.PromptWeight} each") : "")}{(set.Source.Share < 1 ? FormattableString.Invariant($"; {set.Source.Share:P0} of them an epoch") : "")}{(set.Skipped > 0 ? FormattableString.Invariant($"; {set.Skipped:N0} rows left out: too long") : "")}");
         }
 
         Line("steps", $"{plan.Options.Steps:N0} of {recipe.TokensPerStep:N0} tokens, {Many(plan.Data.SequencesPerEpoch, "sequence")} an epoch");

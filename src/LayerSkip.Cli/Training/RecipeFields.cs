@@ -16,10 +16,10 @@ internal static class RecipeFields
             "metrics_every_steps",
         ],
         ["shape."] = ["layers", "hidden", "intermediate", "heads", "context", "kv_heads", "head_dim", "tied", "rope_theta"],
-        ["data."] = ["files", "share", "loss", "task", "swap_slots", "copies"],
+        ["data."] = ["files", "share", "loss", "prompt_weight", "task", "swap_slots", "copies"],
         ["recipe."] =
             ["max_dropout", "dropout_schedule", "exit_scale", "exit_weighting", "exit_weights", "curriculum", "rotation", "growth"],
-        ["recipe.growth."] = ["start", "layers"],
+        ["recipe.growth."] = ["start", "layers", "identity"],
         ["optimizer."] = ["learning_rate", "warmup_steps", "final_share", "betas", "epsilon", "weight_decay", "max_gradient_norm"],
         ["evaluation."] = ["data", "rows", "every_steps", "exits"],
         ["checkpoint."] = ["every_minutes", "every_steps"],

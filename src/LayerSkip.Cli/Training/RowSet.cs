@@ -38,7 +38,7 @@ internal sealed record RowSet(DataSource Source, IReadOnlyList<TrainingSequence>
                 if (longest <= maxTokens)
                 {
                     rows++;
-                    sequences.AddRange(row.Sequences);
+                    sequences.AddRange(row.Sequences.Select(sequence => sequence with { PromptWeight = source.PromptWeight }));
                 }
                 else if (recipe.SkipTooLong)
                 {

@@ -50,6 +50,7 @@ internal sealed class RunDescription
         foreach (var (index, set) in sets.Index())
         {
             Add($"data[{index}].share", set.Source.Share);
+            Add($"data[{index}].prompt_weight", set.Source.PromptWeight);
             Add($"data[{index}] (rows, tokenizer, template or form)", $"{set.Rows} rows, {set.Hash()}");
         }
 
@@ -61,7 +62,7 @@ internal sealed class RunDescription
         Add("recipe.exit_weights", string.Join(' ', (exits.ExitWeights ?? []).Select(weight => weight.ToString(CultureInfo.InvariantCulture))));
         Add("recipe.curriculum", exits.Curriculum);
         Add("recipe.rotation", exits.Rotation);
-        Add("recipe.growth", string.Join(", ", exits.Growth.Select(stage => FormattableString.Invariant($"{stage.Layers} from {stage.Start}"))));
+        Add("recipe.growth", string.Join(", ", exits.Growth.Select(stage => FormattableString.Invariant($"{stage.Layers} from {stage.Start}{(stage.Identity ? " as identity" : "")}"))));
         Add("optimizer.learning_rate", optimizer.LearningRate);
         Add("optimizer.warmup_steps", optimizer.WarmupSteps);
         Add("optimizer.final_share", optimizer.FinalShare);

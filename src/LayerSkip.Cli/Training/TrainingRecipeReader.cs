@@ -148,11 +148,19 @@ internal static class TrainingRecipeReader
             throw json.Contradiction("task", "is \"utterance\", expected files of TOPv2's rows (.tsv) alone: others have no domain");
         }
 
+        var loss = json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response;
+        var promptWeight = json.Number("prompt_weight", AboveZero, value => value is > 0 and <= 1);
+        if (promptWeight is not null && loss == LossRange.All)
+        {
+            throw json.Contradiction("prompt_weight", "is given, but loss is \"all\", by which a prompt's tokens count as much as a response's");
+        }
+
         return new DataSource(
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("files", "names that end in .tsv (TOPv2) or .jsonl"))],
             json.Number("share", AboveZero, value => value is > 0 and <= 1) ?? 1,
             task,
-            json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response,
+            loss,
+            promptWeight ?? 0,
             share is null ? null : new SlotSwapping(share.Value, copies ?? 1));
     }
 
@@ -219,7 +227,8 @@ internal static class TrainingRecipeReader
         const string Start = "a number from 0 to 1, without 1";
         return new DepthStage(
             json.Number("start", Start, value => value is >= 0 and < 1) ?? throw json.Missing("start", Start),
-            json.Integer("layers", 1, 1024) ?? throw json.Missing("layers", "an integer from 1 to 1024"));
+            json.Integer("layers", 1, 1024) ?? throw json.Missing("layers", "an integer from 1 to 1024"),
+            json.Boolean("identity") ?? false);
     }
 
     private static OptimizerOptions ReadOptimizer(RecipeObject? json)

@@ -13,16 +13,18 @@ namespace LayerSkip.Training.Layers;
 internal static unsafe class CrossEntropy
 {
     /// <param name="pool">The threads.</param>
-    /// <param name="logits">[C, V]; replaced by <paramref name="scale"/> times the gradient.</param>
+    /// <param name="logits">[C, V]; replaced by <paramref name="scale"/> times the row's weight times the gradient.</param>
     /// <param name="targets">[C], each in 0 .. V − 1.</param>
-    /// <param name="scale">What a row's loss counts for in the whole.</param>
+    /// <param name="weights">[C]: what a row's loss counts for beside the others.</param>
+    /// <param name="scale">What a row's loss of weight 1 counts for in the whole.</param>
     /// <param name="smoothing">ε in 0 .. 1: the share of the target that is spread over the whole vocabulary.</param>
-    /// <param name="losses">Result [C]: the losses, unscaled and not smoothed.</param>
-    public static void ForwardBackward(ComputePool pool, Matrix logits, int[] targets, float scale, float smoothing, double[] losses)
+    /// <param name="losses">Result [C]: the losses, neither weighted nor scaled nor smoothed.</param>
+    public static void ForwardBackward(ComputePool pool, Matrix logits, int[] targets, float[] weights, float scale, float smoothing, double[] losses)
     {
         logits.Expect(nameof(logits), targets.Length, logits.Columns);
+        ArgumentOutOfRangeException.ThrowIfLessThan(weights.Length, targets.Length, nameof(weights));
         ArgumentOutOfRangeException.ThrowIfLessThan(losses.Length, targets.Length, nameof(losses));
-        pool.ForRows(targets.Length, row => losses[row] = Row(logits.Row(row), targets[row], scale, smoothing));
+        pool.ForRows(targets.Length, row => losses[row] = Row(logits.Row(row), targets[row], scale * weights[row], smoothing));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -43,7 +43,7 @@ internal sealed class ExitHead : IDisposable
     /// <summary>Rows of a chunk of logits.</summary>
     public static int ChunkRows(ModelConfig config) => Math.Clamp(MostLogits / config.VocabularySize, 1, MostRows);
 
-    /// <summary>The losses of the rows that have a target, summed.</summary>
+    /// <summary>The losses of the rows that have a target times their weights, summed.</summary>
     /// <param name="w">The model's weights.</param>
     /// <param name="batch">The rows' targets.</param>
     /// <param name="stream">[R, hidden]: the residual stream after some layer.</param>
@@ -58,12 +58,12 @@ internal sealed class ExitHead : IDisposable
         return sum;
     }
 
-    /// <summary>The losses summed, and <paramref name="scale"/> times their gradients.</summary>
+    /// <summary>The losses times their weights summed, and <paramref name="scale"/> times their gradients.</summary>
     /// <param name="w">The model's weights.</param>
     /// <param name="dw">Gradients of the final norm and the head, added to.</param>
     /// <param name="batch">The rows' targets.</param>
     /// <param name="stream">[R, hidden]: the residual stream after some layer.</param>
-    /// <param name="scale">What a row's loss counts for in the whole.</param>
+    /// <param name="scale">What a row's loss of weight 1 counts for in the whole.</param>
     /// <param name="smoothing">The label smoothing of the gradients; the losses are without.</param>
     /// <param name="dStream">[R, hidden], added to.</param>
     public double LossAndBackward(
@@ -102,12 +102,13 @@ internal sealed class ExitHead : IDisposable
     {
         var x = Matrix.Of(_x, count, _config.HiddenSize);
         _pool.ForRows(count, i => stream.Row(batch.LossRows[from + i]).CopyTo(x.Row(i)));
-        CrossEntropy.ForwardBackward(_pool, LogitsOf(w, x), batch.LossTargets[from..(from + count)], scale, smoothing, _losses);
+        var (targets, weights) = (batch.LossTargets[from..(from + count)], batch.LossWeights[from..(from + count)]);
+        CrossEntropy.ForwardBackward(_pool, LogitsOf(w, x), targets, weights, scale, smoothing, _losses);
 
         var sum = 0.0;
         for (var i = 0; i < count; i++)
         {
-            sum += _losses[i];
+            sum += weights[i] * _losses[i];
         }
 
         return sum;

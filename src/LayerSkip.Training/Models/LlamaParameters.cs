@@ -108,6 +108,18 @@ internal sealed unsafe class LlamaParameters : IDisposable
         }
     }
 
+    /// <summary>Sets to zero what writes into the residual stream, so that the layer passes on what comes in.</summary>
+    public void ClearOutputs(int layer)
+    {
+        foreach (var output in (ReadOnlySpan<Matrix>)[Layer(layer).Output, Layer(layer).Down])
+        {
+            for (var row = 0; row < output.Rows; row++)
+            {
+                output.Row(row).Clear();
+            }
+        }
+    }
+
     public void Dispose() => _memory.Dispose();
 
     /// <summary>The number in <c>model.layers.N.…</c>.</summary>

@@ -68,7 +68,7 @@ internal sealed class TrainingModel : IDisposable
     public long Bytes => Parameters.Bytes + Gradients.Bytes + _gemm.Bytes + _layer.Bytes + _head.Bytes
         + _saved.Sum(saved => saved.Bytes) + _streams.Sum(stream => stream.Bytes) + _kept.Bytes + _keptOut.Bytes + _dStream.Bytes;
 
-    /// <summary>Losses at full depth of layers, summed over the batch's targets: one an exit, NaN for exits not asked for.</summary>
+    /// <summary>Losses at full depth of layers, summed over the batch's targets by their weights: one an exit, NaN for exits not asked for.</summary>
     /// <param name="batch">The rows.</param>
     /// <param name="exits">Whether to compute each exit's loss; exit l stands after layer l.</param>
     public double[] Losses(SequenceBatch batch, IReadOnlyList<bool> exits)
@@ -78,12 +78,12 @@ internal sealed class TrainingModel : IDisposable
     }
 
     /// <summary>
-    /// Adds the gradients of scale · Σ_l weights[l] · (loss of exit l, summed over targets), and returns those losses, NaN where the weight is 0.
+    /// Adds the gradients of scale · Σ_l weights[l] · (loss of exit l, summed over targets by their weights), and returns those losses, NaN where the weight is 0.
     /// Layers behind the last exit of a weight do not run.
     /// </summary>
     /// <param name="batch">The rows.</param>
     /// <param name="weights">One an exit; exit l stands after layer l.</param>
-    /// <param name="scale">Applied to all of them, such as 1 / targets.</param>
+    /// <param name="scale">Applied to all of them, such as 1 / the targets' weights together.</param>
     /// <param name="kept">For each layer the sequences that run through it, ascending; null for all. The others pass it by.</param>
     /// <param name="smoothing">Label smoothing ε of the gradients; the losses returned are without.</param>
     /// <param name="dropout">Of activations, for which the losses and gradients are.</param>

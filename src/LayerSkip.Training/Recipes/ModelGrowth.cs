@@ -32,6 +32,9 @@ internal static class ModelGrowth
     /// <param name="depth">D, the depth before.</param>
     public static int CopiedLayer(int layer, int depth) => layer % depth;
 
+    /// <summary>Whether the layers that join in at a depth add nothing at first.</summary>
+    public static bool IsIdentity(LayerSkipRecipe recipe, int depth) => recipe.Growth.Any(stage => stage.Layers == depth && stage.Identity);
+
     /// <summary>Throws unless the stages follow one another up to the whole model.</summary>
     /// <exception cref="ArgumentException">They do not; the message says how they should.</exception>
     public static void Check(LayerSkipRecipe recipe, int layers)

@@ -77,7 +77,7 @@ public class RowFileTests
     {
         using var folder = new TrainingFolder();
         File.WriteAllLines(folder.Of("weather.tsv"), ["domain\tutterance\tsemantic_parse", "weather\tweather in Rome\t[IN:GET_WEATHER weather in [SL:LOCATION Rome ] ]"]);
-        var source = new DataSource([folder.Of("weather.tsv")], Share: 1, RowTask.Utterance, LossRange.Response, Swapping: null);
+        var source = new DataSource([folder.Of("weather.tsv")], Share: 1, RowTask.Utterance, LossRange.Response, PromptWeight: 0, Swapping: null);
 
         var row = Assert.Single(RowFile.Read(source, TargetForm.Decoupled, seed: 1));
 
@@ -94,7 +94,7 @@ public class RowFileTests
         using var folder = new TrainingFolder();
         var cities = Enumerable.Range(0, 30).Select(i => $"weather\tweather in city{i}\t[IN:GET_WEATHER weather in [SL:LOCATION city{i} ] ]");
         File.WriteAllLines(folder.Of("cities.tsv"), ["domain\tutterance\tsemantic_parse", .. cities, "alarm\tstop\t[IN:SILENCE_ALARM stop ]"]);
-        var source = new DataSource([folder.Of("cities.tsv")], Share: 1, RowTask.Parse, LossRange.Response, new SlotSwapping(Share: 1, Copies: 3));
+        var source = new DataSource([folder.Of("cities.tsv")], Share: 1, RowTask.Parse, LossRange.Response, PromptWeight: 0, new SlotSwapping(Share: 1, Copies: 3));
 
         TrainingRow[] rows = [.. RowFile.Read(source, TargetForm.Decoupled, seed: 1)];
 

@@ -85,6 +85,7 @@ public class TrainingRecipeReaderTests
     [InlineData("data.1.share", "0", "data[1].share is 0", "above 0, at most 1")]
     [InlineData("data.1.share", "1.5", "data[1].share is 1.5", "above 0, at most 1")]
     [InlineData("data.1.loss", "\"prompt\"", "data[1].loss is \"prompt\"", "one of \"response\", \"all\"")]
+    [InlineData("data.1.prompt_weight", "0", "data[1].prompt_weight is 0", "above 0, at most 1")]
     [InlineData("data.1.swap_slots", "0", "data[1].swap_slots is 0", "above 0, at most 1")]
     [InlineData("data.0.swap_slots", "0.5", "data[0].swap_slots is given", "TOPv2's rows (.tsv) alone")]
     [InlineData("data.1.copies", "2", "data[1].copies is given", "without swap_slots")]
@@ -104,6 +105,7 @@ public class TrainingRecipeReaderTests
     [InlineData("recipe.growth", "[]", "recipe.growth is []", "at least one object")]
     [InlineData("recipe.growth", "[{\"start\": 1, \"layers\": 2}]", "recipe.growth[0].start is 1", "without 1")]
     [InlineData("recipe.growth", "[{\"start\": 0}]", "recipe.growth[0].layers is missing", "from 1 to 1024")]
+    [InlineData("recipe.growth", "[{\"start\": 0, \"layers\": 2, \"identity\": 1}]", "recipe.growth[0].identity is 1", "true or false")]
     [InlineData("optimizer.learning_rate", "0", "optimizer.learning_rate is 0", "above 0")]
     [InlineData("optimizer.learning_rate", "1e999", "optimizer.learning_rate is 1e999", "above 0")]
     [InlineData("optimizer.betas", "[0.9]", "optimizer.betas is [0.9]", "two numbers")]
@@ -181,8 +183,11 @@ public class TrainingRecipeReaderTests
     public void Recipes_of_the_repository_are_valid_and_start_from_tokenizers_that_are_there()
     {
         var folder = Path.Combine(LayerSkip.Tests.SharedData.RepositoryRoot, "recipes");
+        // Not deeper: what a build leaves beside the teacher's program is JSON, too.
         TrainingRecipe[] recipes =
-            [.. Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Select(path => TrainingRecipeReader.Read(path, new RecipeOverrides()))];
+            [.. Directory.EnumerateDirectories(folder).Append(folder)
+                .SelectMany(directory => Directory.EnumerateFiles(directory, "*.json"))
+                .Select(path => TrainingRecipeReader.Read(path, new RecipeOverrides()))];
 
         Assert.Contains(recipes, recipe => recipe.File.EndsWith("topv2-parser.json", StringComparison.Ordinal));
         Assert.Distinct(recipes.Select(recipe => recipe.Output));

@@ -166,6 +166,28 @@ public class TrainingRunTests
     }
 
     [Fact]
+    public void Layers_that_join_in_as_identity_do_not_move_the_loss()
+    {
+        // Without a rate nothing but the growth could move it.
+        using var folder = new TrainingFolder()
+            .With("recipe", """{"growth": [{"start": 0, "layers": 2}, {"start": 0.5, "layers": 4, "identity": true}]}""")
+            .With("optimizer", """{"learning_rate": 1e-30}""")
+            .With("evaluation.every_steps", "1");
+        Run(folder, "run", null, static _ => { });
+
+        Assert.Single(RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Select(evaluation => evaluation.Losses["4"]).Distinct());
+    }
+
+    [Fact]
+    public void Prompts_count_what_the_recipe_says_where_it_says_so()
+    {
+        using var folder = new TrainingFolder().With("data.1.prompt_weight", "0.25");
+        Assert.Equal([[0], [0.25]], folder.Plan().Sets.Select(set => set.Sequences.Select(sequence => sequence.PromptWeight).Distinct()));
+        Assert.Contains(
+            "data[1].prompt_weight is given, but loss is \"all\"", folder.With("data.1.loss", "\"all\"").TrainBad(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Losses_shown_are_those_of_the_metrics()
     {
         using var folder = new TrainingFolder();

@@ -162,10 +162,11 @@ public sealed class GradientTests : IDisposable
     public void Cross_entropy_leaves_its_gradient_in_the_logits(int vocabulary, float smoothing)
     {
         int[] targets = [2, 0, vocabulary - 1];
+        float[] weights = [1, 0.25f, 0.5f];
         using var logits = NativeMatrix.Random(_random, 3, vocabulary, scale: 6);
         var xs = logits.ToDoubles();
         var losses = new double[3];
-        CrossEntropy.ForwardBackward(_pool, logits.View, targets, 0.25f, smoothing, losses);
+        CrossEntropy.ForwardBackward(_pool, logits.View, targets, weights, 0.25f, smoothing, losses);
 
         double LossOf(int row) => LossAt(row, targets[row]);
         double LossAt(int row, int target) => NaiveLayers.CrossEntropy(xs.AsSpan(row * vocabulary, vocabulary), target);
@@ -176,7 +177,7 @@ public sealed class GradientTests : IDisposable
             Assert.Equal(LossOf(row), losses[row], 1e-5);
         }
 
-        NumericalGradient.AssertMatches(xs, () => 0.25 * Enumerable.Range(0, 3).Sum(Smoothed), logits.ToDoubles(), "dLogits");
+        NumericalGradient.AssertMatches(xs, () => 0.25 * Enumerable.Range(0, 3).Sum(row => weights[row] * Smoothed(row)), logits.ToDoubles(), "dLogits");
     }
 
     [Fact]
@@ -185,7 +186,7 @@ public sealed class GradientTests : IDisposable
         using var logits = new NativeMatrix(1, 9);
         logits.Set([1e4, -1e4, 0, 0, 0, 0, 0, 0, 0]);
         var losses = new double[1];
-        CrossEntropy.ForwardBackward(_pool, logits.View, [1], 1, 0, losses);
+        CrossEntropy.ForwardBackward(_pool, logits.View, [1], [1], 1, 0, losses);
         Assert.Equal(2e4, losses[0], 1e-3);
         Assert.All(logits.ToDoubles(), value => Assert.True(double.IsFinite(value)));
     }

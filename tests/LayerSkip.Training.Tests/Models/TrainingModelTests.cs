@@ -6,18 +6,18 @@ namespace LayerSkip.Training.Tests.Models;
 public class TrainingModelTests
 {
     [Theory]
-    [InlineData(true, null, 0)]
-    [InlineData(false, 2, 0)]
-    [InlineData(true, null, 0.3)]
-    public void Gradient_of_the_whole_model_is_that_of_the_naive_one(bool tied, int? headRows, double dropped)
+    [InlineData(true, null, 0, 0)]
+    [InlineData(false, 2, 0, 0.25)]
+    [InlineData(true, null, 0.3, 0)]
+    public void Gradient_of_the_whole_model_is_that_of_the_naive_one(bool tied, int? headRows, double dropped, double promptWeight)
     {
         var config = Shapes.Tiny(tied);
         using var model = new TrainingModel(config, threads: 2, headRows);
         Initialization.Fill(model.Parameters, config, deviation: 0.4, seed: 5, config.Layers);
-        var batch = Shapes.Batch(new Random(2), config.VocabularySize, 5, 2, 8, 4);
+        var batch = Shapes.Batch(new Random(2), config.VocabularySize, promptWeight, 5, 2, 8, 4);
         IReadOnlyList<int>?[] kept = [null, [1, 2], [0, 1, 3]];
         double[] weights = [0.2, 0, 0.8];
-        var scale = 1.0 / batch.Targets;
+        var scale = 1.0 / batch.TotalWeight;
 
         var dropout = new Dropout(dropped, Key: 4);
 
