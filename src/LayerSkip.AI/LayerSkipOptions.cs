@@ -46,7 +46,8 @@ public sealed class LayerSkipOptions
 
     /// <summary>
     /// What decides how deep and how far drafts go. Null: <see cref="LayerSkip.Engine.Decoding.DraftController.Fixed"/> where <see cref="ExitLayer"/> or
-    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="LayerSkip.Engine.Decoding.DraftController.Auto"/>.
+    /// <see cref="NumSpeculations"/> is given, else the checkpoint's, else <see cref="LayerSkip.Engine.Decoding.DraftController.Auto"/>; on a GPU
+    /// <see cref="LayerSkip.Engine.Decoding.DraftController.Fixed"/> in place of the latter where the checkpoint declares an exit layer.
     /// </summary>
     public DraftController? DraftController { get; set; }
 

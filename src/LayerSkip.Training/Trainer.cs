@@ -72,7 +72,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Starts from random weights: norms 1, matrices normal, those that write into the residual stream scaled by 1 / sqrt(2 L).</summary>
     /// <param name="config">The model's shape.</param>
     /// <param name="options">The run; its seed chooses the weights.</param>
-    /// <param name="deviation">Standard deviation of the matrices, positive.</param>
+    /// <param name="deviation">Standard deviation of the matrices, positive and finite.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
     /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
@@ -80,6 +80,7 @@ public sealed class Trainer : IDisposable
     public static Trainer FromScratch(ModelConfig config, TrainingOptions options, double deviation = 0.02)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(deviation);
+        ArgumentOutOfRangeException.ThrowIfEqual(double.IsFinite(deviation), false, nameof(deviation));
         var trainer = new Trainer(config, options);
         var depth = ModelGrowth.Depth(options.Recipe, config.Layers, 0, options.Steps);
         Initialization.Fill(trainer._model.Parameters, config, deviation, options.Seed, depth);

@@ -46,6 +46,11 @@ internal static class TrainingState
         }
 
         var entries = file.Header.Tensors.ToDictionary(entry => entry.Name, StringComparer.Ordinal);
+        if (entries.Count != 3 * weights.Tensors.Count)
+        {
+            throw new CheckpointException($"{file.Name}: has {entries.Count} tensors, expected {3 * weights.Tensors.Count}, weights and two moments each: not a saved run of this model");
+        }
+
         Read(file, entries, string.Empty, weights);
         Read(file, entries, MeanPrefix, optimizer.Means);
         Read(file, entries, SquarePrefix, optimizer.Squares);

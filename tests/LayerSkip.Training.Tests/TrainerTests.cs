@@ -334,8 +334,13 @@ public sealed class TrainerTests : IDisposable
         Assert.Contains("seed", Assert.Throws<CheckpointException>(() => Trainer.Resume(config, Options(5, seed: 5), path)).Message, StringComparison.Ordinal);
         Assert.Contains("expected F32 [51, 32]", Assert.Throws<CheckpointException>(
             () => Trainer.Resume(config with { VocabularySize = 51 }, Options(5), path)).Message, StringComparison.Ordinal);
-        Assert.Contains("is missing", Assert.Throws<CheckpointException>(
-            () => Trainer.Resume(config with { Layers = 5 }, Options(5), path)).Message, StringComparison.Ordinal);
+        foreach (var layers in (int[])[config.Layers - 1, config.Layers + 1])
+        {
+            Assert.Contains("not a saved run of this model", Assert.Throws<CheckpointException>(
+                () => Trainer.Resume(config with { Layers = layers }, Options(5), path)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Throws<ArgumentOutOfRangeException>("deviation", () => Trainer.FromScratch(config, Options(5), double.PositiveInfinity));
         File.WriteAllBytes(other, File.ReadAllBytes(path)[..^1000]);
         Assert.Throws<CheckpointException>(() => Trainer.Resume(config, Options(5), other));
         Assert.Throws<CheckpointException>(() => Trainer.Resume(config, Options(5), Path.Combine(_directory, "absent")));

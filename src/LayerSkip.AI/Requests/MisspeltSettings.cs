@@ -23,8 +23,8 @@ internal static class MisspeltSettings
     {
         foreach (var key in properties?.Keys ?? [])
         {
-            // Twice as long, it is a text of its own.
-            if (key.Length <= 2 * s_longest && s_settings.TryGetValue(Letters(key), out var name) && key != name)
+            // Twice as long, it is a text of its own. In another case it is found, and no mistake.
+            if (key.Length <= 2 * s_longest && s_settings.TryGetValue(Letters(key), out var name) && !key.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
                 unsupported.Report($"ChatOptions.AdditionalProperties[\"{key}\"] (did you mean \"{name}\"?)");
             }

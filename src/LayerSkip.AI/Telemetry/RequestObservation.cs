@@ -117,7 +117,11 @@ internal sealed class RequestObservation : IDisposable
         if (statistics.Drafted > 0)
         {
             _instruments.AcceptanceRate.Record(statistics.AcceptanceRate, tags);
-            _instruments.ExitLayer.Record(statistics.MeanExitLayer, tags);
+            if (statistics.DraftRounds > statistics.LookupRounds)
+            {
+                _instruments.ExitLayer.Record(statistics.MeanExitLayer, tags);
+            }
+
             RecordOutcome("accepted", statistics.Accepted, tags);
             RecordOutcome("rejected", statistics.Drafted - statistics.Accepted, tags);
         }

@@ -111,7 +111,7 @@ internal sealed class CorrectnessCommand
 
         var settings = new EvaluatorSettings { MaxTokens = arguments.GetValue(_maxTokens) };
         var evaluator = new Evaluator(rows, model.Tokenizer, ChatPrompt.Load(arguments.GetRequiredValue(_model), model.Tokenizer, _terminal), settings);
-        evaluator.Check(model);
+        evaluator.Check(model.Config.MaxPositions);
         return new(
             evaluator,
             arguments.GetValue(_controllers) ?? Enum.GetValues<DraftController>(),

@@ -81,9 +81,10 @@ internal static class EvaluationFile
     }
 
     private static IEnumerable<(string Source, string Text)> Lines(string option, string path) =>
-        InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index()
+        // Not at all that Unicode takes for an end of a line: JSON may hold some within a string.
+        InputText.ReadFile(option, path).Split('\n').Index()
             .Where(line => !string.IsNullOrWhiteSpace(line.Item))
-            .Select(line => ($"{path}, line {line.Index + 1}", line.Item));
+            .Select(line => ($"{path}, line {line.Index + 1}", line.Item.TrimEnd('\r')));
 
     private static EvaluationRow ReadLine(string source, string line, string domain, string option, bool needsResponse)
     {

@@ -59,7 +59,7 @@ internal sealed class Evaluator
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(exit, model.Config.Layers, nameof(exits));
         }
 
-        Check(model);
+        Check(model.Config.MaxPositions);
         var decoder = new BatchDecoder(model, _settings.Concurrency);
         var evaluations = new List<DepthEvaluation>();
         var share = new DepthProgress(progress, [model.Config.Layers, .. exits]);
@@ -81,18 +81,22 @@ internal sealed class Evaluator
     public string Text(Answer answer) => _tokenizer.Decode([.. answer.Tokens]).Trim();
 
     /// <summary>Checks that a model can read all prompts.</summary>
-    /// <exception cref="UsageException">A prompt is empty or does not fit into the model's context; the message names its row.</exception>
-    public void Check(LayerSkipModel model)
+    /// <param name="context">The model's context, in tokens.</param>
+    /// <exception cref="UsageException">A prompt is empty or does not fit into the context; the message names its row.</exception>
+    public void Check(int context)
     {
         for (var row = 0; row < _prompts.Length; row++)
         {
-            if (_prompts[row].Length == 0 || _prompts[row].Length >= model.Config.MaxPositions)
+            if (!Fits(row, context))
             {
                 throw new UsageException(
-                    $"{Rows[row].Source}: the prompt has {_prompts[row].Length} tokens, expected at least 1 and fewer than the model's context of {model.Config.MaxPositions}");
+                    $"{Rows[row].Source}: the prompt has {_prompts[row].Length} tokens, expected at least 1 and fewer than the model's context of {context}");
             }
         }
     }
+
+    /// <summary>Whether a model of that context can read a row's prompt and answer it.</summary>
+    public bool Fits(int row, int context) => _prompts[row].Length > 0 && _prompts[row].Length < context;
 
     private AnswerScores Score(int index, Answer answer, Answer full)
     {

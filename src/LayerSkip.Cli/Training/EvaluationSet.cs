@@ -51,7 +51,14 @@ internal sealed class EvaluationSet
             throw new UsageException($"{recipe.File}: evaluation has no row of at most {maxTokens} tokens");
         }
 
-        var evaluator = new Evaluator(rows, start.Tokenizer, start.Prompts, new EvaluatorSettings { Form = recipe.Form });
+        Evaluator Of(IReadOnlyList<EvaluationRow> rows) => new(rows, start.Tokenizer, start.Prompts, new EvaluatorSettings { Form = recipe.Form });
+        var evaluator = Of(rows);
+        if (recipe.SkipTooLong)
+        {
+            evaluator = Of([.. rows.Where((_, row) => evaluator.Fits(row, start.Config.MaxPositions))]);
+        }
+
+        evaluator.Check(start.Config.MaxPositions);
         return new EvaluationSet(evaluator, TrainingPlan.Batches(sequences, BatchRows), evaluation, start.Generation, recipe);
     }
 

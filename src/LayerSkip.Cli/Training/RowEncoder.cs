@@ -12,7 +12,7 @@ namespace LayerSkip.Cli.Training;
 /// <param name="endIds">End-of-sequence ids, at least one; the first is put behind an answer that the template does not end.</param>
 internal sealed class RowEncoder(PromptEncoder prompts, IReadOnlyList<int> endIds)
 {
-    /// <summary>A sequence for each of the assistant's messages, with all that stands before it as its prompt; the whole row's where all tokens bear a loss.</summary>
+    /// <summary>A sequence for each of the assistant's messages, with all that stands before it as its prompt; where all tokens bear a loss the last message's alone.</summary>
     /// <param name="row">The row.</param>
     /// <param name="loss">Which tokens the model is to learn.</param>
     /// <exception cref="UsageException">The template fails on the row, or the conversation with the answer does not begin with its prompt.</exception>
@@ -23,7 +23,7 @@ internal sealed class RowEncoder(PromptEncoder prompts, IReadOnlyList<int> endId
             var turns = loss == LossRange.All
                 ? [row.Messages.Count - 1]
                 : Enumerable.Range(0, row.Messages.Count).Where(turn => row.Messages[turn].Role == TemplateRoles.Assistant);
-            return [.. turns.Select(turn => Encode(row, turn, loss))];
+            return [.. turns.Select(turn => Encode(row, turn))];
         }
         catch (ChatTemplateException e)
         {
@@ -31,7 +31,7 @@ internal sealed class RowEncoder(PromptEncoder prompts, IReadOnlyList<int> endId
         }
     }
 
-    private TrainingSequence Encode(TrainingRow row, int turn, LossRange loss)
+    private TrainingSequence Encode(TrainingRow row, int turn)
     {
         var rendered = prompts.Render([.. row.Messages.Take(turn)]);
         var conversation = prompts.Render([.. row.Messages.Take(turn + 1)], addGenerationPrompt: false);
@@ -47,7 +47,7 @@ internal sealed class RowEncoder(PromptEncoder prompts, IReadOnlyList<int> endId
         var whole = prompts.Encode(conversation);
         var answer = whole.AsSpan().StartsWith(prompt) ? whole[prompt.Length..] : prompts.Encode(conversation, rendered.Text.Length);
         int[] tokens = [.. prompt, .. Ended(answer)];
-        return new TrainingSequence(tokens, loss == LossRange.All ? 1 : prompt.Length);
+        return new TrainingSequence(tokens, prompt.Length);
     }
 
     /// <summary>The answer up to its end-of-sequence token.</summary>

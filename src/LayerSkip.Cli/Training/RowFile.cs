@@ -29,7 +29,7 @@ internal static class RowFile
     /// <param name="seed">Chooses what copies hold.</param>
     /// <exception cref="UsageException">A file cannot be read, or a row is wrong; the message names file, line and field.</exception>
     public static IEnumerable<TrainingRow> Read(DataSource source, TargetForm form, ulong seed) => source.Swapping is { } swapping
-        ? Guarded(source.Files[0], Swapped(source, swapping, form, seed))
+        ? Swapped(source, swapping, form, seed)
         : source.Files.SelectMany(file => Read(file, form, source.Task));
 
     /// <summary>Reads a file's rows one by one.</summary>
@@ -40,7 +40,7 @@ internal static class RowFile
     public static IEnumerable<TrainingRow> Read(string path, TargetForm form, RowTask task = RowTask.Parse) =>
         Guarded(path, IsTopV2(path) ? TopV2File.Read(path).Select(row => Row(path, row, form, task)) : ReadJsonLines(path));
 
-    private static IEnumerable<TrainingRow> Guarded(string path, IEnumerable<TrainingRow> source)
+    private static IEnumerable<T> Guarded<T>(string path, IEnumerable<T> source)
     {
         using var rows = source.GetEnumerator();
         while (MoveNext())
@@ -71,9 +71,9 @@ internal static class RowFile
 
     private static IEnumerable<TrainingRow> Swapped(DataSource source, SlotSwapping swapping, TargetForm form, ulong seed)
     {
-        (string File, TopV2Row Row)[] rows = [.. source.Files.SelectMany(file => TopV2File.Read(file).Select(row => (file, row)))];
+        (string File, TopV2Row Row)[] rows = [.. source.Files.SelectMany(file => Guarded(file, TopV2File.Read(file)).Select(row => (file, row)))];
         var swapper = new SlotSwapper(rows.Select(row => row.Row));
-        var random = new Random((int)seed);
+        var random = new Random((int)(seed ^ (seed >> 32)));
         return Enumerable.Range(0, swapping.Copies)
             .SelectMany(_ => rows)
             .Select(row => (row.File, Row: swapper.Swap(row.Row, swapping.Share, random)))

@@ -50,7 +50,11 @@ internal sealed class RunDescription
         foreach (var (index, set) in sets.Index())
         {
             Add($"data[{index}].share", set.Source.Share);
-            Add($"data[{index}].prompt_weight", set.Source.PromptWeight);
+            if (set.Source.PromptWeight > 0)
+            {
+                Add($"data[{index}].prompt_weight", set.Source.PromptWeight);
+            }
+
             Add($"data[{index}] (rows, tokenizer, template or form)", $"{set.Rows} rows, {set.Hash()}");
         }
 

@@ -5,18 +5,20 @@ namespace LayerSkip.Cli.Training;
 
 /// <summary>
 /// Where a run goes: its state, its metrics, its report, and the model as a Hugging Face checkpoint, beside one another. Every file is replaced
-/// as a whole. The checkpoint's other files never change in a run, so that replacing its weights, last, replaces the checkpoint.
+/// as a whole. Of the checkpoint's, <c>config.json</c> is taken away first and put back last: where it is there, the others are those that belong to it.
 /// </summary>
 internal sealed class RunDirectory : IDisposable
 {
     /// <summary>The name of <see cref="StatePath"/>.</summary>
     public const string StateName = "state.safetensors";
 
-    private const string WeightsName = "model.safetensors";
     private const string LockName = "train.lock";
 
     private static readonly string[] s_tokenizerFiles =
-        ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"];
+        [
+            "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+            System.IO.Path.Combine("additional_chat_templates", "tool_use.jinja"),
+        ];
 
     private readonly FileStream _lock;
 
@@ -52,10 +54,10 @@ internal sealed class RunDirectory : IDisposable
         }
 
         var directory = new RunDirectory(path, held);
-        if (!File.Exists(directory.StatePath) && File.Exists(directory.Combine(WeightsName)))
+        if (!File.Exists(directory.StatePath) && Directory.EnumerateFiles(path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(IsCheckpoints) is { } foreign)
         {
             directory.Dispose();
-            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {WeightsName} without {StateName}; choose another output");
+            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {foreign} without {StateName}; choose another output");
         }
 
         foreach (var file in Directory.EnumerateFiles(path, "*.tmp").Where(IsHalfWritten))
@@ -79,6 +81,7 @@ internal sealed class RunDirectory : IDisposable
             var source = System.IO.Path.Combine(plan.Recipe.Source, name);
             if (File.Exists(source))
             {
+                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Combine(name))!);
                 AtomicFile.Copy(source, Combine(name));
             }
         }
@@ -90,6 +93,10 @@ internal sealed class RunDirectory : IDisposable
     public void Dispose() => _lock.Dispose();
 
     private string Combine(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Whether a file's name is one of a checkpoint's: its shape, or weights, in one file or several.</summary>
+    private static bool IsCheckpoints(string? name) =>
+        name is "config.json" || name!.EndsWith(".safetensors", StringComparison.Ordinal) || name.EndsWith(".safetensors.index.json", StringComparison.Ordinal);
 
     /// <summary>Whether a file is one that an atomic write began: name, 32 hexadecimal digits, ".tmp".</summary>
     private static bool IsHalfWritten(string path)

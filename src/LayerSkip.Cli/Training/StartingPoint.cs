@@ -29,11 +29,16 @@ internal sealed class StartingPoint
     public GenerationDefaults Generation { get; }
 
     /// <summary>Reads the recipe's source directory.</summary>
-    /// <exception cref="UsageException">There is no chat template or no end-of-sequence token, or the recipe does not fit the shape.</exception>
+    /// <exception cref="UsageException">The source is no directory, there is no chat template or no end-of-sequence token, or the recipe does not fit the shape.</exception>
     /// <exception cref="CheckpointException">A file is missing or damaged.</exception>
     public static StartingPoint Load(TrainingRecipe recipe)
     {
         var directory = recipe.Source;
+        if (File.Exists(directory))
+        {
+            throw new UsageException($"{directory}: is a file, expected a directory in Hugging Face layout to start from: its tokenizer goes into the output");
+        }
+
         ModelConfig config;
         Tokenizer tokenizer;
         var stored = new GenerationDefaults();

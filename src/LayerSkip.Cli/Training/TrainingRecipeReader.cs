@@ -47,9 +47,10 @@ internal static class TrainingRecipeReader
         var recipe = new TrainingRecipe
         {
             File = path,
-            Output = overrides.Output is { } to ? Path.GetFullPath(to) : output is not null ? Resolve(output) : throw json.Missing("output", "a directory, or --output"),
+            Output = Path.TrimEndingDirectorySeparator(
+                overrides.Output is { } to ? Path.GetFullPath(to) : output is not null ? Resolve(output) : throw json.Missing("output", "a directory, or --output")),
             Seed = json.Seed("seed") ?? 0,
-            Source = source,
+            Source = Path.TrimEndingDirectorySeparator(source),
             Shape = shape,
             Form = json.Choice("form", ("decoupled", TargetForm.Decoupled), ("full", TargetForm.Full), ("index", TargetForm.Index)) ?? TargetForm.Decoupled,
             Data = [.. json.Objects("data").Select(entry => ReadData(entry, data))],
@@ -160,7 +161,7 @@ internal static class TrainingRecipeReader
             json.Number("share", AboveZero, value => value is > 0 and <= 1) ?? 1,
             task,
             loss,
-            promptWeight ?? 0,
+            promptWeight ?? (loss == LossRange.All ? 1 : 0),
             share is null ? null : new SlotSwapping(share.Value, copies ?? 1));
     }
 
@@ -266,7 +267,7 @@ internal static class TrainingRecipeReader
             [.. files.Select(file => RowFile.HasKnownFormat(file) ? Path.GetFullPath(file, root) : throw json.Wrong("data", "names that end in .tsv (TOPv2) or .jsonl"))],
             json.Integer("rows", 1) ?? 400,
             json.Integer("every_steps", 1) ?? 1000,
-            json.Integers("exits", 1, 1024) ?? []);
+            [.. (json.Integers("exits", 1, 1024) ?? []).Distinct()]);
     }
 
     private static CheckpointRecipe ReadCheckpoint(RecipeObject? json)

@@ -34,7 +34,7 @@ internal sealed class TrainingRun : IDisposable
         _window = new StepWindow(plan.Config.Layers);
         _probe = new SequenceBatch([plan.Sets[0].Sequences[0]]);
         _savedStep = trainer.Step;
-        _evaluatedStep = RunHistory.Read(directory.MetricsPath).Evaluations is [.., var last] ? last.Step : -1;
+        _evaluatedStep = LastEvaluation(directory.MetricsPath);
     }
 
     /// <summary>Steps made.</summary>
@@ -54,13 +54,15 @@ internal sealed class TrainingRun : IDisposable
     {
         var resumed = FindSaved(plan, adopt) is not null;
         var trainer = resumed ? Trainer.Resume(plan.Config, plan.Options, directory.StatePath) : CreateTrainer(plan);
+        MetricsFile? metrics = null;
         try
         {
-            var metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
+            metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
             return new TrainingRun(plan, directory, trainer, metrics, fmaPeak, show, note);
         }
         catch
         {
+            metrics?.Dispose();
             trainer.Dispose();
             throw;
         }
@@ -110,13 +112,16 @@ internal sealed class TrainingRun : IDisposable
     {
         try
         {
-            WriteStart();
-            RunSteps(stop);
-        }
-        catch (OperationCanceledException)
-        {
-            SaveOrFail();
-            throw;
+            try
+            {
+                WriteStart();
+                RunSteps(stop);
+            }
+            catch (OperationCanceledException)
+            {
+                SaveOrFail();
+                throw;
+            }
         }
         catch (TrainingDivergedException e)
         {
@@ -158,9 +163,10 @@ internal sealed class TrainingRun : IDisposable
                 break;
             }
 
+            // Of the step before, behind its checkpoint; a run that was stopped within an evaluation goes on with it.
+            EvaluateIfDue(stop);
             stop.ThrowIfCancellationRequested();
             MakeStep(step);
-            EvaluateIfDue(stop);
             CheckpointIfDue();
         }
 
@@ -208,7 +214,7 @@ internal sealed class TrainingRun : IDisposable
 
     private void EvaluateIfDue(CancellationToken stop)
     {
-        if (_plan.Evaluation is not { } evaluation || _evaluatedStep == _trainer.Step
+        if (_plan.Evaluation is not { } evaluation || _trainer.Step == 0 || _evaluatedStep == _trainer.Step
             || (_trainer.Step % _plan.Recipe.Evaluation!.EverySteps != 0 && _trainer.Step != _plan.Options.Steps))
         {
             return;
@@ -335,9 +341,22 @@ internal sealed class TrainingRun : IDisposable
         {
             RunReport.Write(_directory.Path, _directory.ReportPath);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UsageException)
         {
             Report(e.Message);
+        }
+    }
+
+    /// <summary>The step of the last evaluation that the metrics tell of; -1 where they do not. Metrics that cannot be read are no reason not to train.</summary>
+    private static long LastEvaluation(string metrics)
+    {
+        try
+        {
+            return RunHistory.Read(metrics).Evaluations is [.., var last] ? last.Step : -1;
+        }
+        catch (UsageException)
+        {
+            return -1;
         }
     }
 

@@ -43,10 +43,12 @@ public sealed class TrainingData
     public int SequencesPerEpoch => _sets.Sum(Taken);
 
     /// <summary>Steps that so many epochs make, the last one filled up from the next epoch.</summary>
-    /// <param name="epochs">Positive.</param>
+    /// <param name="epochs">Positive and finite.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="epochs"/> is not.</exception>
     public long Steps(double epochs)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(epochs);
+        ArgumentOutOfRangeException.ThrowIfEqual(double.IsFinite(epochs), false, nameof(epochs));
         var wanted = (long)Math.Ceiling(epochs * SequencesPerEpoch);
         long seen = 0, steps = 0;
         foreach (var step in From(0))

@@ -28,17 +28,17 @@ public sealed record OptimizerOptions
     public double MaxGradientNorm { get; init; } = 1;
 
     /// <summary>Throws unless every value is in its range.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names both.</exception>
     public void Validate()
     {
-        Check(nameof(LearningRate), LearningRate, double.IsFinite(LearningRate) && LearningRate > 0);
-        Check(nameof(WarmupSteps), WarmupSteps, WarmupSteps >= 0);
-        Check(nameof(FinalShare), FinalShare, FinalShare is >= 0 and <= 1);
-        Check(nameof(Beta1), Beta1, Beta1 is >= 0 and < 1);
-        Check(nameof(Beta2), Beta2, Beta2 is >= 0 and < 1);
-        Check(nameof(Epsilon), Epsilon, double.IsFinite(Epsilon) && Epsilon > 0);
-        Check(nameof(WeightDecay), WeightDecay, double.IsFinite(WeightDecay) && WeightDecay >= 0);
-        Check(nameof(MaxGradientNorm), MaxGradientNorm, MaxGradientNorm > 0);
+        Check(nameof(LearningRate), LearningRate, double.IsFinite(LearningRate) && LearningRate > 0, "finite and above 0");
+        Check(nameof(WarmupSteps), WarmupSteps, WarmupSteps >= 0, "at least 0");
+        Check(nameof(FinalShare), FinalShare, FinalShare is >= 0 and <= 1, "0 to 1");
+        Check(nameof(Beta1), Beta1, Beta1 is >= 0 and < 1, "0 to 1, without 1");
+        Check(nameof(Beta2), Beta2, Beta2 is >= 0 and < 1, "0 to 1, without 1");
+        Check(nameof(Epsilon), Epsilon, double.IsFinite(Epsilon) && Epsilon > 0, "finite and above 0");
+        Check(nameof(WeightDecay), WeightDecay, double.IsFinite(WeightDecay) && WeightDecay >= 0, "finite and at least 0");
+        Check(nameof(MaxGradientNorm), MaxGradientNorm, MaxGradientNorm > 0, "above 0");
     }
 
     /// <summary>The learning rate of a step: a linear warm-up, then half a cosine down to the final share.</summary>
@@ -55,11 +55,11 @@ public sealed record OptimizerOptions
         return LearningRate * (FinalShare + ((1 - FinalShare) * (1 + Math.Cos(Math.PI * done)) / 2));
     }
 
-    private static void Check(string name, object value, bool valid)
+    private static void Check(string name, object value, bool valid, string expected)
     {
         if (!valid)
         {
-            throw new ArgumentOutOfRangeException(name, value, $"{name} is out of its range.");
+            throw new ArgumentOutOfRangeException(name, value, $"{name} must be {expected}.");
         }
     }
 }

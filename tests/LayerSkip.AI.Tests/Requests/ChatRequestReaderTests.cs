@@ -65,6 +65,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
             .WithDraftSource(DraftSource.Exit).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1);
 
         Read(options, UnsupportedOptionBehavior.Throw);
+        Read(new ChatOptions { AdditionalProperties = new() { ["Exit_Layer"] = 2 } }, UnsupportedOptionBehavior.Throw);
     }
 
     [Fact]

@@ -68,6 +68,18 @@ public class TelemetryTests
     }
 
     [Fact]
+    public async Task Copies_have_no_exit_layer()
+    {
+        await using var services = Services();
+        using var measurements = new Measurements(services.GetRequiredService<IMeterFactory>());
+
+        await services.GetRequiredService<IChatClient>().Answer(
+            "remind me to call mom about the party", new ChatOptions().WithNumSpeculations(4).WithDraftSource(DraftSource.Lookup));
+        Assert.NotEmpty(measurements.Of("layerskip.acceptance_rate"));
+        Assert.Empty(measurements.Of("layerskip.exit_layer"));
+    }
+
+    [Fact]
     public async Task Load_of_the_engine_is_observed_while_it_lives()
     {
         using var checkpoint = TestModels.WriteEndless();

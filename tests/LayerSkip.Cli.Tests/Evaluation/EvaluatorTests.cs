@@ -20,6 +20,16 @@ public class EvaluatorTests
     ];
 
     [Fact]
+    public void Rows_end_where_lines_do()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("layerskip-").FullName, "rows.jsonl");
+        File.WriteAllText(path, "{\"prompt\": \"a\u2028b\", \"response\": \"c\u0085d\"}\r\n{\"prompt\": \"e\", \"response\": \"f\"}\n");
+
+        Assert.Equal([("a\u2028b", "c\u0085d"), ("e", "f")], EvaluationFile.Read("--data", path).Select(row => (row.Prompt, row.Response)));
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Fact]
     public void Scores_are_those_of_requests_of_their_own()
     {
         using var model = LayerSkipModel.Load(Tool.Parser);

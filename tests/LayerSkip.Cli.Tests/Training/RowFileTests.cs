@@ -105,6 +105,9 @@ public class RowFileTests
             Assert.Equal($"[IN:GET_WEATHER [SL:LOCATION {city} ] ]", row.Messages[1].Content);
         }
 
+        var absent = Assert.Throws<UsageException>(() => RowFile.Read(source with { Files = [folder.Of("cities.tsv"), folder.Of("no.tsv")] }, TargetForm.Decoupled, seed: 1).ToArray());
+        Assert.StartsWith($"{folder.Of("no.tsv")}: cannot be read", absent.Message, StringComparison.Ordinal);
+        Assert.NotEqual(rows.Select(Prompt), RowFile.Read(source, TargetForm.Decoupled, seed: (1UL << 32) + 1).Select(Prompt));
         Assert.Equal(rows.Select(Prompt), RowFile.Read(source, TargetForm.Decoupled, seed: 1).Select(Prompt));
         Assert.NotEqual(rows.Select(Prompt), RowFile.Read(source, TargetForm.Decoupled, seed: 2).Select(Prompt));
 

@@ -188,6 +188,64 @@ public class TrainingRunTests
     }
 
     [Fact]
+    public void All_tokens_may_count_alike()
+    {
+        using var folder = new TrainingFolder().With("data.0.loss", "\"all\"");
+        Assert.Equal([[1], [0]], folder.Plan().Sets.Select(set => set.Sequences.Select(sequence => sequence.PromptWeight).Distinct()));
+        Assert.All(folder.Plan().Sets[0].Sequences, sequence => Assert.True(sequence.PromptLength > 1)); // what a draft vocabulary is chosen by
+    }
+
+    [Fact]
+    public void Evaluation_prompts_that_do_not_fit_are_told_before_anything_is_trained_or_left_out()
+    {
+        using var folder = new TrainingFolder();
+        File.AppendAllText(folder.Of("rows.tsv"), $"alarm\t{new string('x', 200)}\t[IN:SILENCE_ALARM {new string('x', 200)} ]\n");
+        folder.With("data", """[{"files": ["rows.jsonl"]}]""").With("evaluation.rows", "3");
+
+        Assert.Contains("rows.tsv, line 4: the prompt has", folder.TrainBad("--check"), StringComparison.Ordinal);
+        Assert.Equal(2, folder.With("too_long", "\"skip\"").Plan().Evaluation!.Rows);
+    }
+
+    [Fact]
+    public void Evaluation_that_was_stopped_is_made_up()
+    {
+        using var folder = new TrainingFolder();
+        using (var stop = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() => Run(folder, "run", stop, progress =>
+            {
+                if (progress.Step == 6)
+                {
+                    stop.Cancel();
+                }
+            }));
+        }
+
+        Assert.Empty(RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations);
+        RunToEnd(folder.With("evaluation.exits", "[2, 2]"), "run");
+        Assert.Equal([6, 12], RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Select(evaluation => evaluation.Step));
+    }
+
+    [Fact]
+    public void Metrics_that_cannot_be_read_do_not_end_the_run()
+    {
+        using var folder = new TrainingFolder();
+        var notes = new List<string>();
+        Run(folder, "run", null, progress =>
+        {
+            if (progress.Step == 4)
+            {
+                File.Delete(folder.Of("run", "metrics.jsonl"));
+            }
+        }, notes.Add);
+
+        Assert.Contains(notes, note => note.Contains("metrics and report could not be written", StringComparison.Ordinal));
+        Assert.Equal(12, SavedRun.Read(folder.Of("run", "state.safetensors")).Step);
+        File.WriteAllText(folder.Of("run", "metrics.jsonl"), "{\"type\":\"step\",\"step\":3}\n");
+        RunToEnd(folder, "run");
+    }
+
+    [Fact]
     public void Losses_shown_are_those_of_the_metrics()
     {
         using var folder = new TrainingFolder();
@@ -304,17 +362,34 @@ public class TrainingRunTests
         RunToEnd(folder.With("from", "\"run\""), "again");
         Assert.Contains("start is", folder.With("from", "\"adapted\"").With("output", "\"again\"").TrainBad(), StringComparison.Ordinal);
         Assert.Contains("also the directory to start from", folder.TrainBad("--from", folder.Of("again")), StringComparison.Ordinal);
+        Assert.Contains("also the directory to start from", folder.TrainBad("--from", folder.Of("again") + "/"), StringComparison.Ordinal);
+        File.WriteAllText(folder.Of("model.gguf"), "GGUF");
+        Assert.Contains("model.gguf: is a file, expected a directory", folder.TrainBad("--from", folder.Of("model.gguf")), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Foreign_checkpoint_is_not_overwritten()
+    [Theory]
+    [InlineData("model.safetensors")]
+    [InlineData("model-00001-of-00002.safetensors")]
+    [InlineData("config.json")]
+    public void Foreign_checkpoint_is_not_overwritten(string file)
     {
         using var folder = new TrainingFolder();
         Directory.CreateDirectory(folder.Of("run"));
-        File.WriteAllText(folder.Of("run", "model.safetensors"), "precious");
+        File.WriteAllText(folder.Of("run", file), "precious");
 
-        Assert.Contains("not a run's", folder.TrainBad(), StringComparison.Ordinal);
-        Assert.Equal("precious", File.ReadAllText(folder.Of("run", "model.safetensors")));
+        Assert.Contains($"not a run's: {file} without state.safetensors", folder.TrainBad(), StringComparison.Ordinal);
+        Assert.Equal("precious", File.ReadAllText(folder.Of("run", file)));
+    }
+
+    [Fact]
+    public void Template_for_tools_goes_along()
+    {
+        using var folder = new TrainingFolder();
+        Directory.CreateDirectory(folder.Of("tokenizer", "additional_chat_templates"));
+        File.WriteAllText(folder.Of("tokenizer", "additional_chat_templates", "tool_use.jinja"), "tools");
+        RunToEnd(folder, "run");
+
+        Assert.Equal("tools", File.ReadAllText(folder.Of("run", "additional_chat_templates", "tool_use.jinja")));
     }
 
     [Fact]
