@@ -45,7 +45,7 @@ internal sealed class DecodingArguments
 
     private readonly Option<DecodingMode?> _mode = CheckedOption.Choice(
         "--mode",
-        "How to decode; early-exit is lossy (default: self-speculative where the checkpoint declares an exit layer or --exit-layer is given, else autoregressive).",
+        "How to decode; early-exit is lossy (default: self-speculative where the checkpoint declares drafts, or --exit-layer, --controller or --draft-source is given, else autoregressive).",
         [.. Enum.GetValues<DecodingMode>().Select(mode => (ModeName.Of(mode), mode))]);
 
     /// <summary>Exit layer E.</summary>

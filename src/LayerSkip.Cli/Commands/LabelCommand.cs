@@ -59,7 +59,7 @@ internal sealed class LabelCommand
         var command = new Command("label", "Answer prompts with a checkpoint, or the mean of several, and write the answers as rows to train on.")
         {
             label._models, label._data, label._field, label._temperature, label._samples, label._seed, label._distinct, label._maxTokens,
-            label._arguments.Device, label._arguments.Threads, label._arguments.Format, label._output, label._json,
+            label._arguments.Device, label._arguments.Threads, label._arguments.Format, label._arguments.Compression, label._output, label._json,
         };
         command.SetAction(label.Run);
         return command;

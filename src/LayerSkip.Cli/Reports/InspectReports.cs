@@ -28,9 +28,7 @@ internal static partial class InspectReports
             Memory(checkpoint),
             DescribeTokenizer(checkpoint.Path),
             DescribeTemplate(checkpoint.Path),
-            generation.ExitLayer is null && generation.NumSpeculations is null && generation.DraftVocabulary.Count == 0
-                ? null
-                : new(generation.ExitLayer, generation.NumSpeculations, generation.DraftVocabulary.Count is var tokens and > 0 ? tokens : null),
+            Drafts(generation),
             new(
                 generation.BeginOfSequenceId,
                 generation.EndOfSequenceIds,
@@ -40,6 +38,18 @@ internal static partial class InspectReports
                 generation.TopK,
                 generation.TopP,
                 generation.MaxNewTokens));
+    }
+
+    private static LayerSkipReport? Drafts(GenerationDefaults generation)
+    {
+        var declared = new LayerSkipReport(
+            generation.ExitLayer,
+            generation.NumSpeculations,
+            generation.DraftController?.ToString().ToLowerInvariant(),
+            generation.DraftThreshold,
+            generation.DraftSource?.ToString().ToLowerInvariant(),
+            generation.DraftVocabulary.Count is var tokens and > 0 ? tokens : null);
+        return declared == new LayerSkipReport(null, null, null, null, null, null) ? null : declared;
     }
 
     private static ConfigReport Config(ModelConfig config) => new(

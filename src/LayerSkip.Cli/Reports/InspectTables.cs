@@ -162,7 +162,13 @@ internal sealed class InspectTables(IAnsiConsole console)
 
     private static string Describe(LayerSkipReport? layerSkip) => layerSkip is null
         ? "none declared; decodes autoregressively unless asked"
-        : string.Join(", ", Declared(("exit_layer", layerSkip.ExitLayer), ("num_speculations", layerSkip.NumSpeculations), ("draft_vocabulary", layerSkip.DraftVocabulary is { } tokens ? $"{tokens} tokens" : null)));
+        : string.Join(", ", Declared(
+            ("exit_layer", layerSkip.ExitLayer),
+            ("num_speculations", layerSkip.NumSpeculations),
+            ("draft_controller", layerSkip.DraftController),
+            ("draft_threshold", layerSkip.DraftThreshold),
+            ("draft_source", layerSkip.DraftSource),
+            ("draft_vocabulary", layerSkip.DraftVocabulary is { } tokens ? $"{tokens} tokens" : null)));
 
     private static string Describe(GenerationReport generation)
     {

@@ -124,6 +124,20 @@ public class InspectCommandTests
     }
 
     [Fact]
+    public void All_that_is_declared_about_drafts_is_shown()
+    {
+        using var checkpoint = TinyCheckpoint.Write();
+        File.WriteAllText(
+            Path.Combine(checkpoint.Directory, "generation_config.json"),
+            """{"layerskip": {"draft_controller": "confidence", "draft_threshold": 0.5, "draft_source": "combined"}}""");
+
+        Assert.Matches("layerskip +draft_controller confidence, draft_threshold 0.5, draft_source combined\n", Tool.Run("inspect", "--model", checkpoint.Directory).Output);
+        var declared = Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("layerskip");
+        Assert.Equal(("confidence", 0.5), (declared.GetProperty("draft_controller").GetString(), declared.GetProperty("draft_threshold").GetDouble()));
+        Assert.Equal(JsonValueKind.Null, declared.GetProperty("exit_layer").ValueKind);
+    }
+
+    [Fact]
     public void Parameters_equal_the_tensors_elements_for_every_kind_of_model()
     {
         ModelConfig[] configs =
