@@ -83,7 +83,7 @@ public sealed class LayerSkipEmbeddingGeneratorTests(LayerSkipEmbeddingGenerator
         string[] pairs =
         [
             "turn off alarms", "turn off the alarm",
-            "any concerts this weekend", "are there any concerts this weekend",
+            "any concerts this weekend", "any good concerts this weekend",
             "message alex that i am late", "send alex a message that i am late",
         ];
         var embeddings = await parser.Generator.GenerateAsync(pairs);
