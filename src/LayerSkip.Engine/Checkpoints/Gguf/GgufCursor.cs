@@ -5,17 +5,15 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 
 /// <summary>Reads a GGUF file's header from its front, never past the end.</summary>
 /// <param name="file">The file's name, for errors.</param>
-/// <param name="bytes">The file from its first byte.</param>
-internal ref struct GgufCursor(string file, ReadOnlySpan<byte> bytes)
+/// <param name="front">The file from its first byte.</param>
+internal ref struct GgufCursor(string file, GgufFront front)
 {
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
-    private readonly ReadOnlySpan<byte> _bytes = bytes;
 
     /// <summary>Where the next byte lies in the file.</summary>
     public int Position { get; set; }
 
-    public readonly int Remaining => _bytes.Length - Position;
+    public readonly int Remaining => front.Length - Position;
 
     public uint ReadUInt32(GgufPart what) => BinaryPrimitives.ReadUInt32LittleEndian(Take(sizeof(uint), what));
 
@@ -47,7 +45,7 @@ internal ref struct GgufCursor(string file, ReadOnlySpan<byte> bytes)
             throw new CheckpointException($"{file}: {what} takes {count} bytes at offset {Position}, but {Remaining} follow: the file is truncated or damaged");
         }
 
-        var taken = _bytes.Slice(Position, (int)count);
+        var taken = front.Take(Position, (int)count);
         Position += (int)count;
         return taken;
     }

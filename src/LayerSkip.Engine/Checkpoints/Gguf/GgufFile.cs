@@ -30,7 +30,7 @@ internal sealed class GgufFile : IDisposable
             handle = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read);
             var stored = new StoredFile(name, handle);
             return stored.Length > 0
-                ? new GgufFile(ReadHeader(name, handle), stored)
+                ? new GgufFile(GgufHeader.Parse(name, new GgufFront(stored, GgufHeader.MaxBytes), stored.Length), stored)
                 : throw new CheckpointException($"{name}: is empty, expected a GGUF file");
         }
         catch (Exception error)
@@ -59,12 +59,4 @@ internal sealed class GgufFile : IDisposable
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => _stored.Dispose();
-
-    /// <summary>Maps the file for it: a header does not say how long it is, and is touched no further than it reaches.</summary>
-    private static GgufHeader ReadHeader(string name, SafeFileHandle handle)
-    {
-        using var mapped = new MappedFile(handle);
-        using var front = mapped.Take(0, (int)Math.Min(mapped.Length, GgufHeader.MaxBytes));
-        return GgufHeader.Parse(name, front.Bytes, mapped.Length);
-    }
 }

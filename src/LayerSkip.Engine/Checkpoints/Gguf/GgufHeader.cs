@@ -26,15 +26,15 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<GgufEntry
 
     /// <summary>Parses a header.</summary>
     /// <param name="file">The file's name, for errors.</param>
-    /// <param name="front">The file from its first byte, at most <see cref="MaxBytes"/> of it.</param>
+    /// <param name="front">The file from its first byte.</param>
     /// <param name="fileLength">Bytes of the whole file.</param>
     /// <exception cref="CheckpointException">It is not a whole and well-formed GGUF file of version 2 or 3.</exception>
-    public static GgufHeader Parse(string file, ReadOnlySpan<byte> front, long fileLength)
+    public static GgufHeader Parse(string file, GgufFront front, long fileLength)
     {
         var cursor = new GgufCursor(file, front);
         var (tensorCount, keyCount) = ReadCounts(file, ref cursor);
         var values = ReadKeys(file, ref cursor, keyCount);
-        var metadata = new GgufMetadata(file, front[..cursor.Position].ToArray(), values);
+        var metadata = new GgufMetadata(file, front.Take(0, cursor.Position).ToArray(), values);
         if (tensorCount > (ulong)(cursor.Remaining / MinTensorBytes))
         {
             throw new CheckpointException($"{file}: lists {tensorCount} tensors, but {cursor.Remaining} bytes follow: the file is truncated or damaged");

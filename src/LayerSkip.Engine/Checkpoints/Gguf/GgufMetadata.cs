@@ -10,6 +10,7 @@ internal sealed class GgufMetadata
     private const int MaxElements = ModelConfigReader.MaxVocabulary; // of an array
 
     private readonly byte[] _bytes;
+    private readonly GgufFront _front;
     private readonly Dictionary<string, (GgufValueType Type, int Offset, int End)> _values;
 
     /// <param name="file">The file's name, for errors.</param>
@@ -19,6 +20,7 @@ internal sealed class GgufMetadata
     {
         File = file;
         _bytes = bytes;
+        _front = new GgufFront(bytes);
         _values = values;
     }
 
@@ -212,7 +214,7 @@ internal sealed class GgufMetadata
         return count <= MaxElements ? (type, (int)count, cursor.Position) : throw Wrong(key, $"at most {MaxElements}");
     }
 
-    private GgufCursor At(int offset) => new(File, _bytes) { Position = offset };
+    private GgufCursor At(int offset) => new(File, _front) { Position = offset };
 
     private static Int128? ToInteger(GgufValueType type, ReadOnlySpan<byte> bytes) => type switch
     {

@@ -56,14 +56,14 @@ public class GgufHeaderTests
         Expect($"lists {Keys} keys, expected at most {GgufHeader.MaxKeys}", Front(keys: Keys, rest: new byte[Keys * 16]));
         Expect($"lists {Tensors} tensors, expected at most {Tensors - 1}", Front(tensors: Tensors, rest: new byte[Tensors * 40]));
         byte[] ids = [.. Key("layerskip.draft_vocabulary", GgufValueType.Array, [.. Type(GgufValueType.UInt8), .. Bytes(Elements)]), .. new byte[Elements]];
-        var header = GgufHeader.Parse("model.gguf", Front(keys: 1, rest: ids), fileLength: long.MaxValue);
+        var header = GgufHeader.Parse("model.gguf", new GgufFront(Front(keys: 1, rest: ids)), fileLength: long.MaxValue);
         var error = Assert.Throws<CheckpointException>(() => header.Metadata.IntegersOrNull("layerskip.draft_vocabulary", 0, 9));
         Assert.Contains($"is an array of {Elements} UInt8, expected at most {Elements - 1}", error.Message, StringComparison.Ordinal);
 
         static void Expect(string message, byte[] file)
         {
             var before = GC.GetAllocatedBytesForCurrentThread();
-            var error = Assert.Throws<CheckpointException>(() => GgufHeader.Parse("model.gguf", file, file.Length));
+            var error = Assert.Throws<CheckpointException>(() => GgufHeader.Parse("model.gguf", new GgufFront(file), file.Length));
             Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100_000);
             Assert.Contains(message, error.Message, StringComparison.Ordinal);
         }
@@ -76,7 +76,7 @@ public class GgufHeaderTests
         byte[] keys = [.. Enumerable.Range(0, 50_000).SelectMany(i => Key(i.ToString("x", System.Globalization.CultureInfo.InvariantCulture), GgufValueType.Bool, [1]))];
         var file = Front(keys: 50_000, rest: keys);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Assert.True(GgufHeader.Parse("model.gguf", file, file.Length).Metadata.Has("c34f"));
+        Assert.True(GgufHeader.Parse("model.gguf", new GgufFront(file), file.Length).Metadata.Has("c34f"));
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20 * file.Length);
     }
 
@@ -120,6 +120,38 @@ public class GgufHeaderTests
         {
             TinyGguf.Refusal(whole[..length]);
         }
+    }
+
+    [Fact]
+    public void File_that_is_cut_short_while_its_header_is_read_is_an_error()
+    {
+        using var file = new TemporaryFile(TinyGguf.Bytes());
+        using var stored = new StoredFile("model.gguf", File.OpenHandle(file.Path, share: FileShare.ReadWrite));
+        using (var other = new FileStream(file.Path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            other.SetLength(100);
+        }
+
+        var error = Assert.Throws<CheckpointException>(() => GgufHeader.Parse("model.gguf", new GgufFront(stored, GgufHeader.MaxBytes), stored.Length));
+        Assert.Contains("model.gguf: ends after 100 bytes, but was", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Files_are_read_no_further_than_their_headers_reach()
+    {
+        // The header is longer than what is read at first, and lies in several pieces.
+        byte[] key = Key("k", GgufValueType.Array, [.. Type(GgufValueType.UInt8), .. Bytes(1 << 20), .. new byte[1 << 20]]);
+        using var file = new TemporaryFile(Front(keys: 2, rest: [.. key, .. Key("l", GgufValueType.Bool, [1])]));
+        using (var longer = new FileStream(file.Path, FileMode.Open))
+        {
+            longer.SetLength(1 << 26);
+        }
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        var metadata = GgufFile.ReadMetadata(file.Path);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 1 << 20, 8 << 20);
+        Assert.True(metadata.BooleanOrNull("l"));
+        Assert.Equal(1 << 20, metadata.IntegersOrNull("k", 0, 0)!.Length);
     }
 
     [Fact]
