@@ -13,16 +13,18 @@ internal static class JsonFile
     private static readonly JsonDocumentOptions Options = new() { AllowDuplicateProperties = false };
 
     /// <summary>The file's bytes.</summary>
-    /// <exception cref="CheckpointException">The file does not exist, cannot be read or is larger than 16 MiB.</exception>
-    public static byte[] ReadBytes(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="maxBytes">How many there may be.</param>
+    /// <exception cref="CheckpointException">The file does not exist, cannot be read or is larger.</exception>
+    public static byte[] ReadBytes(string path, int maxBytes = MaxBytes)
     {
         try
         {
             using var stream = File.OpenRead(path);
-            if (stream.Length > MaxBytes)
+            if (stream.Length > maxBytes)
             {
                 throw new CheckpointException(
-                    $"{Path.GetFileName(path)}: is {stream.Length} bytes long, expected at most {MaxBytes}");
+                    $"{Path.GetFileName(path)}: is {stream.Length} bytes long, expected at most {maxBytes}");
             }
 
             var bytes = new byte[stream.Length];

@@ -20,9 +20,10 @@ internal sealed class AddedTokenMatcher
     private readonly List<AddedToken?> _tokens = [null];
     private readonly SearchValues<char> _firstUnits;
 
+    /// <param name="origin">Where the tokens come from, for errors.</param>
     /// <param name="tokens">The tokens with the spelling to look for (raw or normalized); of equal spellings the first one counts.</param>
     /// <exception cref="CheckpointException">A token is too long, or there are too many.</exception>
-    public AddedTokenMatcher(IEnumerable<(string Spelling, AddedToken Token)> tokens)
+    public AddedTokenMatcher(string origin, IEnumerable<(string Spelling, AddedToken Token)> tokens)
     {
         var firstUnits = new HashSet<char>();
         foreach (var (spelling, token) in tokens)
@@ -35,7 +36,7 @@ internal sealed class AddedTokenMatcher
             if (spelling.Length > MaxSpellingLength || _tokens.Count + spelling.Length > MaxNodes)
             {
                 throw new CheckpointException(
-                    $"The added token {token.Id} is {spelling.Length} characters long, expected at most {MaxSpellingLength}, and {MaxNodes} for all added tokens together.");
+                    $"{origin}: the added token {token.Id} is {spelling.Length} characters long, expected at most {MaxSpellingLength}, and {MaxNodes} for all added tokens together.");
             }
 
             firstUnits.Add(spelling[0]);

@@ -18,8 +18,9 @@ internal static class ByteTokenizer
 
         return new Tokenizer(new TokenizerDefinition
         {
+            Origin = "the byte tokenizer",
             Family = TokenizerFamily.ByteLevelBpe,
-            Model = new BpeModel(new Vocabulary(bytes), new MergeTable(capacity: 0), new BpeOptions()),
+            Model = new BpeModel(new Vocabulary(bytes), new MergeTable(), new BpeOptions()),
             AddedTokens =
             [
                 .. specialTokens.Select((text, index) => new AddedToken(

@@ -28,11 +28,14 @@ public sealed class Tokenizer
     {
         _definition = definition;
         _tokens = new TokenTable(definition.Model.Vocabulary, definition.AddedTokens, paddedSize);
-        _bytes = new TokenBytes(_tokens, definition.Decoder);
+        _bytes = new TokenBytes(_tokens, definition.Decoder, definition.Origin);
         _rawMatcher = new AddedTokenMatcher(
+            definition.Origin,
             definition.AddedTokens.Where(token => !token.IsNormalized).Select(token => (token.Content, token)));
+        var budget = new RegexBudget(definition.AddedTokens.Sum(token => token.Content.Length));
         _normalizedMatcher = new AddedTokenMatcher(
-            definition.AddedTokens.Where(token => token.IsNormalized).Select(token => (Normalize(token.Content), token)));
+            definition.Origin,
+            definition.AddedTokens.Where(token => token.IsNormalized).Select(token => (Normalize(token.Content, budget), token)));
         _trie = new(() => new TokenTrie(this, atStart: false));
         _startTrie = new(() => new TokenTrie(this, atStart: true));
     }
@@ -239,7 +242,7 @@ public sealed class Tokenizer
 
         var raw = start == 0 && end == text.Length ? text : text[start..end];
         rules = _normalizedMatcher.IsEmpty ? AddedTokenRules.Uniform(AddedTokenMatching.None) : rules.Slice(start, end - start);
-        var normalized = NormalizedText.Start(raw, rules, budget);
+        var normalized = NormalizedText.Start(raw, rules, budget, _definition.Origin);
         normalized = _definition.Normalizer?.Apply(normalized) ?? normalized;
 
         var position = 0;
@@ -263,9 +266,9 @@ public sealed class Tokenizer
         }
     }
 
-    private string Normalize(string text)
+    private string Normalize(string text, RegexBudget budget)
     {
-        var start = NormalizedText.Start(text, AddedTokenRules.Uniform(AddedTokenMatching.All), new RegexBudget(text.Length));
+        var start = NormalizedText.Start(text, AddedTokenRules.Uniform(AddedTokenMatching.All), budget, _definition.Origin);
         return (_definition.Normalizer?.Apply(start) ?? start).Text;
     }
 }

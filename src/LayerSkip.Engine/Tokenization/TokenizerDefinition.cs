@@ -8,6 +8,9 @@ namespace LayerSkip.Engine.Tokenization;
 /// <summary>All that a checkpoint's files say about its tokenizer.</summary>
 internal sealed record TokenizerDefinition
 {
+    /// <summary>The file it comes from, for errors.</summary>
+    public required string Origin { get; init; }
+
     public required TokenizerFamily Family { get; init; }
 
     public required BpeModel Model { get; init; }

@@ -18,7 +18,7 @@ internal sealed class WordCounts
     /// <param name="addedTokens">Tokens at which texts are cut, and which belong to no word.</param>
     public WordCounts(IEnumerable<AddedToken> addedTokens)
     {
-        _addedTokens = new AddedTokenMatcher(addedTokens.Select(token => (token.Content, token)));
+        _addedTokens = new AddedTokenMatcher("the tokenizer to train", addedTokens.Select(token => (token.Content, token)));
         _countsBySpan = _counts.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 

@@ -2,8 +2,8 @@ namespace LayerSkip.Engine.Tokenization.Bpe;
 
 /// <summary>Which pairs of symbols merge, how early, and into what: (left id, right id) to (rank, merged id).</summary>
 /// <remarks>
-/// Open addressing with linear probing. The multiplier is drawn at random, so that a file cannot be written whose pairs all
-/// fall into one place.
+/// Open addressing with linear probing, at most half full. The multiplier is drawn at random, so that a file cannot be written whose
+/// pairs all fall into one place.
 /// </remarks>
 internal sealed class MergeTable
 {
@@ -13,32 +13,15 @@ internal sealed class MergeTable
     private const ulong EmptyKey = ulong.MaxValue;
 
     private readonly ulong _multiplier = (ulong)Random.Shared.NextInt64() << 1 | 1;
-    private readonly int _shift;
-    private readonly ulong[] _keys;
-    private readonly ulong[] _merges;
+    private ulong[] _keys = [];
+    private ulong[] _merges = [];
+    private int _shift;
+    private int _count;
 
-    /// <param name="capacity">How many merges will be set at most.</param>
-    public MergeTable(int capacity)
-    {
-        var bits = 4;
-        while ((1L << bits) < 2L * capacity)
-        {
-            bits++;
-        }
-
-        _shift = 64 - bits;
-        _keys = new ulong[1L << bits];
-        _keys.AsSpan().Fill(EmptyKey);
-        _merges = new ulong[1L << bits];
-    }
+    public MergeTable() => Resize(bits: 4);
 
     /// <summary>Sets the merge of a pair; a later one replaces an earlier one.</summary>
-    public void Set(int left, int right, int rank, int merged)
-    {
-        var slot = Slot(Key(left, right));
-        _keys[slot] = Key(left, right);
-        _merges[slot] = (ulong)rank << 32 | (uint)merged;
-    }
+    public void Set(int left, int right, int rank, int merged) => Set(Key(left, right), (ulong)rank << 32 | (uint)merged);
 
     /// <summary>The pair's merge, ordered by rank: rank in the upper, merged id in the lower 32 bits; or <see cref="NoMerge"/>.</summary>
     public ulong Find(int left, int right)
@@ -55,6 +38,41 @@ internal sealed class MergeTable
             if (_keys[slot] != EmptyKey)
             {
                 yield return ((int)(_keys[slot] >> 32), (int)(uint)_keys[slot], (int)(_merges[slot] >> 32), (int)(uint)_merges[slot]);
+            }
+        }
+    }
+
+    private void Set(ulong key, ulong merge)
+    {
+        var slot = Slot(key);
+        if (_keys[slot] == EmptyKey)
+        {
+            if (_count == _keys.Length / 2)
+            {
+                Resize(65 - _shift);
+                slot = Slot(key);
+            }
+
+            _keys[slot] = key;
+            _count++;
+        }
+
+        _merges[slot] = merge;
+    }
+
+    private void Resize(int bits)
+    {
+        var (keys, merges) = (_keys, _merges);
+        _shift = 64 - bits;
+        _count = 0;
+        _keys = new ulong[1 << bits];
+        _keys.AsSpan().Fill(EmptyKey);
+        _merges = new ulong[1 << bits];
+        for (var slot = 0; slot < keys.Length; slot++)
+        {
+            if (keys[slot] != EmptyKey)
+            {
+                Set(keys[slot], merges[slot]);
             }
         }
     }

@@ -4,15 +4,18 @@ using LayerSkip.Engine.Tokenization.Patterns;
 
 namespace LayerSkip.Engine.Tokenization.Decoding;
 
-/// <summary><c>Replace</c>: <paramref name="content"/> in place of every match within a token.</summary>
-internal sealed class ReplaceStep(TextPattern pattern, string content) : DecoderStep
+/// <summary><c>Replace</c>: a text in place of every match within a token.</summary>
+/// <param name="pattern">What is replaced.</param>
+/// <param name="content">What stands instead.</param>
+/// <param name="origin">The file that asks for it, for errors.</param>
+internal sealed class ReplaceStep(TextPattern pattern, string content, string origin) : DecoderStep
 {
     private const int MaxLength = 1 << 20;
 
-    public override string Apply(string token, bool isFirst)
+    public override string Apply(string token, bool isFirst, RegexBudget budget)
     {
         var matches = new List<TextMatch>();
-        pattern.FindMatches(token, new RegexBudget(token.Length), matches);
+        pattern.FindMatches(token, budget, matches);
         if (matches.Count == 0)
         {
             return token;
@@ -20,7 +23,7 @@ internal sealed class ReplaceStep(TextPattern pattern, string content) : Decoder
 
         if (token.Length + ((long)matches.Count * content.Length) > MaxLength)
         {
-            throw new CheckpointException($"The tokenizer's decoder turns one token into more than the {MaxLength} characters expected at most.");
+            throw new CheckpointException($"{origin}: decoder turns one token into more than {MaxLength} characters, expected fewer.");
         }
 
         var result = new StringBuilder(token.Length);

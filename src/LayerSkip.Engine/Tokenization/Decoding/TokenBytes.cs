@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Tokenization.Patterns;
 
 namespace LayerSkip.Engine.Tokenization.Decoding;
 
@@ -14,19 +15,23 @@ internal sealed class TokenBytes
     private readonly TokenTable _tokens;
     private readonly DecoderSettings _settings;
 
-    /// <exception cref="CheckpointException">The decoder blows the tokens up beyond all measure.</exception>
-    public TokenBytes(TokenTable tokens, DecoderSettings settings)
+    /// <param name="tokens">The tokens.</param>
+    /// <param name="settings">How they are decoded.</param>
+    /// <param name="origin">The file that says so, for errors.</param>
+    /// <exception cref="CheckpointException">The decoder blows the tokens up beyond all measure, or takes too long.</exception>
+    public TokenBytes(TokenTable tokens, DecoderSettings settings, string origin)
     {
         _tokens = tokens;
         _settings = settings;
         _offsets = new int[tokens.Size + 1];
         using var all = new MemoryStream();
+        var budget = new RegexBudget(Enumerable.Range(0, tokens.Size).Sum(id => tokens.Spelling(id)?.Length ?? 0));
         for (var id = 0; id < tokens.Size; id++)
         {
-            all.Write(Render(id, isFirst: false));
+            all.Write(Render(id, isFirst: false, budget));
             if (all.Length > MaxTotal)
             {
-                throw new CheckpointException($"The tokenizer's decoder turns its tokens into more than the {MaxTotal} bytes expected at most.");
+                throw new CheckpointException($"{origin}: decoder turns the tokens into more than {MaxTotal} bytes, expected fewer.");
             }
 
             _offsets[id + 1] = (int)all.Length;
@@ -37,10 +42,10 @@ internal sealed class TokenBytes
 
     /// <summary>The bytes of a token in the text, or at its very start.</summary>
     public ReadOnlySpan<byte> Get(int id, bool isFirst) => isFirst && _settings.TreatsFirstApart
-        ? Render(id, isFirst: true)
+        ? Render(id, isFirst: true, new RegexBudget(_tokens.Spelling(id)?.Length ?? 0))
         : _bytes.AsSpan(_offsets[id].._offsets[id + 1]);
 
-    private byte[] Render(int id, bool isFirst)
+    private byte[] Render(int id, bool isFirst, RegexBudget budget)
     {
         if (_tokens.Spelling(id) is not { } token)
         {
@@ -49,7 +54,7 @@ internal sealed class TokenBytes
 
         foreach (var step in _settings.Steps)
         {
-            token = step.Apply(token, isFirst);
+            token = step.Apply(token, isFirst, budget);
         }
 
         if (_settings.HasByteFallback && TryParseByte(token, out var value))

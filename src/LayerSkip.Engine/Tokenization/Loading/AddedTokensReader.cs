@@ -19,13 +19,13 @@ internal static class AddedTokensReader
             if (otherId != token.Id)
             {
                 throw new CheckpointException(
-                    $"{item.Origin}.id is {token.Id}, expected {otherId}, which '{token.Content}' has elsewhere in the file.");
+                    $"{item.Origin}.id is {token.Id}, expected {otherId}, which {ErrorText.Quote(token.Content)} has elsewhere in the file.");
             }
 
             if (byId.TryGetValue(token.Id, out var other) && other != token.Content)
             {
                 throw new CheckpointException(
-                    $"{item.Origin}.content is '{token.Content}', expected '{other}', which has the id {token.Id} elsewhere in the file.");
+                    $"{item.Origin}.content is {ErrorText.Quote(token.Content)}, expected {ErrorText.Quote(other)}, which has the id {token.Id} elsewhere in the file.");
             }
 
             byId[token.Id] = token.Content;

@@ -56,7 +56,7 @@ internal sealed class DecoderReader
                 break;
             case "Replace":
                 RequireUnfused(field);
-                Add(field, new ReplaceStep(PatternReader.Read(field), Content(field.Get("content", "a string"))));
+                Add(field, new ReplaceStep(PatternReader.Read(field), Content(field.Get("content", "a string")), field.File));
                 break;
             case "Metaspace":
                 RequireUnfused(field);

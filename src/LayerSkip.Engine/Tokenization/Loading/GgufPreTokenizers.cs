@@ -56,10 +56,11 @@ internal static class GgufPreTokenizers
     /// <param name="AddsBegin">A begin-of-sequence token is put before a text unless the file says otherwise.</param>
     public sealed record Splitting(string[] Expressions, bool IgnoresMerges = false, bool AddsBegin = false)
     {
-        public PreTokenizer Create() => new SequencePreTokenizer(
+        /// <param name="file">The file that names it, for errors.</param>
+        public PreTokenizer Create(string file) => new SequencePreTokenizer(
         [
             .. Expressions.Select(expression => new SplitPreTokenizer(
-                (TextPattern?)GptPattern.TryRecognize(expression) ?? RegexPattern.Create(expression, GgufKeys.PreTokenizer),
+                (TextPattern?)GptPattern.TryRecognize(expression) ?? RegexPattern.Create(expression, $"{file}: {GgufKeys.PreTokenizer}"),
                 SplitBehavior.Isolated,
                 isInverted: false)),
             new ByteLevelPreTokenizer(addPrefixSpace: false, useRegex: false),

@@ -51,7 +51,7 @@ internal sealed class GgufTokenizer
         var splitting = GgufPreTokenizers.Find(_metadata);
         var vocabulary = ReadVocabulary();
         var lines = _metadata.TextsOrNull(GgufKeys.Merges) ?? throw _metadata.Missing(GgufKeys.Merges, "the merges of the BPE");
-        var merges = new MergeTableBuilder(vocabulary, $"{_metadata.File}: {GgufKeys.Merges}", lines.Length);
+        var merges = new MergeTableBuilder(vocabulary, $"{_metadata.File}: {GgufKeys.Merges}");
         foreach (var line in lines)
         {
             merges.Add(line);
@@ -59,10 +59,11 @@ internal sealed class GgufTokenizer
 
         return new TokenizerDefinition
         {
+            Origin = _metadata.File,
             Family = TokenizerFamily.ByteLevelBpe,
             Model = new BpeModel(vocabulary, merges.Build(), new BpeOptions { IgnoreMerges = splitting.IgnoresMerges }),
             AddedTokens = ReadAddedTokens(),
-            PreTokenizer = splitting.Create(),
+            PreTokenizer = splitting.Create(_metadata.File),
             Template = ReadTemplate(addsBegin: splitting.AddsBegin, begin: null, end: null),
             Decoder = new DecoderSettings { IsByteLevel = true },
         };
@@ -82,6 +83,7 @@ internal sealed class GgufTokenizer
         var unknown = _metadata.IntegerOrNull(GgufKeys.UnknownId, 0, _tokens.Length - 1) ?? Array.IndexOf(_types, (int)GgufTokenType.Unknown);
         return new TokenizerDefinition
         {
+            Origin = _metadata.File,
             Family = TokenizerFamily.SentencePieceBpe,
             Model = new BpeModel(vocabulary, ScoredMerges.Build(_metadata, vocabulary, _tokens, _types, scores), new BpeOptions
             {
@@ -94,7 +96,7 @@ internal sealed class GgufTokenizer
             Template = ReadTemplate(addsBegin: true, begin: 1, end: 2),
             Decoder = new DecoderSettings
             {
-                Steps = [new ReplaceStep(new LiteralPattern(SpaceMark), " ")],
+                Steps = [new ReplaceStep(new LiteralPattern(SpaceMark), " ", _metadata.File)],
                 HasByteFallback = true,
                 Leading = addsSpace ? (' ', 1) : default,
             },

@@ -16,6 +16,7 @@ internal static class Gpt2Files
         var vocabulary = ModelReader.ReadVocabulary(vocabularyFile);
         return new TokenizerDefinition
         {
+            Origin = vocabularyFile.File,
             Family = TokenizerFamily.ByteLevelBpe,
             Model = new BpeModel(vocabulary, ReadMerges(vocabulary, mergesFile, mergesBytes), new BpeOptions()),
             AddedTokens = vocabulary.TryGetId(EndOfText, out var id)
@@ -38,7 +39,7 @@ internal static class Gpt2Files
             throw new CheckpointException($"{file} is not UTF-8: {e.Message}", e);
         }
 
-        var merges = new MergeTableBuilder(vocabulary, file, bytes.AsSpan().Count((byte)'\n') + 1);
+        var merges = new MergeTableBuilder(vocabulary, file);
         foreach (var range in text.AsSpan().Split('\n'))
         {
             var line = text.AsSpan()[range].TrimEnd('\r');

@@ -9,6 +9,9 @@ internal readonly struct JsonField(JsonElement element, string file, string path
 {
     public JsonElement Element => element;
 
+    /// <summary>The file, for messages.</summary>
+    public string File => file;
+
     public JsonValueKind Kind => element.ValueKind;
 
     /// <summary>File and field, for messages: <c>.../tokenizer.json: model.type</c>.</summary>
@@ -19,13 +22,13 @@ internal readonly struct JsonField(JsonElement element, string file, string path
     {
         RequireKind(JsonValueKind.Object, "an object");
         return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null
-            ? new JsonField(value, file, path.Length == 0 ? name : $"{path}.{name}")
+            ? new JsonField(value, file, PathOf(name))
             : null;
     }
 
     /// <exception cref="CheckpointException">The property is missing or null.</exception>
     public JsonField Get(string name, string expected) => Find(name)
-        ?? throw new CheckpointException($"{file}: {(path.Length == 0 ? name : $"{path}.{name}")} is missing, expected {expected}.");
+        ?? throw new CheckpointException($"{file}: {PathOf(name)} is missing, expected {expected}.");
 
     public IEnumerable<JsonField> Items()
     {
@@ -83,16 +86,14 @@ internal readonly struct JsonField(JsonElement element, string file, string path
         }
     }
 
-    private string Describe()
+    // Names may come from the file: those of special tokens.
+    private string PathOf(string name) => path.Length == 0 ? ErrorText.Shorten(name) : $"{path}.{ErrorText.Shorten(name)}";
+
+    private string Describe() => element.ValueKind switch
     {
-        const int Longest = 60;
-        var text = element.ValueKind switch
-        {
-            JsonValueKind.Object => "an object",
-            JsonValueKind.Array => "an array",
-            JsonValueKind.String => $"'{element.GetRawText()[1..^1]}'",
-            _ => element.GetRawText(),
-        };
-        return text.Length <= Longest ? text : string.Concat(text.AsSpan(0, Longest), "...");
-    }
+        JsonValueKind.Object => "an object",
+        JsonValueKind.Array => "an array",
+        JsonValueKind.String => ErrorText.Quote(element.GetRawText().AsSpan()[1..^1]),
+        _ => ErrorText.Shorten(element.GetRawText()),
+    };
 }

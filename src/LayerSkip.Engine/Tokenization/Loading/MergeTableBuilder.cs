@@ -4,11 +4,11 @@ using LayerSkip.Engine.Tokenization.Bpe;
 namespace LayerSkip.Engine.Tokenization.Loading;
 
 /// <summary>Collects merges in order of their rank, checking that both parts and the result are tokens.</summary>
-internal sealed class MergeTableBuilder(Vocabulary vocabulary, string origin, int capacity)
+internal sealed class MergeTableBuilder(Vocabulary vocabulary, string origin)
 {
     private const int MaxAmbiguousLength = 256; // bounds the trials of a line that holds many spaces
 
-    private readonly MergeTable _table = new(capacity);
+    private readonly MergeTable _table = new();
     private readonly char[] _merged = new char[2 * Vocabulary.MaxTokenLength];
     private int _rank;
 
@@ -39,11 +39,8 @@ internal sealed class MergeTableBuilder(Vocabulary vocabulary, string origin, in
 
     public MergeTable Build() => _table;
 
-    public CheckpointException Unexpected(ReadOnlySpan<char> found)
-    {
-        var shown = found.Length <= 60 ? found.ToString() : string.Concat(found[..60], "...");
-        return new($"{origin}: merge {_rank} is '{shown}', expected two tokens of the vocabulary which together are a third.");
-    }
+    public CheckpointException Unexpected(ReadOnlySpan<char> found) =>
+        new($"{origin}: merge {_rank} is {ErrorText.Quote(found)}, expected two tokens of the vocabulary which together are a third.");
 
     private bool TryAdd(ReadOnlySpan<char> left, ReadOnlySpan<char> right)
     {

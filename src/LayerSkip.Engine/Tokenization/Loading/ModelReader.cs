@@ -48,11 +48,11 @@ internal static class ModelReader
         var limit = Math.Min(IdLimit, field.Element.GetPropertyCount() + Vocabulary.MaxIdGap);
         foreach (var entry in field.Element.EnumerateObject())
         {
-            var name = Name(entry, field);
+            var name = entry.Name;
             if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id) || id < 0 || id >= limit)
             {
                 throw new CheckpointException(
-                    $"{field.Origin}: the id of '{Shorten(name)}' is {Shorten(entry.Value.GetRawText())}, expected an integer from 0 to {limit - 1}.");
+                    $"{field.Origin}: the id of {ErrorText.Quote(name)} is {ErrorText.Shorten(entry.Value.GetRawText())}, expected an integer from 0 to {limit - 1}.");
             }
 
             if (name.Length > Vocabulary.MaxTokenLength)
@@ -63,7 +63,7 @@ internal static class ModelReader
 
             if (!seen.Add(id) || !ids.TryAdd(name, id))
             {
-                throw new CheckpointException($"{field.Origin}: the token '{Shorten(name)}' or its id {id} occurs twice, expected once each.");
+                throw new CheckpointException($"{field.Origin}: the token {ErrorText.Quote(name)} or its id {id} occurs twice, expected once each.");
             }
         }
 
@@ -82,22 +82,10 @@ internal static class ModelReader
         return ids;
     }
 
-    private static string Name(JsonProperty entry, JsonField field)
-    {
-        try
-        {
-            return entry.Name;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new CheckpointException($"{field.Origin} holds a token with a broken escape sequence, expected well-formed Unicode.", e);
-        }
-    }
-
     private static MergeTable ReadMerges(JsonField field, Vocabulary vocabulary)
     {
         field.RequireKind(JsonValueKind.Array, "an array of merges");
-        var merges = new MergeTableBuilder(vocabulary, field.Origin, field.Element.GetArrayLength());
+        var merges = new MergeTableBuilder(vocabulary, field.Origin);
         foreach (var item in field.Element.EnumerateArray())
         {
             try
@@ -132,6 +120,4 @@ internal static class ModelReader
             throw value.Unexpected("null: word-piece marks are not supported");
         }
     }
-
-    private static string Shorten(string text) => text.Length <= 60 ? text : string.Concat(text.AsSpan(0, 60), "...");
 }

@@ -7,19 +7,21 @@ internal static class PostProcessorReader
 {
     private const string Expected = "'TemplateProcessing', 'ByteLevel' or 'Sequence'";
 
-    public static SpecialTokenTemplate Read(JsonField field)
+    /// <param name="field">The post-processor.</param>
+    /// <param name="ids">All ids that have a token.</param>
+    public static SpecialTokenTemplate Read(JsonField field, IReadOnlySet<int> ids)
     {
         switch (field.AsType(Expected))
         {
             case "ByteLevel": // concerns character offsets alone
                 return new SpecialTokenTemplate([], []);
             case "TemplateProcessing":
-                return ReadTemplate(field);
+                return ReadTemplate(field, ids);
             case "Sequence":
                 var (before, after) = (new List<int>(), new List<int>());
                 foreach (var step in field.Get("processors", "an array of post-processors").Items())
                 {
-                    var template = Read(step);
+                    var template = Read(step, ids);
                     before.InsertRange(0, template.Before);
                     after.AddRange(template.After);
                 }
@@ -30,7 +32,7 @@ internal static class PostProcessorReader
         }
     }
 
-    private static SpecialTokenTemplate ReadTemplate(JsonField field)
+    private static SpecialTokenTemplate ReadTemplate(JsonField field, IReadOnlySet<int> ids)
     {
         const string ExpectedItem = "a 'SpecialToken' or the 'Sequence' A, once";
         var (before, after) = (new List<int>(), new List<int>());
@@ -42,7 +44,8 @@ internal static class PostProcessorReader
             {
                 var name = special.Get("id", "a special token's name").AsString();
                 var token = field.Get("special_tokens", "an object of special tokens").Get(name, "the ids of this special token");
-                current.AddRange(token.Get("ids", "an array of ids").Items().Select(id => id.AsInteger(ModelReader.IdLimit)));
+                current.AddRange(token.Get("ids", "an array of ids").Items()
+                    .Select(id => id.AsInteger(ModelReader.IdLimit) is var value && ids.Contains(value) ? value : throw id.Unexpected("a token's id")));
             }
             else if (current == before && item.Find("Sequence")?.Find("id") is { Kind: JsonValueKind.String } text && text.AsString() == "A")
             {

@@ -23,7 +23,7 @@ internal static class ScoredMerges
     {
         var merges = Splits(metadata.File, vocabulary, tokens, types);
         var ranks = Ranks(scores);
-        var table = new MergeTable(merges.Count);
+        var table = new MergeTable();
         foreach (var (left, right, merged) in merges)
         {
             table.Set(left, right, ranks[merged], merged);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Checkpoints.Gguf;
 
@@ -7,7 +6,8 @@ namespace LayerSkip.Engine.Tokenization.Loading;
 /// <summary>Finds and opens a checkpoint's tokenizer: a directory's files, or the metadata of a GGUF file.</summary>
 internal static class TokenizerFiles
 {
-    private const long MaxFileSize = 1L << 30;
+    // Three times the largest genuine ones, which list a quarter of a million tokens; parsed, a file takes several times its size.
+    private const int MaxFileSize = 128 << 20;
 
     /// <exception cref="CheckpointException">There is no tokenizer that can be read.</exception>
     public static TokenizerDefinition Read(string path)
@@ -28,7 +28,7 @@ internal static class TokenizerFiles
         var merges = Path.Combine(directory, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
         {
-            return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, ReadBytes(merges)));
+            return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, JsonFile.ReadBytes(merges, MaxFileSize)));
         }
 
         var found = Directory.Exists(directory) ? "found no tokenizer" : "does not exist";
@@ -36,38 +36,15 @@ internal static class TokenizerFiles
     }
 
     /// <summary>Reads something out of a JSON file.</summary>
-    /// <exception cref="CheckpointException">The file cannot be read or is not JSON.</exception>
+    /// <exception cref="CheckpointException">The file cannot be read, is not JSON or holds a field twice.</exception>
     public static T ReadJson<T>(string file, Func<JsonField, T> read)
     {
-        var bytes = ReadBytes(file).AsMemory();
-        if (bytes.Span.StartsWith("\uFEFF"u8))
+        ReadOnlySpan<byte> bytes = JsonFile.ReadBytes(file, MaxFileSize);
+        if (bytes.StartsWith("\uFEFF"u8))
         {
             bytes = bytes[3..];
         }
 
-        try
-        {
-            using var document = JsonDocument.Parse(bytes);
-            return read(new JsonField(document.RootElement, file, ""));
-        }
-        catch (JsonException e)
-        {
-            throw JsonFile.Invalid(file, e);
-        }
-    }
-
-    private static byte[] ReadBytes(string file)
-    {
-        try
-        {
-            var size = new FileInfo(file).Length;
-            return size <= MaxFileSize
-                ? File.ReadAllBytes(file)
-                : throw new CheckpointException($"{file} is {size} bytes long, expected at most {MaxFileSize}.");
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"{file} cannot be read: {e.Message}", e);
-        }
+        return read(new JsonField(JsonFile.Parse(file, bytes), file, ""));
     }
 }

@@ -8,16 +8,19 @@ internal static class TokenizerJson
     public static TokenizerDefinition Read(JsonField root)
     {
         var model = ModelReader.Read(root.Get("model", "a model of type 'BPE'"));
+        var addedTokens = root.Find("added_tokens") is { } added ? AddedTokensReader.Read(added, model.Vocabulary) : [];
+        var ids = model.Vocabulary.Tokens.Select(token => token.Value).Concat(addedTokens.Select(token => token.Id)).ToHashSet();
         var splitting = root.Find("pre_tokenizer");
         var decoding = root.Find("decoder");
         return new TokenizerDefinition
         {
+            Origin = root.File,
             Family = IsByteLevel(splitting) || IsByteLevel(decoding) ? TokenizerFamily.ByteLevelBpe : TokenizerFamily.SentencePieceBpe,
             Model = model,
-            AddedTokens = root.Find("added_tokens") is { } added ? AddedTokensReader.Read(added, model.Vocabulary) : [],
+            AddedTokens = addedTokens,
             Normalizer = root.Find("normalizer") is { } normalizer ? NormalizerReader.Read(normalizer) : null,
             PreTokenizer = splitting is { } preTokenizer ? PreTokenizerReader.Read(preTokenizer) : null,
-            Template = root.Find("post_processor") is { } postProcessor ? PostProcessorReader.Read(postProcessor) : new([], []),
+            Template = root.Find("post_processor") is { } postProcessor ? PostProcessorReader.Read(postProcessor, ids) : new([], []),
             Decoder = DecoderReader.Read(decoding),
         };
     }

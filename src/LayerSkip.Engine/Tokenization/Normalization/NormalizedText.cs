@@ -7,11 +7,12 @@ namespace LayerSkip.Engine.Tokenization.Normalization;
 /// <param name="Text">Well-formed UTF-16.</param>
 /// <param name="Rules">Which added tokens each character of <paramref name="Text"/> may be part of.</param>
 /// <param name="Budget">The time for the checkpoint's regular expressions.</param>
+/// <param name="Origin">The file that the normalizers come from, for errors.</param>
 /// <param name="MaxLength">The length beyond which a normalizer is taken for a hostile one.</param>
-internal sealed record NormalizedText(string Text, AddedTokenRules Rules, RegexBudget Budget, long MaxLength)
+internal sealed record NormalizedText(string Text, AddedTokenRules Rules, RegexBudget Budget, string Origin, long MaxLength)
 {
-    public static NormalizedText Start(string text, AddedTokenRules rules, RegexBudget budget) =>
-        new(text, rules, budget, 1024 + (64L * text.Length));
+    public static NormalizedText Start(string text, AddedTokenRules rules, RegexBudget budget, string origin) =>
+        new(text, rules, budget, origin, 1024 + (64L * text.Length));
 
     /// <exception cref="CheckpointException">A normalizer would make the text absurdly longer.</exception>
     public void RequireRoom(long length)
@@ -19,7 +20,7 @@ internal sealed record NormalizedText(string Text, AddedTokenRules Rules, RegexB
         if (length > MaxLength)
         {
             throw new CheckpointException(
-                $"The tokenizer's normalizer would turn a text into {length} characters, more than the {MaxLength} expected at most.");
+                $"{Origin}: normalizer would turn a text into {length} characters, expected at most {MaxLength}.");
         }
     }
 }

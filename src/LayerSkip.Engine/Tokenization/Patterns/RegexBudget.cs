@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace LayerSkip.Engine.Tokenization.Patterns;
 
-/// <summary>The time that a checkpoint's own regular expressions may spend on one text, so that a hostile one cannot hang its user.</summary>
-/// <param name="textLength">The text's length in characters: a long text earns more time.</param>
+/// <summary>The time that a checkpoint's own regular expressions may spend on one text, or on all tokens, so that a hostile one cannot hang its user.</summary>
+/// <param name="textLength">Characters of the text, or of all tokens together: much text earns more time.</param>
 internal sealed class RegexBudget(int textLength)
 {
     private readonly TimeSpan _limit = TimeSpan.FromSeconds(5 + (textLength / 100_000));

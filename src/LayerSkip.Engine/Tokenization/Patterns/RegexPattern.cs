@@ -33,7 +33,9 @@ internal sealed class RegexPattern : TextPattern
         }
         catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException)
         {
-            throw new CheckpointException($"{origin}: the regular expression '{Shorten(expression)}' is not supported: {e.Message}", e);
+            // .NET's own messages begin with the whole expression.
+            var reason = e is RegexParseException parsing ? $"{parsing.Error} at position {parsing.Offset}" : ErrorText.Shorten(e.Message);
+            throw new CheckpointException($"{origin}: the regular expression {ErrorText.Quote(expression)} is not supported: {reason}", e);
         }
     }
 
@@ -131,6 +133,4 @@ internal sealed class RegexPattern : TextPattern
         var message = $"{_origin}: the regular expression takes too long on a text of {length} characters.";
         return inner is null ? new CheckpointException(message) : new CheckpointException(message, inner);
     }
-
-    private static string Shorten(string expression) => expression.Length <= 200 ? expression : string.Concat(expression.AsSpan(0, 200), "...");
 }
