@@ -80,12 +80,6 @@ public sealed class LayerSkipModel : IDisposable
         ArgumentNullException.ThrowIfNull(path);
         using var checkpoint = Checkpoint.Open(path);
         var tokenizer = Tokenizer.Load(path, checkpoint.Config.VocabularySize);
-        if (tokenizer.VocabularySize > checkpoint.Config.VocabularySize)
-        {
-            throw new CheckpointException(
-                $"{path}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but the model's vocab_size is {checkpoint.Config.VocabularySize}; expected every id below it");
-        }
-
         var (device, fallback) = DeviceLoader.Load(
             checkpoint.Config, checkpoint.Weights, checkpoint.Generation, options ?? new(), progress, cancellationToken);
         return new(Checkpoint.NameOf(path), device, checkpoint.Generation, tokenizer, fallback);

@@ -1,7 +1,12 @@
+using System.Text.Json.Nodes;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Checkpoints.Gguf;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tests.Checkpoints;
+using LayerSkip.Engine.Tests.Tokenization;
+using LayerSkip.Engine.Tokenization;
+using LayerSkip.Engine.Tokenization.Loading;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests;
@@ -75,8 +80,35 @@ public class LayerSkipModelTests
         using var checkpoint = TinyCheckpoint.Write();
         File.Copy(Path.Combine(ParserDirectory, "tokenizer.json"), checkpoint.PathOf("tokenizer.json"));
         var error = Assert.Throws<CheckpointException>(() => LayerSkipModel.Load(checkpoint.Directory));
-        Assert.Contains("2303", error.Message, StringComparison.Ordinal);
-        Assert.Contains("vocab_size is 97", error.Message, StringComparison.Ordinal);
+        Assert.Contains("tokenizer.json: the tokenizer has the id 2131, but the model's vocab_size is 97; expected every id below it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Added_tokens_without_a_row_of_the_embedding_are_left_out()
+    {
+        // As fine-tuning adds a padding token that it never uses.
+        using var checkpoint = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { VocabularySize = 2304 });
+        File.Copy(Path.Combine(ParserDirectory, "tokenizer.json"), checkpoint.PathOf("tokenizer.json"));
+        checkpoint.Edit("tokenizer.json", json => json["added_tokens"]!.AsArray().Add(TestTokenizers.Added(2304, "<pad>", special: true)));
+        File.WriteAllText(checkpoint.PathOf("generation_config.json"), """{ "pad_token_id": 2304 }""");
+
+        using var model = LayerSkipModel.Load(checkpoint.Directory);
+        Assert.Equal(2304, model.Tokenizer.VocabularySize);
+        Assert.Null(model.Defaults.PadId);
+        Assert.False(model.Tokenizer.TryGetId("<pad>", out _));
+        Assert.Equal("<pad>", model.Tokenizer.Decode(model.Tokenizer.Encode("<pad>")));
+        Assert.Equal([2304], Tokenizer.Load(checkpoint.Directory).Encode("<pad>"));
+
+        using var file = new Checkpoints.Gguf.TemporaryFile();
+        var writer = new GgufWriter();
+        GgufTokenizerWriter.Add(writer, checkpoint.Directory, 2304, new Dictionary<string, string> { ["pad_token"] = "<pad>" }, model.Defaults);
+        writer.Write(file.Path);
+        Assert.Equal(2304, Tokenizer.Load(file.Path).VocabularySize);
+
+        checkpoint.Edit("tokenizer.json", json => json["post_processor"] = JsonNode.Parse("""
+            {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"p"}},{"Sequence":{"id":"A"}}],"special_tokens":{"p":{"ids":[2304]}}}
+            """));
+        Assert.Contains("has the id 2304", Assert.Throws<CheckpointException>(() => LayerSkipModel.Load(checkpoint.Directory)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -52,11 +52,6 @@ internal sealed class StartingPoint
             using var checkpoint = Checkpoint.Open(directory);
             (config, stored) = (checkpoint.Config, checkpoint.Generation);
             tokenizer = Tokenizer.Load(directory, config.VocabularySize);
-            if (tokenizer.VocabularySize > config.VocabularySize)
-            {
-                throw new UsageException(
-                    $"{directory}: the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but config.json: vocab_size is {config.VocabularySize}; expected every id below it");
-            }
         }
 
         var template = ChatTemplate.LoadFrom(directory)

@@ -39,9 +39,9 @@ internal static class GenerationDefaultsReader
         };
     }
 
-    /// <summary>Early Llama conversions write -1 for "no padding token".</summary>
+    /// <summary>None where it is -1, as early Llama conversions write it, or a token that fine-tuning added without a row of the embedding.</summary>
     private static int? ReadPad(JsonSection? json, int lastId) =>
-        json?.IntegerOrNull("pad_token_id", -1, lastId) is { } id and >= 0 ? id : null;
+        json?.IntegerOrNull("pad_token_id", -1, int.MaxValue) is { } id and >= 0 && id <= lastId ? id : null;
 
     private static int? ReadExitLayer(JsonSection? layerSkip, int layers)
     {

@@ -53,19 +53,25 @@ public sealed class Tokenizer
     public int AddedTokenCount => _tokens.Added;
 
     /// <summary>
-    /// Loads a checkpoint directory's <c>tokenizer.json</c>, or, where there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2); or the
-    /// tokenizer in a GGUF file.
+    /// Loads a checkpoint directory's <c>tokenizer.json</c>, with what <c>tokenizer_config.json</c> says of a Llama tokenizer's special tokens, or, where
+    /// there is none, its <c>vocab.json</c> and <c>merges.txt</c> (GPT-2); or the tokenizer in a GGUF file.
     /// </summary>
     /// <param name="path">The checkpoint's directory or file.</param>
     /// <exception cref="CheckpointException">Files are missing, damaged or of a kind that is not supported; the message says which, where and what was expected.</exception>
-    public static Tokenizer Load(string path) => Load(path, paddedSize: 0);
-
-    /// <summary>Loads the tokenizer of a model whose own vocabulary may be padded: the ids beyond the tokenizer's decode to nothing.</summary>
-    internal static Tokenizer Load(string path, int paddedSize)
+    public static Tokenizer Load(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return new Tokenizer(TokenizerFiles.Read(path), paddedSize);
+        return new Tokenizer(TokenizerFiles.Read(path));
     }
+
+    /// <summary>
+    /// Loads the tokenizer of a model, whose own vocabulary may be padded: the ids beyond the tokenizer's decode to nothing. Added tokens that the model
+    /// has no row for are left out.
+    /// </summary>
+    /// <param name="path">The checkpoint's directory or file.</param>
+    /// <param name="size">Rows of the model's embedding: the tokenizer's <see cref="VocabularySize"/>.</param>
+    /// <exception cref="CheckpointException">As for <see cref="Load(string)"/>; or the model has no row for another token.</exception>
+    internal static Tokenizer Load(string path, int size) => new(TokenizerFiles.Read(path).Within(size), size);
 
     /// <summary>Encodes a text.</summary>
     /// <param name="text">The text.</param>

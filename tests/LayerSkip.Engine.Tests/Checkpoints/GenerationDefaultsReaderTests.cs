@@ -58,6 +58,13 @@ public class GenerationDefaultsReaderTests
     [Fact]
     public void Padding_of_minus_one_means_none() => Assert.Null(Read("{}", """{ "pad_token_id": -1 }""").PadId);
 
+    [Fact]
+    public void Padding_without_a_row_of_the_embedding_means_none()
+    {
+        Assert.Null(Read("""{ "pad_token_id": 97 }""", "{}").PadId);
+        Assert.Equal(96, Read("""{ "pad_token_id": 97 }""", """{ "pad_token_id": 96 }""").PadId);
+    }
+
     [Theory]
     [InlineData("""{ "bos_token_id": 97 }""", "generation_config.json: bos_token_id is 97, expected an integer from 0 to 96")]
     [InlineData("""{ "bos_token_id": "1" }""", "generation_config.json: bos_token_id is '1'")]

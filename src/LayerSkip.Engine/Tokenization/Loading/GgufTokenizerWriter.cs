@@ -46,7 +46,7 @@ internal sealed class GgufTokenizerWriter
             return;
         }
 
-        var definition = TokenizerFiles.Read(path);
+        var definition = TokenizerFiles.Read(path).Within(vocabularySize);
         var json = Path.Combine(path, "tokenizer.json");
         var tokenizer = new GgufTokenizerWriter(File.Exists(json) ? json : path, definition, vocabularySize, specialTokens, generation);
         tokenizer.CollectTokens();
@@ -80,15 +80,7 @@ internal sealed class GgufTokenizerWriter
         }
     }
 
-    private void SetToken(int id, string token, GgufTokenType type)
-    {
-        if (id >= _tokens.Length)
-        {
-            throw Refuse($"token {id} lies beyond the model's vocabulary of {_tokens.Length}");
-        }
-
-        (_tokens[id], _types[id]) = (token, (int)type);
-    }
+    private void SetToken(int id, string token, GgufTokenType type) => (_tokens[id], _types[id]) = (token, (int)type);
 
     private void AddByteLevel(GgufWriter writer, string splitting)
     {
@@ -137,7 +129,7 @@ internal sealed class GgufTokenizerWriter
         var begin = Around(_definition.Template.Before, "bos_token", _generation.BeginOfSequenceId);
         var end = Around(_definition.Template.After, "eos_token", _generation.EndOfSequenceIds.Count > 0 ? _generation.EndOfSequenceIds[0] : null);
         foreach (var (key, id) in (ReadOnlySpan<(string, int?)>)
-            [(GgufKeys.BeginId, begin), (GgufKeys.EndId, end), (GgufKeys.PadId, Named("pad_token") ?? _generation.PadId)])
+            [(GgufKeys.BeginId, begin), (GgufKeys.EndId, end), (GgufKeys.PadId, Padding())])
         {
             if (id is { } known)
             {
@@ -157,6 +149,10 @@ internal sealed class GgufTokenizerWriter
             ? named
             : throw Refuse($"post_processor puts other tokens around a text than the {name}, which a GGUF file cannot tell");
     }
+
+    // One that the model has no row for is none.
+    private int? Padding() =>
+        _specialTokens.TryGetValue("pad_token", out var spelling) && Array.IndexOf(_tokens, spelling) is >= 0 and var id ? id : _generation.PadId;
 
     private int? Named(string name)
     {

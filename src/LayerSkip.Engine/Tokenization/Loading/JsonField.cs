@@ -27,8 +27,7 @@ internal readonly struct JsonField(JsonElement element, string file, string path
     }
 
     /// <exception cref="CheckpointException">The property is missing or null.</exception>
-    public JsonField Get(string name, string expected) => Find(name)
-        ?? throw new CheckpointException($"{file}: {PathOf(name)} is missing, expected {expected}.");
+    public JsonField Get(string name, string expected) => Find(name) ?? throw Missing(name, expected);
 
     public IEnumerable<JsonField> Items()
     {
@@ -75,6 +74,8 @@ internal readonly struct JsonField(JsonElement element, string file, string path
 
     /// <summary>The property <c>type</c>: a string.</summary>
     public string AsType(string expected) => Get("type", expected).AsString();
+
+    public CheckpointException Missing(string name, string expected) => new($"{file}: {PathOf(name)} is missing, expected {expected}.");
 
     public CheckpointException Unexpected(string expected) => new($"{Origin} is {Describe()}, expected {expected}.");
 

@@ -21,7 +21,9 @@ internal static class TokenizerFiles
         var json = Path.Combine(directory, "tokenizer.json");
         if (File.Exists(json))
         {
-            return ReadJson(json, TokenizerJson.Read);
+            var definition = ReadJson(json, TokenizerJson.Read);
+            var config = Path.Combine(directory, "tokenizer_config.json");
+            return File.Exists(config) ? ReadJson(config, field => TokenizerConfig.Apply(field, definition)) : definition;
         }
 
         var vocabulary = Path.Combine(directory, "vocab.json");
