@@ -1,10 +1,18 @@
+using System.Collections.Frozen;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization.Loading;
 
 namespace LayerSkip.Engine.Checkpoints.Gguf;
 
 /// <summary>What a GGUF file says about generation: its tokenizer's special tokens, recommended sampling, and LayerSkip's own keys.</summary>
 internal static class GgufGenerationReader
 {
+    // Those that llama.cpp knows, but for some of other architectures.
+    private static readonly FrozenSet<string> s_ends = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "</s>", "<eos>", "<EOT>", "_<EOT>", "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<end_of_turn>",
+        "<end_of_utterance>", "<｜end▁of▁sentence｜>");
+
     /// <summary>Reads and checks every key.</summary>
     /// <param name="metadata">The file's keys.</param>
     /// <param name="config">The model's shape: the vocabulary and the layers bound what is valid.</param>
@@ -16,7 +24,7 @@ internal static class GgufGenerationReader
         {
             BeginOfSequenceId = metadata.IntegerOrNull(GgufKeys.BeginId, 0, lastId),
             EndOfSequenceIds = ReadEnds(metadata, lastId),
-            PadId = metadata.IntegerOrNull(GgufKeys.PadId, 0, lastId),
+            PadId = metadata.IntegerOrNull(GgufKeys.PadId, 0, int.MaxValue) is { } pad && pad <= lastId ? pad : null,
             Sample = metadata.BooleanOrNull(GgufKeys.DoSample),
             Temperature = metadata.NumberOrNull(GgufKeys.SamplingTemperature, value => value >= 0, "a number of at least 0"),
             TopK = metadata.IntegerOrNull(GgufKeys.SamplingTopK, 0, int.MaxValue),
@@ -31,14 +39,40 @@ internal static class GgufGenerationReader
         };
     }
 
-    /// <summary>The file's own list where there is one, else all that it calls an end: of the text, of a turn, of a message.</summary>
-    private static IReadOnlyList<int> ReadEnds(GgufMetadata metadata, int lastId) =>
-        metadata.IntegersOrNull(GgufKeys.EndIds, 0, lastId) is { } listed
-            ? [.. listed.Distinct()]
-            : [.. new[] { GgufKeys.EndId, GgufKeys.EndOfTurnId, GgufKeys.EndOfMessageId }
-                .Select(key => metadata.IntegerOrNull(key, 0, lastId))
-                .OfType<int>()
-                .Distinct()];
+    /// <summary>
+    /// The file's own list where there is one, else all that it calls an end (of the text, of a turn, of a message), and all special tokens that are known
+    /// for ends by their spelling: converters name no more than one.
+    /// </summary>
+    private static IReadOnlyList<int> ReadEnds(GgufMetadata metadata, int lastId)
+    {
+        if (metadata.IntegersOrNull(GgufKeys.EndIds, 0, lastId) is { } listed)
+        {
+            return [.. listed.Distinct()];
+        }
+
+        int?[] named =
+        [
+            metadata.IntegerOrNull(GgufKeys.EndId, 0, lastId)
+                ?? (lastId >= GgufTokenizer.SentencePieceEnd && metadata.TextOrNull(GgufKeys.TokenizerModel) == "llama" ? GgufTokenizer.SentencePieceEnd : null),
+            metadata.IntegerOrNull(GgufKeys.EndOfTurnId, 0, lastId),
+            metadata.IntegerOrNull(GgufKeys.EndOfMessageId, 0, lastId),
+        ];
+        return [.. named.OfType<int>().Union(ReadSpelledEnds(metadata, lastId))];
+    }
+
+    private static IEnumerable<int> ReadSpelledEnds(GgufMetadata metadata, int lastId)
+    {
+        var tokens = metadata.TextsOrNull(GgufKeys.Tokens) ?? [];
+        var types = metadata.IntegersOrNull(GgufKeys.TokenTypes, (int)GgufTokenType.Normal, (int)GgufTokenType.Byte) ?? [];
+        for (var id = 0; id < Math.Min(tokens.Length, types.Length) && id <= lastId; id++)
+        {
+            // What is an ordinary token stands in texts.
+            if (types[id] is (int)GgufTokenType.Control or (int)GgufTokenType.UserDefined && s_ends.Contains(tokens[id]))
+            {
+                yield return id;
+            }
+        }
+    }
 
     private static int? ReadExitLayer(GgufMetadata metadata, int layers) =>
         metadata.Has(GgufKeys.ExitLayer) && layers == 1

@@ -17,6 +17,19 @@ internal static class GgufPreTokenizers
     private static readonly string[] s_singleDigits = [@"\p{N}", GptPattern.Expression(GptDialect.Gpt2)];
     private static readonly string[] s_deepSeekCoder = [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", @"\p{N}"];
 
+    // Mistral's own expression, with which its models were trained: llama.cpp tells the case of ASCII letters only.
+    private static readonly string[] s_tekken =
+    [
+        @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|"
+        + @"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|"
+        + @"\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ];
+
+    private static readonly string[] s_seedCoder =
+        [@"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+"];
+
+    private static readonly string[] s_viking = [@" ?[^(\s|.,!?…。，、।۔،)]+", @"\p{N}"];
+
     // Names differ that split alike: they stand for vocabularies.
     private static readonly Dictionary<string, Splitting> s_byName = new(StringComparer.Ordinal)
     {
@@ -25,14 +38,20 @@ internal static class GgufPreTokenizers
         ["phi-2"] = new(s_gpt2),
         ["mpt"] = new(s_gpt2),
         ["olmo"] = new(s_gpt2),
+        ["trillion"] = new(s_gpt2),
         ["llama-bpe"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["llama3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["llama-v3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["falcon3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["pixtral"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["midm-2.0"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["tekken"] = new(s_tekken, IgnoresMerges: true, AddsBegin: true),
         ["smaug-bpe"] = new(s_llama3),
         ["dbrx"] = new(s_llama3),
         ["qwen2"] = new(s_qwen2),
         ["deepseek-r1-qwen"] = new(s_qwen2),
+        ["kormo"] = new(s_qwen2),
+        ["megrez"] = new(s_qwen2),
         ["stablelm2"] = new(s_qwen2),
         ["smollm"] = new(s_singleDigits),
         ["starcoder"] = new(s_singleDigits),
@@ -41,6 +60,8 @@ internal static class GgufPreTokenizers
         ["codeshell"] = new(s_singleDigits),
         ["minerva-7b"] = new(s_singleDigits),
         ["deepseek-coder"] = new(s_deepSeekCoder),
+        ["seed-coder"] = new(s_seedCoder),
+        ["viking"] = new(s_viking),
     };
 
     /// <summary>The way that a file names; <c>default</c> where it names none.</summary>

@@ -10,6 +10,9 @@ namespace LayerSkip.Engine.Tokenization.Loading;
 /// <summary>Reads the tokenizer in a GGUF file's metadata: byte-level BPE (<c>gpt2</c>), or SentencePiece's with scores (<c>llama</c>).</summary>
 internal sealed class GgufTokenizer
 {
+    /// <summary>The id of a SentencePiece model's end-of-sequence token, unless the file says otherwise.</summary>
+    public const int SentencePieceEnd = 2;
+
     private const string SpaceMark = "▁";
 
     private readonly GgufMetadata _metadata;
@@ -93,7 +96,7 @@ internal sealed class GgufTokenizer
             }),
             AddedTokens = ReadAddedTokens(),
             Normalizer = addsSpace ? new SequenceNormalizer([new PrependNormalizer(SpaceMark), replace]) : replace,
-            Template = ReadTemplate(addsBegin: true, begin: 1, end: 2),
+            Template = ReadTemplate(addsBegin: true, begin: 1, end: SentencePieceEnd),
             Decoder = new DecoderSettings
             {
                 Steps = [new ReplaceStep(new LiteralPattern(SpaceMark), " ", _metadata.File)],

@@ -23,6 +23,14 @@ public class GgufTokenizerTests
     [InlineData("qwen2")]
     [InlineData("smollm")]
     [InlineData("deepseek-coder")]
+    [InlineData("tekken")]
+    [InlineData("pixtral")]
+    [InlineData("midm-2.0")]
+    [InlineData("kormo")]
+    [InlineData("megrez")]
+    [InlineData("seed-coder")]
+    [InlineData("trillion")]
+    [InlineData("viking")]
     public void Every_way_of_splitting_gives_the_ids_of_llama_cpp(string pre)
     {
         var directory = SharedData.Require("tokenizers/gpt2");
@@ -37,6 +45,32 @@ public class GgufTokenizerTests
             writer.Add(GgufKeys.Merges, File.ReadAllLines(Path.Combine(directory, "merges.txt")).Where(line => !line.StartsWith("#version", StringComparison.Ordinal)).ToArray());
         });
         AssertIds(Tokenizer.Load(file.Path), s_golden.Value.GetProperty("gpt2").GetProperty(pre));
+    }
+
+    [Theory]
+    [InlineData("qwen2", "aB", "aB")]
+    [InlineData("tekken", "aB", "a", "B")]
+    [InlineData("tekken", "Ba", "Ba")]
+    [InlineData("tekken", "éÉ", "é", "É")]
+    [InlineData("tekken", ";/", ";/")]
+    [InlineData("qwen2", ";\n", ";\n")]
+    [InlineData("tekken", ";\n", ";\n")]
+    [InlineData("seed-coder", ";\n", ";", "\n")]
+    [InlineData("viking", "a;,B", "a;", ",", "B")]
+    [InlineData("gpt-2", "a;,B", "a", ";", ",", "B")]
+    public void Ways_of_splitting_differ_where_llama_cpp_or_the_model_says_so(string pre, string text, params string[] expected)
+    {
+        // Every two characters that stand together in a piece are a token.
+        string[] merges = ["a B", "B a", "; Ċ", "; /", "a ;", "Ã ©", "Ã ī", "Ã© Ãī"];
+        using var file = Write(writer =>
+        {
+            writer.Add(GgufKeys.TokenizerModel, "gpt2");
+            writer.Add(GgufKeys.PreTokenizer, pre);
+            writer.Add(GgufKeys.Tokens, ["a", "B", ";", "Ċ", "/", ",", "Ã", "©", "ī", .. merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal))]);
+            writer.Add(GgufKeys.Merges, merges);
+        });
+        var tokenizer = Tokenizer.Load(file.Path);
+        Assert.Equal(expected, tokenizer.Encode(text, addSpecialTokens: false).Select(id => tokenizer.Decode([id])));
     }
 
     [Theory]
