@@ -37,6 +37,14 @@ internal static class InputText
         }
     }
 
+    /// <summary>The lines of a file that are not blank, with their numbers, from 1; they end in <c>\n</c> or <c>\r\n</c>.</summary>
+    /// <inheritdoc cref="ReadFile"/>
+    public static IEnumerable<(int Number, string Text)> ReadLines(string option, string path) =>
+        // Not at all that Unicode takes for an end of a line: JSON may hold some within a string.
+        ReadFile(option, path).Split('\n').Index()
+            .Where(line => !string.IsNullOrWhiteSpace(line.Item))
+            .Select(line => (line.Index + 1, line.Item.TrimEnd('\r')));
+
     /// <summary>What a stream holds up to its end.</summary>
     /// <param name="input">The stream.</param>
     /// <param name="name">What errors call it.</param>

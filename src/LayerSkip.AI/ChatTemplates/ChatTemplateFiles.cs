@@ -152,7 +152,23 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
 
     private static string ReadText(string path, int maxBytes = MaxTemplateBytes)
     {
-        // Read to the limit rather than trust the length: a link may lead to a file without end.
+        try
+        {
+            return s_strictUtf8.GetString(ReadBytes(path, maxBytes)).TrimStart('\uFEFF');
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            throw new CheckpointException($"{path} cannot be read: {exception.Message}", exception);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new CheckpointException($"{path} is not valid UTF-8.", exception);
+        }
+    }
+
+    // To the limit rather than by the length: a link may lead to a file without end.
+    private static byte[] ReadBytes(string path, int maxBytes)
+    {
         using var file = File.OpenRead(path);
         using var bytes = new MemoryStream();
         var buffer = new byte[81920];
@@ -165,13 +181,6 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
             }
         }
 
-        try
-        {
-            return s_strictUtf8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length).TrimStart('\uFEFF');
-        }
-        catch (DecoderFallbackException exception)
-        {
-            throw new CheckpointException($"{path} is not valid UTF-8.", exception);
-        }
+        return bytes.ToArray();
     }
 }

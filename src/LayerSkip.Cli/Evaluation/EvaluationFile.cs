@@ -81,10 +81,7 @@ internal static class EvaluationFile
     }
 
     private static IEnumerable<(string Source, string Text)> Lines(string option, string path) =>
-        // Not at all that Unicode takes for an end of a line: JSON may hold some within a string.
-        InputText.ReadFile(option, path).Split('\n').Index()
-            .Where(line => !string.IsNullOrWhiteSpace(line.Item))
-            .Select(line => ($"{path}, line {line.Index + 1}", line.Item.TrimEnd('\r')));
+        InputText.ReadLines(option, path).Select(line => ($"{path}, line {line.Number}", line.Text));
 
     private static EvaluationRow ReadLine(string source, string line, string domain, string option, bool needsResponse)
     {

@@ -13,15 +13,7 @@ internal static class PromptFile
     /// <exception cref="UsageException">The file cannot be read, a line is not such an object, or there is none.</exception>
     public static IReadOnlyList<string> Read(string option, string path, string field = "prompt")
     {
-        var prompts = new List<string>();
-        foreach (var (index, line) in InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Index())
-        {
-            if (!string.IsNullOrWhiteSpace(line))
-            {
-                prompts.Add(ReadLine($"{option} {path}, line {index + 1}", line, field));
-            }
-        }
-
+        List<string> prompts = [.. InputText.ReadLines(option, path).Select(line => ReadLine($"{option} {path}, line {line.Number}", line.Text, field))];
         return prompts.Count > 0 ? prompts : throw new UsageException($"{option} {path}: holds no prompt, expected lines such as {{\"{field}\": \"Hello\"}}");
     }
 

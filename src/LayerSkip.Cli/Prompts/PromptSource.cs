@@ -36,7 +36,7 @@ internal static class PromptSource
         IReadOnlyList<string> prompts = Path.GetExtension(path).ToLowerInvariant() switch
         {
             ".tsv" => [.. EvaluationFile.Read(option, path).Select(row => row.Prompt)],
-            ".txt" => [.. InputText.ReadFile(option, path).ReplaceLineEndings("\n").Split('\n').Where(line => !string.IsNullOrWhiteSpace(line))],
+            ".txt" => [.. InputText.ReadLines(option, path).Select(line => line.Text)],
             ".jsonl" => PromptFile.Read(option, path, field),
             _ => throw EvaluationFile.UnknownEnding(option, path, needsResponse: false),
         };

@@ -109,6 +109,19 @@ public sealed class ChatTemplateFilesTests : IDisposable
         Assert.Contains("larger", Assert.Throws<CheckpointException>(() => ChatTemplate.LoadFrom(_folder.FullName)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("chat_template.jinja")]
+    [InlineData("tokenizer_config.json")]
+    public void Files_that_cannot_be_read_are_named(string name)
+    {
+        Write(name, "{}");
+        using var locked = new FileStream(Path.Combine(_folder.FullName, name), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+
+        var exception = Assert.Throws<CheckpointException>(() => ChatTemplate.LoadFrom(_folder.FullName));
+
+        Assert.Contains($"{name} cannot be read: ", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Missing_folder_is_named() =>
         Assert.Contains("nowhere", Assert.Throws<CheckpointException>(() => ChatTemplate.LoadFrom(Path.Combine(_folder.FullName, "nowhere"))).Message, StringComparison.Ordinal);

@@ -11,6 +11,13 @@ public class PromptFileTests
     }
 
     [Theory]
+    [InlineData('\u2028')]
+    [InlineData('\u2029')]
+    [InlineData('\u0085')]
+    public void Lines_end_at_line_feeds_alone(char separator) =>
+        Assert.Equal([$"a{separator}b", "c"], Read($"{{\"prompt\": \"a{separator}b\"}}\r\n{{\"prompt\": \"c\"}}"));
+
+    [Theory]
     [InlineData("", "holds no prompt")]
     [InlineData("{\"prompt\": \"a\"}\n{", "line 2")]
     [InlineData("[]", "line 1")]
