@@ -11,6 +11,7 @@ internal sealed record ConfigReport(
     int NumKeyValueHeads,
     int HeadDim,
     int MaxPositionEmbeddings,
+    int? SlidingWindow,
     float RmsNormEps,
     float RopeTheta,
     RopeScalingReport? RopeScaling,

@@ -62,6 +62,7 @@ internal static partial class InspectReports
         config.KeyValueHeads,
         config.HeadDimension,
         config.MaxPositions,
+        config.SlidingWindow,
         config.RmsNormEpsilon,
         config.RopeTheta,
         config.RopeScaling.Kind switch

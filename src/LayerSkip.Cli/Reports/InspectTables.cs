@@ -36,7 +36,7 @@ internal sealed class InspectTables(IAnsiConsole console)
         Add(facts, "num_key_value_heads", Exact(config.NumKeyValueHeads));
         Add(facts, "head_dim", Exact(config.HeadDim));
         Add(facts, "vocab_size", Exact(config.VocabSize));
-        Add(facts, "max_position_embeddings", Exact(config.MaxPositionEmbeddings));
+        Add(facts, "max_position_embeddings", Exact(config.MaxPositionEmbeddings) + (config.SlidingWindow is null ? "" : " (the sliding window: longer contexts are not run)"));
         Add(facts, "rms_norm_eps", config.RmsNormEps.ToString(CultureInfo.InvariantCulture));
         Add(facts, "rope_theta", config.RopeTheta.ToString(CultureInfo.InvariantCulture));
         Add(facts, "rope_scaling", scaling is null ? "none" : Describe(scaling));

@@ -28,8 +28,8 @@ public sealed record GenerationDefaults
     public float? TopP { get; init; }
 
     /// <summary>
-    /// The checkpoint's way of choosing tokens, as Hugging Face reads it: greedy unless <c>do_sample</c> is true; then its temperature, else 1.
-    /// Top-k and top-p are the checkpoint's, off where it is silent; a top-k of 0 is off, too, a top-p of 0 takes the likeliest token only.
+    /// The checkpoint's way of choosing tokens: greedy unless <c>do_sample</c> is true; then its temperature, else 1. Top-k and top-p are the checkpoint's,
+    /// off where it is silent (of top-k Hugging Face's transformers then take 50); a top-k of 0 is off, too, a top-p of 0 takes the likeliest token only.
     /// </summary>
     public SamplingOptions Sampling => new()
     {

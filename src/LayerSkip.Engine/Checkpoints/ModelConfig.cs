@@ -24,8 +24,14 @@ public sealed record ModelConfig
     /// <summary><c>head_dim</c>: even; hidden size / query heads unless the file says otherwise.</summary>
     public required int HeadDimension { get; init; }
 
-    /// <summary><c>max_position_embeddings</c>: the context length in tokens.</summary>
+    /// <summary>The context length in tokens: <c>max_position_embeddings</c>, or <see cref="SlidingWindow"/>.</summary>
     public required int MaxPositions { get; init; }
+
+    /// <summary>
+    /// <c>sliding_window</c> of a Mistral model whose <c>max_position_embeddings</c> is greater, else null. Up to it attention sees every token, and longer contexts are
+    /// not run.
+    /// </summary>
+    public int? SlidingWindow { get; init; }
 
     /// <summary><c>rms_norm_eps</c>, positive.</summary>
     public float RmsNormEpsilon { get; init; } = 1e-5f;

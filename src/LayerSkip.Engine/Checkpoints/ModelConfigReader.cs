@@ -53,12 +53,9 @@ internal static class ModelConfigReader
             MlpBias = json.BooleanOrNull("mlp_bias") ?? false,
         };
 
-        if (modelType == "mistral")
-        {
-            RefuseSlidingWindow(json, config.MaxPositions);
-        }
-
-        return config;
+        return modelType == "mistral" && ReadSlidingWindow(json, config.MaxPositions) is { } window
+            ? config with { MaxPositions = window, SlidingWindow = window }
+            : config;
     }
 
     /// <summary>The class name that Hugging Face gives a model type the engine runs.</summary>
@@ -134,17 +131,16 @@ internal static class ModelConfigReader
             : throw json.Wrong("head_dim", $"at most {MaxWidth} / num_attention_heads, which is {heads}");
     }
 
-    /// <summary>Mistral is Llama's shape as long as no window cuts attention short; where the field is absent its window is 4096.</summary>
-    private static void RefuseSlidingWindow(JsonSection json, int maxPositions)
+    /// <summary>Mistral is Llama's shape as long as no window cuts attention short: the window where one would, 4096 where the field is absent.</summary>
+    private static int? ReadSlidingWindow(JsonSection json, int maxPositions)
     {
-        var window = json.IntegerOrNull("sliding_window", 1, int.MaxValue);
-        if (window < maxPositions || (window is null && !json.HasNull("sliding_window")))
-        {
-            throw json.Wrong("sliding_window", $"null, or at least max_position_embeddings, which is {maxPositions}: sliding-window attention is not run");
-        }
+        const int Absent = 4096;
 
         // Mistral's own defaults differ from Llama's, which stand above.
         _ = json.Integer("num_key_value_heads", 1, MaxWidth);
         _ = json.Integer("max_position_embeddings", 1, MaxPositions);
+
+        var window = json.HasNull("sliding_window") ? int.MaxValue : json.IntegerOrNull("sliding_window", 1, int.MaxValue) ?? Absent;
+        return window < maxPositions ? window : null;
     }
 }

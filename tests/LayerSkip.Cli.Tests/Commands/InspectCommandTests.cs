@@ -188,6 +188,19 @@ public class InspectCommandTests
     }
 
     [Fact]
+    public void Context_that_ends_at_a_sliding_window_is_told()
+    {
+        using var checkpoint = TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { ModelType = "mistral" });
+        Assert.Equal(JsonValueKind.Null, Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("config").GetProperty("sliding_window").ValueKind);
+
+        checkpoint.Edit("config.json", json => json["sliding_window"] = 32);
+
+        var config = Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("config");
+        Assert.Equal((32, 32), (config.GetProperty("sliding_window").GetInt32(), config.GetProperty("max_position_embeddings").GetInt32()));
+        Assert.Matches(@"max_position_embeddings +32 \(the sliding window: longer contexts are not run\)", Tool.Run("inspect", "--model", checkpoint.Directory).Output);
+    }
+
+    [Fact]
     public void Shared_checkpoint_is_understood()
     {
         var report = Tool.RunJson("inspect", "--model", SharedData.Require("stories260K"));

@@ -82,13 +82,30 @@ public class ModelConfigReaderTests
         var config = Read(Mistral("null"));
         Assert.Equal("mistral", config.ModelType);
         Assert.Equal(2, config.KeyValueHeads);
-        Assert.Equal(4096, Read(Mistral("4096")).MaxPositions);
     }
 
     [Theory]
-    [InlineData("1024", "config.json: sliding_window is 1024, expected null, or at least max_position_embeddings, which is 4096")]
-    [InlineData(null, "config.json: sliding_window is missing, expected null")]
-    public void Mistral_with_a_window_is_refused(string? window, string message) => AssertRefused(Mistral(window), message);
+    [InlineData("1024", 1024, 1024)]
+    [InlineData("4096", 4096, null)]
+    [InlineData("5000", 4096, null)]
+    [InlineData("null", 4096, null)]
+    public void Mistral_runs_up_to_its_window(string window, int positions, int? kept)
+    {
+        var config = Read(Mistral(window));
+        Assert.Equal((positions, kept), (config.MaxPositions, config.SlidingWindow));
+    }
+
+    [Fact]
+    public void Mistrals_window_is_4096_where_the_field_is_absent()
+    {
+        var longer = Read(Mistral(null).Replace("4096", "32768", StringComparison.Ordinal));
+        Assert.Equal((4096, 4096), (longer.MaxPositions, longer.SlidingWindow));
+        Assert.Null(Read(Mistral(null)).SlidingWindow);
+    }
+
+    [Fact]
+    public void Windows_that_are_none_are_refused() =>
+        AssertRefused(Mistral("0"), "config.json: sliding_window is 0, expected an integer from 1 to 2147483647");
 
     [Theory]
     [InlineData("model_type", "\"gpt_neox\"", "config.json: model_type is 'gpt_neox', expected 'llama'")]

@@ -21,6 +21,8 @@ internal static class GgufConfigReader
         }
 
         var headDimension = ReadHeadDimension(metadata, hidden, heads);
+        var positions = metadata.Integer(GgufKeys.ContextLength, 1, ModelConfigReader.MaxPositions);
+        var window = metadata.IntegerOrNull(GgufKeys.SlidingWindow, 0, int.MaxValue) is > 0 and var tokens && tokens < positions ? tokens : (int?)null; // 0: none
         var config = new ModelConfig
         {
             ModelType = ReadModelType(metadata),
@@ -31,7 +33,8 @@ internal static class GgufConfigReader
             AttentionHeads = heads,
             KeyValueHeads = keyValueHeads,
             HeadDimension = headDimension,
-            MaxPositions = metadata.Integer(GgufKeys.ContextLength, 1, ModelConfigReader.MaxPositions),
+            MaxPositions = window ?? positions,
+            SlidingWindow = window,
             RmsNormEpsilon = metadata.NumberOrNull(GgufKeys.RmsEpsilon, value => value > 0, "a positive number")
                 ?? throw metadata.Missing(GgufKeys.RmsEpsilon, "a positive number"),
             RopeTheta = metadata.NumberOrNull(GgufKeys.RopeBase, value => value > 0, "a positive number") ?? 10000,

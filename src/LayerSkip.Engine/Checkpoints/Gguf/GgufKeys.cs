@@ -25,6 +25,7 @@ internal static class GgufKeys
     public const string KeyLength = "llama.attention.key_length";
     public const string ValueLength = "llama.attention.value_length";
     public const string RmsEpsilon = "llama.attention.layer_norm_rms_epsilon";
+    public const string SlidingWindow = "llama.attention.sliding_window";
     public const string AttentionScale = "llama.attention.scale";
     public const string ExpertCount = "llama.expert_count";
     public const string RopeDimensions = "llama.rope.dimension_count";

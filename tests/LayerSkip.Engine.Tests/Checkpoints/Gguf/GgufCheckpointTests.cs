@@ -159,6 +159,23 @@ public class GgufCheckpointTests
         Assert.Contains(message, TinyGguf.Refusal(TinyGguf.SetValue(s_whole, key, [4, 0, 0, 0, .. BitConverter.GetBytes(number)])), StringComparison.Ordinal);
 
     [Theory]
+    [InlineData(0, 64, null)]
+    [InlineData(16, 16, 16)]
+    [InlineData(64, 64, null)]
+    public void Contexts_are_not_run_beyond_a_sliding_window(int window, int positions, int? kept)
+    {
+        using var file = new TemporaryFile();
+        using (var weights = new RandomWeightSource(TinyGguf.Config, seed: 3, TensorDataType.F32))
+        {
+            GgufExport.Write(
+                file.Path, "tiny", TinyGguf.Config, new GenerationDefaults(), weights, GgufTensorType.F32, writer => writer.Add(GgufKeys.SlidingWindow, window));
+        }
+
+        using var checkpoint = Checkpoint.Open(file.Path);
+        Assert.Equal((positions, kept), (checkpoint.Config.MaxPositions, checkpoint.Config.SlidingWindow));
+    }
+
+    [Theory]
     [InlineData(2, 0, RopeScalingKind.Linear, 2)]
     [InlineData(0, 3, RopeScalingKind.Linear, 3)]
     [InlineData(0, 0, RopeScalingKind.None, 1)]
