@@ -155,20 +155,20 @@ public sealed class Generation : IDisposable
         return _decoding.Step(cancellationToken);
     }
 
-    /// <inheritdoc cref="SelfSpeculation.Pass"/>
-    internal RowPass? Pass => _decoding.Pass;
+    /// <inheritdoc cref="RoundWait.Pass"/>
+    internal RowPass? Pass => _decoding.Wait.Pass;
 
-    /// <inheritdoc cref="SelfSpeculation.IsDrafting"/>
-    internal bool IsDrafting => _decoding.IsDrafting;
+    /// <inheritdoc cref="RoundWait.IsDrafting"/>
+    internal bool IsDrafting => _decoding.Wait.IsDrafting;
 
-    /// <inheritdoc cref="SelfSpeculation.WholeRound"/>
-    internal DeviceRound? WholeRound => _decoding.WholeRound;
+    /// <inheritdoc cref="RoundWait.WholeRound"/>
+    internal DeviceRound? WholeRound => _decoding.Wait.WholeRound;
+
+    /// <summary>Whether it has begun a round that others' may be run with.</summary>
+    internal bool Waits => _decoding.Wait.Waits;
 
     /// <inheritdoc cref="SelfSpeculation.RunsWhole"/>
     internal bool RunsWhole => _decoding.RunsWhole;
-
-    /// <summary>Whether it has begun a round that others' may be run with.</summary>
-    internal bool Waits => Pass is not null || WholeRound is not null;
 
     /// <inheritdoc cref="SelfSpeculation.Share"/>
     internal void Share(int company) => _decoding.Share(company);

@@ -32,13 +32,13 @@ internal sealed class SelfSpeculation
     private readonly DeviceRounds? _deviceRounds;
     private DraftPlan? _nextDraft;
 
-    // Of the round that has begun: tokens that were not in the cache, what could be copied, its draft, and how long what it waits for took, and with what result, if
-    // somebody has run it.
-    private int _inputs;
-    private LookupMatch _match;
-    private PreparedDraft _draft;
+    // The rounds one by one; null: they begin anew, since one has been left in the middle.
+    private IEnumerator<RoundWait>? _rounds;
+
+    // How long what the round waits for took, and with what result, if somebody has run it.
     private SharedPassTime? _shared;
     private DeviceRoundResult _result;
+    private CancellationToken _cancellation;
 
     private int _company = 1;
 
@@ -138,17 +138,11 @@ internal sealed class SelfSpeculation
 
     private ReadOnlySpan<int> RoundTokens => _tokens.Slice(_tokens.RoundStart, _tokens.Count - _tokens.RoundStart);
 
-    /// <summary>What a round that has begun needs run next, if others' may be run with it: few rows, on a device that shares. Null: there is nothing.</summary>
-    public RowPass? Pass { get; private set; }
-
-    /// <summary>Whether <see cref="Pass"/> is a step of the round's draft, and not what verifies that.</summary>
-    public bool IsDrafting { get; private set; }
-
     /// <summary>Whether the device runs rounds as a whole, but for those whose draft it cannot make.</summary>
     public bool RunsWhole => _deviceRounds is not null;
 
-    /// <summary>The round that has begun, where the device runs it as a whole, and perhaps others' with it. Null: it does not.</summary>
-    public DeviceRound? WholeRound { get; private set; }
+    /// <summary>What the round that has begun needs run next.</summary>
+    public RoundWait Wait => _rounds?.Current ?? default;
 
     /// <summary>So many sequences run together from now on: what reading the weights costs is divided among them.</summary>
     public void Share(int company)
@@ -170,15 +164,13 @@ internal sealed class SelfSpeculation
         return true;
     }
 
-    /// <summary>
-    /// Begins a round: runs it up to where it waits for <see cref="WholeRound"/> or <see cref="Pass"/>, or the whole where there is neither; or runs a piece of a long prompt.
-    /// </summary>
+    /// <summary>Begins a round, and runs it up to where it waits, or the whole of it; or runs a piece of a long prompt.</summary>
     /// <returns>Whether the output goes on.</returns>
     public bool Begin(CancellationToken cancellationToken)
     {
         _tokens.BeginRound();
         _shownDraft = default;
-        (Pass, IsDrafting, WholeRound, _shared) = (null, false, null, null);
+        _rounds = Wait.Waits ? null : _rounds;
         if (FinishReason != FinishReason.None)
         {
             return false;
@@ -190,14 +182,14 @@ internal sealed class SelfSpeculation
         }
         else
         {
-            Round(cancellationToken);
+            Advance(cancellationToken);
         }
 
         return true;
     }
 
-    /// <summary><see cref="Pass"/>, with what is asked about its rows: to be run by the caller, who then says so.</summary>
-    public RowPass TakePass() => IsDrafting ? Pass!.Value : _steps.Ask(Pass!.Value, _draft.Tokens);
+    /// <summary>The pass that the round waits for, with what is asked about its rows: to be run by the caller, who then says so.</summary>
+    public RowPass TakePass() => Wait.IsDrafting ? Wait.Pass!.Value : _steps.Ask(Wait.Pass!.Value, _drafter.Draft.Tokens);
 
     /// <summary>The pass that was taken has been run, with others'.</summary>
     public void PassHasRun(in SharedPassTime time) => _shared = time;
@@ -211,7 +203,7 @@ internal sealed class SelfSpeculation
     /// <param name="cancellationToken">Looked at between layers.</param>
     public void End(CancellationToken cancellationToken)
     {
-        while (Pass is not null || WholeRound is not null)
+        while (Wait.Waits)
         {
             GoOn(cancellationToken);
         }
@@ -221,34 +213,8 @@ internal sealed class SelfSpeculation
     /// <param name="cancellationToken">Looked at between layers.</param>
     public void GoOn(CancellationToken cancellationToken)
     {
-        var (pass, isDrafting, shared) = (Pass, IsDrafting, _shared);
-        (Pass, IsDrafting, _shared) = (null, false, null);
-        _statistics.Resume(shared?.Ticks ?? 0);
-        if (pass is { } step && isDrafting)
-        {
-            GoOnDrafting(step, shared, cancellationToken);
-        }
-        else if (pass is { } last)
-        {
-            if (shared is { Rows: > 0 } time)
-            {
-                _costs?.AddPass(time.Rows, last.To - last.From, time.Heads > 0, time.Ticks);
-            }
-
-            Verify(last, hasRun: shared is not null, cancellationToken);
-        }
-        else if (WholeRound is { } round)
-        {
-            WholeRound = null;
-            (_draft, var accepted, var next) = _deviceRounds!.End(round, shared is not null ? _result : _model.RunRound(round, cancellationToken));
-            if (next < 0)
-            {
-                // Nobody but the model had a say.
-                throw CheckpointException.NoLogit(_name);
-            }
-
-            Accept(accepted, next, judged: 0);
-        }
+        _statistics.Resume(_shared?.Ticks ?? 0);
+        Advance(cancellationToken);
     }
 
     /// <summary>The sequence ends, whatever ends it: what its rounds cost is true of the next request's.</summary>
@@ -268,133 +234,124 @@ internal sealed class SelfSpeculation
         _statistics.EndPrefill();
     }
 
-    private void Round(CancellationToken cancellationToken)
+    /// <summary>Goes on to where the round waits, or has ended.</summary>
+    private void Advance(CancellationToken cancellationToken)
     {
-        // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
-        _statistics.BeginStep();
-        var (cache, start) = (Cache, _memory.Length);
-        _inputs = _tokens.Count - start;
-        _match = _lookup?.Find(_tokens.With(0)) ?? default;
-        var plan = _nextDraft ??= _controller.Next(_match, _inputs);
-        var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
-        _tokens.MakeRoom(room);
-        if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
+        // An iterator that throws is at its end: the next round is then another's.
+        var rounds = _rounds ?? Rounds();
+        (_rounds, _cancellation) = (null, cancellationToken);
+        try
         {
-            // All three in one go, with one wait. Those of other sequences may go with it.
-            _steps.Begin(default, first: 0);
-            WholeRound = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown, cancellationToken);
-            _statistics.Pause();
-            return;
+            rounds.MoveNext();
+            _rounds = rounds;
         }
-
-        _memory.EnsureRows(_inputs + room);
-        _memory.Rows.Place(0, _inputs + room, cache, start);
-        _steps.Begin(plan, first: _inputs - 1);
-        _constraint?.BeginRound(_tokens.Room);
-
-        // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-        _drafter.Begin(plan, _match, room, _inputs);
-        RunDraft(cancellationToken);
+        finally
+        {
+            _shared = null;
+        }
     }
 
-    /// <summary>Drafts to the end, or to a step that waits for those of other sequences. Then comes verification, or waits likewise.</summary>
-    private void RunDraft(CancellationToken cancellationToken)
+    /// <summary>One round after the other. Each waits where what it needs next can be run with what others need, and stops at its end.</summary>
+    private IEnumerator<RoundWait> Rounds()
     {
-        while (_drafter.Step is { } step)
+        while (true)
         {
-            if (_company > 1 && step.Count <= _model.SharedRows)
+            // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
+            _statistics.BeginStep();
+            var (cache, start) = (Cache, _memory.Length);
+            var inputs = _tokens.Count - start;
+            var match = _lookup?.Find(_tokens.With(0)) ?? default;
+            var plan = _nextDraft ??= _controller.Next(match, inputs);
+            var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
+            _tokens.MakeRoom(room);
+            if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
             {
-                Pass = step with { From = _steps.RunSurvey(step.Rows, step.Start, step.Count, step.From, step.To, cancellationToken) };
-                IsDrafting = true;
+                // All three in one go, with one wait.
+                _steps.Begin(default, first: 0);
+                var round = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown, _cancellation);
                 _statistics.Pause();
-                return;
+                yield return RoundWait.Whole(round);
+                var (made, confirmed, own) = device.End(round, _shared is null ? _model.RunRound(round, _cancellation) : _result);
+                if (own < 0)
+                {
+                    // Nobody but the model had a say.
+                    throw CheckpointException.NoLogit(_name);
+                }
+
+                Accept(made, match, confirmed, own, judged: 0);
+                yield return default;
+                continue;
             }
 
-            _steps.RunLayers(step.Rows, step.Start, step.Count, step.From, step.To, unread: 0, cancellationToken);
-            _drafter.GoOn(isAnswered: false);
-        }
+            _memory.EnsureRows(inputs + room);
+            _memory.Rows.Place(0, inputs + room, cache, start);
+            _steps.Begin(plan, first: inputs - 1);
+            _constraint?.BeginRound(_tokens.Room);
 
-        _draft = _drafter.Draft;
-        _tokens.Slice(_tokens.Count, _draft.Tokens).CopyTo(_shown);
-        var (rows, count) = (_memory.Rows, _inputs + _draft.Rows);
-        var from = _steps.RunSurvey(rows, 0, count, _draft.Exit, _plan.Depth, cancellationToken);
-        _statistics.EndDraft();
+            // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
+            _drafter.Begin(plan, match, room, inputs);
+            while (_drafter.Step is { } step)
+            {
+                SharedPassTime? shared = null;
+                step = _steps.RunSurvey(step, _cancellation);
+                if (_company > 1 && step.Count <= _model.SharedRows)
+                {
+                    _statistics.Pause();
+                    yield return RoundWait.Draft(step);
+                    shared = _shared;
+                }
 
-        // Verify: one pass of layers E..L-1 over the input and the draft together. A small one waits for those of other sequences.
-        var pass = new RowPass(rows, 0, count, from, _plan.Depth, Unread: _inputs - 1);
-        if (count <= _model.SharedRows)
-        {
-            Pass = pass;
-        }
-        else
-        {
-            Verify(pass, hasRun: false, cancellationToken);
-        }
-    }
+                _steps.EndDraftStep(step, shared, _cancellation);
+                _drafter.GoOn(isAnswered: shared is not null);
+            }
 
-    /// <summary>Goes on behind a step of the draft that has waited.</summary>
-    /// <param name="step">The step.</param>
-    /// <param name="shared">How long it took, if somebody has run it.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    private void GoOnDrafting(in RowPass step, in SharedPassTime? shared, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        if (shared is null)
-        {
-            _steps.RunLayers(step.Rows, step.Start, step.Count, step.From, step.To, unread: 0, cancellationToken);
-        }
-        else if (shared is { Rows: > 0 } time)
-        {
-            _costs?.AddDraftStep(time.Rows, step.To - step.From, time.Heads, time.Ticks);
-        }
+            var draft = _drafter.Draft;
+            _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_shown);
 
-        // The first step, a prompt's perhaps, tells nothing of how those are shared that follow.
-        if (step.Start > 0)
-        {
-            _costs?.DraftedWith(shared?.Sequences ?? 1);
+            // Verify: one pass of layers E..L-1 over the input and the draft together.
+            SharedPassTime? verified = null;
+            var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
+            _statistics.EndDraft();
+            if (pass.Count <= _model.SharedRows)
+            {
+                yield return RoundWait.Verification(pass);
+                verified = _shared;
+            }
+
+            _steps.EndPass(pass, verified, _cancellation);
+            var (accepted, next) = _steps.Verify(pass, draft.Tokens, hasRun: verified is not null);
+            if (next < 0)
+            {
+                throw NoTokenLeft(pass, accepted);
+            }
+
+            // Accept the longest confirmed prefix, plus the full model's own next token.
+            Accept(draft, match, accepted, next, judged: pass.FirstRead);
+            yield return default;
         }
-
-        _drafter.GoOn(isAnswered: shared is not null);
-        RunDraft(cancellationToken);
-    }
-
-    /// <summary>Runs the pass, if nobody has, and accepts the longest confirmed prefix, plus the full model's own next token.</summary>
-    private void Verify(in RowPass pass, bool hasRun, CancellationToken cancellationToken)
-    {
-        if (!hasRun)
-        {
-            _steps.RunLayers(pass.Rows, 0, pass.Count, pass.From, pass.To, pass.Unread, cancellationToken);
-        }
-
-        var (accepted, next) = _steps.Verify(pass.Rows, pass.Unread, pass.Read, _draft.Tokens, hasRun);
-        if (next < 0)
-        {
-            throw NoTokenLeft(pass.Rows, pass.Unread + accepted, accepted);
-        }
-
-        Accept(accepted, next, judged: pass.Unread);
     }
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
-    /// <param name="rows">The round's rows, standing after the last layer.</param>
-    /// <param name="slot">Slot of the last token before the one in question.</param>
-    /// <param name="index">How many tokens of the draft come before it.</param>
-    private Exception NoTokenLeft(RowBuffer rows, int slot, int index)
+    /// <param name="pass">What has verified the draft.</param>
+    /// <param name="index">How many tokens of the draft come before the one in question.</param>
+    private Exception NoTokenLeft(in RowPass pass, int index)
     {
         var logits = new float[_model.Config.VocabularySize];
-        _model.Logits(rows, slot, 1, logits);
+        _model.Logits(pass.Rows, pass.FirstRead + index, 1, logits);
         return logits[ArgMax.Of(logits)] > float.NegativeInfinity
             ? _constraint?.NoTokenLeft(index) ?? Distribution.NoTokenLeft()
             : CheckpointException.NoLogit(_name);
     }
 
     /// <summary>Ends a round: takes what was accepted and the token behind it into the output, and forgets the rest of the draft.</summary>
+    /// <param name="draft">The draft.</param>
+    /// <param name="match">What the context could be continued with.</param>
     /// <param name="accepted">How many of the draft's tokens the full model confirmed.</param>
     /// <param name="next">The full model's own next token, if there is one.</param>
     /// <param name="judged">Slot of the last token before the draft.</param>
-    private void Accept(int accepted, int? next, int judged)
+    private void Accept(in PreparedDraft draft, in LookupMatch match, int accepted, int? next, int judged)
     {
-        var (before, exit) = (_tokens.Count, _draft.Exit);
+        var (before, exit) = (_tokens.Count, draft.Exit);
         var taken = accepted;
         if (next is { } bonus)
         {
@@ -415,10 +372,10 @@ internal sealed class SelfSpeculation
 
         // Truncate: what was rejected is simply written again.
         Cache.Length = Math.Min(before + accepted, _tokens.Count - 1);
-        _shownDraft = new(exit, _draft.Tokens, accepted);
-        var free = new DraftResult(exit, _draft.Guessed, accepted - forced.Drafted);
-        Learn(free);
-        _statistics.EndRound(free, forced.All, (_draft.Passes * exit) + (_plan.Depth - exit), RoundTokens.Length);
+        _shownDraft = new(exit, draft.Tokens, accepted);
+        var free = new DraftResult(exit, draft.Guessed, accepted - forced.Drafted);
+        Learn(free, match);
+        _statistics.EndRound(free, forced.All, (draft.Passes * exit) + (_plan.Depth - exit), RoundTokens.Length);
     }
 
     /// <summary>Takes so many tokens into the output, ending at the earliest stop.</summary>
@@ -436,13 +393,13 @@ internal sealed class SelfSpeculation
     }
 
     /// <summary>Tells the controller what became of the round.</summary>
-    private void Learn(in DraftResult draft)
+    private void Learn(in DraftResult draft, in LookupMatch match)
     {
         _nextDraft = null;
-        var followed = _tokens.Slice(_match.Position, Math.Min(_match.Available, RoundTokens.Length));
+        var followed = _tokens.Slice(match.Position, Math.Min(match.Available, RoundTokens.Length));
         var right = followed.CommonPrefixLength(RoundTokens);
         _controller.Learn(new RoundOutcome(
-            draft.ExitLayer, draft.Drafted, draft.Accepted, new(_match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
+            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
         if (FinishReason != FinishReason.None)
         {
             PublishCosts();

@@ -37,18 +37,62 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         _guesses.Clear();
     }
 
-    /// <summary>Runs the layers [from, to) over slots, pausing at the exits under survey that lie between.</summary>
-    /// <param name="rows">The round's rows.</param>
-    /// <param name="start">First slot.</param>
-    /// <param name="count">Number of slots.</param>
-    /// <param name="from">First layer.</param>
-    /// <param name="to">End of the layers, exclusive.</param>
-    /// <param name="unread">How many of the first slots nobody looks at afterwards, as in <see cref="IDeviceModel.RunFinalLayers"/>.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
+    /// <summary>Runs layers up to the last exit under survey that the rows have not come to.</summary>
+    /// <returns>What remains of the pass.</returns>
+    public RowPass RunSurvey(in RowPass pass, CancellationToken cancellationToken)
     {
-        from = RunSurvey(rows, start, count, from, to, cancellationToken);
-        Run(rows, start, count, from, to, unread, cancellationToken);
+        var from = pass.From;
+        foreach (var exit in _plan.Survey ?? [])
+        {
+            if (exit > from && exit < pass.To && pass.Start - _first < _plan.SurveyRows)
+            {
+                Run(pass with { From = from, To = exit, Unread = 0 }, cancellationToken);
+                from = exit;
+                Note(pass.Rows, pass.Start, pass.Count, exit);
+            }
+        }
+
+        return pass with { From = from };
+    }
+
+    /// <summary>Ends a step of the draft, which has waited for others' perhaps: runs it if nobody has.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="shared">How long it took, together with others'; null: nobody has run it.</param>
+    /// <param name="cancellationToken">Looked at here, and between layers.</param>
+    public void EndDraftStep(in RowPass step, in SharedPassTime? shared, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        if (shared is null)
+        {
+            // Verification goes on with all of its rows.
+            Run(step with { Unread = 0 }, cancellationToken);
+        }
+        else if (shared is { Rows: > 0 } time)
+        {
+            costs?.AddDraftStep(time.Rows, step.To - step.From, time.Heads, time.Ticks);
+        }
+
+        // The first step, a prompt's perhaps, tells nothing of how those are shared that follow.
+        if (step.Start > 0)
+        {
+            costs?.DraftedWith(shared?.Sequences ?? 1);
+        }
+    }
+
+    /// <summary>Ends the pass over the last layers, likewise.</summary>
+    /// <param name="pass">The pass.</param>
+    /// <param name="shared">How long it took, together with others'; null: nobody has run it.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void EndPass(in RowPass pass, in SharedPassTime? shared, CancellationToken cancellationToken)
+    {
+        if (shared is null)
+        {
+            Run(pass, cancellationToken);
+        }
+        else if (shared is { Rows: > 0 } time)
+        {
+            costs?.AddPass(time.Rows, pass.To - pass.From, time.Heads > 0, time.Ticks);
+        }
     }
 
     /// <summary>A step of the draft, with what <see cref="Guess"/> asks about its last row.</summary>
@@ -74,29 +118,6 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return guess;
     }
 
-    /// <summary>Runs layers up to the last exit under survey that the rows have not come to.</summary>
-    /// <param name="rows">The round's rows.</param>
-    /// <param name="start">First slot.</param>
-    /// <param name="count">Number of slots.</param>
-    /// <param name="from">First layer.</param>
-    /// <param name="to">End of the layers that there are to run, exclusive.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    /// <returns>The layer that the rows then stand before.</returns>
-    public int RunSurvey(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken)
-    {
-        foreach (var exit in _plan.Survey ?? [])
-        {
-            if (exit > from && exit < to && start - _first < _plan.SurveyRows)
-            {
-                Run(rows, start, count, from, exit, unread: 0, cancellationToken);
-                from = exit;
-                Note(rows, start, count, exit);
-            }
-        }
-
-        return from;
-    }
-
     /// <summary>The pass over the last layers, with what verification asks about its rows.</summary>
     public RowPass Ask(in RowPass pass, int drafted)
     {
@@ -105,35 +126,33 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         return asked;
     }
 
-    /// <summary>As <see cref="TokenSelector.Verify"/>.</summary>
-    /// <param name="rows">The round's rows.</param>
-    /// <param name="slot">Slot of the last token before the draft.</param>
-    /// <param name="count">Rows to judge by.</param>
+    /// <summary>As <see cref="TokenSelector.Verify"/>, by the rows of a pass.</summary>
+    /// <param name="pass">The pass, which has been run.</param>
     /// <param name="drafted">Tokens of the draft.</param>
-    /// <param name="hasRun">Whether the pass that <see cref="Ask"/> gave has been run, its head included.</param>
-    public (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, int drafted, bool hasRun)
+    /// <param name="hasRun">Whether what <see cref="Ask"/> gave has been run, its head included.</param>
+    public (int Accepted, int? Next) Verify(in RowPass pass, int drafted, bool hasRun)
     {
         var isAnswered = hasRun && _isAsked;
         var told = isAnswered ? null : _told;
         var start = told is null ? 0 : Stopwatch.GetTimestamp();
-        var verdict = selector.Verify(rows, slot, count, tokens.With(drafted), drafted, isAnswered);
-        told?.AddHead(count, Stopwatch.GetTimestamp() - start);
+        var verdict = selector.Verify(pass.Rows, pass.FirstRead, pass.Read, tokens.With(drafted), drafted, isAnswered);
+        told?.AddHead(pass.Read, Stopwatch.GetTimestamp() - start);
         return verdict;
     }
 
-    private void Run(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
+    private void Run(in RowPass pass, CancellationToken cancellationToken)
     {
         var began = _told is null ? 0 : Stopwatch.GetTimestamp();
-        if (unread > 0)
+        if (pass.Unread > 0)
         {
-            model.RunFinalLayers(rows, start, count, from, to, unread, cancellationToken);
+            model.RunFinalLayers(pass.Rows, pass.Start, pass.Count, pass.From, pass.To, pass.Unread, cancellationToken);
         }
         else
         {
-            model.RunLayers(rows, start, count, from, to, cancellationToken);
+            model.RunLayers(pass.Rows, pass.Start, pass.Count, pass.From, pass.To, cancellationToken);
         }
 
-        _told?.AddLayers(count, to - from, Stopwatch.GetTimestamp() - began);
+        _told?.AddLayers(pass.Count, pass.To - pass.From, Stopwatch.GetTimestamp() - began);
     }
 
     private void Note(RowBuffer rows, int start, int count, int exit)
