@@ -97,6 +97,11 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
 
         for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
         {
+            if (p + Attention.BlockPositions < longest)
+            {
+                Fetch(cache.Keys(block + 1, layer, head), _headDimension);
+            }
+
             Score(queries, count, cache.Keys(block, layer, head), p, scores + p);
         }
 
@@ -108,6 +113,11 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
         new Span<float>(sums, count * _paddedDimension).Clear();
         for (int block = 0, p = 0; p < longest; block++, p += Attention.BlockPositions)
         {
+            if (p + Attention.BlockPositions < longest)
+            {
+                Fetch(cache.Values(block + 1, layer, head), _paddedDimension);
+            }
+
             Accumulate(queries, count, cache.Values(block, layer, head), p, scores + p, sums);
         }
 
@@ -130,6 +140,10 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
     }
 
     public void Dispose() => _scratch?.Dispose();
+
+    /// <summary>Asks for the keys or values of the next block while this one is computed with: blocks lie far apart, and the hardware does not look ahead from one to the next.</summary>
+    private static void Fetch(float* next, int dimension) =>
+        PanelKernel.Prefetch((byte*)next, Attention.BlockPositions * dimension * sizeof(float));
 
     /// <summary>Scores of a block that begins at a position, for the queries that attend to any of it, and perhaps for others, which do not look at them.</summary>
     private void Score(Query* queries, int count, float* keys, int position, float* scores)
