@@ -105,8 +105,8 @@ public sealed class LayerSkipOptions
     public int MaxQueuedRequests { get; set; } = 256;
 
     /// <summary>
-    /// Whether a host stops when it cannot load the model (as <c>HostOptions.BackgroundServiceExceptionBehavior</c> says). False unless set:
-    /// the error is logged, and the health check and every request report it.
+    /// Whether a host stops when it cannot load the model (as <c>HostOptions.BackgroundServiceExceptionBehavior</c> says), and the process then ends with
+    /// the exit code 1, unless it returns another itself. False unless set: the error is logged, and the health check and every request report it.
     /// </summary>
     public bool StopHostOnLoadFailure { get; set; }
 

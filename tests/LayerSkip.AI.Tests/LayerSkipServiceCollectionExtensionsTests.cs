@@ -276,7 +276,9 @@ public class LayerSkipServiceCollectionExtensionsTests
 
             Assert.Equal(stop, stopping.IsCancellationRequested);
             Assert.Single(log.Of(13));
+            Assert.Equal(stop ? 1 : 0, Environment.ExitCode);
             await host.StopAsync(TestContext.Current.CancellationToken);
+            Environment.ExitCode = 0; // the test process's own
         }
     }
 

@@ -6,13 +6,24 @@ namespace LayerSkip.AI.Hosting;
 /// <summary>Loads a model when the host starts, without holding the start up.</summary>
 internal sealed class ModelLoadingService(LayerSkipModelLoader loader, IOptionsMonitor<LayerSkipOptions> options, string? serviceId) : BackgroundService
 {
+    /// <summary>What a process ends with whose host has stopped for want of the model, so that whoever watches over it knows.</summary>
+    private const int FailedExitCode = 1;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         _ = loader.Begin();
         if (options.Get(serviceId).StopHostOnLoadFailure)
         {
-            // The host deals with what a background service throws.
-            await loader.WaitAsync(stoppingToken).ConfigureAwait(false);
+            try
+            {
+                await loader.WaitAsync(stoppingToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                // The host deals with what a background service throws; but ended by it, a process would say that all is well.
+                Environment.ExitCode = Environment.ExitCode == 0 ? FailedExitCode : Environment.ExitCode;
+                throw;
+            }
         }
     }
 }
