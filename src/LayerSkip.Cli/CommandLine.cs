@@ -20,6 +20,9 @@ internal static class CommandLine
     /// <summary>Ended by Ctrl-C, 128 + SIGINT, or by SIGTERM, which is taken alike.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>Ended since nobody reads its output any more: 128 + SIGPIPE, without a word.</summary>
+    public const int OutputClosed = 141;
+
     /// <summary>Runs the tool.</summary>
     /// <param name="args">The arguments, without the program's name.</param>
     /// <param name="terminal">What it reads from and writes to.</param>
@@ -49,6 +52,10 @@ internal static class CommandLine
         catch (OperationCanceledException)
         {
             return Interrupted;
+        }
+        catch (OutputClosedException)
+        {
+            return OutputClosed;
         }
         catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
             or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException or DeviceException)

@@ -7,6 +7,8 @@ namespace LayerSkip.Cli;
 /// <param name="name">What errors call it.</param>
 internal sealed class NamedWriter(TextWriter inner, string name) : TextWriter
 {
+    private const int BrokenPipe = 32; // EPIPE
+
     public override Encoding Encoding => inner.Encoding;
 
     public override void Write(char value) => Try(value, static (writer, value) => writer.Write(value));
@@ -26,6 +28,10 @@ internal sealed class NamedWriter(TextWriter inner, string name) : TextWriter
         try
         {
             write(inner, value);
+        }
+        catch (IOException e) when (e.HResult == BrokenPipe)
+        {
+            throw new OutputClosedException($"{name}: its reader has closed it", e);
         }
         catch (UnauthorizedAccessException e)
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Spectre.Console;
 
 namespace LayerSkip.Cli;
@@ -8,6 +9,7 @@ namespace LayerSkip.Cli;
 internal sealed class Terminal
 {
     private const int UnboundedWidth = 1000;
+    private const nint StandardOutput = 1;
 
     private readonly Stream _input;
 
@@ -67,7 +69,7 @@ internal sealed class Terminal
     public static Terminal OfProcess(Interrupt interrupt)
     {
         var (input, typed) = (Console.OpenStandardInput(), !Console.IsInputRedirected);
-        return new(new NamedWriter(Console.Out, "standard output"), Console.Error, typed ? Encoding.CreateTranscodingStream(input, Console.InputEncoding, Encoding.UTF8) : input, interrupt)
+        return new(new NamedWriter(OpenOutput(), "standard output"), Console.Error, typed ? Encoding.CreateTranscodingStream(input, Console.InputEncoding, Encoding.UTF8) : input, interrupt)
         {
             // Lines can be edited as they are typed; a text of many lines is none of .NET's business, whose reader takes Enter for a carriage return.
             Lines = typed ? Console.In : new StreamReader(input),
@@ -105,6 +107,21 @@ internal sealed class Terminal
     {
         Out.Write(IsOutputInteractive ? VisibleText.Of(text) : text);
         Out.Flush();
+    }
+
+    /// <summary>The standard output. Where it is a pipe, one that says when its reader has left: .NET's own would go on writing to nobody.</summary>
+    private static TextWriter OpenOutput()
+    {
+        if (Console.IsOutputRedirected && !OperatingSystem.IsWindows())
+        {
+            var stream = new FileStream(new SafeFileHandle(StandardOutput, ownsHandle: false), FileAccess.Write, bufferSize: 0);
+            if (!stream.CanSeek)
+            {
+                return new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true };
+            }
+        }
+
+        return Console.Out;
     }
 
     private T Wait<T>(Func<T> read) => Task.Run(read).WaitAsync(Interrupt.Command).GetAwaiter().GetResult();

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using LayerSkip.Tests;
@@ -34,6 +35,19 @@ internal static class Tool
         using var error = new StringWriter();
         var exitCode = CommandLine.Invoke(args, new Terminal(output, error, input, interrupt));
         return new ToolResult(exitCode, output.ToString(), error.ToString());
+    }
+
+    /// <summary>Starts the tool in a process of its own, whose standard input and output are pipes to here, and whose errors nobody reads.</summary>
+    public static Process Start(params string[] args)
+    {
+        var process = Process.Start(new ProcessStartInfo(
+            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
+            [typeof(CommandLine).Assembly.Location, .. args])
+        {
+            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+        })!;
+        process.BeginErrorReadLine();
+        return process;
     }
 
     /// <summary>Runs a command that must succeed and print exactly one JSON object on one line.</summary>

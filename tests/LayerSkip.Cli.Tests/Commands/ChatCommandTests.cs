@@ -22,6 +22,24 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public async Task Reader_that_leaves_ends_it()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "there the standard output says nothing");
+        using var process = Tool.Start("chat", "--model", Tool.Parser);
+        await process.StandardInput.WriteLineAsync("Turn off alarms");
+        await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(Answer, await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+        process.StandardOutput.Close();
+
+        // Its input never ends by itself.
+        await process.StandardInput.WriteLineAsync("Turn off alarms");
+        await process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
+
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(CommandLine.OutputClosed, process.ExitCode);
+    }
+
+    [Fact]
     public void Later_turns_go_on_from_what_earlier_ones_have_computed()
     {
         var one = Tool.RunWithInput("Turn off alarms\n", "chat", "--model", Tool.Parser);

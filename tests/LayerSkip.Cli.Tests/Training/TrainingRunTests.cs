@@ -476,13 +476,7 @@ public class TrainingRunTests
     /// <summary>Starts the recipe, as it was written, in a process of its own, and waits for its first checkpoint.</summary>
     private static Process StartUntilSaved(TrainingFolder folder, string output)
     {
-        var process = Process.Start(new ProcessStartInfo(
-            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet" ? path : "dotnet",
-            [typeof(CommandLine).Assembly.Location, "train", "--recipe", folder.RecipePath, "--output", folder.Of(output)])
-        {
-            RedirectStandardError = true, RedirectStandardOutput = true,
-        })!;
-        process.BeginErrorReadLine();
+        var process = Tool.Start("train", "--recipe", folder.RecipePath, "--output", folder.Of(output));
         process.BeginOutputReadLine();
         for (var waited = Stopwatch.StartNew(); !File.Exists(folder.Of(output, "model.safetensors")) && waited.Elapsed < TimeSpan.FromMinutes(2);)
         {
