@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const root = resolve(folder, "../..");
-const { values } = parseArgs({
+const values = parse({
     options: {
         model: { type: "string", default: join(root, "models/topv2-parser") },
         "text-model": { type: "string" },
@@ -27,6 +27,16 @@ try {
     print(kinds.map(([kind, model, ...options]) => ({ kind, report: sweep(kind, model, options) })));
 } finally {
     rmSync(scratch, { recursive: true, force: true });
+}
+
+/** The options; a mistyped one ends the program with one line. */
+function parse(expected) {
+    try {
+        return parseArgs(expected).values;
+    } catch (error) {
+        console.error(`mixed: ${error.message}`);
+        process.exit(2);
+    }
 }
 
 function sweep(kind, model, options) {

@@ -18,7 +18,7 @@ const formats = ["f32", "bf16", "q8_0", "q4_0"];
 const plainPrompt = "The quick brown fox jumps over the lazy dog, and then it runs along the river until the sun goes down behind the far hills.";
 const parserPrompt = "<|begin|><|user|> remind me to call mom at 5 pm<|assistant|>";
 
-const { values: options } = parseArgs({
+const options = parse({
     options: {
         models: { type: "string", default: "synthetic-160m,models/topv2-parser" },
         formats: { type: "string", default: formats.join(",") },
@@ -152,6 +152,15 @@ function run(command, args) {
 function integer(name) {
     const number = Number(options[name]);
     return Number.isInteger(number) && number > 0 ? number : fail(`--${name} is '${options[name]}', expected a positive integer`);
+}
+
+/** The options; a mistyped one ends the program with one line. */
+function parse(expected) {
+    try {
+        return parseArgs(expected).values;
+    } catch (error) {
+        fail(error.message);
+    }
 }
 
 function fail(message) {
