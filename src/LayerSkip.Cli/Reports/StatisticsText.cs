@@ -12,8 +12,8 @@ internal static class StatisticsText
         var how = generation.Mode switch
         {
             DecodingMode.SelfSpeculative =>
-                FormattableString.Invariant($" in {Quantity.Of(statistics.Rounds, "round")} of {statistics.TokensPerRound:0.00} (exit layer {generation.ExitLayer}, ") +
-                $"{Drafts(statistics.Drafted, statistics.Accepted)})",
+                FormattableString.Invariant($" in {Quantity.Of(statistics.Rounds, "round")} of {statistics.TokensPerRound:0.00} (") +
+                $"{Source(statistics)}{Drafts(statistics.Drafted, statistics.Accepted)})",
             DecodingMode.EarlyExit => $" (lossy, exit layer {generation.ExitLayer})",
             _ => "",
         };
@@ -23,6 +23,16 @@ internal static class StatisticsText
         var end = generation.FinishReason == FinishReason.Stop ? ", the end token among them" : "";
         return FormattableString.Invariant($"{ModeName.Of(generation.Mode)}: {Quantity.Of(statistics.Tokens, "token")}{how}{end}; ") +
             FormattableString.Invariant($"{time}; {statistics.TokensPerSecond:0.0} tokens/s, prompt included");
+    }
+
+    /// <summary>Where drafts came from; nothing where there were none.</summary>
+    private static string Source(GenerationStatistics statistics)
+    {
+        var (drafts, copied) = (statistics.DraftRounds, statistics.LookupRounds);
+        var exit = drafts == copied ? "" : FormattableString.Invariant($"exit layer {statistics.MeanExitLayer:0.##}, ");
+        return copied == 0 ? exit
+            : copied == drafts ? "copied from the context, "
+            : $"{exit}{copied} of {Quantity.Of(drafts, "draft")} copied from the context, ";
     }
 
     /// <summary>What ended an answer before the model did; null where it ended by itself.</summary>

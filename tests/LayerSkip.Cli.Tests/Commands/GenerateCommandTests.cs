@@ -188,7 +188,17 @@ public class GenerateCommandTests
     {
         var result = Tool.Run("generate", "--model", Tool.Parser, "--chat", "--prompt", "Turn off alarms", "--max-tokens", "1");
 
-        Assert.Contains("(exit layer 2, nothing drafted); ", result.Error, StringComparison.Ordinal);
+        Assert.Contains("(nothing drafted); ", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Statistics_of_copied_drafts_name_no_exit_layer()
+    {
+        var result = Tool.Run(
+            "generate", "--model", Tool.Parser, "--chat", "--prompt", "message alex to see if she made it home", "--controller", "fixed", "--draft-source", "lookup");
+
+        Assert.Contains("(copied from the context, ", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("exit layer", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
