@@ -1,28 +1,59 @@
 namespace LayerSkip.Engine.Devices.Cpu;
 
-/// <summary>Lets one step at a time use the device's threads and scratch memory. Free, it costs one atomic exchange.</summary>
+/// <summary>Lets one step at a time use the device's threads and scratch memory, in the order in which they came. Free, it costs one atomic addition.</summary>
 internal sealed class StepGate
 {
-    private int _taken;
+    // Looks while nothing moves on, after which a waiter sleeps a millisecond before each: half a millisecond of them, and ten for who is next, lest the device wait for its waking.
+    private const int Looks = 1_000;
+    private const int LooksOfTheNext = 20_000;
+
+    private int _tickets;
+    private int _serving;
+
+    /// <summary>Steps that run or wait.</summary>
+    public int Count => Volatile.Read(ref _tickets) - Volatile.Read(ref _serving);
 
     /// <summary>Waits for its turn; disposing the result passes it on.</summary>
     public Step Enter()
     {
-        if (Interlocked.Exchange(ref _taken, 1) != 0)
+        var ticket = Interlocked.Increment(ref _tickets) - 1;
+        if (Volatile.Read(ref _serving) != ticket)
         {
-            var wait = default(SpinWait);
-            do
-            {
-                wait.SpinOnce();
-            }
-            while (Interlocked.Exchange(ref _taken, 1) != 0);
+            WaitFor(ticket);
         }
 
         return new Step(this);
     }
 
+    private void WaitFor(int ticket)
+    {
+        var (wait, isInterrupted) = (default(SpinWait), false);
+        for (var (serving, seen) = (Volatile.Read(ref _serving), ticket); serving != ticket; serving = Volatile.Read(ref _serving))
+        {
+            if (serving != seen)
+            {
+                (wait, seen) = (default, serving);
+            }
+
+            try
+            {
+                wait.SpinOnce(ticket - serving == 1 ? LooksOfTheNext : Looks);
+            }
+            catch (ThreadInterruptedException)
+            {
+                // Behind a ticket that is given up nobody would get in any more.
+                isInterrupted = true;
+            }
+        }
+
+        if (isInterrupted)
+        {
+            Thread.CurrentThread.Interrupt();
+        }
+    }
+
     public readonly ref struct Step(StepGate gate)
     {
-        public void Dispose() => Volatile.Write(ref gate._taken, 0);
+        public void Dispose() => Volatile.Write(ref gate._serving, gate._serving + 1);
     }
 }
