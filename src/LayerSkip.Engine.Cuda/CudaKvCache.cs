@@ -82,7 +82,7 @@ internal sealed class CudaKvCache : KvCache
         GC.SuppressFinalize(this);
     }
 
-    protected override void Copy(KvCache source, int depth, int length)
+    protected override void Copy(KvCache source, int depth, int from, int to)
     {
         var own = source is CudaKvCache cache && cache.Model == _model
             ? cache
@@ -91,7 +91,7 @@ internal sealed class CudaKvCache : KvCache
         for (var stage = 0; stage < _stages.Length; stage++)
         {
             _model.EnterStage(stage);
-            _stages[stage].Copy(own._stages[stage], depth, Geometry.Pages(length), _model.Geometry.PageLayerBytes);
+            _stages[stage].Copy(own._stages[stage], depth, from / Geometry.PagePositions, Geometry.Pages(to), _model.Geometry.PageLayerBytes);
         }
     }
 
@@ -165,11 +165,14 @@ internal sealed class CudaKvCache : KvCache
             }
         }
 
-        /// <summary>Copies the model's first layers, as far as they are the GPU's. They lie one behind the other in a page. What of the last page is not valid is copied along.</summary>
-        public void Copy(StagePages source, int depth, int pages, long layerBytes)
+        /// <summary>
+        /// Copies the pages [from, to) of the model's first layers, as far as they are the GPU's. They lie one behind the other in a page. What of the first page is there already is
+        /// copied along, and what of the last is not valid.
+        /// </summary>
+        public void Copy(StagePages source, int depth, int from, int to, long layerBytes)
         {
             var layers = Math.Clamp(depth - stage.First, 0, stage.Layers);
-            for (var page = 0; page < pages && layers > 0; page++)
+            for (var page = from; page < to && layers > 0; page++)
             {
                 stage.Context.Copy(_pages[page], source._pages[page], layerBytes * layers);
             }

@@ -17,6 +17,7 @@ public sealed class Generation : IDisposable
     private readonly SequenceMemory _memory;
     private readonly SelfSpeculation _decoding;
     private readonly Transcript _tokens;
+    private bool _hasLostCache;
     private bool _disposed;
 
     internal Generation(
@@ -117,6 +118,9 @@ public sealed class Generation : IDisposable
     /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
     internal int RoundPositions => _decoding.RoundPositions;
 
+    /// <summary>Tokens that the next step brings into the cache, before it decodes any: 1 where the last one alone is not there yet, <see cref="PrefillRows"/> of a long prompt.</summary>
+    internal int NextRows => Math.Min(_tokens.Count - _memory.Length, PrefillRows);
+
     /// <summary>Whether a piece of a long prompt comes next, not a round.</summary>
     internal bool IsLongPrompt => _decoding.PiecePositions is not null;
 
@@ -198,10 +202,20 @@ public sealed class Generation : IDisposable
     /// <summary>Goes on with a cache that holds the first of its tokens, all but the last at most: the same entries that it would compute itself.</summary>
     internal void Continue(KvCache cache)
     {
+        var own = _memory.Length;
         _memory.Adopt(cache);
+        CountCached(_decoding.Statistics.CachedTokens, own);
+    }
 
-        // Of what it had computed itself before it lost its cache, nothing was an earlier request's.
-        _decoding.Statistics.CachedTokens = _decoding.Statistics.HasBegun ? Math.Min(_decoding.Statistics.CachedTokens, cache.Length) : cache.Length;
+    /// <summary>Copies from another's cache the entries of the first of its tokens, all but the last at most, that its own has not.</summary>
+    /// <param name="source">The cache.</param>
+    /// <param name="length">So many tokens are the same.</param>
+    /// <exception cref="OutOfMemoryException">The device has not that much memory; it goes on with what it has.</exception>
+    internal void Continue(KvCache source, int length)
+    {
+        var (cached, own) = (_decoding.Statistics.CachedTokens, _memory.Length);
+        Cache.CopyFrom(source, Depth, length);
+        CountCached(cached, own);
     }
 
     /// <summary>Takes over the cache of another generation of the model, as far as their tokens are the same.</summary>
@@ -216,7 +230,11 @@ public sealed class Generation : IDisposable
     }
 
     /// <summary>Gives its cache away, if it has one. Going on without, it computes all entries anew.</summary>
-    internal KvCache? TakeCache() => _memory.Release();
+    internal KvCache? TakeCache()
+    {
+        _hasLostCache |= _memory.HasCache;
+        return _memory.Release();
+    }
 
     /// <summary>Releases the memory that the sequence holds on the device.</summary>
     public void Dispose()
@@ -234,4 +252,10 @@ public sealed class Generation : IDisposable
             _decoding.PublishCosts();
         }
     }
+
+    /// <summary>Counts what the cache has got of others. Of what it had computed itself before it lost a cache, nothing was theirs.</summary>
+    /// <param name="cached">The count before.</param>
+    /// <param name="own">The cache's length before.</param>
+    private void CountCached(int cached, int own) =>
+        _decoding.Statistics.CachedTokens = _hasLostCache ? Math.Min(cached, _memory.Length) : cached + _memory.Length - own;
 }

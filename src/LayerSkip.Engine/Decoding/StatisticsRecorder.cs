@@ -34,9 +34,6 @@ internal sealed class StatisticsRecorder(int promptTokens, int outputCapacity)
     /// <summary>Tokens of the prompt that an earlier request had computed.</summary>
     public int CachedTokens { get; set; }
 
-    /// <summary>Whether anything has been computed.</summary>
-    public bool HasBegun => _stepStart != 0;
-
     /// <summary>A round or a piece of the prompt begins.</summary>
     public void BeginStep() => (_stepStart, _draftEnd) = (Stopwatch.GetTimestamp(), 0);
 

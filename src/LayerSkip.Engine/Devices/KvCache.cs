@@ -78,20 +78,25 @@ internal abstract class KvCache : IDisposable
         return covers;
     }
 
-    /// <summary>Begins this empty cache with a copy of another's first positions.</summary>
-    /// <param name="source">Of the same model.</param>
-    /// <param name="depth">Layers to copy, at least 1.</param>
-    /// <param name="length">Positions, which are valid in all of them.</param>
-    /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache is empty still.</exception>
+    /// <summary>Goes on to where another cache has come: copies those of its first positions that this one has not.</summary>
+    /// <param name="source">Of the same model, and the same tokens.</param>
+    /// <param name="depth">Layers to copy, at least 1; those of this cache, if it is not empty.</param>
+    /// <param name="length">Positions, <see cref="Length"/> or more, which are valid in all of them.</param>
+    /// <exception cref="OutOfMemoryException">The device has not that much memory; the cache holds what it held.</exception>
     public void CopyFrom(KvCache source, int depth, int length)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(length, _length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, source.ValidLength(depth));
+        if (_length > 0)
+        {
+            ArgumentOutOfRangeException.ThrowIfNotEqual(depth, _depth);
+        }
 
         // What is disposed has no room, whatever was valid there.
         ObjectDisposedException.ThrowIf(length > source.Capacity, source);
         Reserve(length);
-        Copy(source, depth, length);
+        Copy(source, depth, _length, length);
         (_depth, _length) = (depth, length);
     }
 
@@ -102,6 +107,6 @@ internal abstract class KvCache : IDisposable
     /// <inheritdoc/>
     public abstract void Dispose();
 
-    /// <summary>Copies entries; there is room for them.</summary>
-    protected abstract void Copy(KvCache source, int depth, int length);
+    /// <summary>Copies the positions [from, to) of the first layers; there is room for them.</summary>
+    protected abstract void Copy(KvCache source, int depth, int from, int to);
 }

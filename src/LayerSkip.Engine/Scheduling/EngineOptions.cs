@@ -4,7 +4,7 @@ namespace LayerSkip.Engine.Scheduling;
 public sealed record EngineOptions
 {
     /// <summary>
-    /// Most requests that run at once, at least 1. Each turn is a round of all of them, so that none waits for another's end; more at once bring more tokens in
+    /// Most requests that run at once, at least 1. Each turn is a round of all of them that decode, so that none waits for another's end; more at once bring more tokens in
     /// all, where rounds share a pass over the weights, but each its own later.
     /// </summary>
     public int MaxConcurrentRequests { get; init; } = 16;

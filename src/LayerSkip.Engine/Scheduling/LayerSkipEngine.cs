@@ -5,11 +5,12 @@ using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Scheduling;
 
-/// <summary>Serves many requests on one model: a thread of its own gives all that run one round a turn. Safe for concurrent use.</summary>
+/// <summary>Serves many requests on one model: a thread of its own gives all that decode one round a turn. Safe for concurrent use.</summary>
 /// <remarks>
 /// <para>
-/// What fails in one request ends that one alone. They begin in the order they came, and then go on together: a turn is a round of decoding of each, or a piece of
-/// a long prompt, and what the rounds have drafted is verified in passes that they share. No lock is held while computing.
+/// What fails in one request ends that one alone. They begin in the order they came, and then go on together: a turn is a round of each that decodes, and of the prompts
+/// 256 tokens in all, a piece of the oldest request's or several short ones, which come first in every other turn. What the rounds have drafted is verified in passes that
+/// they share. No lock is held while computing.
 /// </para>
 /// <para>
 /// A request whose prompt begins as that of another did gets the other's KV entries for these tokens, which are bit for bit its own; so its

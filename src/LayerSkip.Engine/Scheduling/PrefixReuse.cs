@@ -12,43 +12,72 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
     /// <summary>Fewest positions that are worth a copy, and most that an idle cache may lose to a request that goes on from it.</summary>
     private const int FewPositions = 32;
 
-    /// <summary>Begins a generation that has no cache with the longest prefix there is of its tokens.</summary>
-    /// <param name="generation">About to begin, or to go on after it lost its cache.</param>
+    /// <summary>Tokens of a generation that nobody has computed yet: the last one, and those behind the longest prefix there is.</summary>
+    /// <param name="generation">About to begin, or to go on with its prompt.</param>
     /// <param name="running">The running requests.</param>
-    public void Begin(Generation generation, List<TokenReader> running)
-    {
-        if (!memory.Idle.IsEnabled)
-        {
-            return;
-        }
+    public int Missing(Generation generation, List<TokenReader> running) => generation.Tokens.Length - Find(generation, running).Length;
 
-        // The last token has to run whatever is known, for the model to say what follows it.
-        var tokens = generation.Tokens[..^1];
-        var (idle, length) = memory.Idle.Find(tokens, generation.PrefixScope, generation.Depth);
-        var source = idle?.Cache;
-        foreach (var other in running)
+    /// <summary>Whether a generation has so much in common with prompts that others are about to compute that it had better wait, and copy that.</summary>
+    /// <param name="generation">About to begin, or to go on with its prompt.</param>
+    /// <param name="missing">What <see cref="Missing"/> says of it.</param>
+    /// <param name="computing">Requests whose present turn brings all of their tokens into their caches.</param>
+    public bool PaysToWait(Generation generation, int missing, List<TokenReader> computing)
+    {
+        foreach (var other in computing)
         {
-            var match = Match(generation, other.Generation);
-            if (match > length)
+            if (memory.Idle.IsEnabled && other.Generation.Depth >= generation.Depth
+                && Match(generation, other.Generation, other.Generation.Tokens.Length) >= generation.Tokens.Length - missing + FewPositions)
             {
-                (idle, source, length) = (null, other.Generation.Cache, match);
+                return true;
             }
         }
 
-        if (source is null)
+        return false;
+    }
+
+    /// <summary>Goes on from the longest prefix there is of a generation's tokens, where it has not come as far itself.</summary>
+    /// <param name="generation">About to begin, or to go on with its prompt.</param>
+    /// <param name="running">The running requests.</param>
+    public void Extend(Generation generation, List<TokenReader> running)
+    {
+        var prefix = Find(generation, running);
+        if (prefix.Source is null)
         {
             return;
         }
 
-        // A next turn goes on from its conversation's cache; where little of a cache would be of use, it stays for its own next turn.
-        if (idle is not null && idle.Tokens.Length - length <= Math.Max(FewPositions, length / 8))
+        if (prefix is { Idle: { } idle, IsTakenOver: true })
         {
-            TakeOver(generation, idle, length);
+            TakeOver(generation, idle, prefix.Length);
         }
-        else if (length >= FewPositions)
+        else
         {
-            Copy(generation, source, idle, length);
+            Copy(generation, prefix);
         }
+    }
+
+    /// <summary>The longest prefix, where that is worth it; else what the generation has itself, without a source.</summary>
+    private Prefix Find(Generation generation, List<TokenReader> running)
+    {
+        var own = new Prefix(generation.ValidLength(generation.Depth), Source: null);
+        if (!memory.Idle.IsEnabled)
+        {
+            return own;
+        }
+
+        // The last token has to run whatever is known, for the model to say what follows it.
+        var (idle, length) = memory.Idle.Find(generation.Tokens[..^1], generation.PrefixScope, generation.Depth);
+        var longest = new Prefix(length, idle?.Cache, idle);
+        foreach (var other in running)
+        {
+            var valid = other.Generation.ValidLength(generation.Depth);
+            if (valid > longest.Length && Match(generation, other.Generation, valid) is var match && match > longest.Length)
+            {
+                longest = new Prefix(match, other.Generation.Cache);
+            }
+        }
+
+        return longest.Length >= own.Length + (longest.IsTakenOver ? 1 : FewPositions) ? longest : own;
     }
 
     private void TakeOver(Generation generation, CachedSequence idle, int length)
@@ -58,44 +87,45 @@ internal sealed class PrefixReuse(LayerSkipModel model, KvMemory memory)
         generation.Continue(idle.Cache);
     }
 
-    private void Copy(Generation generation, KvCache source, CachedSequence? idle, int length)
+    private void Copy(Generation generation, in Prefix prefix)
     {
-        if (!memory.TryFree(model.KvBytesOf(length), spared: idle))
+        if (!memory.TryFree(model.KvBytesOf(prefix.Length) - generation.KvBytes, spared: prefix.Idle))
         {
-            if (idle is not null)
+            if (prefix.Idle is { } idle)
             {
-                TakeOver(generation, idle, length);
+                TakeOver(generation, idle, prefix.Length);
             }
 
             return;
         }
 
-        var copy = model.Steps.CreateCache();
         try
         {
-            copy.CopyFrom(source, generation.Depth, length);
+            generation.Continue(prefix.Source!, prefix.Length);
         }
-        catch (Exception error)
+        catch (OutOfMemoryException)
         {
-            copy.Dispose();
-            if (error is OutOfMemoryException)
-            {
-                // Then it computes them itself, as far as it gets.
-                return;
-            }
-
-            throw;
+            // Then it computes them itself, as far as it gets.
+            return;
         }
 
-        if (idle is not null)
+        if (prefix.Idle is not null)
         {
-            memory.Idle.Touch(idle);
+            memory.Idle.Touch(prefix.Idle);
         }
-
-        generation.Continue(copy);
     }
 
-    private static int Match(Generation generation, Generation other) => other.PrefixScope == generation.PrefixScope
-        ? generation.Tokens[..^1].CommonPrefixLength(other.Tokens[..other.ValidLength(generation.Depth)])
-        : 0;
+    /// <summary>How many of a generation's tokens, all but the last at most, are the first of another's.</summary>
+    private static int Match(Generation generation, Generation other, int length) =>
+        other.PrefixScope == generation.PrefixScope ? generation.Tokens[..^1].CommonPrefixLength(other.Tokens[..length]) : 0;
+
+    /// <summary>Tokens that a request need not compute.</summary>
+    /// <param name="Length">How many.</param>
+    /// <param name="Source">Whose entries they are; null: its own.</param>
+    /// <param name="Idle">The source, where no request uses it.</param>
+    private readonly record struct Prefix(int Length, KvCache? Source, CachedSequence? Idle = null)
+    {
+        /// <summary>Whether the request takes the source itself: a next turn goes on from its conversation's cache; where little of a cache would be of use, it stays for its own next turn.</summary>
+        public bool IsTakenOver => Idle is not null && Idle.Tokens.Length - Length <= Math.Max(FewPositions, Length / 8);
+    }
 }

@@ -3,8 +3,8 @@ using LayerSkip.Engine.Decoding;
 namespace LayerSkip.Engine.Scheduling;
 
 /// <summary>
-/// Whose turn it is, and whose memory. Requests begin in the order they came, and a turn is one round of all that run. Used by the
-/// engine's thread alone.
+/// Whose turn it is, and whose memory. Requests begin in the order they came, and a turn is one round of all that decode, and so much of the others' prompts as
+/// <see cref="PromptTurns"/> deals. Used by the engine's thread alone.
 /// </summary>
 internal sealed class Scheduler : IDisposable
 {
@@ -12,6 +12,7 @@ internal sealed class Scheduler : IDisposable
     private readonly EngineOptions _options;
     private readonly KvMemory _memory;
     private readonly PrefixReuse _reuse;
+    private readonly PromptTurns _prompts;
 
     // Oldest first.
     private readonly List<TokenReader> _running = [];
@@ -27,6 +28,7 @@ internal sealed class Scheduler : IDisposable
         (_model, _options) = (model, options);
         _memory = new KvMemory(model, budgets, load);
         _reuse = new PrefixReuse(model, _memory);
+        _prompts = new PromptTurns(_reuse);
         _poolings = new PoolingQueue(_memory, MaxUnfinished);
         _passes = new PassSharing(model.Steps);
     }
@@ -51,16 +53,17 @@ internal sealed class Scheduler : IDisposable
     /// <summary>Takes a request for hidden states on, to begin after those that came before.</summary>
     public void Add(PoolingRequest request) => _poolings.Add(request);
 
-    /// <summary>One round for each running request, and one pass for hidden states; those that have ended leave.</summary>
+    /// <summary>One round for each request that decodes, a piece of a prompt or some short ones, and one pass for hidden states; those that have ended leave.</summary>
     /// <remarks>Steps of their drafts share passes over the first layers, and what they have drafted then shares one over the last. Rounds that the device runs as a whole share all of it.</remarks>
     public void Turn()
     {
         Admit();
+        _prompts.Deal(_running);
         var alone = _running.Count == 1 && !_poolings.Runs;
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
-            if (!reader.EndIfUnwanted() && MakeRoom(reader) && reader.BeginRound(Company(reader)) && (reader.Generation.Waits || reader.EndRound(alone)))
+            if (!reader.EndIfUnwanted() && (!reader.HasTurn || Begin(reader, alone)))
             {
                 i++;
             }
@@ -103,6 +106,11 @@ internal sealed class Scheduler : IDisposable
     /// <summary>Frees the idle caches.</summary>
     public void Dispose() => _memory.Dispose();
 
+    /// <summary>Begins a request's round, and ends it where it waits for nothing.</summary>
+    /// <returns>Whether it goes on.</returns>
+    private bool Begin(TokenReader reader, bool alone) =>
+        MakeRoom(reader) && reader.BeginRound(Company(reader)) && (reader.Generation.Waits || reader.EndRound(alone));
+
     /// <summary>How many requests may share a request's pass, itself included: those that begin a round of as many layers, and of its kind.</summary>
     private int Company(TokenReader reader)
     {
@@ -110,7 +118,7 @@ internal sealed class Scheduler : IDisposable
         foreach (var other in _running)
         {
             var isAlike = other.Generation.Depth == reader.Generation.Depth && other.Generation.RunsWhole == reader.Generation.RunsWhole;
-            company += isAlike && !other.Generation.IsLongPrompt ? 1 : 0;
+            company += isAlike && other.HasTurn && !other.Generation.IsLongPrompt ? 1 : 0;
         }
 
         return Math.Max(1, company);
@@ -172,10 +180,10 @@ internal sealed class Scheduler : IDisposable
     {
         try
         {
-            if (reader.NeedsCache)
+            if (reader.Generation.NextRows > 1)
             {
-                reader.NeedsCache = false;
-                _reuse.Begin(reader.Generation, _running);
+                // Others may have come further since its last piece.
+                _reuse.Extend(reader.Generation, _running);
                 reader.CountKvBytes();
             }
 

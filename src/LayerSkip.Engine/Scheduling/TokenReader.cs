@@ -130,8 +130,8 @@ public sealed class TokenReader : IAsyncDisposable
     /// <summary>Positions that its cache needs for a round, and a draft as long as may be.</summary>
     internal int RoundPositions => _generation?.RoundPositions ?? PromptTokens + Math.Min(_plan.DraftRoom(_plan.NumSpeculations), _plan.MaxNewTokens - 1);
 
-    /// <summary>Whether it has no cache, and none has been looked for among those of others.</summary>
-    internal bool NeedsCache { get; set; }
+    /// <summary>Whether the present turn is one of its; else it waits with its prompt.</summary>
+    internal bool HasTurn { get; set; }
 
     /// <summary>Begins the request on the engine's thread.</summary>
     /// <param name="model">The model.</param>
@@ -226,10 +226,10 @@ public sealed class TokenReader : IAsyncDisposable
         GiveCacheAway();
     }
 
-    /// <summary>The request runs, and needs a cache.</summary>
+    /// <summary>The request runs.</summary>
     internal void Resume()
     {
-        _runs = NeedsCache = true;
+        _runs = true;
         _load.Run();
     }
 

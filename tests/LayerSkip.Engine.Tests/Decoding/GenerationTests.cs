@@ -312,6 +312,26 @@ public class GenerationTests
     }
 
     [Fact]
+    public void A_generation_goes_on_from_where_another_has_come_in_the_midst_of_its_prompt()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
+        using var model = Models.Random(config, threads: 2);
+        int[] prompt = [.. Enumerable.Range(0, 800).Select(i => i * 7 % 97)];
+        var options = Models.Speculative(2, 3, 10);
+        using var further = model.Decode([.. prompt[..700], 1, 2, 3], Models.Autoregressive(1));
+        using var generation = new Generation(model, prompt, DecodingPlan.Create(options, config, new()));
+        generation.NextRound();
+        generation.Continue(further.Cache, 700);
+        Assert.Equal((700 - 256, 100), (generation.Statistics.CachedTokens, generation.NextRows));
+        while (generation.NextRound())
+        {
+        }
+
+        Assert.Equal(700 - 256, generation.Statistics.CachedTokens);
+        Assert.Equal(model.Tokens(prompt, options), generation.Output.ToArray());
+    }
+
+    [Fact]
     public void What_a_generation_has_computed_itself_is_not_counted_as_cached()
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };

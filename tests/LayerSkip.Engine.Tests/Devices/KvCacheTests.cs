@@ -49,6 +49,28 @@ public class KvCacheTests
         Assert.Throws<ObjectDisposedException>(() => empty.CopyFrom(source, 3, 40));
     }
 
+    [Fact]
+    public void A_copy_goes_on_from_what_is_there_already()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig with { MaxPositions = 300 });
+        int[] prompt = [.. Enumerable.Range(0, 200).Select(static i => i * 7 % 97)];
+        using var further = model.Decode(prompt, Models.Autoregressive(1));
+
+        // An early exit from a cache of all layers: those above its own keep what they had.
+        using var cache = model.CreateCache();
+        cache.CopyFrom(further.Cache, 4, 70);
+        cache.Continue(2, 50);
+        cache.CopyFrom(further.Cache, 2, 90);
+        Assert.Equal((90, 50), (cache.ValidLength(2), cache.ValidLength(4)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.CopyFrom(further.Cache, 2, 89));
+        Assert.Throws<ArgumentOutOfRangeException>(() => cache.CopyFrom(further.Cache, 3, 100));
+
+        // Back at full depth.
+        cache.Continue(4, 50);
+        cache.CopyFrom(further.Cache, 4, 200);
+        Assert.Equal(TestedDevice.Entries(model, further.Cache, 200), TestedDevice.Entries(model, cache, 200));
+    }
+
     /// <summary>A sequence of some depth goes on from some of what is there, and runs some positions.</summary>
     private static void Sequence(Random random, KvCache cache, int[] valid)
     {

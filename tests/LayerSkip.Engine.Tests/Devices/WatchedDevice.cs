@@ -16,6 +16,9 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>The draft head that was made last.</summary>
     public WatchedDraftHead? DraftHead { get; private set; }
 
+    /// <summary>So many tokens are about to get their rows.</summary>
+    public Action<int>? Embedding { get; set; }
+
     /// <summary>Layers have been run, the step's caches are there.</summary>
     public Action? LayersRun { get; set; }
 
@@ -65,7 +68,11 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => DraftHead = inner.CreateDraftHead(prompt) is { } head ? new(head) : null;
 
-    public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens) => inner.Embed(rows, start, tokens);
+    public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
+    {
+        Embedding?.Invoke(tokens.Length);
+        inner.Embed(rows, start, tokens);
+    }
 
     public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
     {

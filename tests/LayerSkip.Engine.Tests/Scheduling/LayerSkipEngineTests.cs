@@ -111,21 +111,14 @@ public class LayerSkipEngineTests
     public void A_round_that_ends_behind_its_shared_draft_is_told_in_its_turn(int promptTokens)
     {
         using var model = Requests.Model(exitLayer: 1);
-        var (load, options) = (new EngineLoad(100), new EngineOptions());
-        using var scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), load);
-        var plan = model.Plan(Models.Speculative(1, 8, 9) with { IgnoreEndOfSequence = true });
-        var readers = Enumerable.Range(0, 2).Select(i =>
-        {
-            Assert.True(load.TryEnter());
-            var reader = new TokenReader(load, [.. Enumerable.Range(i, promptTokens)], plan, default);
-            scheduler.Add(reader);
-            return reader;
-        }).ToArray();
+        using var turns = new TurnByTurn(model);
+        var options = Models.Speculative(1, 8, 9) with { IgnoreEndOfSequence = true };
+        var readers = Enumerable.Range(0, 2).Select(i => turns.Add([.. Enumerable.Range(i, promptTokens)], options)).ToArray();
 
         // With its draft a prompt of 30 tokens has more rows than a pass takes that is shared.
-        scheduler.Turn();
+        turns.Turn();
         Assert.All(readers, static reader => Assert.True(reader.HasEnded));
-        Assert.Equal(0, load.KvBytesInUse);
+        Assert.Equal(0, turns.KvBytesInUse);
     }
 
     [Fact]

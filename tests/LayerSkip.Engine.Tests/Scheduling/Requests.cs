@@ -50,6 +50,49 @@ internal static class Requests
     }
 }
 
+/// <summary>An engine's requests, whose turns a test takes itself.</summary>
+internal sealed class TurnByTurn : IDisposable
+{
+    private readonly EngineLoad _load = new(limit: 1000);
+    private readonly LayerSkipModel _model;
+    private readonly Scheduler _scheduler;
+
+    public TurnByTurn(LayerSkipModel model, EngineOptions? options = null)
+    {
+        _model = model;
+        options ??= new();
+        _scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), _load);
+    }
+
+    /// <summary>Bytes of the running requests' caches.</summary>
+    public long KvBytesInUse => _load.KvBytesInUse;
+
+    /// <summary>A request, to begin in the next turn.</summary>
+    public TokenReader Add(int[] prompt, DecodingOptions options)
+    {
+        Assert.True(_load.TryEnter());
+        var reader = new TokenReader(_load, prompt, _model.Plan(options), default);
+        _scheduler.Add(reader);
+        return reader;
+    }
+
+    public void Turn() => _scheduler.Turn();
+
+    public void RunToEnd()
+    {
+        while (!_scheduler.IsIdle)
+        {
+            Turn();
+        }
+    }
+
+    public void Dispose()
+    {
+        _scheduler.End(new ObjectDisposedException(nameof(TurnByTurn)));
+        _scheduler.Dispose();
+    }
+}
+
 /// <summary>Holds the engine's thread in a request's first round until it is opened.</summary>
 internal sealed class Gate : ILogitsProcessor, IDisposable
 {

@@ -95,14 +95,14 @@ internal sealed unsafe class CpuKvCache : KvCache
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>A block's layers lie one behind the other. What of the last block is not valid is copied along.</summary>
-    protected override void Copy(KvCache source, int depth, int length)
+    /// <summary>A block's layers lie one behind the other. What of the first block is there already is copied along, and what of the last is not valid.</summary>
+    protected override void Copy(KvCache source, int depth, int from, int to)
     {
         var own = source is CpuKvCache cache && cache._model == _model
             ? cache
             : throw new ArgumentException("the cache belongs to another model", nameof(source));
         var bytes = (long)_layerFloats * depth * sizeof(float);
-        for (var block = 0; block < Blocks(length); block++)
+        for (var block = from / Attention.BlockPositions; block < Blocks(to); block++)
         {
             Buffer.MemoryCopy((void*)own._blocks[block], (void*)_blocks[block], bytes, bytes);
         }

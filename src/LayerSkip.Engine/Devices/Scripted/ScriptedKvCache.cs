@@ -61,10 +61,10 @@ internal sealed class ScriptedKvCache(ScriptedDevice device) : KvCache
         }
     }
 
-    protected override void Copy(KvCache source, int depth, int length)
+    protected override void Copy(KvCache source, int depth, int from, int to)
     {
-        ((ScriptedKvCache)source).Tokens(length).CopyTo(_tokens);
-        _depths.AsSpan(0, length).Fill(depth);
+        ((ScriptedKvCache)source).Tokens(to)[from..].CopyTo(_tokens.AsSpan(from));
+        _depths.AsSpan(from, to - from).Fill(depth);
     }
 
     private static long CapacityFor(int positions) => (positions + (BlockPositions - 1L)) / BlockPositions * BlockPositions;
