@@ -32,8 +32,9 @@ public sealed class LayerSkipEngine : IDisposable
     private readonly KvCacheBudgets _budgets;
     private readonly Thread _thread;
     private readonly bool _ownsModel;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationToken _stops;
     private int _sleeping;
-    private volatile bool _stopped;
     private int _disposed;
 
     /// <summary>Starts the engine's thread.</summary>
@@ -50,6 +51,7 @@ public sealed class LayerSkipEngine : IDisposable
         _budgets = KvCacheBudgets.Of(model, _options);
         Model = model;
         _ownsModel = ownsModel;
+        _stops = _stopping.Token;
         _thread = new Thread(Serve) { IsBackground = true, Name = "LayerSkip engine" };
         _thread.Start();
     }
@@ -89,7 +91,7 @@ public sealed class LayerSkipEngine : IDisposable
         RequireMemory("The prompt's", prompt.Length);
         var ownPrompt = prompt.ToArray();
         CountIn();
-        return Enqueue(_arrivals, new TokenReader(_load, ownPrompt, plan, cancellationToken));
+        return Enqueue(_arrivals, new TokenReader(_load, ownPrompt, plan, cancellationToken, _stops));
     }
 
     /// <summary>
@@ -123,10 +125,10 @@ public sealed class LayerSkipEngine : IDisposable
         var kvBytes = Math.Min(MeanPooling.KvBytesOf(Model.Steps, lengths), _budgets.Total);
         CountIn();
         return Enqueue(_poolings, new PoolingRequest(
-            _load, kvBytes, () => Model.StartPooling(ownTokens, ownLengths, layer, kvBytes), cancellationToken)).Completion;
+            _load, kvBytes, () => Model.StartPooling(ownTokens, ownLengths, layer, kvBytes), cancellationToken, _stops)).Completion;
     }
 
-    /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>) and the thread.</summary>
+    /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>), between layers or behind a pass that they share, and the thread.</summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
@@ -134,15 +136,18 @@ public sealed class LayerSkipEngine : IDisposable
             return;
         }
 
-        _stopped = true;
+        _stopping.Cancel();
         Wake();
         _thread.Join();
         _wake.Dispose();
+        _stopping.Dispose();
         if (_ownsModel)
         {
             Model.Dispose();
         }
     }
+
+    private bool IsStopping => _stops.IsCancellationRequested;
 
     private void RequireMemory(string what, int tokens)
     {
@@ -165,7 +170,7 @@ public sealed class LayerSkipEngine : IDisposable
     {
         arrivals.Enqueue(request);
         Wake();
-        if (_stopped)
+        if (IsStopping)
         {
             // The thread may have looked at the queues for the last time already.
             EndArrivals();
@@ -185,7 +190,7 @@ public sealed class LayerSkipEngine : IDisposable
     private void Serve()
     {
         using var scheduler = new Scheduler(Model, _options, _budgets, _load);
-        while (!_stopped)
+        while (!IsStopping)
         {
             try
             {
@@ -241,7 +246,7 @@ public sealed class LayerSkipEngine : IDisposable
     private void WaitForArrival()
     {
         var since = Stopwatch.GetTimestamp();
-        while (NothingCame() && !_stopped)
+        while (NothingCame() && !IsStopping)
         {
             if (Stopwatch.GetTimestamp() - since < s_spinTicks)
             {
@@ -253,7 +258,7 @@ public sealed class LayerSkipEngine : IDisposable
 
             // An arrival that came before the flag stood must not be slept through; if Wake has taken the flag, its release is due.
             Interlocked.Exchange(ref _sleeping, 1);
-            if ((NothingCame() && !_stopped) || Interlocked.Exchange(ref _sleeping, 0) == 0)
+            if ((NothingCame() && !IsStopping) || Interlocked.Exchange(ref _sleeping, 0) == 0)
             {
                 _wake.Wait();
             }

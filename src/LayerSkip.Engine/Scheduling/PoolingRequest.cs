@@ -12,10 +12,14 @@ internal sealed class PoolingRequest
     private readonly EngineLoad _load;
     private readonly Func<MeanPooling> _start;
     private readonly CancellationToken _cancellation;
+    private readonly CancellationToken _engineStops;
     private readonly CancellationTokenRegistration _registration;
 
     // Continuations never run on the engine's thread.
     private readonly TaskCompletionSource<float[]> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    // Of both tokens; used by the engine's thread alone.
+    private CancellationTokenSource? _ending;
     private MeanPooling? _pooling;
     private int _state = Waiting;
 
@@ -23,9 +27,10 @@ internal sealed class PoolingRequest
     /// <param name="kvBytes">Most bytes of its KV caches.</param>
     /// <param name="start">Starts it on the engine's thread.</param>
     /// <param name="cancellationToken">Ends it at once while it waits, and between layers later.</param>
-    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellationToken)
+    /// <param name="engineStops">Ends its passes between layers.</param>
+    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellationToken, CancellationToken engineStops)
     {
-        (_load, KvBytes, _start, _cancellation) = (load, kvBytes, start, cancellationToken);
+        (_load, KvBytes, _start, _cancellation, _engineStops) = (load, kvBytes, start, cancellationToken, engineStops);
         _registration = cancellationToken.UnsafeRegister(static (state, _) => ((PoolingRequest)state!).Cancel(), this);
     }
 
@@ -49,6 +54,7 @@ internal sealed class PoolingRequest
 
         _load.Run();
         _load.AddKvBytesInUse(KvBytes);
+        _ending = CancellationTokenSource.CreateLinkedTokenSource(_cancellation, _engineStops);
         return true;
     }
 
@@ -58,9 +64,9 @@ internal sealed class PoolingRequest
     {
         try
         {
-            _cancellation.ThrowIfCancellationRequested();
+            _ending!.Token.ThrowIfCancellationRequested();
             _pooling ??= _start();
-            if (_pooling.NextPass(_cancellation))
+            if (_pooling.NextPass(_ending.Token))
             {
                 return true;
             }
@@ -115,6 +121,7 @@ internal sealed class PoolingRequest
         {
             _registration.Unregister();
             _pooling?.Dispose();
+            _ending?.Dispose();
             _load.AddKvBytesInUse(-KvBytes);
             _load.Suspend();
             _load.Leave();
@@ -131,7 +138,8 @@ internal sealed class PoolingRequest
         }
         else
         {
-            _completion.TrySetException(error);
+            var stops = error is OperationCanceledException && _engineStops.IsCancellationRequested;
+            _completion.TrySetException(stops ? new ObjectDisposedException(nameof(LayerSkipEngine)) : error);
         }
     }
 }

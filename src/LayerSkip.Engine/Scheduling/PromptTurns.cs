@@ -50,7 +50,7 @@ internal sealed class PromptTurns(PrefixReuse reuse)
                 return;
             }
 
-            if (reader.HasTurn)
+            if (reader.HasTurn || reader.IsUnwanted)
             {
                 continue;
             }

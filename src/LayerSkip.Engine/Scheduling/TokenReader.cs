@@ -15,24 +15,32 @@ public sealed class TokenReader : IAsyncDisposable
     private readonly TokenSignal _signal = new();
     private readonly DecodingPlan _plan;
     private readonly CancellationToken _cancellation;
+    private readonly CancellationToken _engineStops;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private readonly CancellationTokenRegistration _registration;
+
+    // Never disposed, which without a timer frees nothing: its consumer may leave at any time.
+    private readonly CancellationTokenSource _abandonment = new();
+
+    // Of everything that ends a step early; used by the engine's thread alone.
+    private CancellationTokenSource? _ending;
+    private CancellationToken _ends;
     private int[] _prompt;
     private Generation? _generation;
     private IdleCaches? _idle;
     private int _state = Waiting;
     private bool _runs;
     private long _kvBytes;
-    private volatile bool _abandoned;
 
     /// <param name="load">Has counted the request in.</param>
     /// <param name="prompt">Token ids, checked.</param>
     /// <param name="plan">How to decode.</param>
     /// <param name="cancellationToken">Ends the request.</param>
-    internal TokenReader(EngineLoad load, int[] prompt, DecodingPlan plan, CancellationToken cancellationToken)
+    /// <param name="engineStops">Ends the steps of all requests.</param>
+    internal TokenReader(EngineLoad load, int[] prompt, DecodingPlan plan, CancellationToken cancellationToken, CancellationToken engineStops)
     {
-        (_load, _prompt, _plan, _cancellation) = (load, prompt, plan, cancellationToken);
+        (_load, _prompt, _plan, _cancellation, _engineStops) = (load, prompt, plan, cancellationToken, engineStops);
         PromptTokens = prompt.Length;
 
         // Whoever waits for a turn must not have to wait for it to give up.
@@ -113,16 +121,19 @@ public sealed class TokenReader : IAsyncDisposable
         return Generation.FinalLogProbabilities(index);
     }
 
-    /// <summary>Ends the request if it has not ended; completes when it holds no KV cache any more.</summary>
-    public async ValueTask DisposeAsync()
+    /// <summary>Ends the request if it has not ended, between layers where one of its steps runs; completes when it holds no KV cache any more.</summary>
+    public ValueTask DisposeAsync()
     {
-        _abandoned = true;
+        _abandonment.Cancel();
         EndWaiting(new ObjectDisposedException(nameof(TokenReader)));
-        await _released.Task.ConfigureAwait(false);
+        return new(_released.Task);
     }
 
     /// <summary>Whether the request has ended; it may have done so while it waited.</summary>
     internal bool HasEnded => Volatile.Read(ref _state) == Ended;
+
+    /// <summary>Whether the request, which has begun, is to end: its consumer has left or cancelled it, or the engine stops.</summary>
+    internal bool IsUnwanted => _ends.IsCancellationRequested;
 
     /// <summary>The request's decoding, once it has begun.</summary>
     internal Generation Generation => _generation!;
@@ -149,6 +160,8 @@ public sealed class TokenReader : IAsyncDisposable
         Resume();
         try
         {
+            _ending = CancellationTokenSource.CreateLinkedTokenSource(_abandonment.Token, _cancellation, _engineStops);
+            _ends = _ending.Token;
             _generation = model.Generate(_prompt, _plan);
             _prompt = [];
             return true;
@@ -202,17 +215,21 @@ public sealed class TokenReader : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Ends the request on the engine's thread if its consumer has left or cancelled it.</summary>
+    /// <summary>Ends the request on the engine's thread if its consumer has left or cancelled it, or the engine stops.</summary>
     /// <returns>Whether it has ended.</returns>
     internal bool EndIfUnwanted()
     {
-        if (_abandoned)
+        if (_abandonment.IsCancellationRequested)
         {
             End(new ObjectDisposedException(nameof(TokenReader)));
         }
         else if (_cancellation.IsCancellationRequested)
         {
             End(new OperationCanceledException(_cancellation));
+        }
+        else if (_engineStops.IsCancellationRequested)
+        {
+            End(new ObjectDisposedException(nameof(LayerSkipEngine)));
         }
 
         return HasEnded;
@@ -276,14 +293,19 @@ public sealed class TokenReader : IAsyncDisposable
     {
         try
         {
-            run(Generation, _cancellation);
+            run(Generation, _ends);
             return true;
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            End(e);
+            // That a step was cut short does not tell by whom.
+            if (e is not OperationCanceledException || !EndIfUnwanted())
+            {
+                End(e);
+            }
+
             return false;
         }
     }
@@ -314,6 +336,8 @@ public sealed class TokenReader : IAsyncDisposable
                 error ??= e;
             }
         }
+
+        _ending?.Dispose();
 
         // Counted out first: who is told of the end may ask again at once.
         _load.Leave();

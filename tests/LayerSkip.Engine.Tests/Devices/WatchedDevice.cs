@@ -19,6 +19,9 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>So many tokens are about to get their rows.</summary>
     public Action<int>? Embedding { get; set; }
 
+    /// <summary>Layers are about to be run, and this may end it.</summary>
+    public Action<CancellationToken>? RunningLayers { get; set; }
+
     /// <summary>Layers have been run, the step's caches are there.</summary>
     public Action? LayersRun { get; set; }
 
@@ -76,6 +79,7 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
     {
+        RunningLayers?.Invoke(cancellationToken);
         inner.RunLayers(rows, start, count, from, to, cancellationToken);
         LayersRun?.Invoke();
     }

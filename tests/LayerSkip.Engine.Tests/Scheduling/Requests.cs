@@ -68,10 +68,10 @@ internal sealed class TurnByTurn : IDisposable
     public long KvBytesInUse => _load.KvBytesInUse;
 
     /// <summary>A request, to begin in the next turn.</summary>
-    public TokenReader Add(int[] prompt, DecodingOptions options)
+    public TokenReader Add(int[] prompt, DecodingOptions options, CancellationToken cancellationToken = default)
     {
         Assert.True(_load.TryEnter());
-        var reader = new TokenReader(_load, prompt, _model.Plan(options), default);
+        var reader = new TokenReader(_load, prompt, _model.Plan(options), cancellationToken, engineStops: default);
         _scheduler.Add(reader);
         return reader;
     }
