@@ -21,7 +21,7 @@ internal sealed class PassSharing(IDeviceModel device)
     private readonly List<DeviceRound> _rounds = [];
     private readonly List<DeviceRoundResult> _results = [];
 
-    // Rows of whole rounds that are run together: fewer, once the device's memory was short of more.
+    // Rows of whole rounds that are run together: fewer while the device's memory is short of more.
     private int _roundRows = device.SharedRows;
 
     /// <summary>
@@ -45,6 +45,9 @@ internal sealed class PassSharing(IDeviceModel device)
 
         Run(readers, isDrafting: false);
     }
+
+    /// <summary>A request has given up its memory: rounds that there was too little for may find enough.</summary>
+    public void MemoryIsFreed() => _roundRows = device.SharedRows;
 
     private static bool Waits(TokenReader reader, bool isDrafting) =>
         !reader.HasEnded && reader.Generation.Waits && reader.Generation.IsDrafting == isDrafting;

@@ -59,7 +59,7 @@ internal sealed class Scheduler : IDisposable
     {
         Admit();
         _prompts.Deal(_running);
-        var alone = _running.Count == 1 && !_poolings.Runs;
+        var (before, alone) = (_running.Count, _running.Count == 1 && !_poolings.Runs);
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
@@ -84,6 +84,11 @@ internal sealed class Scheduler : IDisposable
             {
                 _running.RemoveAt(i);
             }
+        }
+
+        if (_running.Count < before)
+        {
+            _passes.MemoryIsFreed();
         }
 
         _poolings.Turn();

@@ -31,6 +31,9 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>Whether rounds are run as a whole where the device can.</summary>
     public bool HasWholeRounds { get; init; }
 
+    /// <summary>Whether rounds that draft nothing are run as a whole here, whatever the device can.</summary>
+    public bool MakesWholeRounds { get; init; }
+
     /// <summary>Bytes are about to be computed.</summary>
     public Action? SizingCache { get; set; }
 
@@ -96,14 +99,24 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => inner.Draw(rows, start, draw, tokens);
 
-    public bool RunsRounds(int stopIds) => HasWholeRounds && inner.RunsRounds(stopIds);
+    public bool RunsRounds(int stopIds) => MakesWholeRounds || (HasWholeRounds && inner.RunsRounds(stopIds));
 
-    public DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default) => inner.RunRound(round, cancellationToken);
+    public DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default) =>
+        MakesWholeRounds ? MakeRound(round) : inner.RunRound(round, cancellationToken);
 
     public void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results)
     {
         RunningPasses?.Invoke(rounds.Length);
-        inner.RunRounds(rounds, results);
+        if (!MakesWholeRounds)
+        {
+            inner.RunRounds(rounds, results);
+            return;
+        }
+
+        for (var i = 0; i < rounds.Length; i++)
+        {
+            results[i] = MakeRound(rounds[i]);
+        }
     }
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);
@@ -117,6 +130,18 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     public void DraftLogits(RowBuffer rows, int slot, Span<float> logits) => inner.DraftLogits(rows, slot, logits);
 
     public void Dispose() => inner.Dispose();
+
+    private DeviceRoundResult MakeRound(in DeviceRound round)
+    {
+        Assert.Equal((0, null), (round.Length, round.Draw));
+        using var rows = inner.CreateRows(1);
+        rows.Place(0, 1, round.Cache, round.Position);
+        inner.Embed(rows, 0, [round.Token]);
+        inner.RunLayers(rows, 0, 1, 0, round.Depth);
+        var next = new int[1];
+        inner.ArgMax(rows, 0, next);
+        return new(Drafted: 0, Accepted: 0, next[0]);
+    }
 
     /// <summary>Tells whether it was disposed.</summary>
     internal sealed class WatchedDraftHead(DraftHead inner) : DraftHead

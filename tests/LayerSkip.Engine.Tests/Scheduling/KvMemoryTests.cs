@@ -145,6 +145,40 @@ public class KvMemoryTests
     }
 
     [Fact]
+    public void Rounds_that_memory_was_short_for_run_together_again_once_a_request_has_ended()
+    {
+        using var random = Requests.Model();
+        var together = new List<int>();
+        var device = new WatchedDevice(random.Steps)
+        {
+            MakesWholeRounds = true,
+            RunningPasses = count =>
+            {
+                together.Add(count);
+                if (together.Count == 1)
+                {
+                    throw new InsufficientMemoryException();
+                }
+            },
+        };
+        using var model = device.ToModel();
+        using var turns = new TurnByTurn(model);
+        TokenReader[] readers = [.. Enumerable.Range(0, 4).Select(i => turns.Add([i], Models.Autoregressive(i == 3 ? 3 : 10)))];
+        for (var turn = 0; turn < 3; turn++)
+        {
+            turns.Turn();
+        }
+
+        Assert.Equal([false, false, false, true], readers.Select(static reader => reader.HasEnded));
+        readers = [.. readers, turns.Add([4], Models.Autoregressive(10))];
+        turns.Turn();
+        Assert.Equal([4, 3, 3, 4], together);
+        turns.RunToEnd();
+        Assert.All(readers.Index(), reader => Assert.Equal(
+            Requests.Alone(random, [reader.Index], Models.Autoregressive(10))[..(reader.Index == 3 ? 3 : 10)], reader.Item.Generation.Output.ToArray()));
+    }
+
+    [Fact]
     public async Task A_suspended_request_can_be_cancelled_and_goes_on_otherwise()
     {
         using var model = Requests.Model();
