@@ -56,27 +56,26 @@ public class StepGateTests
         {
             interrupted = Waiting(gate, 0, i =>
             {
-                order.Add(i);
                 Assert.Throws<ThreadInterruptedException>(() => Thread.Sleep(30_000));
+                order.Add(i);
             });
             other = Waiting(gate, 1, order.Add);
             interrupted.Interrupt();
         }
 
-        interrupted.Join();
-        other.Join();
+        Assert.True(interrupted.Join(60_000) && other.Join(60_000));
         Assert.Equal([0, 1], order);
     }
 
-    /// <summary>A thread that waits at a gate, behind all who are there.</summary>
+    /// <summary>A thread that waits at a gate, behind all who are there. That it fails tells what it has not done.</summary>
     private static Thread Waiting(StepGate gate, int number, Action<int> run)
     {
         var before = gate.Count;
-        var thread = new Thread(() =>
+        var thread = new Thread(() => Record.Exception(() =>
         {
             using var step = gate.Enter();
             run(number);
-        });
+        }));
         thread.Start();
         SpinWait.SpinUntil(() => gate.Count > before);
         return thread;
