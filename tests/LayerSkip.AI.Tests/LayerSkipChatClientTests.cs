@@ -328,12 +328,30 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     }
 
     [Fact]
+    public async Task Penalties_do_not_count_the_conversation()
+    {
+        // As many ends of turns, and all letters of the answer, stand in the prompt.
+        using var client = new LayerSkipChatClient(new LayerSkipEngine(ScriptedModel.Create("Yes."), ownsModel: true), ownsEngine: true);
+        List<ChatMessage> messages = [];
+        for (var turn = 0; turn < 6; turn++)
+        {
+            messages.AddRange([new(ChatRole.User, "Yes or no?"), new(ChatRole.Assistant, "Yes.")]);
+        }
+
+        messages.Add(new(ChatRole.User, "And now?"));
+        var response = await client.GetResponseAsync(messages, new() { FrequencyPenalty = 8, PresencePenalty = 8, MaxOutputTokens = 40 });
+        Assert.Equal(("Yes.", ChatFinishReason.Stop), (response.Text, response.FinishReason));
+    }
+
+    [Fact]
     public async Task Penalties_change_what_is_repeated()
     {
         var options = new ChatOptions { PresencePenalty = 100, MaxOutputTokens = 20 };
+        var answer = await parser.Client.Answer(Utterance, options);
 
-        // "alex" stands in the prompt, so that it cannot be copied.
-        Assert.DoesNotContain("alex", await parser.Client.Answer(Utterance, options));
+        // What stands in the prompt alone is copied, but no slot is closed like the one before.
+        Assert.StartsWith(" [IN:SEND_MESSAGE [SL:RECIPIENT alex ]", answer);
+        Assert.Single(answer, letter => letter == ']');
     }
 
     [Fact]

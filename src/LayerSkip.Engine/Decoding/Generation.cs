@@ -33,6 +33,11 @@ public sealed class Generation : IDisposable
         _memory = new SequenceMemory(model, plan.Depth, prompt, hasDraftHead: plan.ChoosesBest && plan.UsesDraftHead);
         try
         {
+            foreach (var processor in plan.LogitsProcessors)
+            {
+                processor.Begin(prompt);
+            }
+
             _decoding = new SelfSpeculation(model, prompt, plan, _memory, controller, costBook, name);
         }
         catch

@@ -1,7 +1,7 @@
 namespace LayerSkip.Engine.Sampling;
 
-/// <summary>Makes tokens less likely that the context already holds: <c>logit -= count * frequency + (count &gt; 0 ? presence : 0)</c>.</summary>
-/// <remarks>The whole context counts, prompt and output alike. Negative penalties make repetition more likely.</remarks>
+/// <summary>Makes tokens less likely that the output already holds: <c>logit -= count * frequency + (count &gt; 0 ? presence : 0)</c>.</summary>
+/// <remarks>As OpenAI has them: tokens of the prompt do not count, those that end its messages among them. Negative penalties make repetition more likely.</remarks>
 public sealed class OccurrencePenalties : ILogitsProcessor
 {
     private readonly float _frequency;
@@ -9,6 +9,7 @@ public sealed class OccurrencePenalties : ILogitsProcessor
 
     // Occurrences by token id; all zero between calls.
     private int[] _counts = [];
+    private int _promptTokens;
 
     /// <summary>Creates the processor of one generation.</summary>
     /// <param name="frequency">Subtracted once for each occurrence; finite.</param>
@@ -21,6 +22,9 @@ public sealed class OccurrencePenalties : ILogitsProcessor
     }
 
     /// <inheritdoc />
+    public void Begin(ReadOnlySpan<int> prompt) => _promptTokens = prompt.Length;
+
+    /// <inheritdoc />
     public void Process(ReadOnlySpan<int> context, Span<float> logits)
     {
         if (_counts.Length < logits.Length)
@@ -28,12 +32,13 @@ public sealed class OccurrencePenalties : ILogitsProcessor
             _counts = new int[logits.Length];
         }
 
-        foreach (var token in context)
+        var output = context[_promptTokens..];
+        foreach (var token in output)
         {
             _counts[token]++;
         }
 
-        foreach (var token in context)
+        foreach (var token in output)
         {
             if (_counts[token] > 0)
             {

@@ -7,14 +7,15 @@ namespace LayerSkip.Engine.Tests.Sampling;
 public class OccurrencePenaltiesTests
 {
     [Fact]
-    public void Penalties_count_the_whole_context()
+    public void Penalties_count_the_output_and_not_the_prompt()
     {
         var penalties = new OccurrencePenalties(frequency: 0.5f, presence: 2);
+        penalties.Begin([1, 2, 2]);
 
         for (var call = 0; call < 2; call++)
         {
             float[] logits = [1, 1, 1, float.NegativeInfinity];
-            penalties.Process([1, 3, 1, 1], logits);
+            penalties.Process([1, 2, 2, 1, 3, 1, 1], logits);
             Assert.Equal([1, 1 - 1.5f - 2, 1, float.NegativeInfinity], logits);
         }
     }
@@ -33,8 +34,11 @@ public class OccurrencePenaltiesTests
         using var model = Models.Random(TinyCheckpoint.DefaultConfig);
         var options = new DecodingOptions { Mode = mode, ExitLayer = 2, MaxNewTokens = 60, LogitsProcessors = [new OccurrencePenalties(0, 1e6f)] };
 
-        int[] context = [1, 2, 3, .. model.Tokens([1, 2, 3], options)];
-
-        Assert.Equal(63, context.Distinct().Count());
+        // The processor goes from one generation to the next, whose prompt is longer and all that the first has written.
+        var output = model.Tokens([1, 2, 3], options);
+        Assert.Equal(60, output.Distinct().Count());
+        var next = model.Tokens(output, options);
+        Assert.Equal(60, next.Distinct().Count());
+        Assert.NotEmpty(output.Intersect(next));
     }
 }
