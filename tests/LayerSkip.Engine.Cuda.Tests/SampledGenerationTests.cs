@@ -201,7 +201,7 @@ public class SampledGenerationTests
         model.RunLayers(rows, 0, tokens.Length, 0, model.Config.Layers);
         var probabilities = new float[model.Config.VocabularySize];
         model.Logits(rows, tokens.Length - 1, 1, probabilities);
-        Assert.True(new Distribution(sampling, probabilities.Length).TryFromLogits(probabilities));
+        Assert.True(new Distribution(sampling).TryFromLogits(probabilities));
         return probabilities;
     }
 

@@ -11,8 +11,8 @@ namespace LayerSkip.Cli.Evaluation;
 /// <param name="vocabularySize">The models' vocabulary.</param>
 internal sealed class TokenChoice(SamplingOptions sampling, int vocabularySize)
 {
-    private readonly Distribution _softmax = new(new SamplingOptions { Temperature = 1 }, vocabularySize);
-    private readonly Distribution _distribution = new(sampling, vocabularySize);
+    private readonly Distribution _softmax = new(new SamplingOptions { Temperature = 1 });
+    private readonly Distribution _distribution = new(sampling);
     private readonly ulong _seed = sampling.Seed ?? 0;
     private float[] _logits = [];
     private float[] _means = [];

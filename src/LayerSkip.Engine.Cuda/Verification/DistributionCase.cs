@@ -53,7 +53,7 @@ internal sealed class DistributionCase : KernelCase
     {
         var deviation = new Deviation(Bound);
         var expected = _logits.ToArray();
-        var valid = new Distribution(_options, expected.Length).TryFromLogits(expected);
+        var valid = new Distribution(_options).TryFromLogits(expected);
         deviation.Same(valid ? 1u : 0, result[0], "whether there is a distribution, of row", 0);
         var probabilities = MemoryMarshal.Cast<uint, float>(result.AsSpan(1));
         for (var id = 0; valid && id < expected.Length; id++)

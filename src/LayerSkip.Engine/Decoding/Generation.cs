@@ -30,7 +30,7 @@ public sealed class Generation : IDisposable
     {
         TokenChecks.CheckPrompt(model.Config, prompt);
         _plan = plan;
-        _memory = new SequenceMemory(model, plan.Depth, prompt, hasDraftHead: plan.ChoosesBest && plan.UsesDraftHead);
+        _memory = new SequenceMemory(model, plan, prompt);
         try
         {
             foreach (var processor in plan.LogitsProcessors)

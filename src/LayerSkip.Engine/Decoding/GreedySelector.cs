@@ -5,22 +5,22 @@ namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Arg-max of the raw logits on both sides, the draft's perhaps over fewer tokens; only token ids leave the device.</summary>
 /// <remarks>Where a constraint bans the arg-max, and there alone, the row's logits are looked at: what it allows of them decides.</remarks>
-internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, ConstraintTrace? constraint) : TokenSelector
+internal sealed class GreedySelector(IDeviceModel model, SequenceMemory memory, ConstraintTrace? constraint) : TokenSelector
 {
     private readonly int[] _choices = new int[DecodingPlan.MaxSpeculations + 1];
     private readonly TokenGuess[] _guess = new TokenGuess[1];
-    private readonly float[] _logits = constraint is null ? [] : new float[model.Config.VocabularySize];
 
     public override RowPass Ask(in RowPass pass, int drafted) => constraint?.CountForced(drafted) > 0 ? pass : pass with { Choices = _choices };
 
-    public override RowPass AskDraft(in RowPass pass) => pass with { Guess = _guess, GuessHead = draftHead };
+    public override RowPass AskDraft(in RowPass pass) => pass with { Guess = _guess, GuessHead = memory.DraftHead };
 
     public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
-        var guess = isAnswered ? _guess[0] : model.Guess(rows, slot, draftHead);
+        var guess = isAnswered ? _guess[0] : model.Guess(rows, slot, memory.DraftHead);
         if (constraint is not null && Constrained(guess.Token, rows, slot, index) is var token && token != guess.Token)
         {
-            guess = new(token, token < 0 ? 0 : (float)(1 / Math.Max(1, SoftmaxSum.Of(_logits, _logits[token]))));
+            ReadOnlySpan<float> logits = memory.Logits.Rows(1);
+            guess = new(token, token < 0 ? 0 : (float)(1 / Math.Max(1, SoftmaxSum.Of(logits, logits[token]))));
         }
 
         return guess.Token < 0 ? null : guess;
@@ -62,9 +62,10 @@ internal sealed class GreedySelector(IDeviceModel model, DraftHead? draftHead, C
             return choice;
         }
 
-        model.Logits(rows, slot, 1, _logits);
-        constraint!.Mask(index, _logits);
-        var best = ArgMax.Of(_logits);
-        return _logits[best] > float.NegativeInfinity ? best : -1;
+        var logits = memory.Logits.Rows(1);
+        model.Logits(rows, slot, 1, logits);
+        constraint!.Mask(index, logits);
+        var best = ArgMax.Of(logits);
+        return logits[best] > float.NegativeInfinity ? best : -1;
     }
 }

@@ -8,16 +8,16 @@ namespace LayerSkip.Engine.Decoding;
 /// These are the model's own (invariant I1), whoever drafted the token.
 /// </summary>
 /// <param name="model">The model.</param>
+/// <param name="room">Room for logits, in which nothing need be kept.</param>
 /// <param name="top">Likeliest tokens to keep beside each output token.</param>
 /// <param name="capacity">Output tokens to make room for at first.</param>
-internal sealed class LogProbabilityRecorder(IDeviceModel model, int top, int capacity)
+internal sealed class LogProbabilityRecorder(IDeviceModel model, LogitsRoom room, int top, int capacity)
 {
     private readonly int _vocabulary = model.Config.VocabularySize;
     private readonly int _stride = 1 + top;
 
     // [tokens, chosen | likeliest first]; replaced when it grows, never changed where it has been read.
     private TokenLogProbability[] _entries = new TokenLogProbability[(1 + top) * capacity];
-    private float[] _logits = [];
 
     /// <summary>Those of an output token; may be called while another thread records later ones.</summary>
     public OutputLogProbabilities this[int index]
@@ -42,32 +42,27 @@ internal sealed class LogProbabilityRecorder(IDeviceModel model, int top, int ca
             Array.Resize(ref _entries, Math.Max(needed, 2 * _entries.Length));
         }
 
-        if (_logits.Length < tokens.Length * _vocabulary)
-        {
-            _logits = new float[tokens.Length * _vocabulary];
-        }
-
-        model.Logits(rows, slot, tokens.Length, _logits.AsSpan(0, tokens.Length * _vocabulary));
+        var all = room.Rows(tokens.Length);
+        model.Logits(rows, slot, tokens.Length, all);
         for (var i = 0; i < tokens.Length; i++)
         {
-            var logits = _logits.AsSpan(i * _vocabulary, _vocabulary);
+            var logits = all.Slice(i * _vocabulary, _vocabulary);
             var entries = _entries.AsSpan((index + i) * _stride, _stride);
             var (max, logSum) = LogSum(logits);
-            entries[0] = Of(tokens[i]);
+            entries[0] = Of(tokens[i], logits, max, logSum);
             Likeliest(logits, entries[1..]);
             foreach (ref var entry in entries[1..])
             {
-                entry = Of(entry.Token);
-            }
-
-            TokenLogProbability Of(int token)
-            {
-                // What is no number is nothing that can be chosen; and beside an infinite logit nothing else can.
-                var logit = _logits[(i * _vocabulary) + token];
-                var distance = logit == max ? 0 : logit - max;
-                return new(token, float.IsNaN(distance) ? float.NegativeInfinity : Math.Min(0, (float)(distance - logSum)));
+                entry = Of(entry.Token, logits, max, logSum);
             }
         }
+    }
+
+    private static TokenLogProbability Of(int token, ReadOnlySpan<float> logits, float max, double logSum)
+    {
+        // What is no number is nothing that can be chosen; and beside an infinite logit nothing else can.
+        var distance = logits[token] == max ? 0 : logits[token] - max;
+        return new(token, float.IsNaN(distance) ? float.NegativeInfinity : Math.Min(0, (float)(distance - logSum)));
     }
 
     /// <summary>The largest logit, and the logarithm of the sum of e^(logit - largest).</summary>

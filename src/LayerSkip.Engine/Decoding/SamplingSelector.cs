@@ -11,59 +11,50 @@ namespace LayerSkip.Engine.Decoding;
 internal sealed class SamplingSelector : TokenSelector
 {
     private readonly IDeviceModel _model;
+    private readonly LogitsRoom _logits;
     private readonly ILogitsProcessor[] _processors;
     private readonly ConstraintTrace? _constraint;
     private readonly Distribution _distribution;
     private readonly ExponentialRace _race;
     private readonly int _vocabulary;
     private readonly bool _usesDraftHead;
-    private readonly float[] _draft;
-    private float[] _full = [];
 
-    public SamplingSelector(IDeviceModel model, DecodingPlan plan, ConstraintTrace? constraint, ulong seed)
+    public SamplingSelector(IDeviceModel model, DecodingPlan plan, SequenceMemory memory, ConstraintTrace? constraint, ulong seed)
     {
-        _model = model;
+        (_model, _logits) = (model, memory.Logits);
         _constraint = constraint;
         _processors = plan.LogitsProcessors;
         _vocabulary = model.Config.VocabularySize;
-        _distribution = new Distribution(plan.Sampling, _vocabulary);
+        _distribution = new Distribution(plan.Sampling);
         _race = new ExponentialRace(seed);
         _usesDraftHead = plan.UsesDraftHead;
-        _draft = new float[_vocabulary];
     }
 
-    public override RowPass AskDraft(in RowPass pass) => pass with { Logits = _draft, IsDraft = _usesDraftHead };
+    public override RowPass AskDraft(in RowPass pass) => pass with { Logits = _logits.Of(1), IsDraft = _usesDraftHead };
 
     public override TokenGuess? Draft(RowBuffer rows, int slot, ReadOnlySpan<int> context, int index, bool isAnswered)
     {
+        var logits = _logits.Rows(1);
         if (!isAnswered && _usesDraftHead)
         {
-            _model.DraftLogits(rows, slot, _draft);
+            _model.DraftLogits(rows, slot, logits);
         }
         else if (!isAnswered)
         {
-            _model.Logits(rows, slot, 1, _draft);
+            _model.Logits(rows, slot, 1, logits);
         }
 
-        if (!TryProcess(context, _draft, index))
+        if (!TryProcess(context, logits, index))
         {
             return null;
         }
 
-        var token = _race.Winner(_draft, context.Length);
-        return new(token, _draft[token]);
+        var token = _race.Winner(logits, context.Length);
+        return new(token, logits[token]);
     }
 
-    public override RowPass Ask(in RowPass pass, int drafted)
-    {
-        if (_constraint?.CountForced(drafted) > 0)
-        {
-            return pass;
-        }
-
-        MakeRoom(pass.Read);
-        return pass with { Logits = _full };
-    }
+    public override RowPass Ask(in RowPass pass, int drafted) =>
+        _constraint?.CountForced(drafted) > 0 ? pass : pass with { Logits = _logits.Of(pass.Read) };
 
     public override (int Accepted, int? Next) Verify(RowBuffer rows, int slot, int count, ReadOnlySpan<int> tokens, int drafted, bool isAnswered)
     {
@@ -74,10 +65,10 @@ internal sealed class SamplingSelector : TokenSelector
             return (drafted, null);
         }
 
+        var logits = _logits.Rows(count - undecided);
         if (!isAnswered)
         {
-            MakeRoom(count - undecided);
-            _model.Logits(rows, slot + undecided, count - undecided, _full.AsSpan(0, (count - undecided) * _vocabulary));
+            _model.Logits(rows, slot + undecided, count - undecided, logits);
         }
 
         var context = tokens.Length - drafted;
@@ -88,7 +79,7 @@ internal sealed class SamplingSelector : TokenSelector
                 break;
             }
 
-            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], _full.AsSpan((i - undecided) * _vocabulary, _vocabulary), i);
+            var choice = _constraint?.Forced(i) ?? Choose(tokens[..(context + i)], logits.Slice((i - undecided) * _vocabulary, _vocabulary), i);
             if (i == drafted || choice != tokens[context + i])
             {
                 return (i, choice);
@@ -96,15 +87,6 @@ internal sealed class SamplingSelector : TokenSelector
         }
 
         return (drafted, null);
-    }
-
-    /// <summary>Makes room for the full model's logits of so many rows.</summary>
-    private void MakeRoom(int rows)
-    {
-        if (_full.Length < rows * _vocabulary)
-        {
-            _full = new float[rows * _vocabulary];
-        }
     }
 
     /// <summary>Draws a token; -1 where none is left.</summary>

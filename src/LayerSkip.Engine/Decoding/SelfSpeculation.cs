@@ -66,13 +66,13 @@ internal sealed class SelfSpeculation
         _constraint = plan.Constraint is null ? null : new ConstraintTrace(plan.Constraint, plan.StopIds);
         var seed = choosesBest ? 0 : plan.Sampling.Seed ?? DrawSeed();
         var draw = plan.DrawsUnaided && model.DrawsTokens ? new TokenDraw(plan.Sampling, seed) : null;
-        TokenSelector selector = choosesBest ? new GreedySelector(model, _memory.DraftHead, _constraint)
+        TokenSelector selector = choosesBest ? new GreedySelector(model, memory, _constraint)
             : draw is not null ? new DrawSelector(model, draw)
-            : new SamplingSelector(model, plan, _constraint, seed);
+            : new SamplingSelector(model, plan, memory, _constraint, seed);
 
         // Room for the whole output where its length is known and modest, so that decoding allocates nothing.
         _tokens = new Transcript(prompt, plan, model.Config.MaxPositions);
-        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, top, _tokens.OutputCapacity) : null;
+        _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, memory.Logits, top, _tokens.OutputCapacity) : null;
         _statistics = new StatisticsRecorder(prompt.Length, _tokens.OutputCapacity);
         _lookup = plan.NumSpeculations > 0 && plan.Source != DraftSource.Exit ? new ContextLookup(prompt.Length + _tokens.OutputCapacity) : null;
         if (DraftControllers.NeedsCosts(plan))

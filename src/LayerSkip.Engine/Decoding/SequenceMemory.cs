@@ -2,7 +2,7 @@ using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding;
 
-/// <summary>What a sequence holds on the device: the slots of its passes, its cache, and what its drafts choose among.</summary>
+/// <summary>What a sequence holds on the device: the slots of its passes, its cache, and what its drafts choose among; and room for logits that come from there.</summary>
 internal sealed class SequenceMemory : IDisposable
 {
     private readonly IDeviceModel _model;
@@ -10,13 +10,15 @@ internal sealed class SequenceMemory : IDisposable
     private KvCache? _cache;
 
     /// <param name="model">The model.</param>
-    /// <param name="depth">Layers that decide a token.</param>
+    /// <param name="plan">How deep it runs, how far it drafts, and by what.</param>
     /// <param name="prompt">The sequence's prompt.</param>
-    /// <param name="hasDraftHead">Whether its drafts guess by what the device has for them, if it has anything.</param>
-    public SequenceMemory(IDeviceModel model, int depth, ReadOnlySpan<int> prompt, bool hasDraftHead)
+    public SequenceMemory(IDeviceModel model, DecodingPlan plan, ReadOnlySpan<int> prompt)
     {
-        (_model, _depth) = (model, depth);
-        DraftHead = hasDraftHead ? model.CreateDraftHead(prompt) : null;
+        (_model, _depth) = (model, plan.Depth);
+
+        // Where the likeliest token is wanted alone, logits are looked at row by row, if at all.
+        Logits = new LogitsRoom(model.Config.VocabularySize, rows: plan.ChoosesBest && plan.TopLogProbabilities is null ? 1 : plan.NumSpeculations + 1);
+        DraftHead = plan.ChoosesBest && plan.UsesDraftHead ? model.CreateDraftHead(prompt) : null;
         try
         {
             Rows = model.CreateRows(Math.Min(prompt.Length, Generation.PrefillRows) + DecodingPlan.MaxSpeculations);
@@ -32,6 +34,9 @@ internal sealed class SequenceMemory : IDisposable
 
     /// <summary>What drafts guess by; null: the whole head.</summary>
     public DraftHead? DraftHead { get; }
+
+    /// <summary>Room for logits, of a draft or of what judges it.</summary>
+    public LogitsRoom Logits { get; }
 
     /// <summary>The slots.</summary>
     public RowBuffer Rows { get; private set; }
@@ -95,5 +100,6 @@ internal sealed class SequenceMemory : IDisposable
         _cache?.Dispose();
         Rows.Dispose();
         DraftHead?.Dispose();
+        Logits.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -5,11 +6,8 @@ namespace LayerSkip.Engine.Sampling;
 
 /// <summary>Turns logits into the distribution that a token is drawn from.</summary>
 /// <param name="options">Temperature, top-k, top-p and min-p, valid.</param>
-/// <param name="vocabularySize">Length of every distribution.</param>
-internal sealed class Distribution(SamplingOptions options, int vocabularySize)
+internal sealed class Distribution(SamplingOptions options)
 {
-    private readonly ulong[] _candidates = new ulong[vocabularySize];
-
     /// <summary>Replaces logits by probabilities: temperature, top-k, top-p, min-p, softmax. Greedy gives the arg-max probability 1.</summary>
     /// <returns>False if every token is banned (all logits negative infinity or NaN).</returns>
     public bool TryFromLogits(Span<float> logits)
@@ -31,7 +29,11 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
         Softmax(logits, logits[best], 1 / options.Temperature);
         if (options.TopK > 0 || options.TopP < 1)
         {
-            KeepLikeliest(logits);
+            var limit = options.TopK > 0 ? Math.Min(options.TopK, logits.Length) : logits.Length;
+            var room = Math.Min(logits.Length, limit + 1024);
+            var candidates = ArrayPool<ulong>.Shared.Rent(room);
+            KeepLikeliest(logits, limit, candidates.AsSpan(0, room));
+            ArrayPool<ulong>.Shared.Return(candidates);
         }
 
         if (options.MinP > 0)
@@ -85,31 +87,32 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
         }
     }
 
-    private void KeepLikeliest(Span<float> probabilities)
+    /// <summary>Keeps the likeliest tokens, and rescales what they have.</summary>
+    /// <param name="probabilities">The distribution.</param>
+    /// <param name="limit">Most tokens to keep.</param>
+    /// <param name="room">Takes as many, and some more if there are more.</param>
+    private void KeepLikeliest(Span<float> probabilities, int limit, Span<ulong> room)
     {
-        var limit = options.TopK > 0 ? Math.Min(options.TopK, probabilities.Length) : probabilities.Length;
-
         // A token below (1 - p) / V cannot be in the nucleus: all such tokens together hold less than 1 - p.
         // With top-k the remaining mass is rescaled before that, so there the floor is what the k likeliest so far leave.
         var floor = options.TopK > 0 ? 0 : (1 - options.TopP) / probabilities.Length;
-        var room = Math.Min(_candidates.Length, limit + 1024);
         var count = 0;
         for (var id = 0; id < probabilities.Length; id++)
         {
             if (probabilities[id] > floor)
             {
-                if (count == room)
+                if (count == room.Length)
                 {
-                    count = Likeliest(limit, count);
-                    floor = Probability(_candidates[0]);
+                    count = Likeliest(room, limit);
+                    floor = Probability(room[0]);
                 }
 
                 // Positive floats sort like their bits; of equals the lower id comes last, and so wins.
-                _candidates[count++] = ((ulong)BitConverter.SingleToUInt32Bits(probabilities[id]) << 32) | ~(uint)id;
+                room[count++] = ((ulong)BitConverter.SingleToUInt32Bits(probabilities[id]) << 32) | ~(uint)id;
             }
         }
 
-        var candidates = _candidates.AsSpan(0, Likeliest(limit, count));
+        var candidates = room[..Likeliest(room[..count], limit)];
         var mass = options.TopK > 0 ? 0.0 : 1.0;
         if (options.TopK > 0)
         {
@@ -134,11 +137,10 @@ internal sealed class Distribution(SamplingOptions options, int vocabularySize)
     }
 
     /// <summary>Sorts the candidates, moves the likeliest to the front in ascending order, and returns how many there are.</summary>
-    private int Likeliest(int limit, int count)
+    private static int Likeliest(Span<ulong> candidates, int limit)
     {
-        var candidates = _candidates.AsSpan(0, count);
         candidates.Sort();
-        var kept = Math.Min(limit, count);
+        var kept = Math.Min(limit, candidates.Length);
         candidates[^kept..].CopyTo(candidates);
         return kept;
     }

@@ -57,6 +57,40 @@ public class GenerationTests
     }
 
     [Fact]
+    public void Sampling_allocates_nothing_for_drafts_longer_than_any_before()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 640 };
+        using var model = Models.Random(config);
+        var options = Models.Speculative(2, 20, 600) with { Sampling = new() { Temperature = 0.8f, TopP = 0.9f, Seed = 4 }, TopLogProbabilities = 2 };
+        model.Tokens([1, 2, 3], options with { MaxNewTokens = TestedDevice.Many(100, few: 25) });
+        using var cache = model.CreateCache();
+        cache.Reserve(640);
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()), new Growing());
+        cache.Continue(config.Layers, 0);
+        generation.Continue(cache);
+        generation.NextRound();
+        Assert.Equal(0, Allocations.Least(() =>
+        {
+            for (var round = 0; round < 4; round++)
+            {
+                generation.NextRound();
+            }
+        }));
+    }
+
+    [Fact]
+    public void A_sampled_generation_takes_its_room_for_logits_from_those_before()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 60_000, HiddenSize = 8, Layers = 2, AttentionHeads = 1, KeyValueHeads = 1 };
+        using var model = Models.Random(config);
+        var options = Models.Speculative(1, 4, 6) with { Sampling = new() { Temperature = 1, TopP = 0.9f, Seed = 4 }, TopLogProbabilities = 2 };
+        model.Tokens([1, 2, 3], options);
+
+        // Less than the logits of one row.
+        Assert.InRange(Allocations.Least(() => model.Tokens([1, 2, 3], options)), 0, config.VocabularySize * sizeof(float) / 4);
+    }
+
+    [Fact]
     public void Cancellation_leaves_the_generation_where_the_round_began()
     {
         var config = TinyCheckpoint.DefaultConfig;
@@ -361,6 +395,14 @@ public class GenerationTests
 
         Assert.Equal(0, generation.Statistics.CachedTokens);
         Assert.Equal(model.Tokens(prompt, Models.Autoregressive(10)), generation.Output.ToArray());
+    }
+
+    /// <summary>Each draft is longer by one than the one before.</summary>
+    private sealed class Growing : IDraftController
+    {
+        private int _length;
+
+        public DraftPlan Next(in LookupMatch match, int inputs) => new(2, ++_length);
     }
 
     private sealed class Fragile : ILogitsProcessor

@@ -91,7 +91,7 @@ public class SamplingTests
     public void Temperature_zero_is_arg_max()
     {
         float[] logits = [1, 3, 3, 2];
-        new Distribution(new() { Temperature = 0, TopK = 2, TopP = 0.5f }, 4).TryFromLogits(logits);
+        new Distribution(new() { Temperature = 0, TopK = 2, TopP = 0.5f }).TryFromLogits(logits);
         Assert.Equal([0f, 1f, 0f, 0f], logits);
     }
 
@@ -110,7 +110,7 @@ public class SamplingTests
             var logits = Enumerable.Range(0, size).Select(_ => (float)((random.NextDouble() - 0.5) * 12)).ToArray();
             var expected = Reference(logits, temperature, topK, topP);
             var actual = logits.ToArray();
-            new Distribution(new() { Temperature = temperature, TopK = topK, TopP = topP }, size).TryFromLogits(actual);
+            new Distribution(new() { Temperature = temperature, TopK = topK, TopP = topP }).TryFromLogits(actual);
             for (var i = 0; i < size; i++)
             {
                 Assert.Equal(expected[i], actual[i], 1e-5);
@@ -129,8 +129,8 @@ public class SamplingTests
             var minP = (float)random.NextDouble();
             var all = logits.ToArray();
             var kept = logits.ToArray();
-            new Distribution(new() { Temperature = 1, TopP = 0.95f }, size).TryFromLogits(all);
-            new Distribution(new() { Temperature = 1, TopP = 0.95f, MinP = minP }, size).TryFromLogits(kept);
+            new Distribution(new() { Temperature = 1, TopP = 0.95f }).TryFromLogits(all);
+            new Distribution(new() { Temperature = 1, TopP = 0.95f, MinP = minP }).TryFromLogits(kept);
             var least = minP * all.Max();
             var mass = all.Where(p => p >= least).Sum();
             Assert.Equal(all.Select(p => p >= least ? p / mass : 0), kept, (x, y) => Math.Abs(x - y) < 1e-5);
@@ -144,7 +144,7 @@ public class SamplingTests
     public void The_smallest_temperatures_are_greedy()
     {
         float[] logits = [1, 3, 2];
-        Assert.True(new Distribution(new() { Temperature = 1e-40f }, 3).TryFromLogits(logits));
+        Assert.True(new Distribution(new() { Temperature = 1e-40f }).TryFromLogits(logits));
         Assert.Equal([0f, 1f, 0f], logits);
     }
 
@@ -152,7 +152,7 @@ public class SamplingTests
     public void Banned_tokens_get_nothing_and_banning_all_is_an_error()
     {
         float[] logits = [1, float.NegativeInfinity, 2, float.NaN, 0, 0, 0, 0, 0, float.NegativeInfinity];
-        var distribution = new Distribution(new() { Temperature = 1 }, 10);
+        var distribution = new Distribution(new() { Temperature = 1 });
         distribution.TryFromLogits(logits);
         Assert.Equal([0f, 0f, 0f], [logits[1], logits[3], logits[9]]);
         Assert.Equal(1, logits.Sum(), 1e-5f);
