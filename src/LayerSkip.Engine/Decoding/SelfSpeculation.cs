@@ -396,10 +396,9 @@ internal sealed class SelfSpeculation
     private void Learn(in DraftResult draft, in LookupMatch match)
     {
         _nextDraft = null;
-        var followed = _tokens.Slice(match.Position, Math.Min(match.Available, RoundTokens.Length));
-        var right = followed.CommonPrefixLength(RoundTokens);
+        var copied = match.IsEmpty ? 0 : RoundTokens.CommonPrefixLength(_tokens.Slice(match.Position, RoundTokens.Length));
         _controller.Learn(new RoundOutcome(
-            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, right, right < followed.Length), _steps.Guesses, RoundTokens));
+            draft.ExitLayer, draft.Drafted, draft.Accepted, new(match.Length, copied, !match.IsEmpty && copied < RoundTokens.Length), _steps.Guesses, RoundTokens));
         if (FinishReason != FinishReason.None)
         {
             PublishCosts();

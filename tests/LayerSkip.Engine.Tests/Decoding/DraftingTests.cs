@@ -1,6 +1,7 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
@@ -167,6 +168,37 @@ public class DraftingTests
         Assert.Equal(0, Allocations.Least(Stretch));
     }
 
+    [Fact]
+    public void Copies_go_on_over_themselves()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        for (var period = 1; period <= 5; period++)
+        {
+            int[] prompt = [.. Enumerable.Range(0, 20).Select(i => 10 + (i % period))];
+            var options = Models.Speculative(1, 12, 30) with { DraftSource = DraftSource.Lookup };
+            using var generation = new Generation(model, prompt, DecodingPlan.Create(options, config, new()));
+            generation.NextRound();
+            Assert.Equal(Enumerable.Range(20, 12).Select(i => 10 + (i % period)), generation.RoundDraft.ToArray());
+        }
+    }
+
+    [Fact]
+    public void What_a_copy_over_itself_would_have_brought_is_learned_to_its_end()
+    {
+        using var model = ScriptedModel.Create([new string('x', 60) + new string('y', 40)]);
+        var controller = new Copies(8);
+        var options = Models.Speculative(1, 8, 100) with { DraftSource = DraftSource.Lookup };
+        using var generation = new Generation(model.Steps, model.Tokenizer.Encode("?"), DecodingPlan.Create(options, model.Config, new()), controller);
+        while (generation.NextRound())
+        {
+        }
+
+        // Of a period of one token all that a round brings, and where it ends what comes before.
+        Assert.Contains(new LookupOutcome(ContextLookup.MaxMatch, 9, IsWrong: false), controller.Outcomes);
+        Assert.Single(controller.Outcomes, outcome => outcome is { Length: ContextLookup.MaxMatch, IsWrong: true });
+    }
+
     private static DecodingOptions Options(Random random, ModelConfig config, DraftController controller, DraftSource source) => new()
     {
         Mode = DecodingMode.SelfSpeculative,
@@ -177,4 +209,14 @@ public class DraftingTests
         DraftThreshold = random.NextSingle(),
         MaxNewTokens = random.Next(1, TestedDevice.Many(80, few: 40)),
     };
+
+    /// <summary>Copies wherever there is something to copy, and keeps what became of it.</summary>
+    private sealed class Copies(int length) : IDraftController
+    {
+        public List<LookupOutcome> Outcomes { get; } = [];
+
+        public DraftPlan Next(in LookupMatch match, int inputs) => match.IsEmpty ? DraftPlan.None : DraftPlan.Lookup(length);
+
+        public void Learn(in RoundOutcome outcome) => Outcomes.Add(outcome.Match);
+    }
 }

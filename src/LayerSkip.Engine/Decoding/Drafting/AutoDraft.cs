@@ -229,7 +229,7 @@ internal sealed class AutoDraft : IDraftController
         var plain = _cost.Plain(inputs);
         var rate = _lookup.Rate(match.Length);
         var (tokens, right) = (0.0, 1.0);
-        for (var length = 1; length <= Math.Min(_longest, match.Available); length++)
+        for (var length = 1; length <= _longest; length++)
         {
             tokens += right *= rate;
             var gain = (tokens * _price) + plain - _cost.Copied(inputs, length);

@@ -55,7 +55,7 @@ internal sealed class ContextLookup
             var length = MatchLength(context, candidate, last);
             if (length >= MinMatch && length > best.Length)
             {
-                best = new(length, candidate + 1, last - candidate);
+                best = new(length, candidate + 1);
                 if (length == MaxMatch)
                 {
                     break;
@@ -88,9 +88,8 @@ internal sealed class ContextLookup
 
 /// <summary>An earlier occurrence of the context's end; empty where there is none.</summary>
 /// <param name="Length">Tokens that are the same.</param>
-/// <param name="Position">Position in the context of what followed them.</param>
-/// <param name="Available">How many tokens followed.</param>
-internal readonly record struct LookupMatch(int Length, int Position, int Available)
+/// <param name="Position">Position in the context of what followed them: as in LZ77, a copy from there may go on over itself, so that a period is repeated.</param>
+internal readonly record struct LookupMatch(int Length, int Position)
 {
     public bool IsEmpty => Length == 0;
 }

@@ -96,14 +96,13 @@ internal sealed class Drafter(
         }
     }
 
-    /// <summary>Copies what followed an earlier occurrence of the context's end, as far as a constraint allows it.</summary>
+    /// <summary>Copies what followed an earlier occurrence of the context's end, its own tokens behind the context's last, as far as a constraint allows it.</summary>
     private void Copy(in LookupMatch match)
     {
-        var copied = tokens.Slice(match.Position, match.Available);
         var stops = false;
-        for (var i = 0; i < copied.Length && !stops && _drafted < _room && constraint?.IsComplete(_drafted) != true; i++)
+        while (!stops && _drafted < _room && constraint?.IsComplete(_drafted) != true)
         {
-            var token = copied[i];
+            var token = tokens.With(_drafted)[match.Position + _drafted];
             if (constraint?.Force(_drafted) is { } forced)
             {
                 // Where it forces another token, the copy ends, but not what it forces.

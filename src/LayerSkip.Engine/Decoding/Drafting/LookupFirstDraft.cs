@@ -12,7 +12,7 @@ internal sealed class LookupFirstDraft(IDraftController other, int length) : IDr
     public DraftPlan Next(in LookupMatch match, int inputs)
     {
         _copies = !match.IsEmpty;
-        return _copies ? DraftPlan.Lookup(Math.Min(length, match.Available)) : other.Next(match, inputs);
+        return _copies ? DraftPlan.Lookup(length) : other.Next(match, inputs);
     }
 
     public GuessVerdict Judge(in TokenGuess guess, int guessed, int drafted) => other.Judge(guess, guessed, drafted);

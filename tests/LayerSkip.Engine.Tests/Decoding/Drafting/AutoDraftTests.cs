@@ -89,7 +89,7 @@ public class AutoDraftTests
             var copies = 0;
             for (var round = 0; round < rounds; round++)
             {
-                var match = new LookupMatch(3, 5, 20);
+                var match = new LookupMatch(3, 5);
                 var plan = draft.Next(match, 1);
                 Assert.Equal(0, plan.ExitLayer);
                 copies += plan.Length;
