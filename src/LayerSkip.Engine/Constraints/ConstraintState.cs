@@ -28,9 +28,9 @@ internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode no
     /// <summary>The tokens that may come next, without those that end the output.</summary>
     public TokenMask Mask => _mask ??= constraint.MaskOf(this);
 
+    /// <summary>How many tokens complete the output behind each that the mask allows.</summary>
+    public CompletionTable Completions => Mask.Completions ??= constraint.CompletionsOf(this);
+
     /// <summary>The point after a token that the mask allows.</summary>
     public ConstraintState Next(int token) => constraint.After(this, token);
-
-    /// <summary>Finds the tokens after which the output can still be completed within so many bytes.</summary>
-    public void FindCompletable(int bytes, TokenMask mask) => constraint.Find(this, bytes, mask);
 }

@@ -17,6 +17,7 @@ public abstract class GrammarNode
     private ByteClasses? _classes;
     private GrammarNode?[]? _next;
     private UnboundedNode? _unbounded;
+    private Completion? _completion;
 
     private protected GrammarNode(Grammar grammar, bool isNullable, int minBytes, ByteSet borders)
     {
@@ -95,6 +96,21 @@ public abstract class GrammarNode
         return AllowsSpecialTokens ? -1 : only;
     }
 
+    /// <summary>The first byte of the first in order of the shortest texts, or -1 where they begin with a special token, or are empty.</summary>
+    internal int ShortestByte()
+    {
+        var classes = _classes ??= Grammar.ClassesOf(Borders);
+        for (var index = 0; index < classes.Count; index++)
+        {
+            if (Next(classes.First(index)).MinBytes < MinBytes)
+            {
+                return classes.First(index);
+            }
+        }
+
+        return -1;
+    }
+
     /// <summary>Whether some special token may come next.</summary>
     internal abstract bool AllowsSpecialTokens { get; }
 
@@ -134,6 +150,12 @@ public abstract class GrammarNode
         : _unbounded is { } unbounded && unbounded.Bytes == bytes ? unbounded.Node
         : null;
 
+    /// <summary>How many tokens of a vocabulary complete the text, where that has been counted: see <see cref="CompletionCounter"/>.</summary>
+    internal int? KnownCompletion(TokenTrie trie) => _completion is { } completion && ReferenceEquals(completion.Trie, trie) ? completion.Tokens : null;
+
+    /// <summary>Remembers the count.</summary>
+    internal void KeepCompletion(TokenTrie trie, int tokens) => _completion = new(trie, tokens);
+
     /// <summary>Whether there may be bounds to leave out.</summary>
     private protected virtual bool HasBounds => false;
 
@@ -144,7 +166,6 @@ public abstract class GrammarNode
 
     /// <summary>The language without its bounds; <see cref="Unbounded"/> knows those of the parts.</summary>
     private protected virtual GrammarNode WithoutBounds(int bytes) => this;
-
 
     private protected abstract GrammarNode Derive(byte value);
 
@@ -157,4 +178,7 @@ public abstract class GrammarNode
 
     /// <summary>A language without the bounds that so many bytes cannot reach.</summary>
     private sealed record UnboundedNode(GrammarNode Node, int Bytes);
+
+    /// <summary>How many tokens of a vocabulary complete the text.</summary>
+    private sealed record Completion(TokenTrie Trie, int Tokens);
 }

@@ -30,8 +30,11 @@ public sealed class TokenConstraint
     private readonly TokenTrie _trie;
     private readonly TokenTrie _startTrie;
     private readonly int[] _specialTokens;
-    private readonly ConcurrentDictionary<GrammarNode, ConstraintState> _states = new(ReferenceEqualityComparer.Instance);
-    private readonly ConcurrentDictionary<GrammarNode, TokenMask> _masks = new(ReferenceEqualityComparer.Instance);
+    private readonly CompletionCounter _completions;
+
+    // At the start other texts belong to the tokens, so what is known of a node there is of no use elsewhere.
+    private readonly ConcurrentDictionary<(GrammarNode Node, bool IsStart), ConstraintState> _states = [];
+    private readonly ConcurrentDictionary<(GrammarNode Node, bool IsStart), TokenMask> _masks = [];
     private long _stateBytes;
     private long _maskBytes;
 
@@ -57,6 +60,7 @@ public sealed class TokenConstraint
         _trie = tokenizer.Trie(atStart: false);
         _startTrie = tokenizer.Trie(atStart: true);
         _specialTokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(tokenizer.IsSpecial)];
+        _completions = new CompletionCounter(_trie, _startTrie, _specialTokens);
         Start = new ConstraintState(this, language, isStart: true);
     }
 
@@ -77,8 +81,7 @@ public sealed class TokenConstraint
         var node = state.Node;
         if (_tokenizer.IsSpecial(token))
         {
-            node = node.DeriveSpecial(token);
-            return state.IsStart ? new ConstraintState(this, node, isStart: true) : StateOf(node);
+            return StateOf(node.DeriveSpecial(token), state.IsStart);
         }
 
         foreach (var value in TrieOf(state).BytesOf(token))
@@ -86,42 +89,69 @@ public sealed class TokenConstraint
             node = node.Next(value);
         }
 
-        return StateOf(node);
+        return StateOf(node, isStart: false);
     }
 
     internal TokenMask MaskOf(ConstraintState state)
     {
-        // At the start other texts belong to the tokens, so its mask is nobody else's.
         var trie = TrieOf(state);
         var node = state.Node.Unbounded(trie.MaxBytes);
-        if (!state.IsStart && _masks.TryGetValue(node, out var known))
+        if (_masks.TryGetValue((node, state.IsStart), out var known))
         {
             return known;
         }
 
         var mask = new TokenMask(VocabularySize);
-        Find(node, trie, int.MaxValue, mask);
+        trie.Find(node, (tokens, next) =>
+        {
+            mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
+            foreach (var token in tokens)
+            {
+                mask.Add(token);
+            }
+        });
+        foreach (var (token, next) in SpecialTokensAfter(node))
+        {
+            mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
+            mask.Add(token);
+            if (next.IsNullable && !node.IsNullable)
+            {
+                mask.Closing.Add(token);
+            }
+        }
+
         mask.Forced = Forced(node, trie, mask);
-        if (state.IsStart)
-        {
-            return mask;
-        }
-
-        if (Interlocked.Add(ref _maskBytes, (VocabularySize / 8) + BytesOf(node)) > MaxMaskBytes)
-        {
-            Forget();
-        }
-
-        return _masks.GetOrAdd(node, mask);
+        AddMaskBytes((VocabularySize / 8) + BytesOf(node));
+        return _masks.GetOrAdd((node, state.IsStart), mask);
     }
 
-    internal void Find(ConstraintState state, int limit, TokenMask mask) => Find(state.Node, TrieOf(state), limit, mask);
+    internal CompletionTable CompletionsOf(ConstraintState state)
+    {
+        var trie = TrieOf(state);
+        var node = state.Node.Unbounded(trie.MaxBytes);
+        var table = new CompletionTable(VocabularySize);
+        trie.Find(node, (tokens, next) =>
+        {
+            var count = _completions.Count(next, isStart: false);
+            foreach (var token in tokens)
+            {
+                table.Add(token, count);
+            }
+        });
+        foreach (var (token, next) in SpecialTokensAfter(node))
+        {
+            table.Add(token, _completions.Count(next, state.IsStart));
+        }
+
+        AddMaskBytes(CompletionTable.BytesOf(VocabularySize));
+        return table;
+    }
 
     private TokenTrie TrieOf(ConstraintState state) => state.IsStart ? _startTrie : _trie;
 
-    private ConstraintState StateOf(GrammarNode node)
+    private ConstraintState StateOf(GrammarNode node, bool isStart)
     {
-        if (_states.TryGetValue(node, out var known))
+        if (_states.TryGetValue((node, isStart), out var known))
         {
             return known;
         }
@@ -131,28 +161,17 @@ public sealed class TokenConstraint
             Forget();
         }
 
-        return _states.GetOrAdd(node, new ConstraintState(this, node, isStart: false));
+        return _states.GetOrAdd((node, isStart), new ConstraintState(this, node, isStart));
     }
 
-    private void Find(GrammarNode node, TokenTrie trie, int limit, TokenMask mask)
+    /// <summary>The special tokens that may come next, and what may follow them.</summary>
+    private IEnumerable<(int Token, GrammarNode Next)> SpecialTokensAfter(GrammarNode node)
     {
-        trie.Find(node, limit, mask);
-        if (!node.AllowsSpecialTokens)
+        foreach (var token in node.AllowsSpecialTokens ? _specialTokens : [])
         {
-            return;
-        }
-
-        foreach (var token in _specialTokens)
-        {
-            var next = node.DeriveSpecial(token);
-            if (!next.IsNothing && next.MinBytes <= limit)
+            if (node.DeriveSpecial(token) is { IsNothing: false } next)
             {
-                mask.Add(token);
-                mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
-                if (next.IsNullable && !node.IsNullable)
-                {
-                    mask.Closing.Add(token);
-                }
+                yield return (token, next);
             }
         }
     }
@@ -180,6 +199,15 @@ public sealed class TokenConstraint
 
         var (count, longest) = trie.Along(certain[..length]);
         return count == mask.Count ? longest : -1;
+    }
+
+    /// <summary>Masks take so many bytes more.</summary>
+    private void AddMaskBytes(long bytes)
+    {
+        if (Interlocked.Add(ref _maskBytes, bytes) > MaxMaskBytes)
+        {
+            Forget();
+        }
     }
 
     private void Forget()

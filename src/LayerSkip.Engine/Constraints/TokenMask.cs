@@ -16,8 +16,11 @@ internal sealed class TokenMask(int vocabularySize)
     /// <summary>Special tokens among them after which the output may end, where it may not end before them.</summary>
     public List<int> Closing { get; } = [];
 
-    /// <summary>Most bytes that the shortest completion has after any of the tokens.</summary>
+    /// <summary>Most bytes that the shortest completion has after any of the tokens: with so many tokens left there is room to complete all.</summary>
     public int MaxRemainder { get; set; }
+
+    /// <summary>How many tokens complete the output after each of them; null: nobody has asked yet.</summary>
+    public CompletionTable? Completions { get; set; }
 
     /// <summary>Whether a token is among them; one beyond the mask is not.</summary>
     public bool Contains(int token) => token >> 6 < _words.Length && (_words[token >> 6] >> (token & 63) & 1) != 0;
@@ -50,14 +53,6 @@ internal sealed class TokenMask(int vocabularySize)
         }
 
         return best;
-    }
-
-    public void Clear()
-    {
-        Array.Clear(_words);
-        Closing.Clear();
-        Count = 0;
-        MaxRemainder = 0;
     }
 
     /// <summary>Bans all other tokens.</summary>

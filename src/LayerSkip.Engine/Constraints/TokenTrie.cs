@@ -74,10 +74,9 @@ internal sealed class TokenTrie
 
     /// <summary>Finds the tokens that a language allows to come next.</summary>
     /// <param name="start">The language.</param>
-    /// <param name="limit">Most bytes that the shortest completion may have after a token.</param>
-    /// <param name="mask">Where they are added.</param>
+    /// <param name="found">Is given tokens of one text, and what may follow them.</param>
     /// <exception cref="InvalidOperationException">It takes too much.</exception>
-    public void Find(GrammarNode start, int limit, TokenMask mask)
+    public void Find(GrammarNode start, Action<ReadOnlySpan<int>, GrammarNode> found)
     {
         var path = new GrammarNode[MaxBytes + 1];
         path[0] = start;
@@ -100,13 +99,9 @@ internal sealed class TokenTrie
             }
 
             path[depth + 1] = next;
-            if (_firstToken[node] < _firstToken[node + 1] && next.MinBytes <= limit)
+            if (_firstToken[node] < _firstToken[node + 1])
             {
-                mask.MaxRemainder = Math.Max(mask.MaxRemainder, next.MinBytes);
-                for (var i = _firstToken[node]; i < _firstToken[node + 1]; i++)
-                {
-                    mask.Add(_tokens[i]);
-                }
+                found(_tokens.AsSpan(_firstToken[node].._firstToken[node + 1]), next);
             }
 
             node++;
@@ -118,18 +113,8 @@ internal sealed class TokenTrie
     {
         var (count, longest) = (0, -1);
         var node = 0;
-        for (var depth = 0; depth < text.Length; depth++)
+        for (var depth = 0; depth < text.Length && Go(ref node, depth, text[depth]); depth++)
         {
-            while (node < _value.Length && _depth[node] == depth && _value[node] != text[depth])
-            {
-                node = _end[node];
-            }
-
-            if (node == _value.Length || _depth[node] != depth)
-            {
-                break;
-            }
-
             if (_firstToken[node] < _firstToken[node + 1])
             {
                 count += _firstToken[node + 1] - _firstToken[node];
@@ -140,5 +125,41 @@ internal sealed class TokenTrie
         }
 
         return (count, longest);
+    }
+
+    /// <summary>
+    /// What is left of a language behind the longest token along the first in order of its shortest texts, or behind the first byte of that where no token spells it. Null where no
+    /// byte begins it.
+    /// </summary>
+    public GrammarNode? AlongShortest(GrammarNode language)
+    {
+        GrammarNode? rest = null;
+        var node = 0;
+        for (var depth = 0; language.ShortestByte() is >= 0 and var value; depth++)
+        {
+            language = language.Next((byte)value);
+            rest ??= language;
+            if (!Go(ref node, depth, (byte)value))
+            {
+                break;
+            }
+
+            rest = _firstToken[node] < _firstToken[node + 1] ? language : rest;
+            node++;
+        }
+
+        return rest;
+    }
+
+    /// <summary>Goes from the first node that may be it to the one of a byte.</summary>
+    /// <returns>Whether there is one.</returns>
+    private bool Go(ref int node, int depth, byte value)
+    {
+        while (node < _value.Length && _depth[node] == depth && _value[node] != value)
+        {
+            node = _end[node];
+        }
+
+        return node < _value.Length && _depth[node] == depth;
     }
 }

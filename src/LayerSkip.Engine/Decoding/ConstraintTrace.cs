@@ -12,7 +12,6 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     // [i]: whether the likeliest token after i of them was banned for want of room.
     private readonly bool[] _curtailed = new bool[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _stopLogits = new float[stopIds.Length];
-    private readonly TokenMask _completable = new(constraint.VocabularySize);
     private int _room;
     private int _count;
     private int _curtailedAt = int.MaxValue;
@@ -88,7 +87,8 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     public bool Allows(int index, int token)
     {
         var state = _states[index];
-        var allows = IsStop(token) ? state.CanEndBy(token) : Allowed(index, state).Contains(token);
+        var left = Left(index);
+        var allows = IsStop(token) ? state.CanEndBy(token) : state.Mask.Contains(token) && Scarce(state, left)?.Allows(token, left) != false;
         _curtailed[index] &= !allows;
         return allows;
     }
@@ -97,7 +97,8 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     public void Mask(int index, Span<float> logits)
     {
         var state = _states[index];
-        var allowed = Allowed(index, state);
+        var left = Left(index);
+        var completions = Scarce(state, left);
         var likeliestStop = float.NegativeInfinity;
         for (var i = 0; i < stopIds.Length; i++)
         {
@@ -108,11 +109,19 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
         }
 
         // An end that the model prefers to all that it could go on with is its own, however little room there is.
-        _curtailed[index] = !ReferenceEquals(allowed, state.Mask)
+        _curtailed[index] = completions is not null
             && state.Mask.Best(logits) is >= 0 and var best
-            && !allowed.Contains(best)
+            && !completions.Allows(best, left)
             && logits[best] > likeliestStop;
-        allowed.Apply(logits);
+        if (completions is null)
+        {
+            state.Mask.Apply(logits);
+        }
+        else
+        {
+            completions.Apply(logits, left);
+        }
+
         for (var i = 0; i < stopIds.Length; i++)
         {
             logits[stopIds[i]] = _stopLogits[i];
@@ -147,21 +156,21 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
         return (forced, all);
     }
 
-    /// <summary>The tokens that may come next; where room grows short, those after which the output can still be completed.</summary>
-    private TokenMask Allowed(int index, ConstraintState state)
+    /// <summary>Tokens that may come behind the one that follows so many of the draft.</summary>
+    private int Left(int index) => _room - index - 1;
+
+    /// <summary>What decides where there is not room to complete the output behind all that the mask allows, in <paramref name="left"/> tokens; null: the mask alone.</summary>
+    private static CompletionTable? Scarce(ConstraintState state, int left)
     {
-        // Each byte takes a token at most: a token of its own.
-        var left = _room - index - 1;
+        // The tables are for those who come to need them: a byte takes a token at most, one of its own.
         if (left >= state.Mask.MaxRemainder)
         {
-            return state.Mask;
+            return null;
         }
 
-        _completable.Clear();
-        state.FindCompletable(left, _completable);
-
         // If it cannot be completed, the limit cuts it.
-        return _completable.Count == 0 && !state.CanEnd ? state.Mask : _completable;
+        var completions = state.Completions;
+        return left >= completions.Most || (left < completions.Least && !state.CanEnd) ? null : completions;
     }
 
     /// <summary>
@@ -170,16 +179,8 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     /// </summary>
     private bool MustEnd(int index)
     {
-        var state = _states[index];
-        var left = _room - index - 1;
-        if (stopIds.Length > 0 || !state.CanEnd || left >= state.Mask.MaxRemainder)
-        {
-            return false;
-        }
-
-        _completable.Clear();
-        state.FindCompletable(left, _completable);
-        return _completable.Count == 0;
+        var (state, left) = (_states[index], Left(index));
+        return stopIds.Length == 0 && state.CanEnd && left < state.Mask.MaxRemainder && left < state.Completions.Least;
     }
 
     private bool IsStop(int token) => stopIds.AsSpan().Contains(token);

@@ -126,6 +126,20 @@ public sealed class StructuredOutputTests(StructuredOutputTests.Untrained untrai
     }
 
     [Fact]
+    public async Task Long_names_that_are_to_come_take_their_tokens_of_the_limit_and_not_their_letters()
+    {
+        var format = Format("""
+            {"type":"object","properties":{"summary":{"type":"string"},"list of things to do today":{"type":"string"},"name of the reminder set":{"type":"string"},
+            "time and date and weather":{"type":"string"}},"required":["summary","list of things to do today","name of the reminder set","time and date and weather"]}
+            """);
+        var tokenizer = (Tokenizer)untrained.Client.GetService(typeof(Tokenizer))!;
+        var response = await untrained.Client.GetResponseAsync("go on", new ChatOptions { ResponseFormat = format, Temperature = 0, MaxOutputTokens = 128 });
+        using var answer = JsonDocument.Parse(response.Text);
+        Assert.Equal(ChatFinishReason.Length, response.FinishReason);
+        Assert.InRange(tokenizer.Encode(answer.RootElement.GetProperty("summary").GetString()!, addSpecialTokens: false).Length, 64, 128);
+    }
+
+    [Fact]
     public async Task Json_without_a_schema_is_any_value()
     {
         for (var seed = 0; seed < 10; seed++)

@@ -31,8 +31,8 @@ public sealed class ConstrainedDecodingTests : IDisposable
         ["sequence"] = (g => g.Sequence(g.Literal("a="), g.OneOf(["1", "22"]), g.Optional(g.Literal(";")), g.Literal("!")), "a=(1|22);?!"),
         ["repeat"] = (g => g.Repeat(g.Sequence(g.OneOf(["x", "yy", "xz"]), g.Literal(",")), 3, 7), "((x|yy|xz),){3,7}"),
         ["overlapping repeats"] = (g => g.Sequence(g.Repeat(g.Literal("ab"), 1), g.Repeat(g.OneOf(["a", "abb"]), 0, 3), g.Literal("c")), "(ab)+(a|abb){0,3}c"),
-        ["until"] = (g => g.Sequence(g.TextUntil("<call>"), g.Literal("{}"), g.Literal("</call>")), "((?!<call>)[^\0])*<call>\\{\\}</call>"),
-        ["without"] = (g => g.Sequence(g.Literal(">"), g.TextWithout("e", "on"), g.Literal("e!")), ">((?!e|on)[^\0])*e!"),
+        ["until"] = (g => g.Sequence(g.TextUntil("<call>"), g.Literal("{}"), g.Literal("</call>")), "((?!<call>)[\\s\\S])*<call>\\{\\}</call>"),
+        ["without"] = (g => g.Sequence(g.Literal(">"), g.TextWithout("e", "on"), g.Literal("e!")), ">((?!e|on)[\\s\\S])*e!"),
     };
 
     [Theory]
@@ -54,11 +54,12 @@ public sealed class ConstrainedDecodingTests : IDisposable
                 Assert.Equal(expected.Statistics.Forced, actual.Statistics.Forced);
             }
 
-            foreach (var options in new[] { Models.Autoregressive(length), Models.Speculative(2, 4, length) })
-            {
-                using var sampled = Decode(options with { Sampling = new() { Temperature = 1.5f, Seed = (ulong)prompt } }, constraint, prompt);
-                AssertMatch(pattern, sampled);
-            }
+            var sampling = new SamplingOptions { Temperature = 1.5f, Seed = (ulong)prompt };
+            using var drawn = Decode(Models.Autoregressive(length) with { Sampling = sampling }, constraint, prompt);
+            AssertMatch(pattern, drawn);
+            using var drafted = Decode(Models.Speculative(1 + (prompt % 3), 4, length) with { Sampling = sampling }, constraint, prompt);
+            Assert.Equal(drawn.Output.ToArray(), drafted.Output.ToArray());
+            Assert.Equal((drawn.FinishReason, drawn.Statistics.Forced), (drafted.FinishReason, drafted.Statistics.Forced));
         }
     }
 
@@ -245,12 +246,58 @@ public sealed class ConstrainedDecodingTests : IDisposable
             Assert.Equal(FinishReason.MaxNewTokens, plain.FinishReason);
 
             using var speculative = _model.Decode([1, 2], options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 3 }, []);
-            Assert.Matches("^(a long one;|another one;)+$", s_tokenizer.Decode(speculative.Output));
-            if (temperature == 0)
+            Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            Assert.Equal(FinishReason.MaxNewTokens, speculative.FinishReason);
+        }
+    }
+
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void A_scripted_model_writes_the_same_under_a_constraint_with_and_without_drafts(float temperature)
+    {
+        // It wants other text than it may write, and more of it than there is room for.
+        foreach (var script in (string[])["na;na;", "no;na;na;na;no;na;", "[\"a\",\"b"])
+        {
+            for (var limit = 4; limit < 40; limit += 3)
             {
-                Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+                using var model = ScriptedModel.Create(_ => script, new() { DraftAccuracy = 0.7 });
+                var grammar = new Grammar();
+                var language = script[0] == '[' ? new JsonGrammar(grammar).AnyValue() : grammar.Repeat(grammar.Literal("na;"), 1);
+                var options = new DecodingOptions
+                {
+                    MaxNewTokens = limit, Constraint = new TokenConstraint(language, model.Tokenizer), Sampling = new() { Temperature = temperature, Seed = (ulong)limit },
+                };
+                var plain = Run(options with { Mode = DecodingMode.Autoregressive });
+                Assert.Equal(plain, Run(options with { Mode = DecodingMode.SelfSpeculative, NumSpeculations = 5 }));
+
+                (string Text, FinishReason Reason, int? CurtailedAt) Run(DecodingOptions options)
+                {
+                    using var generation = model.Generate(model.Tokenizer.Encode("?"), options);
+                    while (generation.NextRound())
+                    {
+                    }
+
+                    return (model.Tokenizer.Decode(generation.Output, skipSpecialTokens: false), generation.FinishReason, generation.CurtailedAt);
+                }
             }
         }
+    }
+
+    [Fact]
+    public void A_string_goes_on_until_there_is_room_for_the_tokens_of_the_rest_alone()
+    {
+        const string Rest = "\",\"number of things to do\":\"\",\"name of the reminder\":\"\",\"description of it\":\"\"}";
+        var constraint = StringAnd(Rest);
+
+        // A model that never ends the string.
+        var options = Models.Autoregressive(128) with { LogitsProcessors = [new Bias(s_tokenizer.Encode("\"", false)[0], -1e6f)] };
+        using var plain = Decode(options, constraint, 9);
+        Assert.Equal(128, plain.Output.Length);
+        Assert.InRange(plain.CurtailedAt!.Value, 128 - (Rest.Length / 2), 128);
+        using var speculative = Decode(options with { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 5 }, constraint, 9);
+        Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+        Assert.Equal(plain.CurtailedAt, speculative.CurtailedAt);
     }
 
     [Theory]
@@ -288,6 +335,36 @@ public sealed class ConstrainedDecodingTests : IDisposable
             while (generation.Output.Length < length)
             {
                 generation.NextRound();
+            }
+        }));
+    }
+
+    [Theory]
+    [InlineData(DecodingMode.Autoregressive, 0f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0f)]
+    [InlineData(DecodingMode.SelfSpeculative, 0.8f)]
+    public void Where_room_is_scarce_nothing_is_looked_for_twice(DecodingMode mode, float temperature)
+    {
+        // Of 200 tokens most may not be enough for the letters to come.
+        var constraint = StringAnd("\"" + string.Concat(Enumerable.Range(0, 60).Select(i => $"{i}, ")));
+        var limit = TestedDevice.Many(200, few: 150);
+        var options = Models.Speculative(2, 4, limit) with { Mode = mode, Constraint = constraint, Sampling = new() { Temperature = temperature, Seed = 4 } };
+        using (var first = _model.Decode([1, 2, 3], options))
+        {
+            Assert.Equal(FinishReason.MaxNewTokens, first.FinishReason);
+        }
+
+        using var generation = new Generation(_model, [1, 2, 3], DecodingPlan.Create(options, _model.Config, new()));
+        while (generation.Output.Length < 10)
+        {
+            generation.NextRound();
+        }
+
+        Assert.Equal(0, Allocations.Least(() =>
+        {
+            for (var round = 0; round < 3; round++)
+            {
+                Assert.True(generation.NextRound());
             }
         }));
     }
@@ -335,6 +412,14 @@ public sealed class ConstrainedDecodingTests : IDisposable
         Assert.Throws<ArgumentException>(() => small.Decode([1], options));
         Assert.Throws<ArgumentException>(() => new TokenConstraint(grammar.Nothing, s_tokenizer));
         Assert.Throws<ArgumentException>(() => grammar.Sequence(new Grammar().Text(), grammar.Text()));
+    }
+
+    /// <summary>A string of letters in an object, and a certain rest.</summary>
+    private static TokenConstraint StringAnd(string rest)
+    {
+        var grammar = new Grammar();
+        var text = grammar.Repeat(grammar.OneOf([.. "abcdefgh".Select(c => c.ToString())]));
+        return new(grammar.Sequence(grammar.Literal("{\"summary\":\""), text, grammar.Literal(rest)), s_tokenizer);
     }
 
     private Generation Decode(DecodingOptions options, TokenConstraint constraint, int prompt) =>

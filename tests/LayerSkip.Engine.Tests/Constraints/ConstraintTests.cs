@@ -53,6 +53,99 @@ public class ConstraintTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Tokenizers))]
+    public void What_can_be_completed_is_completed_in_as_many_tokens(string name)
+    {
+        var tokenizer = Load(name);
+        var random = new Random(7);
+        var grammar = new Grammar();
+        var json = new JsonGrammar(grammar, depth: 3);
+        GrammarNode[] languages =
+        [
+            json.AnyObject(),
+            grammar.Literal("the whole answer, word for word: é€😀"),
+            grammar.Sequence(grammar.Literal("the é"), grammar.Repeat(grammar.OneOf([" another", "ab ", "abb", "the end of the song"]), 2, 4)),
+            grammar.Sequence(grammar.TextUntil("ing the"), grammar.Literal("!!")),
+            grammar.Aside("<think>", "</think>", grammar.OneOf(["yes indeed", "no, thank you"]), grammar.TextUntil("<tool_call>")),
+        ];
+        foreach (var language in languages)
+        {
+            var constraint = new TokenConstraint(language, tokenizer);
+            for (var walk = 0; walk < 20; walk++)
+            {
+                var state = constraint.Start;
+                for (var left = state.Completions.Least + random.Next(4); ; left--)
+                {
+                    Assert.InRange(state.Completions.Most, 0, state.Mask.MaxRemainder);
+                    int[] possible = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(token => state.Completions.Allows(token, left))];
+                    Assert.All(possible, token => Assert.True(state.Mask.Contains(token)));
+                    Assert.True(state.Mask.Forced < 0 || possible.Contains(state.Mask.Forced));
+                    if (possible.Length == 0)
+                    {
+                        Assert.True(state.CanEnd, $"nothing can be completed in {left} tokens");
+                        break;
+                    }
+
+                    state = state.Next(state.Mask.Forced >= 0 ? state.Mask.Forced : possible[random.Next(possible.Length)]);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_text_takes_as_many_tokens_to_complete_as_spell_it()
+    {
+        var grammar = new Grammar();
+        var text = "{\"number of things\":\"\",\"name of the reminder\":\"\"}";
+        foreach (var name in (string[])["parser", "llama2"])
+        {
+            var tokenizer = Load(name);
+            var constraint = new TokenConstraint(grammar.Literal(text), tokenizer);
+            var (state, count) = (constraint.Start, 0);
+            for (; state.Mask.Forced is >= 0 and var token; count++)
+            {
+                state = state.Next(token);
+            }
+
+            Assert.True(state.IsComplete);
+            Assert.Equal(count, constraint.Start.Completions.Least + 1);
+            Assert.InRange(count, 1, text.Length / 2);
+        }
+    }
+
+    [Fact]
+    public void A_completion_too_long_to_count_is_counted_in_bytes_down_to_where_it_is_not()
+    {
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Repeat(grammar.Literal("abc "), 2000, 2000), TestTokenizers.Parser);
+        var (state, left) = (constraint.Start, constraint.Start.Completions.Least);
+        Assert.InRange(left, 4096, 8000);
+        for (; !state.CanEnd; left--)
+        {
+            Assert.True(state.Completions.Allows(state.Mask.Forced, left), $"{left} tokens left, {state.Node.MinBytes} bytes to come");
+            state = state.Next(state.Mask.Forced);
+        }
+    }
+
+    [Fact]
+    public void Points_behind_a_special_token_at_the_start_are_remembered()
+    {
+        var tokenizer = TestTokenizers.Parser;
+        Assert.True(tokenizer.TryGetId("<|user|>", out var user));
+        Assert.True(tokenizer.TryGetId("<|assistant|>", out var assistant));
+        var grammar = new Grammar();
+        var constraint = new TokenConstraint(grammar.Sequence(grammar.SpecialToken(user), grammar.TextUntil(".")), tokenizer);
+        var state = constraint.Start.Next(user);
+        Assert.True(state.IsStart);
+        Assert.Same(state, constraint.Start.Next(user));
+        Assert.Same(state.Next(assistant), state.Next(assistant));
+        Assert.Same(state.Mask, state.Next(assistant).Mask);
+
+        // Behind text the same language is another point: other tokens spell what follows.
+        Assert.NotSame(state, state.Next(tokenizer.Encode("a", addSpecialTokens: false)[0]));
+    }
+
     [Fact]
     public void Special_tokens_stand_in_free_text_and_where_they_are_named_alone()
     {
