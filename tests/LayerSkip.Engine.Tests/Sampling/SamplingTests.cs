@@ -87,6 +87,18 @@ public class SamplingTests
         Assert.NotEqual(Run(5), Run(5 + (1UL << 63)));
     }
 
+    [Theory]
+    [InlineData(new[] { 0.5f, 0.5f, 0f }, new[] { 0f, 0.5f, 0.5f }, 1 / 3.0)] // disjoint but for one: (1 - TV) / (1 + TV)
+    [InlineData(new[] { 1f, 0f, 0f }, new[] { 0.7f, 0.2f, 0.1f }, 0.7)] // a copied token: 1 - TV
+    [InlineData(new[] { 0.6f, 0.4f, 0f }, new[] { 0.4f, 0.6f, 0f }, (1 / (1 + 1.5)) + (1 / (1 + 1.5)))] // each token: 1 / sum of max(p' / p, q' / q)
+    public void A_race_draws_the_same_of_two_distributions_as_often_as_is_documented(float[] draft, float[] full, double expected)
+    {
+        const int Draws = 40_000;
+        var race = new ExponentialRace(3);
+        var same = Enumerable.Range(0, Draws).Count(position => race.Winner(draft, position) == race.Winner(full, position));
+        Assert.InRange(same / (double)Draws, expected - 0.01, expected + 0.01);
+    }
+
     [Fact]
     public void Temperature_zero_is_arg_max()
     {
