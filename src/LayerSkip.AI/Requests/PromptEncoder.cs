@@ -37,7 +37,8 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
 
     /// <summary>
     /// Many templates insist on alternating turns, or on one call a turn; a conversation that they refuse is retried with neighbours joined, and
-    /// with its calls one by one. Tools that the template knows nothing of are described in the system message.
+    /// with its calls one by one. Tools that the template knows nothing of are described in the system message, and calls are told as the model
+    /// writes them: also where there are no tools any more, and the template then writes calls in another format, or refuses them.
     /// </summary>
     /// <param name="messages">The conversation.</param>
     /// <param name="addGenerationPrompt">Whether the assistant is to speak next.</param>
@@ -51,15 +52,31 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
         IReadOnlyDictionary<string, TemplateValue>? variables = null)
     {
         tools ??= [];
-        if (!RendersTools(messages, tools))
+        variables ??= s_noVariables;
+        var hasCalls = messages.Any(message => message.ToolCalls.Count > 0 || message.Role == TemplateRoles.Tool);
+        if (RendersTools(hasCalls, tools))
         {
-            messages = ToolPrompt.Write(messages, tools, ToolCallSyntax.Of(ToolCallFormat));
-            tools = [];
+            try
+            {
+                return RenderForms(messages, addGenerationPrompt, tools, variables);
+            }
+            catch (ChatTemplateException refused) when (refused.Refusal is not null && hasCalls && tools.Count == 0)
+            {
+                // It may check the calls' ids, or want to know their tools.
+            }
         }
 
-        messages = _support.Adapt(messages);
+        return RenderForms(ToolPrompt.Write(messages, tools, ToolCallSyntax.Of(ToolCallFormat)), addGenerationPrompt, [], variables);
+    }
+
+    private RenderedPrompt RenderForms(
+        IReadOnlyList<TemplateMessage> messages,
+        bool addGenerationPrompt,
+        IReadOnlyList<ToolDeclaration> tools,
+        IReadOnlyDictionary<string, TemplateValue> variables)
+    {
         ChatTemplateException? refusal = null;
-        foreach (var attempt in Forms(messages))
+        foreach (var attempt in Forms(_support.Adapt(messages)))
         {
             try
             {
@@ -68,7 +85,7 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
                     Messages = attempt,
                     Tools = [.. tools.Select(tool => tool.Json)],
                     AddGenerationPrompt = addGenerationPrompt,
-                    Variables = variables ?? s_noVariables,
+                    Variables = variables,
                 });
             }
             catch (ChatTemplateException refused) when (refused.Refusal is not null)
@@ -80,9 +97,10 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
         throw refusal!;
     }
 
-    private bool RendersTools(IReadOnlyList<TemplateMessage> messages, IReadOnlyList<ToolDeclaration> tools) =>
-        tools.Count > 0 ? ToolCallFormat == _toolSupport.Value.Format
-        : messages.All(message => message.ToolCalls.Count == 0 && message.Role != TemplateRoles.Tool) || _toolSupport.Value.RendersCalls;
+    /// <summary>Whether the template renders what there is of tools and calls, and in the format that the model is to go on in.</summary>
+    private bool RendersTools(bool hasCalls, IReadOnlyList<ToolDeclaration> tools) =>
+        (tools.Count == 0 && !hasCalls)
+        || (ToolCallFormat == _toolSupport.Value.Format && (tools.Count > 0 || _toolSupport.Value.RendersCallsAlone));
 
     /// <summary>The conversation as it is, and in other forms that say the same.</summary>
     private static IEnumerable<IReadOnlyList<TemplateMessage>> Forms(IReadOnlyList<TemplateMessage> messages)

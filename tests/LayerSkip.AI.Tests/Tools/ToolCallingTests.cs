@@ -91,6 +91,32 @@ public class ToolCallingTests
     }
 
     [Fact]
+    public async Task Checkpoint_with_a_template_for_tools_is_told_of_them_by_it()
+    {
+        var prompts = new List<string>();
+        using var client = Client(ToolTemplates.HermesOfTwo, prompt =>
+        {
+            prompts.Add(prompt);
+            return Call("get_weather", """{"city": "Rome", "days": 2}""");
+        });
+        ChatMessage[] asked = [new(ChatRole.User, "Rome?")];
+
+        var response = await client.GetResponseAsync(asked, Options());
+        ChatMessage[] answered = [.. asked, .. response.Messages, new(ChatRole.Tool, [new FunctionResultContent(Calls(response)[0].CallId, "sunny")])];
+        await client.GetResponseAsync(answered, Options());
+        await client.GetResponseAsync(answered);
+
+        Assert.All(prompts[..2], prompt => Assert.StartsWith("<|im_start|>system\nTools:\n", prompt, StringComparison.Ordinal));
+        Assert.Contains("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Rome\", \"days\": 2}}", prompts[1], StringComparison.Ordinal);
+        Assert.Contains("<|im_start|>tool\nsunny", prompts[1], StringComparison.Ordinal);
+
+        // The other template knows no calls.
+        Assert.StartsWith("<|im_start|>user\nRome?", prompts[2], StringComparison.Ordinal);
+        Assert.Contains("<tool_call>\n{\"name\": \"get_weather\"", prompts[2], StringComparison.Ordinal);
+        Assert.Contains("<tool_response>\nsunny", prompts[2], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Tool_mode_none_describes_the_tools_and_gets_no_calls()
     {
         string? seen = null;

@@ -129,6 +129,33 @@ public class ToolPromptTests
     }
 
     [Fact]
+    public void History_of_calls_is_told_alike_with_tools_and_without()
+    {
+        // A hand-over, or a loop's last step: the template has a format of its own, and refuses the ids of calls that the client made.
+        var withTools = Render(ToolTemplates.Mistral, s_history, [s_weather]);
+        var without = Render(ToolTemplates.Mistral, s_history, []);
+
+        Assert.StartsWith("[INST]Rome and Oslo?[/INST]<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"Rome\"}}\n</tool_call>", without, StringComparison.Ordinal);
+        Assert.EndsWith(without, withTools, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void History_of_calls_that_the_template_refuses_without_tools_is_told_in_its_format()
+    {
+        var template = ChatTemplate.Parse("{% if tools %}{{ tools | tojson }}{% endif %}" + """
+            {%- for m in messages %}
+            {%- for call in m.tool_calls or [] %}
+            {%- if call.id | length != 9 %}{{ raise_exception('Ids must have 9 characters') }}{% endif %}
+            {{- '<tool_call>\n{"name": "' + call.function.name + '", "arguments": ' + (call.function.arguments | tojson) + '}\n</tool_call>' }}
+            {%- else %}{{ m.content }}{% endfor %}{% endfor %}
+            """);
+        Assert.Equal(new(ToolCallFormat.Hermes, true), ToolTemplateSupport.Probe(template));
+
+        Assert.Contains("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"Rome\"}}\n</tool_call>", Render(template, s_history, []), StringComparison.Ordinal);
+        Assert.Throws<ChatTemplateException>(() => Render(template, s_history, [s_weather]));
+    }
+
+    [Fact]
     public void Format_may_be_chosen_against_the_template()
     {
         var prompt = Render(ToolTemplates.Hermes, s_history, [s_weather], ToolCallFormat.Llama3Json);

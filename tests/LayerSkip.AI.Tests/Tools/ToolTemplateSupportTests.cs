@@ -11,8 +11,8 @@ public class ToolTemplateSupportTests
     [InlineData("meta-llama/Llama-3.2-3B-Instruct", ToolCallFormat.Llama3Json, true)]
     [InlineData("HuggingFaceTB/SmolLM2-135M-Instruct", null, false)]
     [InlineData("zephyr/TinyLlama-1.1B-Chat style", null, false)]
-    public void Format_of_published_templates_is_found(string name, ToolCallFormat? format, bool rendersCalls) =>
-        Assert.Equal(new ToolTemplateSupport(format, rendersCalls), ToolTemplateSupport.Probe(ToolTemplates.Shared(name)));
+    public void Format_of_published_templates_is_found(string name, ToolCallFormat? format, bool rendersCallsAlone) =>
+        Assert.Equal(new ToolTemplateSupport(format, rendersCallsAlone), ToolTemplateSupport.Probe(ToolTemplates.Shared(name)));
 
     [Fact]
     public void Templates_of_other_formats_and_without_tools_have_none()
@@ -22,9 +22,12 @@ public class ToolTemplateSupportTests
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.ChatMl));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ChatTemplate.Default));
 
-        // Calls in a format that nobody reads, as of Mistral.
-        Assert.Equal(new(null, true), ToolTemplateSupport.Probe(ChatTemplate.Parse(
-            "{{ tools }}{% for m in messages %}{% if m.tool_calls %}[TOOL_CALLS]{{ m.tool_calls[0].function | tojson }}{% else %}{{ m.content }}{% endif %}{% endfor %}")));
+        // Calls in a format that nobody reads.
+        Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.Mistral));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ChatTemplate.Parse("{{ raise_exception('no') }}")));
     }
+
+    [Fact]
+    public void Templates_for_tools_and_for_none_are_asked_each_for_itself() =>
+        Assert.Equal(new(ToolCallFormat.Hermes, false), ToolTemplateSupport.Probe(ToolTemplates.HermesOfTwo));
 }

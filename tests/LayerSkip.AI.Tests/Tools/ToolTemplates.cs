@@ -1,3 +1,4 @@
+using System.Text.Json;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Tests;
 
@@ -6,12 +7,10 @@ namespace LayerSkip.AI.Tests.Tools;
 /// <summary>Chat templates with and without tools.</summary>
 internal static class ToolTemplates
 {
-    /// <summary>ChatML without tools, as SmolLM2 has it.</summary>
-    public static ChatTemplate ChatMl { get; } = ChatTemplate.Parse(
-        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+    private const string ChatMlSource =
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
-    /// <summary>ChatML with tools, as Hermes and Qwen have it.</summary>
-    public static ChatTemplate Hermes { get; } = ChatTemplate.Parse("""
+    private const string HermesSource = """
         {%- if tools %}<|im_start|>system
         Tools:{% for tool in tools %}{{ '\n' }}{{ tool | tojson }}{% endfor %}<|im_end|>
         {% endif %}
@@ -22,7 +21,13 @@ internal static class ToolTemplates
         </tool_call>{% endfor %}<|im_end|>
         {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
         {% endif %}
-        """);
+        """;
+
+    /// <summary>ChatML without tools, as SmolLM2 has it.</summary>
+    public static ChatTemplate ChatMl { get; } = ChatTemplate.Parse(ChatMlSource);
+
+    /// <summary>ChatML with tools, as Hermes and Qwen have it.</summary>
+    public static ChatTemplate Hermes { get; } = ChatTemplate.Parse(HermesSource);
 
     /// <summary>One call a turn, as Llama 3.x has it.</summary>
     public static ChatTemplate Llama { get; } = ChatTemplate.Parse("""
@@ -41,6 +46,22 @@ internal static class ToolTemplates
         {% endif %}
         """);
 
+    /// <summary>Those of a checkpoint of two: <see cref="Hermes"/> where there are tools, <see cref="ChatMl"/> where there are none, as Hermes 2 and 3 have it.</summary>
+    public static ChatTemplate HermesOfTwo { get; } = LoadOfTwo();
+
+    /// <summary>Calls in a format of its own, whose ids it checks, as Mistral has it.</summary>
+    public static ChatTemplate Mistral { get; } = ChatTemplate.Parse("""
+        {%- if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
+        {%- for m in messages %}
+        {%- if m.tool_calls %}[TOOL_CALLS]
+        {%- for call in m.tool_calls %}
+        {%- if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
+        {{- call.function | tojson }}{% endfor %}
+        {%- elif m.role == 'tool' %}[TOOL_RESULTS]{{ m.content }}[/TOOL_RESULTS]
+        {%- elif m.role == 'user' %}[INST]{{ m.content }}[/INST]
+        {%- else %}{{ m.content }}{% endif %}{% endfor %}
+        """);
+
     /// <summary>A template of the reference data by its model's name; skips the test where it is absent.</summary>
     public static ChatTemplate Shared(string name)
     {
@@ -48,5 +69,22 @@ internal static class ToolTemplates
         var context = item.GetProperty("context");
         var tokens = string.Concat(((string[])["bos_token", "eos_token"]).Select(token => $"{{%- set {token} = '{context.GetProperty(token)}' -%}}"));
         return ChatTemplate.Parse(tokens + item.GetProperty("template").GetString());
+    }
+
+    private static ChatTemplate LoadOfTwo()
+    {
+        var folder = Directory.CreateTempSubdirectory("chat-template-");
+        try
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, "tokenizer_config.json"), JsonSerializer.Serialize(new
+            {
+                chat_template = new[] { new { name = "default", template = ChatMlSource }, new { name = "tool_use", template = HermesSource } },
+            }));
+            return ChatTemplate.LoadFrom(folder.FullName)!;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 }
