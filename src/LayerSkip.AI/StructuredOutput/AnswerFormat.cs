@@ -8,7 +8,7 @@ using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.StructuredOutput;
 
-/// <summary>The form that a request's <see cref="ChatOptions.ResponseFormat"/> asks of the answer: JSON, of a schema or any.</summary>
+/// <summary>The form that a request's <see cref="ChatOptions.ResponseFormat"/> asks of the answer: JSON of a schema, or any object.</summary>
 internal sealed class AnswerFormat
 {
     private const int MaxDepth = 256;
@@ -56,7 +56,7 @@ internal sealed class AnswerFormat
         {
             if (_schema is not { } schema)
             {
-                return json.AnyValue();
+                return json.AnyObject();
             }
 
             var language = json.Schema(schema, out var leftOut);
@@ -73,7 +73,7 @@ internal sealed class AnswerFormat
     {
         if (format.Schema is not { } schema)
         {
-            return "Answer with JSON only, without any other text.";
+            return "Answer with a JSON object only, without any other text.";
         }
 
         var text = new StringBuilder("Answer with JSON that satisfies this JSON schema, without any other text:\n").Append(JsonText.Write(writer => Write(schema, writer, 0)));
