@@ -72,6 +72,10 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
     /// <exception cref="ArgumentOutOfRangeException">Fewer dimensions than 1 are asked for, or, when the result is awaited, more than the model has.</exception>
     /// <exception cref="InvalidOperationException">The options name another model; or, when the result is awaited, the model could not be loaded.</exception>
     /// <exception cref="CheckpointException">When the result is awaited: a hidden state is not finite, for the model's weights are damaged.</exception>
+    /// <exception cref="RequestQueueFullException">When the result is awaited: as many requests were unfinished as the engine, or the loading model, takes on. A request that has been taken on is not refused any more.</exception>
+    /// <exception cref="InsufficientMemoryException">When the result is awaited: one value alone needs more memory than <see cref="LayerSkipOptions.KvCacheBudget"/>.</exception>
+    /// <exception cref="NotSupportedException">When the result is awaited: the model is a <see cref="ScriptedModel"/>, which has no hidden states.</exception>
+    /// <exception cref="OperationCanceledException">When the result is awaited: <paramref name="cancellationToken"/> was cancelled.</exception>
     /// <exception cref="ObjectDisposedException">The generator has been disposed.</exception>
     public Task<GeneratedEmbeddings<Embedding<float>>> GenerateAsync(
         IEnumerable<string> values, EmbeddingGenerationOptions? options = null, CancellationToken cancellationToken = default)
@@ -170,17 +174,19 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
         var inputs = new EmbeddingInputs(engine.Model, texts, cancellationToken);
         var embeddings = new GeneratedEmbeddings<Embedding<float>>(texts.Length)
         {
-            Usage = new UsageDetails { InputTokenCount = inputs.Tokens, TotalTokenCount = inputs.Tokens },
+            Usage = new UsageDetails { InputTokenCount = inputs.Tokens.Length, TotalTokenCount = inputs.Tokens.Length },
         };
-        foreach (var (tokens, lengths) in inputs.Pieces())
+        if (texts.Length == 0)
         {
-            var means = await engine.MeanHiddenStatesAsync(tokens, lengths, model.EmbeddingLayer, cancellationToken).ConfigureAwait(false);
-            for (var i = 0; i < lengths.Length; i++)
-            {
-                var vector = means.AsSpan(i * hidden, dimensions ?? hidden).ToArray();
-                Normalize(vector);
-                embeddings.Add(new Embedding<float>(vector) { ModelId = engine.Model.Name, CreatedAt = DateTimeOffset.UtcNow });
-            }
+            return embeddings;
+        }
+
+        var means = await engine.MeanHiddenStatesAsync(inputs.Tokens, inputs.Lengths, model.EmbeddingLayer, cancellationToken).ConfigureAwait(false);
+        for (var i = 0; i < texts.Length; i++)
+        {
+            var vector = means.AsSpan(i * hidden, dimensions ?? hidden).ToArray();
+            Normalize(vector);
+            embeddings.Add(new Embedding<float>(vector) { ModelId = engine.Model.Name, CreatedAt = DateTimeOffset.UtcNow });
         }
 
         return embeddings;

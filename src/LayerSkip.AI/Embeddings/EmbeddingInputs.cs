@@ -3,14 +3,9 @@ using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.AI.Embeddings;
 
-/// <summary>Texts as the engine takes them, in pieces that keep one caller's thousands of texts from holding up another's one.</summary>
+/// <summary>Texts as the engine takes them.</summary>
 internal sealed class EmbeddingInputs
 {
-    private const int MaxInputs = 128;
-    private const int MaxTokens = 2048;
-
-    private readonly int[][] _inputs;
-
     /// <param name="model">Whose tokenizer and context.</param>
     /// <param name="values">The texts.</param>
     /// <param name="cancellationToken">Ends the reading between texts.</param>
@@ -18,8 +13,9 @@ internal sealed class EmbeddingInputs
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public EmbeddingInputs(LayerSkipModel model, IReadOnlyList<string> values, CancellationToken cancellationToken)
     {
-        _inputs = new int[values.Count][];
-        for (var i = 0; i < _inputs.Length; i++)
+        var tokens = new List<int>();
+        Lengths = new int[values.Count];
+        for (var i = 0; i < Lengths.Length; i++)
         {
             cancellationToken.ThrowIfCancellationRequested();
 
@@ -31,26 +27,16 @@ internal sealed class EmbeddingInputs
                     $"Value {i} has {ids.Length} tokens, expected 1 to {model.Config.MaxPositions}, the model's context.", nameof(values));
             }
 
-            _inputs[i] = ids;
+            tokens.AddRange(ids);
+            Lengths[i] = ids.Length;
         }
+
+        Tokens = [.. tokens];
     }
 
-    /// <summary>Tokens of all texts.</summary>
-    public long Tokens => _inputs.Sum(input => (long)input.Length);
+    /// <summary>The tokens of all texts, one text after the other.</summary>
+    public int[] Tokens { get; }
 
-    /// <summary>The texts' tokens, piece by piece.</summary>
-    public IEnumerable<(int[] Tokens, int[] Lengths)> Pieces()
-    {
-        for (int start = 0, end; start < _inputs.Length; start = end)
-        {
-            var tokens = 0;
-            for (end = start; end < _inputs.Length && end - start < MaxInputs && tokens < MaxTokens; end++)
-            {
-                tokens += _inputs[end].Length;
-            }
-
-            var piece = _inputs[start..end];
-            yield return ([.. piece.SelectMany(input => input)], [.. piece.Select(input => input.Length)]);
-        }
-    }
+    /// <summary>Tokens of each text.</summary>
+    public int[] Lengths { get; }
 }

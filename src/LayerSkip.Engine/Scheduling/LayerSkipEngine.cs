@@ -97,7 +97,7 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>
     /// Means of hidden states, for embeddings, as <see cref="LayerSkipModel.MeanHiddenStates"/> gives them. Such requests run one after the other,
     /// and beside those that decode: a pass of up to 256 tokens in turn with one round of each. Each begins when the KV budget has room for all that it may
-    /// take; where that is short, its passes are shorter.
+    /// take; where that is short, its passes are shorter. One of many inputs is admitted once, and runs in pieces, between which others have their turn.
     /// </summary>
     /// <param name="tokens">Token ids of the inputs, one input after the other.</param>
     /// <param name="lengths">Tokens of each input: at least 1, at most the model's context.</param>
@@ -122,10 +122,11 @@ public sealed class LayerSkipEngine : IDisposable
         }
 
         var (ownTokens, ownLengths) = (tokens.ToArray(), lengths.ToArray());
-        var kvBytes = Math.Min(MeanPooling.KvBytesOf(Model.Steps, lengths), _budgets.Total);
+        var pieces = PoolingPieces.Of(ownLengths);
         CountIn();
-        return Enqueue(_poolings, new PoolingRequest(
-            _load, kvBytes, () => Model.StartPooling(ownTokens, ownLengths, layer, kvBytes), cancellationToken, _stops)).Completion;
+        return pieces.Count > 1
+            ? PoolPiecesAsync(pieces, ownTokens, ownLengths, layer, cancellationToken)
+            : Pool(ownTokens, ownLengths, layer, countsOut: true, cancellationToken);
     }
 
     /// <summary>Ends all requests (their consumers get an <see cref="ObjectDisposedException"/>), between layers or behind a pass that they share, and the thread.</summary>
@@ -148,6 +149,38 @@ public sealed class LayerSkipEngine : IDisposable
     }
 
     private bool IsStopping => _stops.IsCancellationRequested;
+
+    private Task<float[]> Pool(int[] tokens, int[] lengths, int layer, bool countsOut, CancellationToken cancellationToken)
+    {
+        var kvBytes = Math.Min(MeanPooling.KvBytesOf(Model.Steps, lengths), _budgets.Total);
+        return Enqueue(_poolings, new PoolingRequest(
+            _load, kvBytes, () => Model.StartPooling(tokens, lengths, layer, kvBytes), countsOut, cancellationToken, _stops)).Completion;
+    }
+
+    /// <summary>One piece after the other. The request keeps its place among the unfinished ones in between: it would lose its work if it were refused there.</summary>
+    private async Task<float[]> PoolPiecesAsync(
+        IReadOnlyList<int> pieces, int[] tokens, int[] lengths, int layer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var means = new float[lengths.Length * Model.Config.HiddenSize];
+            var (firstToken, firstInput) = (0, 0);
+            foreach (var inputs in pieces)
+            {
+                var own = lengths[firstInput..(firstInput + inputs)];
+                var endToken = firstToken + own.Sum();
+                var piece = await Pool(tokens[firstToken..endToken], own, layer, countsOut: false, cancellationToken).ConfigureAwait(false);
+                piece.CopyTo(means, firstInput * Model.Config.HiddenSize);
+                (firstToken, firstInput) = (endToken, firstInput + inputs);
+            }
+
+            return means;
+        }
+        finally
+        {
+            _load.Leave();
+        }
+    }
 
     private void RequireMemory(string what, int tokens)
     {

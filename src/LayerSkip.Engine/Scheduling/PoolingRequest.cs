@@ -11,6 +11,7 @@ internal sealed class PoolingRequest
 
     private readonly EngineLoad _load;
     private readonly Func<MeanPooling> _start;
+    private readonly bool _countsOut;
     private readonly CancellationToken _cancellation;
     private readonly CancellationToken _engineStops;
     private readonly CancellationTokenRegistration _registration;
@@ -26,11 +27,12 @@ internal sealed class PoolingRequest
     /// <param name="load">Has counted the request in.</param>
     /// <param name="kvBytes">Most bytes of its KV caches.</param>
     /// <param name="start">Starts it on the engine's thread.</param>
+    /// <param name="countsOut">Whether its end counts it out; false for a piece of a larger request, which is counted out as a whole.</param>
     /// <param name="cancellationToken">Ends it at once while it waits, and between layers later.</param>
     /// <param name="engineStops">Ends its passes between layers.</param>
-    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, CancellationToken cancellationToken, CancellationToken engineStops)
+    public PoolingRequest(EngineLoad load, long kvBytes, Func<MeanPooling> start, bool countsOut, CancellationToken cancellationToken, CancellationToken engineStops)
     {
-        (_load, KvBytes, _start, _cancellation, _engineStops) = (load, kvBytes, start, cancellationToken, engineStops);
+        (_load, KvBytes, _start, _countsOut, _cancellation, _engineStops) = (load, kvBytes, start, countsOut, cancellationToken, engineStops);
         _registration = cancellationToken.UnsafeRegister(static (state, _) => ((PoolingRequest)state!).Cancel(), this);
     }
 
@@ -107,7 +109,7 @@ internal sealed class PoolingRequest
         if (ends)
         {
             _registration.Unregister();
-            _load.Leave();
+            CountOut();
         }
 
         return ends;
@@ -124,10 +126,18 @@ internal sealed class PoolingRequest
             _ending?.Dispose();
             _load.AddKvBytesInUse(-KvBytes);
             _load.Suspend();
-            _load.Leave();
+            CountOut();
         }
 
         return ends;
+    }
+
+    private void CountOut()
+    {
+        if (_countsOut)
+        {
+            _load.Leave();
+        }
     }
 
     private void Fail(Exception error)

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using LayerSkip.AI.Tests.Hosting;
 using LayerSkip.AI.Tests.Telemetry;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
 using LayerSkip.Tests;
@@ -75,6 +76,40 @@ public sealed class LayerSkipEmbeddingGeneratorTests(LayerSkipEmbeddingGenerator
         Assert.Equal(many.Select((_, i) => alone[i % s_texts.Length]), results[0].Select(embedding => embedding.Vector.ToArray()));
         Assert.Equal(results[0].Select(embedding => embedding.Vector.ToArray()).Reverse(), results[1].Select(embedding => embedding.Vector.ToArray()));
         Assert.Equal(alone, results[2].Select(embedding => embedding.Vector.ToArray()));
+    }
+
+    [Fact]
+    public async Task Request_that_was_taken_on_is_not_refused_later()
+    {
+        using var engine = new LayerSkipEngine(
+            LayerSkipModel.Load(TestModels.ParserPath), ownsModel: true, new EngineOptions { MaxConcurrentRequests = 1, MaxQueuedRequests = 0 });
+        using var generator = new LayerSkipEmbeddingGenerator(engine);
+        var texts = Enumerable.Repeat("x", 5000).ToArray();
+
+        var embedding = generator.GenerateAsync(texts);
+        while (engine.RunningRequests + engine.QueuedRequests == 0 && !embedding.IsCompleted)
+        {
+            await Task.Yield();
+        }
+
+        // Others who insist are let in wherever the place is given up, of which there are dozens of occasions.
+        var others = Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
+        {
+            while (!embedding.IsCompleted)
+            {
+                try
+                {
+                    await engine.Generate([1], new DecodingOptions { MaxNewTokens = 1 }).DisposeAsync();
+                }
+                catch (RequestQueueFullException)
+                {
+                }
+            }
+        })).ToArray();
+
+        Assert.Equal(texts.Length, (await embedding).Count);
+        await Task.WhenAll(others);
+        Assert.Equal(0, engine.RunningRequests + engine.QueuedRequests);
     }
 
     [Fact]

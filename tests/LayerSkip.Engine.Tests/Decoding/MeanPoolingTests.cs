@@ -133,6 +133,41 @@ public class MeanPoolingTests
     }
 
     [Fact]
+    public async Task Pooling_in_pieces_is_one_request_and_may_give_up()
+    {
+        using var model = Requests.Model();
+        using var engine = new LayerSkipEngine(model, options: new() { MaxConcurrentRequests = 1, MaxQueuedRequests = 1 });
+        using var gate = new Gate();
+        using var cancellation = new CancellationTokenSource();
+        var decoding = engine.Run([1], new DecodingOptions { LogitsProcessors = [gate], MaxNewTokens = 1 });
+        gate.WaitUntilEntered();
+        int[] lengths = [.. Enumerable.Repeat(2, 300)];
+
+        var cancelled = engine.MeanHiddenStatesAsync(new int[600], lengths, 1, cancellation.Token);
+        Assert.Equal(1, engine.QueuedRequests);
+        await cancellation.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        Assert.Equal(0, engine.QueuedRequests);
+
+        var pooling = engine.MeanHiddenStatesAsync(new int[600], lengths, 1);
+        await Assert.ThrowsAsync<RequestQueueFullException>(() => engine.MeanHiddenStatesAsync([1, 2], [2], 1));
+        gate.Open();
+        await decoding;
+
+        Assert.Equal(300 * model.Config.HiddenSize, (await pooling).Length);
+        Assert.Equal((0, 0), (engine.RunningRequests, engine.QueuedRequests));
+    }
+
+    [Fact]
+    public void Pieces_end_with_their_number_of_inputs_or_of_tokens()
+    {
+        Assert.Empty(PoolingPieces.Of([]));
+        Assert.Equal([128], PoolingPieces.Of([.. Enumerable.Repeat(15, 128)]));
+        Assert.Equal([128, 1], PoolingPieces.Of([.. Enumerable.Repeat(15, 129)]));
+        Assert.Equal([2, 1, 2], PoolingPieces.Of([2047, 1, 5000, 1, 2047]));
+    }
+
+    [Fact]
     public async Task Disposal_ends_what_waits()
     {
         using var model = Requests.Model();
