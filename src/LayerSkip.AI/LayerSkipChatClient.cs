@@ -170,25 +170,37 @@ public sealed class LayerSkipChatClient : IChatClient
     }
 
     /// <inheritdoc />
-    /// <remarks>The response is what the stream's updates add up to.</remarks>
+    /// <remarks>
+    /// The response is what the updates of <see cref="GetStreamingResponseAsync"/> add up to. All that this throws but for these two exceptions
+    /// comes when the result is awaited.
+    /// </remarks>
+    /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
+    /// <exception cref="ObjectDisposedException">The client has been disposed.</exception>
     public Task<ChatResponse> GetResponseAsync(
-        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
-        GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
+        IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(messages);
+        ObjectDisposedException.ThrowIf(_disposed != 0, this);
+        return RespondAsync(messages, options, cancellationToken);
+    }
 
     /// <inheritdoc />
     /// <remarks>
-    /// The request is read and checked here; it is queued when the stream is first read, which fails with a
-    /// <see cref="RequestQueueFullException"/> if there are too many. While the model of a container is loading, the messages are taken here,
-    /// as many requests wait as the engine will take on, and what only the model tells to be wrong is told once it is loaded. Cancellation ends either with an
-    /// <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
+    /// The options are checked and the messages taken here; when the stream is first read, the conversation is rendered, on a thread of the
+    /// pool, and the request queued, which fails with a <see cref="RequestQueueFullException"/> if there are too many. While the model of a
+    /// container is loading, as many requests wait as the engine will take on, and what only the model tells to be wrong with the options is told once it is loaded.
+    /// Cancellation ends either with an <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
-    /// <exception cref="ArgumentException">An option does not parse, is outside its range or does not fit the model, or the conversation has no messages or fills the model's context.</exception>
-    /// <exception cref="ChatTemplateException">The checkpoint's chat template refuses the conversation.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option does not parse, is outside its range or does not fit the model. Or, when the stream is first read: the conversation has no
+    /// messages, one that is null, or more tokens than fit the model's context, or nothing satisfies a schema.
+    /// </exception>
+    /// <exception cref="ChatTemplateException">When the stream is first read: the checkpoint's chat template refuses the conversation.</exception>
     /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>
     /// <exception cref="NotSupportedException">
-    /// The request continues a conversation by id, resumes an answer, a message holds data other than text, or the
-    /// client was told to refuse what it does not support.
+    /// The request continues a conversation by id or resumes an answer, or the client was told to refuse what it does not support. Or, when the
+    /// stream is first read: a message holds data other than text.
     /// </exception>
     /// <exception cref="ObjectDisposedException">The client has been disposed.</exception>
     public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
@@ -196,9 +208,7 @@ public sealed class LayerSkipChatClient : IChatClient
     {
         ArgumentNullException.ThrowIfNull(messages);
         ObjectDisposedException.ThrowIf(_disposed != 0, this);
-        return Model is { } model
-            ? Answer(model, messages, options, TimeSpan.Zero, cancellationToken)
-            : AnswerWhenLoaded(_loader!, messages, options, cancellationToken);
+        return Answer(messages, options, cancellationToken);
     }
 
     /// <inheritdoc />
@@ -248,24 +258,57 @@ public sealed class LayerSkipChatClient : IChatClient
 
     private ServedModel WaitForModel() => _model ?? _loader!.WaitForModel();
 
+    // Asynchronous, so that of requests that are made together one that is refused leaves the others to be awaited.
+    private async Task<ChatResponse> RespondAsync(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken) =>
+        await Answer(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken).ConfigureAwait(false);
+
+    private IAsyncEnumerable<ChatResponseUpdate> Answer(IEnumerable<ChatMessage> messages, ChatOptions? options, CancellationToken cancellationToken) =>
+        Model is { } model
+            ? Answer(model, messages, options, TimeSpan.Zero, cancellationToken)
+            : AnswerWhenLoaded(_loader!, messages, options, cancellationToken);
+
     // A request may have waited for the model.
     private IAsyncEnumerable<ChatResponseUpdate> Answer(
         ServedModel model, IEnumerable<ChatMessage> messages, ChatOptions? options, TimeSpan waited, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        ChatRequest request;
         try
         {
-            request = model.Reader.Read(this, messages, options);
+            var settings = model.Reader.Check(this, options);
+            ChatMessage[] said = [.. messages];
+            return AnswerAsync(model, settings, said, waited + Stopwatch.GetElapsedTime(start), cancellationToken);
         }
         catch (Exception e)
         {
             model.Telemetry.RecordRefused(e, waited + Stopwatch.GetElapsedTime(start));
             throw;
         }
+    }
 
-        return model.Telemetry.Observe(
-            request, waited + Stopwatch.GetElapsedTime(start), observation => StreamAsync(model, request, observation, cancellationToken));
+    private static async IAsyncEnumerable<ChatResponseUpdate> AnswerAsync(
+        ServedModel model, RequestSettings settings, ChatMessage[] messages, TimeSpan before, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var start = Stopwatch.GetTimestamp();
+
+        // What there is to read may take seconds: not the caller's, whose thread may be a window's.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        ChatRequest request;
+        try
+        {
+            request = model.Reader.Read(settings, messages, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            model.Telemetry.RecordRefused(e, before + Stopwatch.GetElapsedTime(start));
+            throw;
+        }
+
+        var updates = model.Telemetry.Observe(
+            request, before + Stopwatch.GetElapsedTime(start), observation => StreamAsync(model, request, observation, cancellationToken));
+        await foreach (var update in updates.ConfigureAwait(false))
+        {
+            yield return update;
+        }
     }
 
     private IAsyncEnumerable<ChatResponseUpdate> AnswerWhenLoaded(

@@ -92,6 +92,64 @@ public class ContractTests
         Assert.Equal("yes", (await response).Text);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Caller_is_not_blocked_while_the_conversation_is_read(bool streaming)
+    {
+        using var gate = new ManualResetEventSlim();
+        using var client = Client(_ => "yes");
+        ChatMessage[] messages = [new(ChatRole.User, "x"), new(ChatRole.Tool, [new FunctionResultContent("1", Slow())])];
+
+        // A caller that had to read it itself would find the gate closed.
+        Task<ChatResponse> response = streaming
+            ? client.GetStreamingResponseAsync(messages).ToChatResponseAsync()
+            : client.GetResponseAsync(messages);
+
+        gate.Set();
+        Assert.Equal("yes", (await response).Text);
+
+        IEnumerable<AIContent> Slow()
+        {
+            Assert.True(gate.Wait(TimeSpan.FromSeconds(10)), "the caller's thread reads the conversation");
+            yield return new TextContent("result");
+        }
+    }
+
+    [Fact]
+    public async Task Cancellation_ends_the_reading()
+    {
+        using var cancellation = new CancellationTokenSource();
+        using var client = Client(_ => "yes");
+        ChatMessage[] messages = [new(ChatRole.Tool, [new FunctionResultContent("1", Cancelling())])];
+
+        // Rendered to its end it would be refused: the model's context holds less.
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetResponseAsync(messages, cancellationToken: cancellation.Token));
+
+        IEnumerable<AIContent> Cancelling()
+        {
+            cancellation.Cancel();
+            yield return new TextContent(new string('x', 1 << 16));
+        }
+    }
+
+    [Fact]
+    public async Task Messages_and_options_may_change_once_they_are_taken()
+    {
+        string? prompt = null;
+        using var client = Client(text => (prompt = text, "a long answer").Item2);
+        List<ChatMessage> messages = [new(ChatRole.User, "first")];
+        var options = new ChatOptions { MaxOutputTokens = 6, Instructions = "i" };
+
+        var stream = client.GetStreamingResponseAsync(messages, options);
+        messages.Add(new(ChatRole.User, "second"));
+        (options.MaxOutputTokens, options.Instructions) = (1, "j");
+
+        Assert.Equal("a long", (await stream.ToChatResponseAsync()).Text);
+        Assert.Contains("system\ni<", prompt);
+        Assert.DoesNotContain("second", prompt);
+    }
+
     [Fact]
     public async Task Raw_options_win_and_are_completed_from_the_others()
     {

@@ -205,16 +205,44 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     }
 
     [Fact]
-    public void Errors_come_before_the_stream_is_read()
+    public void Errors_of_arguments_and_options_come_before_the_stream_is_read()
     {
         var client = parser.Client;
         Assert.Throws<ArgumentNullException>("messages", () => client.GetStreamingResponseAsync(null!));
         Assert.Throws<ArgumentNullException>("messages", () => { _ = client.GetResponseAsync((IEnumerable<ChatMessage>)null!); });
-        Assert.Throws<ArgumentException>(() => client.GetStreamingResponseAsync([null!]));
-        Assert.Throws<ArgumentException>("messages", () => client.GetStreamingResponseAsync([], new() { Instructions = "Answer.", ResponseFormat = ChatResponseFormat.Json }));
-        Assert.Contains(
-            "256", Assert.Throws<ArgumentException>("messages", () => client.GetStreamingResponseAsync(TestModels.User(new string('x', 2000)))).Message);
         Assert.Throws<ArgumentOutOfRangeException>(() => client.GetStreamingResponseAsync(TestModels.User("x"), new() { Temperature = -1 }));
+    }
+
+    [Fact]
+    public async Task Errors_of_the_conversation_come_with_the_streams_first_update()
+    {
+        await Refused<ArgumentException>([null!]);
+        await Refused<ArgumentException>([], new() { Instructions = "Answer.", ResponseFormat = ChatResponseFormat.Json });
+        Assert.Contains("256", (await Refused<ArgumentException>(TestModels.User(new string('x', 2000)))).Message);
+
+        async Task<T> Refused<T>(ChatMessage[] messages, ChatOptions? options = null)
+            where T : ArgumentException
+        {
+            await using var updates = parser.Client.GetStreamingResponseAsync(messages, options).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+            return await Assert.ThrowsAsync<T>(nameof(messages), async () => await updates.MoveNextAsync());
+        }
+    }
+
+    [Fact]
+    public async Task Errors_of_one_request_leave_those_made_with_it_to_be_awaited()
+    {
+        (ChatMessage[] Messages, ChatOptions? Options)[] requests =
+        [
+            (TestModels.User(Utterance), null), (TestModels.User(new string('x', 2000)), null), (TestModels.User(Utterance), new() { Temperature = -1 }),
+            (TestModels.User(Utterance), new() { ConversationId = "c" }), (TestModels.User(Utterance), null),
+        ];
+
+        var responses = requests.Select(request => parser.Client.GetResponseAsync(request.Messages, request.Options)).ToArray();
+
+        await Assert.ThrowsAsync<ArgumentException>("messages", () => responses[1]);
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => responses[2]);
+        await Assert.ThrowsAsync<NotSupportedException>(() => responses[3]);
+        Assert.Equal((Parse, Parse), ((await responses[0]).Text, (await responses[4]).Text));
     }
 
     [Theory]

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace LayerSkip.AI.Requests;
 
-/// <summary>Reads what a caller asks: options first, so that their errors come before any work. Safe for concurrent use.</summary>
+/// <summary>Reads what a caller asks: options first, so that their errors come before any work, and the conversation when the answer is wanted. Safe for concurrent use.</summary>
 internal sealed class ChatRequestReader
 {
     private readonly LayerSkipModel _model;
@@ -36,11 +36,10 @@ internal sealed class ChatRequestReader
         model.Validate(DecodingOptionsMapping.Map(new DecodingOptions(), options: null, _defaults));
     }
 
-    /// <summary>Reads a request. Enumerates the messages once and changes nothing.</summary>
+    /// <summary>Reads a request's options, and keeps nothing of them that their owner may change.</summary>
     /// <param name="client">The client that was asked, for <see cref="ChatOptions.RawRepresentationFactory"/>.</param>
-    /// <param name="messages">The conversation.</param>
     /// <param name="options">The request's options.</param>
-    public ChatRequest Read(IChatClient client, IEnumerable<ChatMessage> messages, ChatOptions? options)
+    public RequestSettings Check(IChatClient client, ChatOptions? options)
     {
         RequireHonoured(options, _model.Name);
         MisspeltSettings.Report(options?.AdditionalProperties, _unsupported);
@@ -51,53 +50,69 @@ internal sealed class ChatRequestReader
         var format = AnswerFormat.Read(options?.ResponseFormat, _unsupported);
         decoding = decoding with { StopTokenIds = [.. decoding.StopTokenIds, .. stopTokenIds] };
         _model.Validate(decoding);
+        var reasoning = options?.Reasoning is { } asked ? new ReasoningOptions { Effort = asked.Effort, Output = asked.Output } : null;
+        return new RequestSettings(
+            decoding, stopSequences, tools, format, options?.Instructions, reasoning, _reasoning.Variables(reasoning, _unsupported));
+    }
 
+    /// <summary>Reads a request. A long history takes its time to render, and a new form of answers up to seconds to be made a grammar of.</summary>
+    /// <param name="settings">What its options ask.</param>
+    /// <param name="messages">The conversation.</param>
+    /// <param name="cancellationToken">Ends the reading between its steps.</param>
+    /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
+    public ChatRequest Read(RequestSettings settings, IReadOnlyList<ChatMessage> messages, CancellationToken cancellationToken)
+    {
         // A template renders even none, and a model answers whatever that gives.
-        ChatMessage[] said = [.. messages];
-        if (said.Length == 0)
+        if (messages.Count == 0)
         {
             throw new ArgumentException("The conversation has no messages, expected at least one.", nameof(messages));
         }
 
-        var conversation = Conversation.Read(said, Instructions(options, format), _unsupported);
-        var rendered = Render(conversation, options, tools);
-        var reasoning = decoding.Constraint is null
-            ? _reasoning.Answer(rendered, options?.Reasoning, isStrict: format is not null || tools.IsRequired)
-            : null;
-        decoding = decoding with { Constraint = decoding.Constraint ?? Constraint(tools, format, reasoning) };
+        cancellationToken.ThrowIfCancellationRequested();
+        var conversation = Conversation.Read(messages, Instructions(settings.Instructions, settings.Format), _unsupported);
+        var rendered = _encoder.Render(conversation, tools: settings.Tools.Declared, variables: settings.Variables);
+        cancellationToken.ThrowIfCancellationRequested();
         var prompt = _encoder.Encode(rendered);
         if (prompt.Length == 0)
         {
             throw new ArgumentException("The conversation renders to no tokens, expected at least one.", nameof(messages));
         }
 
-        return prompt.Length < _model.Config.MaxPositions
-            ? new ChatRequest(prompt, decoding, stopSequences, Calls(tools), reasoning)
-            : throw new ArgumentException(
-                $"The conversation has {prompt.Length} tokens{Overhead(conversation, options, format, tools, prompt.Length)}, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
+        if (prompt.Length >= _model.Config.MaxPositions)
+        {
+            throw new ArgumentException(
+                $"The conversation has {prompt.Length} tokens{Overhead(conversation, settings, prompt.Length)}, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        var (decoding, tools) = (settings.Decoding, settings.Tools);
+        var reasoning = decoding.Constraint is null
+            ? _reasoning.Answer(rendered, settings.Reasoning, isStrict: settings.Format is not null || tools.IsRequired)
+            : null;
+        decoding = decoding with { Constraint = decoding.Constraint ?? Constraint(tools, settings.Format, reasoning) };
+        return new ChatRequest(prompt, decoding, settings.StopSequences, Calls(tools), reasoning);
     }
 
     /// <summary>Tokens of the prompt that a request makes, however many they are.</summary>
     public int CountTokens(IEnumerable<ChatMessage> messages, ChatOptions? options)
     {
         var format = AnswerFormat.Read(options?.ResponseFormat, _unsupported);
-        return _encoder.Encode(Render(
-            Conversation.Read(messages, Instructions(options, format), _unsupported), options, ToolChoice.Read(options, _unsupported))).Length;
+        return _encoder.Encode(_encoder.Render(
+            Conversation.Read(messages, Instructions(options?.Instructions, format), _unsupported),
+            tools: ToolChoice.Read(options, _unsupported).Declared,
+            variables: _reasoning.Variables(options?.Reasoning, _unsupported))).Length;
     }
 
-    private RenderedPrompt Render(List<TemplateMessage> conversation, ChatOptions? options, ToolChoice tools) => _encoder.Render(
-        conversation, tools: tools.Declared, variables: _reasoning.Variables(options?.Reasoning, _unsupported));
-
     /// <summary>What of a prompt that is too long nobody said: a small context may be full of tools before the first word.</summary>
-    private string Overhead(List<TemplateMessage> conversation, ChatOptions? options, AnswerFormat? format, ToolChoice tools, int length)
+    private string Overhead(List<TemplateMessage> conversation, RequestSettings settings, int length)
     {
         var parts = new List<string>();
-        if (tools.Declared.Count > 0)
+        if (settings.Tools.Declared is { Count: > 0 } declared)
         {
             try
             {
-                var without = _encoder.Encode(Render(conversation, options, tools with { Declared = [] })).Length;
-                parts.Add($"{Math.Max(0, length - without)} of them to describe {tools.Declared.Count} of ChatOptions.Tools");
+                var without = _encoder.Encode(_encoder.Render(conversation, variables: settings.Variables)).Length;
+                parts.Add($"{Math.Max(0, length - without)} of them to describe {declared.Count} of ChatOptions.Tools");
             }
             catch (ChatTemplateException)
             {
@@ -105,7 +120,7 @@ internal sealed class ChatRequestReader
             }
         }
 
-        if (format is not null && _describesResponseFormat)
+        if (settings.Format is { } format && _describesResponseFormat)
         {
             parts.Add($"{_tokenizer.Encode(format.Hint, addSpecialTokens: false, AddedTokenMatching.None).Length} to describe ChatOptions.ResponseFormat");
         }
@@ -158,10 +173,10 @@ internal sealed class ChatRequestReader
         ToolCallSyntax.Of(_encoder.ToolCallFormat), tools.Callable.Select(tool => tool.Name).ToHashSet(), tools.IsSingle);
 
     /// <summary>What the model is told before the conversation: the caller's instructions, and the form of the answer.</summary>
-    private string? Instructions(ChatOptions? options, AnswerFormat? format) =>
-        format is null || !_describesResponseFormat ? options?.Instructions
-        : string.IsNullOrEmpty(options?.Instructions) ? format.Hint
-        : $"{options.Instructions}\n\n{format.Hint}";
+    private string? Instructions(string? own, AnswerFormat? format) =>
+        format is null || !_describesResponseFormat ? own
+        : string.IsNullOrEmpty(own) ? format.Hint
+        : $"{own}\n\n{format.Hint}";
 
     /// <summary>Special tokens have no text in an answer, so a stop sequence that spells one is meant as its id.</summary>
     private (List<string> Texts, List<int> Ids) StopSequences(ChatOptions? options)

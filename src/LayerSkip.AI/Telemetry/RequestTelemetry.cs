@@ -19,14 +19,20 @@ internal sealed class RequestTelemetry(string model, Instruments instruments, IL
             ? ObserveAsync(request, before, answer)
             : answer(null);
 
-    /// <summary>A request that could not be read.</summary>
+    /// <summary>A request that could not be read, or was cancelled meanwhile.</summary>
     public void RecordRefused(Exception error, TimeSpan elapsed)
     {
         var type = error.GetType();
         instruments.RecordRefused(Spans.ChatOperation, model, error, elapsed);
-
-        // The caller gets the message, which may quote what he wrote.
-        Log.Refused(logger, model, type);
+        if (error is OperationCanceledException)
+        {
+            Log.Cancelled(logger, model, elapsed.TotalMilliseconds);
+        }
+        else
+        {
+            // The caller gets the message, which may quote what he wrote.
+            Log.Refused(logger, model, type);
+        }
     }
 
     /// <summary>A request for embeddings.</summary>

@@ -80,7 +80,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         options = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonElement.Parse($$"""{"enum":["{{new string('x', 1000)}}"]}""")) };
         Assert.Matches(@"tokens \(\d+ to describe ChatOptions\.ResponseFormat\), expected", Assert.Throws<ArgumentException>(() => Read(options)).Message);
 
-        Assert.Contains("tokens, expected fewer", Assert.Throws<ArgumentException>(() => Reader().Read(NoClient(), TestModels.User(new string('x', 2000)), null)).Message);
+        Assert.Contains("tokens, expected fewer", Assert.Throws<ArgumentException>(() => Read(Reader(), TestModels.User(new string('x', 2000)))).Message);
     }
 
     [Theory]
@@ -91,8 +91,8 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         Assert.Empty(_log.Entries);
 
         var warning = Reader(UnsupportedOptionBehavior.Warn);
-        warning.Read(NoClient(), TestModels.User("x"), options);
-        warning.Read(NoClient(), TestModels.User("x"), options);
+        Read(warning, TestModels.User("x"), options);
+        Read(warning, TestModels.User("x"), options);
         var entry = Assert.Single(_log.Entries);
         Assert.Equal(LogLevel.Warning, entry.Level);
         Assert.Contains("ChatOptions." + name, entry.Text);
@@ -119,9 +119,9 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     {
         ChatMessage[] messages = [new(ChatRole.User, [new TextContent("x"), new HostedFileContent("file")])];
 
-        Reader(UnsupportedOptionBehavior.Warn).Read(NoClient(), messages, null);
+        Read(Reader(UnsupportedOptionBehavior.Warn), messages);
         Assert.Contains("HostedFileContent", Assert.Single(_log.Entries).Text);
-        Assert.Throws<NotSupportedException>(() => Reader(UnsupportedOptionBehavior.Throw).Read(NoClient(), messages, null));
+        Assert.Throws<NotSupportedException>(() => Read(Reader(UnsupportedOptionBehavior.Throw), messages));
     }
 
     public static TheoryData<ChatOptions, string> WrongTools => new()
@@ -164,7 +164,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     {
         IChatClient? asked = null;
         using var client = NoClient();
-        var request = Reader().Read(client, TestModels.User("x"), new ChatOptions
+        var settings = Reader().Check(client, new ChatOptions
         {
             RawRepresentationFactory = it =>
             {
@@ -174,20 +174,23 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         });
 
         Assert.Same(client, asked);
-        Assert.Equal(3, request.Decoding.MaxNewTokens);
+        Assert.Equal(3, settings.Decoding.MaxNewTokens);
     }
 
     [Fact]
     public void Stop_sequences_that_spell_special_tokens_become_ids()
     {
-        var request = Reader().Read(NoClient(), TestModels.User("x"), new ChatOptions { StopSequences = ["<|user|>", "stop", " ]"] });
+        var request = Read(Reader(), TestModels.User("x"), new ChatOptions { StopSequences = ["<|user|>", "stop", " ]"] });
 
         Assert.Equal(["stop", " ]"], request.StopSequences);
         Assert.Equal([2301], request.Decoding.StopTokenIds);
     }
 
     private void Read(ChatOptions options, UnsupportedOptionBehavior behavior = UnsupportedOptionBehavior.Ignore) =>
-        Reader(behavior).Read(NoClient(), TestModels.User("x"), options);
+        Read(Reader(behavior), TestModels.User("x"), options);
+
+    private static ChatRequest Read(ChatRequestReader reader, ChatMessage[] messages, ChatOptions? options = null) =>
+        reader.Read(reader.Check(NoClient(), options), messages, CancellationToken.None);
 
     private ChatRequestReader Reader(UnsupportedOptionBehavior behavior = UnsupportedOptionBehavior.Ignore) =>
         new(parser.Model, ChatTemplate.LoadFrom(TestModels.ParserPath)!, new LayerSkipOptions { UnsupportedOptions = behavior }, _log);
