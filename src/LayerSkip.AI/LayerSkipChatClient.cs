@@ -194,7 +194,8 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
     /// <exception cref="ArgumentException">
     /// An option does not parse, is outside its range or does not fit the model. Or, when the stream is first read: the conversation has no
-    /// messages, one that is null, or more tokens than fit the model's context, or nothing satisfies a schema.
+    /// messages, one that is null or holds data that should be text and is not valid UTF-8, or more tokens than fit the model's context, or
+    /// nothing satisfies a schema.
     /// </exception>
     /// <exception cref="ChatTemplateException">When the stream is first read: the checkpoint's chat template refuses the conversation.</exception>
     /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>

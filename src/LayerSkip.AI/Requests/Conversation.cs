@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using LayerSkip.AI.ChatTemplates;
 using Microsoft.Extensions.AI;
@@ -9,6 +10,8 @@ internal static class Conversation
 {
     private static readonly JsonElement s_noArguments = JsonElement.Parse("{}");
 
+    private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     // White space would only cost tokens.
     private static readonly JsonSerializerOptions s_compact = new(AIJsonUtilities.DefaultOptions) { WriteIndented = false };
 
@@ -16,8 +19,8 @@ internal static class Conversation
     /// <param name="messages">The conversation.</param>
     /// <param name="instructions">A system message before all others, or null.</param>
     /// <param name="unsupported">Told of contents that are left out.</param>
-    /// <exception cref="ArgumentException">A message is null.</exception>
-    /// <exception cref="NotSupportedException">A message or a tool's result holds an image or other data.</exception>
+    /// <exception cref="ArgumentException">A message is null, or holds data of a text's media type that is not valid UTF-8.</exception>
+    /// <exception cref="NotSupportedException">A message or a tool's result holds an image or other data than text.</exception>
     public static List<TemplateMessage> Read(IEnumerable<ChatMessage> messages, string? instructions, UnsupportedOptions unsupported)
     {
         var turns = new List<TemplateMessage>();
@@ -55,6 +58,9 @@ internal static class Conversation
                 case TextContent part:
                     text.Add(part.Text);
                     break;
+                case DataContent part:
+                    text.Add(Decode(part));
+                    break;
                 case TextReasoningContent part:
                     reasoning.Add(part.Text);
                     break;
@@ -73,8 +79,9 @@ internal static class Conversation
                     break;
                 case null or UsageContent or ErrorContent:
                     break;
+                case UriContent part:
+                    throw Unreadable(part.MediaType);
                 default:
-                    RefuseData(content);
                     unsupported.Report(content.GetType().Name);
                     break;
             }
@@ -102,8 +109,11 @@ internal static class Conversation
 
     private static string Text(object? result, UnsupportedOptions unsupported) => result switch
     {
-        null => string.Empty,
+        null or JsonElement { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined } => string.Empty,
         string text => text,
+
+        // What functions return reaches their caller as JSON.
+        JsonElement { ValueKind: JsonValueKind.String } text => text.GetString()!,
         AIContent content => Text(content, unsupported),
         IEnumerable<AIContent> contents => string.Join('\n', contents.Select(content => Text(content, unsupported))),
         _ => JsonSerializer.Serialize(result, s_compact.GetTypeInfo(typeof(object))),
@@ -115,23 +125,37 @@ internal static class Conversation
         {
             case TextContent text:
                 return text.Text;
+            case DataContent data:
+                return Decode(data);
             case ErrorContent error:
                 return error.Message;
+            case UriContent uri:
+                throw Unreadable(uri.MediaType);
             default:
-                RefuseData(content);
                 unsupported.Report($"{nameof(FunctionResultContent)} with a {content?.GetType().Name ?? "null"}");
                 return string.Empty;
         }
     }
 
-    private static void RefuseData(AIContent? content)
+    /// <summary>The text that data is, such as an attached file.</summary>
+    private static string Decode(DataContent data)
     {
-        switch (content)
+        // A parameter may follow, as a rule the character set.
+        var isJson = data.MediaType.Split(';')[0].TrimEnd().Equals("application/json", StringComparison.OrdinalIgnoreCase);
+        if (!isJson && !data.HasTopLevelMediaType("text"))
         {
-            case DataContent data:
-                throw Unreadable(data.MediaType);
-            case UriContent uri:
-                throw Unreadable(uri.MediaType);
+            throw Unreadable(data.MediaType);
+        }
+
+        try
+        {
+            return s_strictUtf8.GetString(data.Data.Span).TrimStart('\uFEFF');
+        }
+        catch (DecoderFallbackException exception)
+        {
+            var name = string.IsNullOrEmpty(data.Name) ? string.Empty : $" ('{data.Name}')";
+            throw new ArgumentException(
+                $"A message holds content of the media type '{data.MediaType}'{name} whose bytes are not valid UTF-8, expected text in UTF-8.", nameof(data), exception);
         }
     }
 

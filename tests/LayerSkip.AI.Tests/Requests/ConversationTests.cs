@@ -67,6 +67,20 @@ public class ConversationTests
     }
 
     [Fact]
+    public async Task What_a_function_returns_is_told_as_it_would_say_it()
+    {
+        object?[] results =
+        [
+            await AIFunctionFactory.Create(() => "sunny, \"they\" say\n", "say").InvokeAsync(), await AIFunctionFactory.Create(() => (string?)null, "say").InvokeAsync(),
+            await AIFunctionFactory.Create(() => 21, "say").InvokeAsync(), default(JsonElement),
+        ];
+
+        var turns = RequestReading.Read(new ChatMessage(ChatRole.Tool, [.. results.Select((result, i) => new FunctionResultContent($"{i}", result))]));
+
+        Assert.Equal("tool:sunny, \"they\" say\n|tool:|tool:21|tool:", turns.Text());
+    }
+
+    [Fact]
     public void Usage_and_errors_are_no_text()
     {
         Assert.Equal("assistant:a", RequestReading.Read(
@@ -81,6 +95,21 @@ public class ConversationTests
 
         Assert.Contains("image/png", Assert.Throws<NotSupportedException>(() => RequestReading.Read(data)).Message);
         Assert.Contains("audio/mpeg", Assert.Throws<NotSupportedException>(() => RequestReading.Read(uri)).Message);
+    }
+
+    [Fact]
+    public void Data_that_is_text_is_read()
+    {
+        var turns = RequestReading.Read(
+            new ChatMessage(ChatRole.User, [new TextContent("Sum up: "), Data("\uFEFFgrüß", "text/plain"), Data("{}", "application/json; charset=utf-8")]),
+            new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", Data("a;b", "text/csv"))]));
+        Assert.Equal("user:Sum up: grüß{}|tool:a;b", turns.Text());
+
+        var torn = new ChatMessage(ChatRole.User, [new DataContent(new byte[] { 0xFF }, "text/plain") { Name = "notes.txt" }]);
+        var error = Assert.Throws<ArgumentException>(() => RequestReading.Read(torn));
+        Assert.Contains("'text/plain' ('notes.txt') whose bytes are not valid UTF-8, expected text in UTF-8.", error.Message);
+
+        static DataContent Data(string text, string mediaType) => new(System.Text.Encoding.UTF8.GetBytes(text), mediaType);
     }
 
     [Fact]
