@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LayerSkip.Engine.Decoding;
 using Microsoft.Extensions.AI;
 
@@ -19,14 +20,10 @@ internal static class AdditionalSettings
         // Middleware and JSON turn integers into other numbers and into texts.
         return value switch
         {
-            int number => number,
-            long and (>= int.MinValue and <= int.MaxValue) => (int)(long)value,
-            float number => Integral(number),
-            double number => Integral(number),
-            decimal number => Integral((double)number),
             string text => Parse(text),
             JsonElement { ValueKind: JsonValueKind.Number } json => Integral(json.GetDouble()),
             JsonElement { ValueKind: JsonValueKind.String } json => Parse(json.GetString()!),
+            _ when IsNumber(value) => Integral(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
             _ => null,
         } ?? throw Wrong(name, value, "an integer");
     }
@@ -41,10 +38,10 @@ internal static class AdditionalSettings
 
         return value switch
         {
-            int or long or float or double or decimal => Convert.ToSingle(value, CultureInfo.InvariantCulture),
             string text => ParseNumber(text),
             JsonElement { ValueKind: JsonValueKind.Number } json => json.GetSingle(),
             JsonElement { ValueKind: JsonValueKind.String } json => ParseNumber(json.GetString()!),
+            _ when IsNumber(value) => Convert.ToSingle(value, CultureInfo.InvariantCulture),
             _ => (float?)null,
         } ?? throw Wrong(name, value, "a number");
     }
@@ -99,7 +96,7 @@ internal static class AdditionalSettings
             JsonElement { ValueKind: JsonValueKind.True } => true,
             JsonElement { ValueKind: JsonValueKind.False } => false,
             JsonElement { ValueKind: JsonValueKind.String } json => bool.TryParse(json.GetString(), out var flag) ? flag : null,
-            int or long or float or double or decimal => Convert.ToDouble(value, CultureInfo.InvariantCulture) switch { 0 => false, 1 => true, _ => null },
+            _ when IsNumber(value) => Convert.ToDouble(value, CultureInfo.InvariantCulture) switch { 0 => false, 1 => true, _ => null },
             _ => (bool?)null,
         } ?? throw Wrong(name, value, "true or false");
     }
@@ -120,11 +117,19 @@ internal static class AdditionalSettings
         };
     }
 
-    private static object? Value(AdditionalPropertiesDictionary? properties, string name) =>
-        properties is not null && properties.TryGetValue(name, out var value)
-            && value is not JsonElement { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined }
-            ? value
-            : null;
+    private static object? Value(AdditionalPropertiesDictionary? properties, string name)
+    {
+        var value = properties?.GetValueOrDefault(name);
+        return value switch
+        {
+            JsonElement { ValueKind: JsonValueKind.Null or JsonValueKind.Undefined } => null,
+            JsonNode node => JsonElement.Parse(node.ToJsonString()),
+            _ => value,
+        };
+    }
+
+    /// <summary>Whether the value is of one of .NET's own number types, from <see cref="sbyte"/> to <see cref="decimal"/>.</summary>
+    private static bool IsNumber(object value) => value is not Enum && Type.GetTypeCode(value.GetType()) is >= TypeCode.SByte and <= TypeCode.Decimal;
 
     private static int? Integral(double number) =>
         number is >= int.MinValue and <= int.MaxValue && number == Math.Truncate(number) ? (int)number : null;

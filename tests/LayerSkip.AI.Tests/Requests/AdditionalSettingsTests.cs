@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine.Decoding;
 using Microsoft.Extensions.AI;
@@ -7,10 +8,14 @@ namespace LayerSkip.AI.Tests.Requests;
 
 public class AdditionalSettingsTests
 {
-    public static TheoryData<object> Fours => [4, 4L, 4f, 4.0, 4m, "4", " 4 ", Json("4"), Json("4.0"), Json("\"4\"")];
+    public static TheoryData<object> Fours =>
+    [
+        4, 4L, 4f, 4.0, 4m, (sbyte)4, (byte)4, (short)4, (ushort)4, 4u, 4ul, "4", " 4 ", Json("4"), Json("4.0"), Json("\"4\""),
+        JsonValue.Create(4), JsonValue.Create("4"), JsonNode.Parse("4.0")!,
+    ];
 
     public static TheoryData<object> NoIntegers =>
-        [4.5, "four", "", true, double.NaN, 1e300, long.MaxValue, Json("4.5"), Json("[4]"), Json("true"), new object()];
+        [4.5, "four", "", true, double.NaN, 1e300, long.MaxValue, ulong.MaxValue, decimal.MaxValue, DayOfWeek.Thursday, '4', Json("4.5"), new JsonArray(4), JsonValue.Create(4.5), Json("[4]"), Json("true"), new object()];
 
     [Theory]
     [MemberData(nameof(Fours))]
@@ -23,6 +28,24 @@ public class AdditionalSettingsTests
         var error = Assert.Throws<ArgumentException>(() => Integer(value));
         Assert.Contains("exit_layer", error.Message);
         Assert.Contains("expected an integer", error.Message);
+    }
+
+    [Fact]
+    public void Numbers_truth_and_texts_come_in_any_type()
+    {
+        foreach (var value in (object[])[0.5f, 0.5, 0.5m, "0.5", Json("0.5"), JsonValue.Create(0.5)])
+        {
+            Assert.Equal(0.5f, AdditionalSettings.Number(new() { ["min_p"] = value }, "min_p"));
+        }
+
+        foreach (var value in (object[])[true, "true", 1, 1u, (byte)1, 1.0, Json("true"), JsonValue.Create(true)])
+        {
+            Assert.True(AdditionalSettings.Boolean(new() { ["logprobs"] = value }, "logprobs"));
+        }
+
+        Assert.Equal("ada", AdditionalSettings.Text(new() { ["prefix_scope"] = JsonValue.Create("ada") }, "prefix_scope"));
+        Assert.Equal(DecodingMode.EarlyExit, Mode(JsonValue.Create("early-exit")));
+        Assert.Equal(1f, AdditionalSettings.Number(new() { ["min_p"] = 1u }, "min_p"));
     }
 
     [Fact]
