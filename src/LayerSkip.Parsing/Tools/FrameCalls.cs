@@ -41,7 +41,7 @@ internal sealed class FrameCalls
         }
         else
         {
-            calls.Refusal = new FrameRefusal { Answer = string.Empty };
+            calls.Refusal = new FrameRefusal { Answer = string.Empty, Intent = frame.Root };
         }
 
         refusal = calls.Refusal is { } found ? found with { Answer = frame.ToString(), Frame = frame, Tools = tools.Functions } : null;
@@ -78,7 +78,7 @@ internal sealed class FrameCalls
             }
         }
 
-        if (complete && Arguments(tool, parameters, values) is { } arguments)
+        if (complete && Arguments(intent, tool, parameters, values) is { } arguments)
         {
             _ready.Add(new FrameCall(path, tool, arguments));
         }
@@ -87,7 +87,7 @@ internal sealed class FrameCalls
     }
 
     private Dictionary<string, object?>? Arguments(
-        AIFunctionDeclaration tool, IReadOnlyList<ToolParameter> parameters, Dictionary<string, List<object>> values)
+        FrameNode intent, AIFunctionDeclaration tool, IReadOnlyList<ToolParameter> parameters, Dictionary<string, List<object>> values)
     {
         var arguments = new Dictionary<string, object?>();
         var missing = new List<string>();
@@ -119,7 +119,10 @@ internal sealed class FrameCalls
 
         if (missing.Count > 0 || unreadable.Count > 0)
         {
-            Refusal ??= new FrameRefusal { Answer = string.Empty, Tool = tool, MissingParameters = missing, UnreadableParameters = unreadable };
+            Refusal ??= new FrameRefusal
+            {
+                Answer = string.Empty, Intent = intent, Tool = tool, MissingParameters = missing, UnreadableParameters = unreadable,
+            };
             return null;
         }
 

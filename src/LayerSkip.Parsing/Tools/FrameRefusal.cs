@@ -15,10 +15,13 @@ public sealed record FrameRefusal
     /// <summary>The frame; null where the answer is none, or breaks the rules of <see cref="FrameTree.Validate"/>.</summary>
     public FrameTree? Frame { get; init; }
 
-    /// <summary>The tool that the frame asks for; null where there is none.</summary>
+    /// <summary>The intent that could not be called: the frame's root, or one in its slots whose result it needs. Null where there is no frame.</summary>
+    public FrameNode? Intent { get; init; }
+
+    /// <summary>The tool that <see cref="Intent"/> asks for; null where there is none.</summary>
     public AIFunctionDeclaration? Tool { get; init; }
 
-    /// <summary>The parameters that <see cref="Tool"/> requires and the frame has no fitting slot for.</summary>
+    /// <summary>The parameters that <see cref="Tool"/> requires and <see cref="Intent"/> has no fitting slot for.</summary>
     public IReadOnlyList<string> MissingParameters { get; init; } = [];
 
     /// <summary>
@@ -32,10 +35,10 @@ public sealed record FrameRefusal
 
     /// <summary>A sentence or two for the user, in English.</summary>
     public override string ToString() =>
-        Frame is null ? "Sorry, I did not understand that."
-        : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(Frame.Root)}).{KnownTools()}"
-        : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(Frame.Root)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}{StillMissing()}."
-        : $"Please say more: to {Names.Spoken(Frame.Root)}, I need {string.Join(" and ", MissingParameters)}.";
+        (Intent ?? Frame?.Root) is not { } intent ? "Sorry, I did not understand that."
+        : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(intent)}).{KnownTools()}"
+        : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(intent)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}{StillMissing()}."
+        : $"Please say more: to {Names.Spoken(intent)}, I need {string.Join(" and ", MissingParameters)}.";
 
     private string StillMissing()
     {

@@ -173,8 +173,30 @@ public class FrameToolCallingChatClientTests
         Assert.Equal(("create_reminder", "IN:CREATE_REMINDER"), (refusals[0].Tool!.Name, refusals[0].Frame!.Root.Text));
         Assert.Equal(["todo"], refusals[0].MissingParameters);
         Assert.Equal((null, "[IN:GET_TIMER ]"), (refusals[1].Tool, refusals[1].Answer));
+        Assert.Equal(["IN:CREATE_REMINDER", "IN:GET_TIMER", null], refusals.Select(refusal => refusal.Intent?.Text));
         Assert.Equal(["create_reminder"], refusals[1].Tools.Select(tool => tool.Name));
         Assert.Equal((null, "what?"), (refusals[2].Frame, refusals[2].Answer));
+    }
+
+    [Theory]
+    [InlineData("string person", "Please say more: to get location home, I need person.")]
+    [InlineData("DateTime contact", "Sorry, to get location home, I cannot read \"mom\" as contact.")]
+    public async Task A_refusal_is_of_the_intent_that_could_not_be_called(string parameter, string expected)
+    {
+        FrameRefusal? seen = null;
+        using var client = new FrameToolCallingChatClient(new ScriptedParser("[IN:GET_DIRECTIONS [SL:DESTINATION [IN:GET_LOCATION_HOME [SL:CONTACT mom ] ] ] ]"))
+        {
+            Explain = refusal => (seen = refusal).ToString(),
+        };
+        AIFunction home = parameter == "string person"
+            ? AIFunctionFactory.Create((string person) => person, "get_location_home")
+            : AIFunctionFactory.Create((DateTime contact) => contact, "get_location_home");
+
+        var response = await client.GetResponseAsync(
+            "directions to mom's", new() { Tools = [AIFunctionFactory.Create((string destination) => destination, "get_directions"), home] });
+
+        Assert.Equal(expected, response.Text);
+        Assert.Equal(("IN:GET_LOCATION_HOME", "IN:GET_DIRECTIONS", "get_location_home"), (seen!.Intent!.Text, seen.Frame!.Root.Text, seen.Tool!.Name));
     }
 
     [Fact]
