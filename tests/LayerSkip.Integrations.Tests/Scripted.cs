@@ -1,4 +1,5 @@
 using LayerSkip.AI;
+using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Scheduling;
 
@@ -12,8 +13,10 @@ internal static class Scripted
     private const string ResultMark = "RESULT:";
 
     /// <summary>A client whose answer is a function of the prompt.</summary>
-    public static LayerSkipChatClient Client(Func<string, string> answer, string name = "scripted") =>
-        new(new LayerSkipEngine(ScriptedModel.Create(answer, new() { Name = name }), ownsModel: true), ownsEngine: true);
+    public static LayerSkipChatClient Client(Func<string, string> answer, string name = "scripted", string? template = null) => new(
+        new LayerSkipEngine(ScriptedModel.Create(answer, new() { Name = name }), ownsModel: true),
+        template is null ? null : ChatTemplate.Parse(template),
+        ownsEngine: true);
 
     /// <summary>
     /// A client that calls tools when the user (<c>USER: ...</c>) has spoken last, and when the tools (<c>RESULT:...;</c>) have, says

@@ -8,7 +8,8 @@ internal static class AnswerWriter
 {
     public static Completion Whole(ChatResponse response)
     {
-        var calls = Calls(response.Messages.SelectMany(static message => message.Contents), 0);
+        List<AIContent> contents = [.. response.Messages.SelectMany(static message => message.Contents)];
+        var calls = Calls(contents, 0);
         var text = response.Text;
         return Empty(response.ResponseId, response.CreatedAt, response.ModelId, "chat.completion") with
         {
@@ -16,7 +17,7 @@ internal static class AnswerWriter
             [
                 new Choice(
                     0,
-                    new AnswerMessage("assistant", text.Length > 0 || calls is null ? text : null, calls),
+                    new AnswerMessage("assistant", text.Length > 0 || calls is null ? text : null, Reasoning(contents), calls),
                     null,
                     response.FinishReason?.Value ?? "stop",
                     LogProbabilities(response.Messages.LastOrDefault()?.AdditionalProperties)),
@@ -32,12 +33,22 @@ internal static class AnswerWriter
     /// <param name="update">What the client gave.</param>
     /// <param name="isFirst">The first piece says who speaks.</param>
     /// <param name="callsBefore">How many calls came before it.</param>
-    public static Choice Choice(ChatResponseUpdate update, bool isFirst, int callsBefore) => new(
-        0,
-        null,
-        new AnswerMessage(isFirst ? "assistant" : null, update.Text.Length > 0 || isFirst ? update.Text : null, Calls(update.Contents, callsBefore)),
-        update.FinishReason?.Value,
-        update.FinishReason is null ? LogProbabilities(update.AdditionalProperties) : null); // the last update has those of all again
+    /// <param name="logProbabilitiesBefore">How many tokens' log-probabilities came before it.</param>
+    public static Choice Choice(ChatResponseUpdate update, bool isFirst, int callsBefore, int logProbabilitiesBefore)
+    {
+        var reasoning = Reasoning(update.Contents);
+        var content = update.Text.Length > 0 || (isFirst && reasoning is null) ? update.Text : null;
+        var logProbabilities = LogProbabilities(update.AdditionalProperties);
+        return new(
+            0,
+            null,
+            new AnswerMessage(isFirst ? "assistant" : null, content, reasoning, Calls(update.Contents, callsBefore)),
+            update.FinishReason?.Value,
+            update.FinishReason is null ? logProbabilities : Rest(logProbabilities, logProbabilitiesBefore));
+    }
+
+    /// <summary>How many tokens' log-probabilities a piece has.</summary>
+    public static int CountLogProbabilities(Choice choice) => choice.Logprobs?.GetProperty("content").GetArrayLength() ?? 0;
 
     public static CompletionUsage Usage(UsageDetails usage)
     {
@@ -48,6 +59,7 @@ internal static class AnswerWriter
             usage.TotalTokenCount ?? 0,
             new PromptTokensDetails(usage.CachedInputTokenCount ?? 0),
             new CompletionTokensDetails(
+                usage.ReasoningTokenCount ?? 0,
                 counts.GetValueOrDefault("OutputTokenDetails.AcceptedPredictionTokenCount"),
                 counts.GetValueOrDefault("OutputTokenDetails.RejectedPredictionTokenCount")));
     }
@@ -63,6 +75,16 @@ internal static class AnswerWriter
 
     /// <summary>The client gives them in OpenAI's shape, where a request asks by <c>logprobs</c> and <c>top_logprobs</c>.</summary>
     private static JsonElement? LogProbabilities(AdditionalPropertiesDictionary? properties) => properties?.GetValueOrDefault("logprobs") as JsonElement?;
+
+    /// <summary>The last update has those of all tokens again: what is left of them are those of tokens that no text came with, such as the one that ends it.</summary>
+    private static JsonElement? Rest(JsonElement? all, int before)
+    {
+        string[] rest = [.. all?.GetProperty("content").EnumerateArray().Skip(before).Select(static token => token.GetRawText()) ?? []];
+        return rest.Length > 0 ? JsonElement.Parse($$"""{"content":[{{string.Join(',', rest)}}]}""") : null;
+    }
+
+    private static string? Reasoning(IEnumerable<AIContent> contents) =>
+        string.Concat(contents.OfType<TextReasoningContent>().Select(static content => content.Text)) is { Length: > 0 } reasoning ? reasoning : null;
 
     private static List<WireToolCall>? Calls(IEnumerable<AIContent> contents, int callsBefore)
     {

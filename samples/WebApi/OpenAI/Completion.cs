@@ -29,15 +29,19 @@ internal sealed record Choice(
     string? FinishReason,
     JsonElement? Logprobs);
 
+/// <summary>What is said; reasoning stands where those servers have it whose models reason aloud, for OpenAI's do not.</summary>
 internal sealed record AnswerMessage(
-    string? Role, string? Content, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<WireToolCall>? ToolCalls);
+    string? Role,
+    string? Content,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? ReasoningContent,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<WireToolCall>? ToolCalls);
 
 internal sealed record CompletionUsage(
     long PromptTokens, long CompletionTokens, long TotalTokens, PromptTokensDetails PromptTokensDetails, CompletionTokensDetails CompletionTokensDetails);
 
 internal sealed record PromptTokensDetails(long CachedTokens);
 
-internal sealed record CompletionTokensDetails(long AcceptedPredictionTokens, long RejectedPredictionTokens);
+internal sealed record CompletionTokensDetails(long ReasoningTokens, long AcceptedPredictionTokens, long RejectedPredictionTokens);
 
 internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 

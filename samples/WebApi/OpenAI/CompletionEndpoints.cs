@@ -29,7 +29,7 @@ internal static class CompletionEndpoints
 
     private static async IAsyncEnumerable<SseItem<string>> Events(IAsyncEnumerable<ChatResponseUpdate> updates, bool includeUsage)
     {
-        var calls = 0;
+        var (calls, logProbabilities) = (0, 0);
         var usage = new UsageDetails();
         Completion? empty = null;
         await foreach (var update in updates)
@@ -39,10 +39,11 @@ internal static class CompletionEndpoints
                 usage.Add(content.Details);
             }
 
-            var choice = AnswerWriter.Choice(update, isFirst: empty is null, calls);
-            if (choice is { FinishReason: not null } or { Delta: { Content: not null } or { ToolCalls: not null } })
+            var choice = AnswerWriter.Choice(update, isFirst: empty is null, calls, logProbabilities);
+            if (choice is { FinishReason: not null } or { Delta: { Content: not null } or { ReasoningContent: not null } or { ToolCalls: not null } })
             {
                 calls += choice.Delta!.ToolCalls?.Count ?? 0;
+                logProbabilities += AnswerWriter.CountLogProbabilities(choice);
                 empty ??= AnswerWriter.EmptyPiece(update);
                 yield return Event(empty with { Choices = [choice] });
             }

@@ -42,6 +42,9 @@ internal sealed record CompletionRequest
 
     public RequestFormat? ResponseFormat { get; init; }
 
+    /// <summary><c>none</c>, <c>minimal</c>, <c>low</c>, <c>medium</c>, <c>high</c> or <c>xhigh</c>.</summary>
+    public string? ReasoningEffort { get; init; }
+
     // Settable: extension data cannot be a constructor parameter, as which init-only members are read.
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Others { get; set; }
@@ -56,7 +59,9 @@ internal sealed record StreamOptions(bool? IncludeUsage);
 /// <param name="Name">The speaker's name.</param>
 /// <param name="ToolCallId">Which call a tool's message answers.</param>
 /// <param name="ToolCalls">What the assistant called.</param>
-internal sealed record RequestMessage(string? Role, JsonElement? Content, string? Name, string? ToolCallId, IReadOnlyList<WireToolCall?>? ToolCalls);
+/// <param name="ReasoningContent">What the assistant thought, as answers have it.</param>
+internal sealed record RequestMessage(
+    string? Role, JsonElement? Content, string? Name, string? ToolCallId, IReadOnlyList<WireToolCall?>? ToolCalls, string? ReasoningContent);
 
 internal sealed record RequestTool(string? Type, RequestFunction? Function);
 

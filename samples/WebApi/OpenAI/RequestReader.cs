@@ -35,6 +35,7 @@ internal static class RequestReader
             ToolMode = ToolMode(request.ToolChoice),
             AllowMultipleToolCalls = request.ParallelToolCalls,
             ResponseFormat = Format(request.ResponseFormat),
+            Reasoning = Effort(request.ReasoningEffort) is { } effort ? new() { Effort = effort } : null,
             AdditionalProperties = request.Others is { } others
                 ? new(s_settings.Where(others.ContainsKey).ToDictionary(static name => name, name => (object?)JsonInput.Readable(others[name], name)))
                 : null,
@@ -52,26 +53,37 @@ internal static class RequestReader
         }
 
         var read = new ChatMessage(role, SpeakerRole.RequireText(role, text, $"messages[{index}].content")) { AuthorName = message.Name };
+        if (!string.IsNullOrEmpty(message.ReasoningContent))
+        {
+            read.Contents.Insert(0, new TextReasoningContent(message.ReasoningContent));
+        }
+
         foreach (var (at, call) in (message.ToolCalls ?? []).Index())
         {
             var name = $"messages[{index}].tool_calls[{at}]";
             read.Contents.Add(new FunctionCallContent(
                 call?.Id ?? throw new ArgumentException($"{name}.id is missing, expected a text."),
                 call.Function?.Name ?? throw new ArgumentException($"{name}.function.name is missing, expected a text."),
-                Arguments(call.Function.Arguments ?? "{}", $"{name}.function.arguments")));
+                Arguments(call.Function.Arguments, $"{name}.function.arguments")));
         }
 
         return read;
     }
 
-    private static Dictionary<string, object?> Arguments(string json, string name)
+    private static Dictionary<string, object?> Arguments(string? json, string name)
     {
+        // Of a call without arguments, some clients write none.
+        if (string.IsNullOrWhiteSpace(json))
+        {
+            return [];
+        }
+
         try
         {
-            return JsonSerializer.Deserialize(json, Wire.Default.DictionaryStringJsonElement)!
+            return (JsonSerializer.Deserialize(json, Wire.Default.DictionaryStringJsonElement) ?? [])
                 .ToDictionary(static argument => argument.Key, argument => (object?)JsonInput.Readable(argument.Value, name));
         }
-        catch (Exception e) when (e is JsonException or ArgumentNullException)
+        catch (JsonException e)
         {
             throw new ArgumentException($"{name} is no JSON object.", e);
         }
@@ -132,6 +144,17 @@ internal static class RequestReader
         { ValueKind: JsonValueKind.Object } named when named.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
             && function.TryGetProperty("name", out var name) && name.ValueKind == JsonValueKind.String => ChatToolMode.RequireSpecific(name.GetString()!),
         { } other => throw new ArgumentException($"tool_choice is {JsonInput.Excerpt(other)}, expected none, auto, required or a function."),
+    };
+
+    private static ReasoningEffort? Effort(string? effort) => effort switch
+    {
+        null => null,
+        "none" => ReasoningEffort.None,
+        "minimal" or "low" => ReasoningEffort.Low,
+        "medium" => ReasoningEffort.Medium,
+        "high" => ReasoningEffort.High,
+        "xhigh" => ReasoningEffort.ExtraHigh,
+        _ => throw new ArgumentException($"reasoning_effort is '{Excerpt.Of(effort)}', expected none, minimal, low, medium, high or xhigh."),
     };
 
     private static ChatResponseFormat? Format(RequestFormat? format) => format switch

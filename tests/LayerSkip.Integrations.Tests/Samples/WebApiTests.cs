@@ -158,6 +158,7 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":""}]}""", "messages[0].content is empty, expected a text")]
     [InlineData("/v1/embeddings", """{"input":"x","encoding_format":"hex"}""", "encoding_format")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"exit_layer":99,"stream":true}""", "ExitLayer")]
+    [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"reasoning_effort":"huge"}""", "reasoning_effort is 'huge', expected none, minimal, low, medium, high or xhigh.")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"tool_choice":"maybe"}""", "tool_choice")]
     [InlineData("/v1/chat/completions", """{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"xml"}}""", "response_format")]
     [InlineData("/chat", """{"messages":null}""", "messages is missing or empty")]
@@ -404,6 +405,72 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.Equal(Parser.Frame, string.Concat(streamed.Where(token => token != "<|end|>")));
     }
 
+    [Fact]
+    public async Task A_streams_log_probabilities_are_those_of_the_whole_answer()
+    {
+        // The tokens of the stop sequence, and the one that ends an answer, come with no text.
+        foreach (var stop in (string[])[" ]", "never"])
+        {
+            var client = OpenAI().GetChatClient("topv2-parser");
+            var options = new OpenAI.Chat.ChatCompletionOptions { IncludeLogProbabilities = true, StopSequences = { stop } };
+
+            var whole = (await client.CompleteChatAsync([new OpenAI.Chat.UserChatMessage(Parser.Utterance)], options)).Value;
+            var streamed = await client.CompleteChatStreamingAsync([new OpenAI.Chat.UserChatMessage(Parser.Utterance)], options)
+                .SelectMany(update => update.ContentTokenLogProbabilities.ToAsyncEnumerable()).Select(token => token.Token).ToListAsync();
+
+            Assert.Equal(whole.ContentTokenLogProbabilities.Select(token => token.Token), streamed);
+        }
+    }
+
+    [Fact]
+    public async Task Reasoning_is_asked_for_and_told_from_the_answer()
+    {
+        string? prompt = null;
+        await using var app = await StartScripted(
+            text => (prompt = text, "<think>hm</think>yes").Item2,
+            "{{ reasoning_effort }}:{% for m in messages %}[{{ m.reasoning_content }}]{{ m.content }}{% endfor %}{# </think> #}");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        const string Body = """{"messages":[{"role":"assistant","content":"a","reasoning_content":"r"},{"role":"user","content":"x"}],"reasoning_effort":"minimal",""";
+
+        using var whole = await http.SendAsync(Request("/v1/chat/completions", Body + "\"stream\":false}"));
+        var answer = await whole.Content.ReadFromJsonAsync<JsonElement>();
+        var message = answer.GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal(("hm", "yes"), (message.GetProperty("reasoning_content").GetString(), message.GetProperty("content").GetString()));
+        Assert.Equal(">hm</think>".Length, answer.GetProperty("usage").GetProperty("completion_tokens_details").GetProperty("reasoning_tokens").GetInt32());
+        Assert.Equal("low:[r]a[]x", prompt);
+
+        using var response = await http.SendAsync(Request("/v1/chat/completions", Body + "\"stream\":true}"));
+        var deltas = await SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().Where(item => item.Data != "[DONE]")
+            .Select(item => JsonElement.Parse(item.Data).GetProperty("choices")[0].GetProperty("delta")).ToListAsync();
+        Assert.Equal("assistant", deltas[0].GetProperty("role").GetString());
+        Assert.Equal(("hm", "yes"), (Concat("reasoning_content"), Concat("content")));
+
+        string Concat(string field) => string.Concat(deltas.Select(delta => delta.TryGetProperty(field, out var text) ? text.GetString() : null));
+    }
+
+    [Theory]
+    [InlineData("\"\"")]
+    [InlineData("\"null\"")]
+    [InlineData("null")]
+    [InlineData("\"{}\"")]
+    public async Task Calls_without_arguments_may_have_none(string arguments)
+    {
+        string? prompt = null;
+        await using var app = await StartScripted(text => (prompt = text, "yes").Item2);
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        using var response = await http.SendAsync(Request("/v1/chat/completions", $$$"""
+            {"messages":[
+              {"role":"user","content":"x"},
+              {"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"get_time","arguments":{{{arguments}}}}}]},
+              {"role":"tool","tool_call_id":"1","content":"noon"}
+            ]}
+            """));
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Contains("{\"name\": \"get_time\", \"arguments\": {}}", prompt, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -434,7 +501,7 @@ public sealed class WebApiTests : IAsyncLifetime
     public async Task Parallel_calls_of_a_model_that_calls_tools_itself_go_over_the_wire(bool streaming)
     {
         var scripted = Scripted.Caller(Scripted.Call("get_weather", """{"city": "Rome"}"""), Scripted.Call("get_weather", """{"city": "Oslo"}"""));
-        await using var app = await Start([$"--LayerSkip:ModelPath={Parser.ModelPath}"], services => services.AddSingleton<IChatClient>(scripted));
+        await using var app = await StartWith(scripted);
         var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string city) => $"RESULT:sun in {city};", "get_weather")] };
         using var client = OpenAI(app).GetChatClient("scripted").AsIChatClient().AsBuilder().UseFunctionInvocation().Build();
 
@@ -456,6 +523,12 @@ public sealed class WebApiTests : IAsyncLifetime
 
     private async Task<WebApplication> Start(params string[] args) => await Start(args, services => services
         .AddChatClient(provider => provider.GetRequiredService<LayerSkipChatClient>()).Use(client => _watching = new WatchingClient(client, _abandoned)));
+
+    /// <summary>The host with a model that writes what a test says.</summary>
+    private static Task<WebApplication> StartScripted(Func<string, string> answer, string? template = null) => StartWith(Scripted.Client(answer, template: template));
+
+    private static Task<WebApplication> StartWith(IChatClient client) =>
+        Start([$"--LayerSkip:ModelPath={Parser.ModelPath}"], services => services.AddSingleton(client));
 
     private static async Task<WebApplication> Start(string[] args, Action<IServiceCollection> configure)
     {
