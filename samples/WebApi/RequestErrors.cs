@@ -28,7 +28,7 @@ internal sealed class RequestErrors(IProblemDetailsService problems, LayerSkipMo
             StatusCodes.Status503ServiceUnavailable => "The model could not be loaded.",
 
             // The name of a parameter of .NET's is nothing to callers over HTTP.
-            _ => exception.Message.Split(" (Parameter '")[0],
+            _ => FieldNames.Translate(exception.Message.Split(" (Parameter '")[0]),
         };
         httpContext.Response.StatusCode = status;
         if (status == StatusCodes.Status429TooManyRequests)

@@ -49,5 +49,5 @@ public sealed class OccurrencePenalties : ILogitsProcessor
     }
 
     private static float RequireFinite(float penalty, string name) =>
-        float.IsFinite(penalty) ? penalty : throw new ArgumentOutOfRangeException(name, penalty, "A penalty must be finite.");
+        float.IsFinite(penalty) ? penalty : throw new ArgumentOutOfRangeException(name, penalty, $"The {name} penalty must be finite.");
 }

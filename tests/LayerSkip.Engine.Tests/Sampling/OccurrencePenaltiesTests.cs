@@ -21,10 +21,10 @@ public class OccurrencePenaltiesTests
     }
 
     [Theory]
-    [InlineData(float.NaN, 0)]
-    [InlineData(0, float.PositiveInfinity)]
-    public void Penalties_must_be_finite(float frequency, float presence) =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => new OccurrencePenalties(frequency, presence));
+    [InlineData(float.NaN, 0, "The frequency penalty must be finite.")]
+    [InlineData(0, float.PositiveInfinity, "The presence penalty must be finite.")]
+    public void Penalties_must_be_finite(float frequency, float presence, string expected) => Assert.StartsWith(
+        expected, Assert.Throws<ArgumentOutOfRangeException>(() => new OccurrencePenalties(frequency, presence)).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(DecodingMode.Autoregressive)]
