@@ -16,6 +16,9 @@ internal static class ChatApp
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.WebHost.ConfigureKestrel(static kestrel => kestrel.Limits.MaxRequestBodySize = RequestLimits.BodyBytes);
+
+        // What keeps the host from starting is thrown as well, and the program tells it in one line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddLayerSkipChatClient(builder.Configuration.GetSection("LayerSkip"));
         builder.Services.AddLayerSkipEmbeddingGenerator();
         builder.Services.PostConfigure<LayerSkipOptions>(static options =>

@@ -4,6 +4,7 @@
 //
 // Requests to try: docs/integrations.md, "Over HTTP". Another model: --LayerSkip:ModelPath=DIR.
 
+using System.Net.Sockets;
 using LayerSkip.AI;
 using Microsoft.Extensions.Options;
 
@@ -22,7 +23,7 @@ try
     await app.RunAsync();
     return 0;
 }
-catch (Exception e) when (e is OptionsValidationException or InvalidOperationException or FormatException or IOException)
+catch (Exception e) when (e is OptionsValidationException or InvalidOperationException or ArgumentException or FormatException or IOException or SocketException)
 {
     Console.Error.WriteLine(e.Message);
     return 2;

@@ -1,8 +1,10 @@
 using System.ClientModel;
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
+using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Claims;
 using System.Text.Json;
@@ -14,6 +16,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using OpenAI;
 using WebApi;
 
@@ -263,6 +266,21 @@ public sealed class WebApiTests : IAsyncLifetime
     [InlineData("--LayerSkip:Bogus=1")]
     public void A_start_with_wrong_options_ends_with_an_exit_code_rather_than_an_exception(string option) =>
         Assert.Equal(2, typeof(ChatApp).Assembly.EntryPoint!.Invoke(null, [(string[])[option, "--urls", "http://127.0.0.1:0"]]));
+
+    [Fact]
+    public async Task A_start_that_fails_is_told_once()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var address = $"http://{taken.LocalEndpoint}";
+        Assert.Equal(2, typeof(ChatApp).Assembly.EntryPoint!.Invoke(null, [(string[])[$"--LayerSkip:ModelPath={Parser.ModelPath}", "--urls", address, "--Logging:LogLevel:Default=None"]]));
+
+        // Whoever starts the host gets the exception.
+        var log = new ErrorLog();
+        await using var app = ChatApp.Create([$"--LayerSkip:ModelPath={Parser.ModelPath}", "--urls", address], services => services.AddSingleton<ILoggerProvider>(log));
+        Assert.Contains(address, (await Assert.ThrowsAsync<IOException>(() => app.StartAsync())).Message, StringComparison.Ordinal);
+        Assert.Empty(log.Errors);
+    }
 
     [Fact]
     public async Task Body_of_another_content_type_is_refused_with_the_one_expected()
@@ -561,6 +579,30 @@ public sealed class WebApiTests : IAsyncLifetime
         new ApiKeyCredential("none"), new OpenAIClientOptions { Endpoint = new Uri((app ?? _app).Urls.Single() + "/v1") });
 
     private IChatClient OpenAIClient() => OpenAI().GetChatClient("topv2-parser").AsIChatClient();
+
+    private sealed class ErrorLog : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<string> Errors { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                Errors.Enqueue(formatter(state, exception));
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
 
     /// <summary>Tells when a stream is left before its end, and what was asked last.</summary>
     private sealed class WatchingClient(IChatClient client, TaskCompletionSource abandoned) : DelegatingChatClient(client)
