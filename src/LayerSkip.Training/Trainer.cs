@@ -25,7 +25,7 @@ public sealed class Trainer : IDisposable
         TrainableShape.Check(config);
         options.Validate();
         EarlyExitLoss.Check(options.Recipe, config.Layers);
-        ModelGrowth.Check(options.Recipe, config.Layers);
+        ModelGrowth.Check(options.Recipe, config.Layers, options.Steps);
         Options = options;
         _optimizer = new AdamW(config, options.Optimizer);
         try
@@ -92,13 +92,19 @@ public sealed class Trainer : IDisposable
     /// <param name="weights">Its weights; not needed afterwards.</param>
     /// <param name="options">The run.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range; the message names it.</exception>
-    /// <exception cref="ArgumentException">The shape contradicts itself; the message names the field.</exception>
+    /// <exception cref="ArgumentException">The shape contradicts itself, and the message names the field; or the recipe grows the model, which would overwrite layers of the checkpoint.</exception>
     /// <exception cref="NotSupportedException">The shape asks for biases.</exception>
     /// <exception cref="OutOfMemoryException">What <see cref="Bytes"/> counts does not fit into memory.</exception>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape.</exception>
     public static Trainer FromWeights(ModelConfig config, WeightSource weights, TrainingOptions options)
     {
         ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Recipe.Growth.Count > 0)
+        {
+            throw new ArgumentException("Growth is given, expected none: a checkpoint has all its layers, and growing would replace them by copies.", nameof(options));
+        }
+
         var trainer = new Trainer(config, options);
         try
         {

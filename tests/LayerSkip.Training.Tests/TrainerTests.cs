@@ -133,6 +133,14 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Checkpoint_has_all_its_layers_and_does_not_grow()
+    {
+        var growing = Options(20, recipe: new() { ExitScale = 1, Growth = [new(0, 2), new(0.5, 4)] });
+        using var trainer = Trainer.FromScratch(Shapes.Learner(), Options(20));
+        Assert.Throws<ArgumentException>("options", () => Trainer.FromWeights(Shapes.Learner(), trainer.CreateWeightSource(), growing));
+    }
+
+    [Fact]
     public void Prompts_teach_by_their_weight()
     {
         var options = Options(200);

@@ -91,9 +91,24 @@ internal sealed class TrainingPlan
 
         var evaluation = recipe.Evaluation is { } wanted ? EvaluationSet.Read(wanted, recipe, start, encoder, maxTokens) : null;
         var plan = new TrainingPlan(recipe, start, sets, evaluation);
-        return plan.Options.Optimizer.WarmupSteps < plan.Options.Steps
-            ? plan
-            : throw new UsageException($"{recipe.File}: optimizer.warmup_steps is {plan.Options.Optimizer.WarmupSteps}, expected fewer than the run's {plan.Options.Steps} steps");
+        plan.CheckSteps();
+        return plan;
+    }
+
+    /// <summary>What is to happen within the run must fit into its steps.</summary>
+    private void CheckSteps()
+    {
+        var (steps, stages) = (Options.Steps, Options.Recipe.Growth);
+        if (Options.Optimizer.WarmupSteps >= steps)
+        {
+            throw new UsageException($"{Recipe.File}: optimizer.warmup_steps is {Options.Optimizer.WarmupSteps}, expected fewer than the run's {steps} steps");
+        }
+
+        if (Options.Recipe.DepthAt(Config.Layers, steps - 1, steps) != Config.Layers)
+        {
+            throw new UsageException(FormattableString.Invariant(
+                $"{Recipe.File}: recipe.growth[{stages.Count - 1}].start is {stages[^1].Start}, expected at most {(steps - 1.0) / steps:0.######}, where the last of the run's {steps} steps begins"));
+        }
     }
 
     private static void CheckGrowth(TrainingRecipe recipe, int layers)

@@ -2,7 +2,10 @@ using LayerSkip.Training.Numerics;
 
 namespace LayerSkip.Training.Recipes;
 
-/// <summary>Layer dropout: p(l, t) = S(t) D(l) p_max, drawn for each layer and sample. No rescaling: a dropped layer adds nothing.</summary>
+/// <summary>
+/// Layer dropout: p(l, t) = S(t) D(l) p_max, drawn for each layer and sample. No rescaling: a dropped layer adds nothing. D is laid over all
+/// layers, of a growing model over those that it will have.
+/// </summary>
 internal static class LayerDropout
 {
     /// <summary>p(l, t).</summary>
@@ -14,7 +17,7 @@ internal static class LayerDropout
     public static double Probability(LayerSkipRecipe recipe, int layer, int layers, long step, long steps)
     {
         var s = recipe.DropoutSchedule == DropoutSchedule.Exponential ? Doubling(Math.Min(step, steps - 1), steps - 1) : 1;
-        return s * Doubling(layer, layers - 1) * recipe.MaxDropout;
+        return layer == 0 ? 0 : s * Doubling(layer, layers - 1) * recipe.MaxDropout;
     }
 
     /// <summary>For each layer the samples that run through it, ascending; null where all do.</summary>
@@ -45,6 +48,6 @@ internal static class LayerDropout
         return kept;
     }
 
-    /// <summary>2^(i / end) − 1: 0 at the start, 1 at the end.</summary>
+    /// <summary>2^(i / end) − 1: 0 at the start, 1 at the end, which a run of one step begins with.</summary>
     private static double Doubling(long i, long end) => end <= 0 ? 1 : Math.Pow(2, (double)i / end) - 1;
 }

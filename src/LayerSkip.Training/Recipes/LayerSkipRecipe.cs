@@ -36,7 +36,13 @@ public sealed record LayerSkipRecipe
     /// <summary>The paper's settings for fine-tuning on TOPv2: p_max 0.2, e_scale 1, gradual curriculum.</summary>
     public static LayerSkipRecipe TopV2 { get; } = new() { MaxDropout = 0.2, ExitScale = 1, Curriculum = ExitCurriculum.Gradual };
 
-    /// <summary>p(l, t): how likely a layer is dropped for a sample.</summary>
+    /// <summary>D(t): how many layers the model has in a step; of one that grows, those above neither run nor change.</summary>
+    /// <param name="layers">L, of one that grows those that it will have.</param>
+    /// <param name="step">t, at least 0.</param>
+    /// <param name="steps">T, steps of the whole run.</param>
+    public int DepthAt(int layers, long step, long steps) => ModelGrowth.Depth(this, layers, step, steps);
+
+    /// <summary>p(l, t): how likely a layer is dropped for a sample. It is laid over all layers, of a model that grows over those that it will have.</summary>
     /// <param name="layer">l in 0 .. layers − 1.</param>
     /// <param name="layers">L.</param>
     /// <param name="step">t, at least 0.</param>

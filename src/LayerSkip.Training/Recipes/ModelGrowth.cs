@@ -35,16 +35,16 @@ internal static class ModelGrowth
     /// <summary>Whether the layers that join in at a depth add nothing at first.</summary>
     public static bool IsIdentity(LayerSkipRecipe recipe, int depth) => recipe.Growth.Any(stage => stage.Layers == depth && stage.Identity);
 
-    /// <summary>Throws unless the stages follow one another up to the whole model.</summary>
+    /// <summary>Throws unless the stages follow one another up to the whole model, which the run's last step has.</summary>
     /// <exception cref="ArgumentException">They do not; the message says how they should.</exception>
-    public static void Check(LayerSkipRecipe recipe, int layers)
+    public static void Check(LayerSkipRecipe recipe, int layers, long steps)
     {
         var stages = recipe.Growth;
         var rising = Enumerable.Range(1, Math.Max(0, stages.Count - 1)).All(i => stages[i].Start > stages[i - 1].Start && stages[i].Layers > stages[i - 1].Layers);
-        if (stages.Count > 0 && (stages[0].Start != 0 || stages[0].Layers < 1 || !rising || !(stages[^1].Start < 1) || stages[^1].Layers != layers))
+        if (stages.Count > 0 && (stages[0].Start != 0 || stages[0].Layers < 1 || !rising || stages[^1].Layers != layers || Depth(recipe, layers, steps - 1, steps) != layers))
         {
             throw new ArgumentException(
-                $"Growth is {string.Join(", ", stages.Select(stage => $"{stage.Layers} layers from {stage.Start}"))}; expected shares that rise from 0, below 1, and layers that rise to the model's {layers}.",
+                $"Growth is {string.Join(", ", stages.Select(stage => $"{stage.Layers} layers from {stage.Start}"))}; expected shares of the run's {steps} steps that rise from 0, the last beginning before the end, and layers that rise to the model's {layers}.",
                 nameof(recipe));
         }
     }

@@ -20,6 +20,15 @@ public class LayerDropoutTests
     }
 
     [Fact]
+    public void First_layer_is_never_dropped_even_where_it_is_the_only_one()
+    {
+        var recipe = s_recipe with { MaxDropout = 1 };
+        Assert.Equal(0, recipe.DropoutAt(0, 1, 7, 100));
+        Assert.Equal(0, recipe.DropoutAt(0, 1, 0, 1));
+        Assert.Equal([null], LayerDropout.Draw(recipe, 1, 40, 7, 100, seed: 9, part: 0));
+    }
+
+    [Fact]
     public void Exponential_schedule_runs_from_zero_to_one()
     {
         var recipe = s_recipe with { DropoutSchedule = DropoutSchedule.Exponential };

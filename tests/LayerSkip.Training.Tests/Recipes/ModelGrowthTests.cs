@@ -12,7 +12,7 @@ public class ModelGrowthTests
     [InlineData(25, 3)]
     [InlineData(50, 4)]
     [InlineData(99, 4)]
-    public void Depth_rises_at_the_stages_shares(long step, int depth) => Assert.Equal(depth, ModelGrowth.Depth(_growing, 4, step, 100));
+    public void Depth_rises_at_the_stages_shares(long step, int depth) => Assert.Equal(depth, _growing.DepthAt(4, step, 100));
 
     [Fact]
     public void Without_stages_a_model_has_all_layers() => Assert.Equal(7, ModelGrowth.Depth(new(), 7, 0, 10));
@@ -36,10 +36,11 @@ public class ModelGrowthTests
     [InlineData(0, 3, 0.5, 2)]   // shrinks
     [InlineData(0, 2, 0.5, 3)]   // does not end with the whole model
     [InlineData(0, 2, 1, 4)]     // ends before the whole model trains
+    [InlineData(0, 2, 0.995, 4)] // begins behind the last of a hundred steps
     [InlineData(0, 2, double.NaN, 4)]
     public void Stages_that_do_not_rise_to_the_whole_model_are_refused(double first, int firstLayers, double second, int secondLayers)
     {
         var recipe = new LayerSkipRecipe { Growth = [new(first, firstLayers), new(second, secondLayers)] };
-        Assert.Contains("Growth", Assert.Throws<ArgumentException>(() => ModelGrowth.Check(recipe, 4)).Message, StringComparison.Ordinal);
+        Assert.Contains("Growth", Assert.Throws<ArgumentException>(() => ModelGrowth.Check(recipe, 4, 100)).Message, StringComparison.Ordinal);
     }
 }
