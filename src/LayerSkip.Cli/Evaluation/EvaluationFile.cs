@@ -1,4 +1,5 @@
 using System.Text.Json;
+using LayerSkip.Cli.Training;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Parsing.Data;
 using LayerSkip.Parsing.Forms;
@@ -6,8 +7,8 @@ using LayerSkip.Parsing.Forms;
 namespace LayerSkip.Cli.Evaluation;
 
 /// <summary>
-/// Reads rows to evaluate on: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"[, "domain"]}</c> a line; where no responses are needed,
-/// <c>.txt</c> with a prompt a line, too.
+/// Reads rows to evaluate on: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"[, "domain"]}</c> a line or <c>{"messages"[, "domain"]}</c>, of
+/// which the last is the response; where no responses are needed, <c>.txt</c> with a prompt a line, too.
 /// </summary>
 internal static class EvaluationFile
 {
@@ -89,13 +90,21 @@ internal static class EvaluationFile
         {
             using var json = JsonDocument.Parse(line);
             var root = json.RootElement;
-            return root.ValueKind == JsonValueKind.Object
-                ? new EvaluationRow(
-                    source,
-                    root.TryGetProperty("domain", out _) ? Field(root, "domain") : domain,
-                    Field(root, "prompt"),
-                    needsResponse || root.TryGetProperty("response", out _) ? Field(root, "response").Trim() : "")
-                : throw new UsageException($"{option} {source}: expected an object with {(needsResponse ? "the strings \"prompt\" and \"response\"" : "the string \"prompt\"")}");
+            if (root.ValueKind != JsonValueKind.Object)
+            {
+                throw new UsageException($"{option} {source}: expected an object with {(needsResponse ? "the strings \"prompt\" and \"response\"" : "the string \"prompt\"")}, or with \"messages\"");
+            }
+
+            domain = root.TryGetProperty("domain", out _) ? Field(root, "domain") : domain;
+            if (!root.TryGetProperty("prompt", out _) && root.TryGetProperty("messages", out var messages))
+            {
+                var conversation = RowFile.Messages($"{option} {source}", messages);
+                return new EvaluationRow(
+                    source, domain, string.Join('\n', conversation[..^1].Select(message => message.Content)), conversation[^1].Content!.Trim(), Conversation: conversation[..^1]);
+            }
+
+            return new EvaluationRow(
+                source, domain, Field(root, "prompt"), needsResponse || root.TryGetProperty("response", out _) ? Field(root, "response").Trim() : "");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

@@ -21,7 +21,7 @@ internal sealed class Evaluator
     /// <summary>Encodes the rows.</summary>
     /// <param name="rows">At least one.</param>
     /// <param name="tokenizer">The tokenizer of the models to evaluate.</param>
-    /// <param name="prompt">Renders a row's prompt as a user's message.</param>
+    /// <param name="prompt">Renders a row's conversation, or its prompt as a user's message.</param>
     /// <param name="settings">How to evaluate; null: the defaults.</param>
     /// <exception cref="ChatTemplateException">The template fails.</exception>
     public Evaluator(IReadOnlyList<EvaluationRow> rows, Tokenizer tokenizer, PromptEncoder prompt, EvaluatorSettings? settings = null)
@@ -29,7 +29,7 @@ internal sealed class Evaluator
         Rows = rows;
         _tokenizer = tokenizer;
         _settings = settings ?? new();
-        _prompts = [.. rows.Select(row => prompt.Encode([new TemplateMessage { Role = "user", Content = row.Prompt }]))];
+        _prompts = [.. rows.Select(row => prompt.Encode(row.Conversation ?? [new TemplateMessage { Role = "user", Content = row.Prompt }]))];
     }
 
     /// <summary>The rows to evaluate on.</summary>

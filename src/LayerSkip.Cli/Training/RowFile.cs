@@ -127,7 +127,12 @@ internal static class RowFile
         }
     }
 
-    private static TemplateMessage[] Messages(string source, JsonElement messages)
+    /// <summary>A row's conversation.</summary>
+    /// <param name="source">File and line, for errors.</param>
+    /// <param name="messages">The field <c>messages</c>.</param>
+    /// <returns>At least one message, the last of which is the assistant's.</returns>
+    /// <exception cref="UsageException">It is none; the message names the field.</exception>
+    public static TemplateMessage[] Messages(string source, JsonElement messages)
     {
         if (messages.ValueKind != JsonValueKind.Array || messages.GetArrayLength() == 0)
         {

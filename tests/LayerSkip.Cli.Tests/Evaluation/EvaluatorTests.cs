@@ -30,6 +30,25 @@ public class EvaluatorTests
     }
 
     [Fact]
+    public void Conversation_is_answered_up_to_its_last_message()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("layerskip-").FullName, "talk.jsonl");
+        TemplateMessage[] asked =
+            [new() { Role = "user", Content = "wake me" }, new() { Role = "assistant", Content = "when?" }, new() { Role = "user", Content = "at 7" }];
+        var messages = string.Join(", ", asked.Select(message => $$"""{"role": "{{message.Role}}", "content": "{{message.Content}}"}"""));
+        File.WriteAllText(path, $$"""{"messages": [{{messages}}, {"role": "assistant", "content": " done "}]}""" + "\n{\"messages\": []}\n");
+        var encoder = new PromptEncoder(ChatTemplate.LoadFrom(Tool.Parser)!, LayerSkip.Engine.Tokenization.Tokenizer.Load(Tool.Parser));
+
+        Assert.Contains("--data " + path + ", line 2: messages is []", Assert.Throws<UsageException>(() => EvaluationFile.Read("--data", path)).Message, StringComparison.Ordinal);
+        File.WriteAllLines(path, File.ReadLines(path).Take(1).ToArray());
+        var row = Assert.Single(EvaluationFile.Read("--data", path));
+
+        Assert.Equal(("talk", "wake me\nwhen?\nat 7", "done"), (row.Domain, row.Prompt, row.Response));
+        Assert.Equal(encoder.Encode(asked), Assert.Single(new Evaluator([row], LayerSkip.Engine.Tokenization.Tokenizer.Load(Tool.Parser), encoder).Prompts));
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Fact]
     public void Scores_are_those_of_requests_of_their_own()
     {
         using var model = LayerSkipModel.Load(Tool.Parser);
