@@ -54,10 +54,10 @@ internal sealed class TrainCommand
 
         // The best of a few: something else may run just now.
         var threads = plan.Options.Threads ?? Environment.ProcessorCount;
-        var peak = Enumerable.Range(0, PeakRuns).Max(_ => FmaPeak.Measure(threads));
+        double MeasurePeak() => Enumerable.Range(0, PeakRuns).Max(_ => FmaPeak.Measure(threads));
         TrainingDisplay.Run(_terminal, display =>
         {
-            using var run = TrainingRun.Start(plan, directory, adopt, peak, display.Show, display.Note);
+            using var run = TrainingRun.Start(plan, directory, adopt, MeasurePeak, display.Show, display.Note);
             var isFinished = run.Step >= plan.Options.Steps;
             try
             {

@@ -64,7 +64,7 @@ internal static class RunReport
         {
             var seconds = Seconds(history);
             var flops = history.Steps.Sum(step => step.FlopsPerSecond * step.Seconds) / Math.Max(seconds, 1e-9);
-            Add("speed", $"{history.Steps.Sum(step => step.Tokens) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / run.FmaFlopsPerSecond:P0} of FMA peak");
+            Add("speed", $"{history.Steps.Sum(step => step.Tokens) / Math.Max(seconds, 1e-9):N0} tokens/s, {Quantity.Count(flops)}FLOPS: {flops / Math.Max(run.FmaFlopsPerSecond, last.FmaFlopsPerSecond ?? 0):P0} of FMA peak");
             Add("layers computed", $"{history.Steps.Sum(step => step.LayerTokensShare * step.Tokens) / Math.Max(1, history.Steps.Sum(step => step.Tokens)):P1}; layer dropout, or growth, saved the rest");
             Add("memory of training", $"{Quantity.Bytes(last.Bytes)}");
             Add("training loss", $"{last.Loss:0.0000} nats");
@@ -101,7 +101,7 @@ internal static class RunReport
         }
 
         yield return Weights(history, run).Draw();
-        yield return Lines("dropout", "Layer dropout of the last layer", "probability", OneLine("dropout", step => step.MaxDropoutNow)).Draw();
+        yield return Lines("dropout", "Layer dropout of the deepest layer that runs", "probability", OneLine("dropout", step => step.MaxDropoutNow)).Draw();
         yield return Lines("learning-rate", "Learning rate", "learning rate", OneLine("learning rate", step => step.LearningRate)).Draw();
         yield return (Lines("gradient-norm", "Gradient norm before clipping", "norm", OneLine("gradient norm", step => step.GradientNorm)) with { Logarithmic = true }).Draw();
     }

@@ -44,7 +44,9 @@ internal sealed class RunDescription
         Add("seed", options.Seed);
         Add("steps", options.Steps);
         Add("tokens_per_step", recipe.TokensPerStep);
-        Add("tokens_per_batch", recipe.TokensPerBatch ?? recipe.TokensPerStep);
+
+        // A step has somewhat more than its tokens: without a limit they are one batch, by an equal one two.
+        Add("tokens_per_batch", recipe.TokensPerBatch == recipe.TokensPerStep ? $"at most {recipe.TokensPerStep}" : recipe.TokensPerBatch ?? recipe.TokensPerStep);
         Add("label_smoothing", options.LabelSmoothing);
         Add("activation_dropout", options.ActivationDropout);
         foreach (var (index, set) in sets.Index())

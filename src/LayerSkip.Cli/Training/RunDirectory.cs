@@ -54,10 +54,14 @@ internal sealed class RunDirectory : IDisposable
         }
 
         var directory = new RunDirectory(path, held);
-        if (!File.Exists(directory.StatePath) && Directory.EnumerateFiles(path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(IsCheckpoints) is { } foreign)
+        try
+        {
+            CheckFree(path);
+        }
+        catch
         {
             directory.Dispose();
-            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {foreign} without {StateName}; choose another output");
+            throw;
         }
 
         foreach (var file in Directory.EnumerateFiles(path, "*.tmp").Where(IsHalfWritten))
@@ -66,6 +70,17 @@ internal sealed class RunDirectory : IDisposable
         }
 
         return directory;
+    }
+
+    /// <summary>Refuses a directory with a checkpoint that is no run's, which a run would overwrite. One that does not exist is free.</summary>
+    /// <exception cref="UsageException">It holds such a checkpoint.</exception>
+    public static void CheckFree(string path)
+    {
+        if (Directory.Exists(path) && !File.Exists(System.IO.Path.Combine(path, StateName))
+            && Directory.EnumerateFiles(path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal).FirstOrDefault(IsCheckpoints) is { } foreign)
+        {
+            throw new UsageException($"{path}: holds a checkpoint that is not a run's: {foreign} without {StateName}; choose another output");
+        }
     }
 
     /// <summary>Writes the state, then the model. Whatever fails leaves the earlier files as they were.</summary>

@@ -21,7 +21,7 @@ internal sealed record TrainingProgress
 
     public required double GradientNorm { get; init; }
 
-    /// <summary>How likely the last layer is dropped.</summary>
+    /// <summary>How likely the deepest layer that runs is dropped.</summary>
     public required double MaxDropout { get; init; }
 
     public required double TokensPerSecond { get; init; }
@@ -29,7 +29,7 @@ internal sealed record TrainingProgress
     /// <summary>Floating-point operations of the matrix products.</summary>
     public required double FlopsPerSecond { get; init; }
 
-    /// <summary><see cref="FlopsPerSecond"/> by what the machine's multiply-add units do.</summary>
+    /// <summary><see cref="FlopsPerSecond"/> by what the machine's multiply-add units do, the best measured since the start.</summary>
     public required double PeakShare { get; init; }
 
     /// <summary>What the trainer holds.</summary>

@@ -1,3 +1,4 @@
+using LayerSkip.Cli.Commands;
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Training.Optimization;
@@ -64,7 +65,7 @@ internal static class TrainingRecipeReader
             Steps = steps,
             TokensPerStep = tokensPerStep,
             TokensPerBatch = tokensPerBatch,
-            Threads = json.Integer("threads", 1, 1024) is var threads && overrides.Threads is { } count ? count : threads,
+            Threads = overrides.Threads ?? json.Integer("threads", 1, ModelArguments.MostThreads),
             Evaluation = ReadEvaluation(json.Object("evaluation"), data),
             Checkpoint = ReadCheckpoint(json.Object("checkpoint")),
             Generation = ReadGeneration(json.Object("generation")),
@@ -150,7 +151,7 @@ internal static class TrainingRecipeReader
         }
 
         var loss = json.Choice("loss", ("response", LossRange.Response), ("all", LossRange.All)) ?? LossRange.Response;
-        var promptWeight = json.Number("prompt_weight", AboveZero, value => value is > 0 and <= 1);
+        var promptWeight = json.Number("prompt_weight", Share, value => value is >= 0 and <= 1);
         if (promptWeight is not null && loss == LossRange.All)
         {
             throw json.Contradiction("prompt_weight", "is given, but loss is \"all\", by which a prompt's tokens count as much as a response's");

@@ -16,7 +16,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly MetricsFile _metrics;
     private readonly StepWindow _window;
     private readonly SequenceBatch _probe;
-    private readonly double _fmaPeak;
+    private readonly Func<double> _measurePeak;
     private readonly Action<TrainingProgress> _show;
     private readonly Action<string> _note;
     private RunningMean _seconds;
@@ -26,11 +26,13 @@ internal sealed class TrainingRun : IDisposable
     private long _savedStep;
     private long _evaluatedStep;
     private long _savedAt = Stopwatch.GetTimestamp();
+    private double _fmaPeak;
 
     private TrainingRun(
-        TrainingPlan plan, RunDirectory directory, Trainer trainer, MetricsFile metrics, double fmaPeak, Action<TrainingProgress> show, Action<string> note)
+        TrainingPlan plan, RunDirectory directory, Trainer trainer, MetricsFile metrics, Func<double> measurePeak, Action<TrainingProgress> show, Action<string> note)
     {
-        (_plan, _directory, _trainer, _metrics, _fmaPeak, _show, _note) = (plan, directory, trainer, metrics, fmaPeak, show, note);
+        (_plan, _directory, _trainer, _metrics, _measurePeak, _show, _note) = (plan, directory, trainer, metrics, measurePeak, show, note);
+        _fmaPeak = measurePeak();
         _window = new StepWindow(plan.Config.Layers);
         _probe = new SequenceBatch([plan.Sets[0].Sequences[0]]);
         _savedStep = trainer.Step;
@@ -44,13 +46,13 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="plan">What to train.</param>
     /// <param name="directory">Where.</param>
     /// <param name="adopt">Take over a state that was saved without saying what run it is of.</param>
-    /// <param name="fmaPeak">What the machine does, in floating-point operations a second.</param>
+    /// <param name="measurePeak">Measures what the machine does, in floating-point operations a second: at the start and at every checkpoint, of which the best counts.</param>
     /// <param name="show">Told after every step.</param>
     /// <param name="note">Told what the user should know.</param>
     /// <exception cref="UsageException">The directory holds another run.</exception>
     /// <exception cref="CheckpointException">The state or the checkpoint to start from is damaged.</exception>
     public static TrainingRun Start(
-        TrainingPlan plan, RunDirectory directory, bool adopt, double fmaPeak, Action<TrainingProgress> show, Action<string> note)
+        TrainingPlan plan, RunDirectory directory, bool adopt, Func<double> measurePeak, Action<TrainingProgress> show, Action<string> note)
     {
         var resumed = FindSaved(plan, adopt) is not null;
         var trainer = resumed ? Trainer.Resume(plan.Config, plan.Options, directory.StatePath) : CreateTrainer(plan);
@@ -58,7 +60,7 @@ internal sealed class TrainingRun : IDisposable
         try
         {
             metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
-            return new TrainingRun(plan, directory, trainer, metrics, fmaPeak, show, note);
+            return new TrainingRun(plan, directory, trainer, metrics, measurePeak, show, note);
         }
         catch
         {
@@ -72,13 +74,14 @@ internal sealed class TrainingRun : IDisposable
     /// <param name="plan">What to train.</param>
     /// <param name="adopt">Take over a state that was saved without saying what run it is of.</param>
     /// <returns>The saved run; null where there is none.</returns>
-    /// <exception cref="UsageException">The output holds another run.</exception>
+    /// <exception cref="UsageException">The output holds another run, or a checkpoint that is no run's.</exception>
     /// <exception cref="CheckpointException">The state is damaged.</exception>
     public static SavedRun? FindSaved(TrainingPlan plan, bool adopt)
     {
         var path = Path.Combine(plan.Recipe.Output, RunDirectory.StateName);
         if (!File.Exists(path))
         {
+            RunDirectory.CheckFree(plan.Recipe.Output);
             return null;
         }
 
@@ -101,7 +104,7 @@ internal sealed class TrainingRun : IDisposable
             ? "; to train its model further, give another recipe \"from\", the checkpoint to start from"
             : "";
         throw new UsageException(
-            $"{plan.Recipe.Output}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete {RunDirectory.StateName} to begin anew{longer}");
+            $"{plan.Recipe.Output}: holds a run that {plan.Recipe.File} does not continue: {string.Join("; ", differences)}; train into another output, or delete this one to begin anew{longer}");
     }
 
     /// <summary>Trains to the end, or until it is stopped; either way the run is saved.</summary>
@@ -200,7 +203,7 @@ internal sealed class TrainingRun : IDisposable
             Losses = [.. _window.MeanLosses],
             LearningRate = report.LearningRate,
             GradientNorm = report.GradientNorm,
-            MaxDropout = recipe.DropoutAt(layers - 1, layers, report.Step, steps),
+            MaxDropout = DropoutOf(report.Step),
             TokensPerSecond = _tokens.Value / _seconds.Value,
             FlopsPerSecond = _operations.Value / _seconds.Value,
             PeakShare = _operations.Value / _seconds.Value / _fmaPeak,
@@ -208,6 +211,13 @@ internal sealed class TrainingRun : IDisposable
             ProcessBytes = Environment.WorkingSet,
             Remaining = TimeSpan.FromSeconds((steps - _trainer.Step) * _seconds.Value),
         });
+    }
+
+    /// <summary>How likely the deepest layer that runs is dropped in a step.</summary>
+    private double DropoutOf(long step)
+    {
+        var (recipe, layers, steps) = (_plan.Options.Recipe, _plan.Config.Layers, _plan.Options.Steps);
+        return recipe.DropoutAt(recipe.DepthAt(layers, step, steps) - 1, layers, step, steps);
     }
 
     private double Epoch => (double)_sequences / _plan.Data.SequencesPerEpoch;
@@ -241,6 +251,8 @@ internal sealed class TrainingRun : IDisposable
                 _note($"layerskip: the checkpoint of step {_trainer.Step} could not be written: {problem}; {LastGood()}; training goes on and tries again at the next");
             }
 
+            // Something else may have slowed the machine down at the start.
+            _fmaPeak = Math.Max(_fmaPeak, _measurePeak());
             WriteReport();
         }
     }
@@ -328,12 +340,8 @@ internal sealed class TrainingRun : IDisposable
         return steps * (double)_plan.Recipe.TokensPerStep / tokens;
     }
 
-    private void WriteSteps()
-    {
-        var (layers, steps) = (_plan.Config.Layers, _plan.Options.Steps);
-        var dropout = _plan.Options.Recipe.DropoutAt(layers - 1, layers, _trainer.Step - 1, steps);
-        Report(_metrics.Append(_window.Take(Epoch, dropout, _trainer.Bytes), ReportJson.Instance.StepLine));
-    }
+    private void WriteSteps() =>
+        Report(_metrics.Append(_window.Take(Epoch, DropoutOf(_trainer.Step - 1), _trainer.Bytes, _fmaPeak), ReportJson.Instance.StepLine));
 
     private void WriteReport()
     {

@@ -1,3 +1,4 @@
+using LayerSkip.Cli.Commands;
 using LayerSkip.Cli.Training;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Training.Recipes;
@@ -85,7 +86,7 @@ public class TrainingRecipeReaderTests
     [InlineData("data.1.share", "0", "data[1].share is 0", "above 0, at most 1")]
     [InlineData("data.1.share", "1.5", "data[1].share is 1.5", "above 0, at most 1")]
     [InlineData("data.1.loss", "\"prompt\"", "data[1].loss is \"prompt\"", "one of \"response\", \"all\"")]
-    [InlineData("data.1.prompt_weight", "0", "data[1].prompt_weight is 0", "above 0, at most 1")]
+    [InlineData("data.1.prompt_weight", "1.5", "data[1].prompt_weight is 1.5", "from 0 to 1")]
     [InlineData("data.1.swap_slots", "0", "data[1].swap_slots is 0", "above 0, at most 1")]
     [InlineData("data.0.swap_slots", "0.5", "data[0].swap_slots is given", "TOPv2's rows (.tsv) alone")]
     [InlineData("data.1.copies", "2", "data[1].copies is given", "without swap_slots")]
@@ -93,7 +94,7 @@ public class TrainingRecipeReaderTests
     [InlineData("too_long", "\"cut\"", "too_long is \"cut\"", "\"error\", \"skip\"")]
     [InlineData("max_tokens", "1", "max_tokens is 1", "at least 2")]
     [InlineData("tokens_per_batch", "61", "tokens_per_batch is 61", "at most tokens_per_step, which is 60")]
-    [InlineData("threads", "0", "threads is 0", "from 1 to 1024")]
+    [InlineData("threads", "0", "threads is 0", "an integer from 1 to ")]
     [InlineData("recipe.max_dropout", "1.1", "recipe.max_dropout is 1.1", "from 0 to 1")]
     [InlineData("recipe.max_dropout", "0", "recipe.dropout_schedule is given", "max_dropout is 0")]
     [InlineData("recipe.exit_weights", "[1, 1, 1, 1]", "recipe.exit_weights and exit_scale are both given", "one of them")]
@@ -132,6 +133,7 @@ public class TrainingRecipeReaderTests
     [Theory]
     [InlineData("recipe.exit_weights", "[1, 1, 1]", "recipe.exit_weights has 3 numbers", "4 layers")]
     [InlineData("recipe.growth", "[{\"start\": 0, \"layers\": 3}]", "recipe.growth must start at 0", "4 layers")]
+    [InlineData("recipe.growth", "[{\"start\": 0, \"layers\": 2}, {\"start\": 0.95, \"layers\": 4}]", "recipe.growth[1].start is 0.95", "at most 0.916667, where the last of the run's 12 steps begins")]
     [InlineData("generation.exit_layer", "4", "generation.exit_layer is 4", "1..3")]
     [InlineData("evaluation.exits", "[2, 9]", "evaluation.exits is 9", "1..3")]
     [InlineData("max_tokens", "65", "max_tokens is 65", "64")]
@@ -148,6 +150,15 @@ public class TrainingRecipeReaderTests
 
         Assert.Contains($"{folder.RecipePath}: {found}", line, StringComparison.Ordinal);
         Assert.Contains(expected, line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Threads_are_bound_as_on_the_command_line()
+    {
+        using var folder = new TrainingFolder().With("threads", $"{ModelArguments.MostThreads + 1}").WriteRecipe();
+
+        Assert.EndsWith($"expected an integer from 1 to {ModelArguments.MostThreads}", folder.TrainBad(), StringComparison.Ordinal);
+        Assert.Equal(2, TrainingRecipeReader.Read(folder.RecipePath, new RecipeOverrides(Threads: 2)).Threads);
     }
 
     [Theory]

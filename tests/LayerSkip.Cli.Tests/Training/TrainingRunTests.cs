@@ -154,15 +154,25 @@ public class TrainingRunTests
     public void Growing_model_shows_the_loss_of_the_layers_that_there_are()
     {
         using var folder = new TrainingFolder().With("recipe.growth", """[{"start": 0, "layers": 2}, {"start": 0.5, "layers": 4}]""");
-        var depths = new List<int>();
-        Run(folder, "run", null, progress => depths.Add(progress.Depth));
+        folder.With("recipe.dropout_schedule", "\"constant\"");
+        var (depths, dropouts) = (new List<int>(), new List<double>());
+        Run(folder, "run", null, progress =>
+        {
+            depths.Add(progress.Depth);
+            dropouts.Add(progress.MaxDropout);
+        });
 
         Assert.Equal([2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4], depths);
+
+        // Of the deepest layer that runs; D(l) is laid over the final depth.
+        var second = 0.3 * (Math.Pow(2, 1 / 3.0) - 1);
+        Assert.Equal([.. Enumerable.Repeat(second, 6), .. Enumerable.Repeat(0.3, 6)], dropouts);
         var steps = RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps;
         Assert.Equal(steps[0].ExitLosses["2"], steps[0].Loss);
         Assert.DoesNotContain("4", steps[0].ExitLosses.Keys);
         Assert.Equal(steps[^1].ExitLosses["4"], steps[^1].Loss);
         Assert.InRange(steps[0].LayerTokensShare, 0.3, 0.5);
+        Assert.Equal((second, 0.3), (steps[0].MaxDropoutNow, steps[^1].MaxDropoutNow));
     }
 
     [Fact]
@@ -181,7 +191,7 @@ public class TrainingRunTests
     [Fact]
     public void Prompts_count_what_the_recipe_says_where_it_says_so()
     {
-        using var folder = new TrainingFolder().With("data.1.prompt_weight", "0.25");
+        using var folder = new TrainingFolder().With("data.0.prompt_weight", "0").With("data.1.prompt_weight", "0.25");
         Assert.Equal([[0], [0.25]], folder.Plan().Sets.Select(set => set.Sequences.Select(sequence => sequence.PromptWeight).Distinct()));
         Assert.Contains(
             "data[1].prompt_weight is given, but loss is \"all\"", folder.With("data.1.loss", "\"all\"").TrainBad(), StringComparison.Ordinal);
@@ -204,6 +214,30 @@ public class TrainingRunTests
 
         Assert.Contains("rows.tsv, line 4: the prompt has", folder.TrainBad("--check"), StringComparison.Ordinal);
         Assert.Equal(2, folder.With("too_long", "\"skip\"").Plan().Evaluation!.Rows);
+    }
+
+    [Fact]
+    public void Conversations_are_evaluated_as_they_are_trained_on()
+    {
+        using var folder = new TrainingFolder().With("evaluation.data", """["rows.jsonl"]""").With("evaluation.rows", "6");
+        RunToEnd(folder, "run");
+
+        Assert.Equal([6, 6], RunHistory.Read(folder.Of("run", "metrics.jsonl")).Evaluations.Select(evaluation => evaluation.Rows));
+    }
+
+    [Fact]
+    public void Share_of_the_machines_peak_is_of_the_best_that_was_measured()
+    {
+        using var folder = new TrainingFolder();
+        var measured = new Queue<double>([1e3, 1e15, 1e6]); // at the start, when something else was running, and at the checkpoints of steps 5 and 10
+        var shares = new List<double>();
+        Run(folder, "run", null, progress => shares.Add(progress.PeakShare), peak: measured.Dequeue);
+
+        Assert.Empty(measured);
+        Assert.All(shares[..5], share => Assert.True(share > 1));
+        Assert.All(shares[5..], share => Assert.True(share < 1));
+        Assert.Equal([1e3, 1e3, 1e15, 1e15, 1e15], RunHistory.Read(folder.Of("run", "metrics.jsonl")).Steps.Select(step => step.FmaFlopsPerSecond!.Value));
+        Assert.Contains("FLOPS: 0 % of FMA peak", File.ReadAllText(folder.Of("run", "report.html")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -311,8 +345,21 @@ public class TrainingRunTests
 
         Assert.Contains(difference, error, StringComparison.Ordinal);
         Assert.Equal(path == "steps", error.EndsWith("further, give another recipe \"from\", the checkpoint to start from", StringComparison.Ordinal));
-        Assert.Contains("another output", error, StringComparison.Ordinal);
+        Assert.Contains("train into another output, or delete this one to begin anew", error, StringComparison.Ordinal);
         Assert.Equal(state, File.ReadAllBytes(folder.Of("run", "state.safetensors")));
+        Directory.Delete(folder.Of("run"), recursive: true);
+        Assert.Equal(CommandLine.Success, folder.Train().ExitCode);
+    }
+
+    [Fact]
+    public void Limit_of_a_batch_that_equals_the_steps_tokens_is_not_none()
+    {
+        using var folder = new TrainingFolder().With("tokens_per_batch", null);
+        RunToEnd(folder, "run");
+
+        // As earlier versions described it, so that their runs go on.
+        Assert.Contains("\"tokens_per_batch\":\"60\"", SavedRun.Read(folder.Of("run", "state.safetensors")).Description, StringComparison.Ordinal);
+        Assert.Contains("tokens_per_batch is at most 60, was 60", folder.With("tokens_per_batch", "60").TrainBad(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -377,6 +424,7 @@ public class TrainingRunTests
         Directory.CreateDirectory(folder.Of("run"));
         File.WriteAllText(folder.Of("run", file), "precious");
 
+        Assert.Contains($"not a run's: {file} without state.safetensors", folder.TrainBad("--check"), StringComparison.Ordinal);
         Assert.Contains($"not a run's: {file} without state.safetensors", folder.TrainBad(), StringComparison.Ordinal);
         Assert.Equal("precious", File.ReadAllText(folder.Of("run", file)));
     }
@@ -490,10 +538,10 @@ public class TrainingRunTests
     private static void RunToEnd(TrainingFolder folder, string output) => Run(folder, output, null, _ => { });
 
     private static void Run(
-        TrainingFolder folder, string output, CancellationTokenSource? stop, Action<TrainingProgress> show, Action<string>? note = null)
+        TrainingFolder folder, string output, CancellationTokenSource? stop, Action<TrainingProgress> show, Action<string>? note = null, Func<double>? peak = null)
     {
         using var directory = RunDirectory.Open(folder.Of(output));
-        using var run = TrainingRun.Start(folder.Plan(folder.Of(output)), directory, adopt: false, fmaPeak: 1e9, show, note ?? (_ => { }));
+        using var run = TrainingRun.Start(folder.Plan(folder.Of(output)), directory, adopt: false, peak ?? (static () => 1e9), show, note ?? (_ => { }));
         run.Run(stop?.Token ?? CancellationToken.None);
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace LayerSkip.Cli.Training.Metrics;
 
-/// <summary>A start of the run: at step 0, or where it was resumed.</summary>
+/// <summary>A start of the run: at step 0, or where it was resumed. What the machine does is measured anew at checkpoints: the steps have the best.</summary>
 internal sealed record RunLine(
     string Model,
     string Start,

@@ -14,10 +14,11 @@ namespace LayerSkip.Cli.Training.Metrics;
 /// <param name="ExitWeights">What each exit counted for; an exit left out in a step counts 0 there.</param>
 /// <param name="LearningRate">Of the last of the steps.</param>
 /// <param name="GradientNorm">Before clipping.</param>
-/// <param name="MaxDropoutNow">How likely the last layer was dropped in the last of the steps.</param>
+/// <param name="MaxDropoutNow">How likely the deepest layer that runs was dropped in the last of the steps.</param>
 /// <param name="LayerTokensShare">Share of tokens times layers that was computed: 1 less what dropout saved.</param>
 /// <param name="FlopsPerSecond">Floating-point operations of the matrix products a second.</param>
 /// <param name="Bytes">What the trainer holds.</param>
+/// <param name="FmaFlopsPerSecond">What the machine does, the best measured since the start; null in files of earlier versions.</param>
 internal sealed record StepLine(
     long Step,
     double Epoch,
@@ -33,7 +34,8 @@ internal sealed record StepLine(
     double MaxDropoutNow,
     double LayerTokensShare,
     double FlopsPerSecond,
-    long Bytes)
+    long Bytes,
+    double? FmaFlopsPerSecond = null)
 {
     [JsonPropertyOrder(-1)]
     public string Type { get; init; } = "step";

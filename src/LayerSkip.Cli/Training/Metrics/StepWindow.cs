@@ -56,7 +56,7 @@ internal sealed class StepWindow(int layers)
     }
 
     /// <summary>The means, and a new beginning. At least one step must have been added.</summary>
-    public StepLine Take(double epoch, double maxDropout, long bytes)
+    public StepLine Take(double epoch, double maxDropout, long bytes, double fmaPeak)
     {
         var last = _last ?? throw new InvalidOperationException("no step was added");
         var deepest = Array.FindLastIndex(_lossSteps, static steps => steps > 0);
@@ -75,7 +75,8 @@ internal sealed class StepWindow(int layers)
             maxDropout,
             Rounded((double)_layerTokens / (_tokens * layers)),
             Math.Round(_operations / _seconds),
-            bytes);
+            bytes,
+            Math.Round(fmaPeak));
         Array.Clear(_losses);
         Array.Clear(_lossSteps);
         Array.Clear(_weights);
