@@ -78,18 +78,29 @@ internal sealed class CorrectnessCommand
         EvaluationRow[] all = [.. arguments.GetRequiredValue(_data).SelectMany(path => EvaluationFile.Read("--data", path, needsResponse: false))];
         EvaluationRow[] rows = [.. RowSample.Spread(all.Length, arguments.GetValue(_samples) ?? DefaultSamples, seed).Select(row => all[row])];
         var formats = arguments.GetValue(_formats) ?? [WeightFormat.Auto];
+        var uncompressed = new List<string>();
         CorrectnessRun? run = null;
         CorrectnessReport? report = null;
         foreach (var format in formats)
         {
             using var model = Load(arguments, format);
             run ??= Prepare(arguments, model, rows, seed);
+            if (ModelArguments.WhyUncompressed(model) is { } why)
+            {
+                uncompressed.Add(why);
+            }
+
             Loading.Run(_terminal, $"Comparing {rows.Length} prompts in {model.WeightFormat.ToString().ToLowerInvariant()}", (progress, cancellation) =>
             {
                 run.Add(model, progress, cancellation);
                 return rows.Length;
             });
             report = Report(arguments, model, run, rows.Length, seed);
+        }
+
+        if (uncompressed.Count == formats.Count)
+        {
+            _terminal.NoteUnused(arguments, uncompressed[^1], _compression);
         }
 
         Write(arguments, report!);
@@ -107,6 +118,11 @@ internal sealed class CorrectnessCommand
         foreach (var exit in exits)
         {
             DecodingArguments.CheckExitLayer(exit, model.Config);
+        }
+
+        if (arguments.GetValue(_sources) is [DraftSource.Lookup])
+        {
+            _terminal.NoteUnused(arguments, "with the draft source lookup alone no layer drafts", _exitLayers);
         }
 
         var settings = new EvaluatorSettings { MaxTokens = arguments.GetValue(_maxTokens) };
@@ -162,7 +178,7 @@ internal sealed class CorrectnessCommand
         if (report.FirstMismatch is { } first)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(
-                $"first: {first.Source}, {first.WeightFormat}, {first.Controller}, drafts by {first.DraftSource}, exit layer {first.ExitLayer?.ToString() ?? "chosen"}, at most {first.NumSpeculations} tokens: from output token {first.Position} on {string.Join(' ', first.Actual)} instead of {string.Join(' ', first.Expected)}"));
+                $"first: {first.Source}, {first.WeightFormat}, {first.Controller}, drafts by {first.DraftSource}, exit layer {first.ExitLayer?.ToString() ?? "chosen"}, at most {first.NumSpeculations} tokens, threshold {first.DraftThreshold}: from output token {first.Position} on {string.Join(' ', first.Actual)} instead of {string.Join(' ', first.Expected)}"));
         }
     }
 

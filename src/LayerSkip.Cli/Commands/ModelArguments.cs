@@ -91,13 +91,15 @@ internal sealed class ModelArguments
     /// <summary>Tells which of the options a loaded model has no use for.</summary>
     public void NoteUnused(ParseResult arguments, LayerSkipModel model, Terminal terminal)
     {
-        if (model.WeightFormat != WeightFormat.BF16)
+        if (WhyUncompressed(model) is { } reason)
         {
-            terminal.NoteUnused(arguments, $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only bf16 is compressed", Compression);
-        }
-        else if (!model.Device.StartsWith("cpu", StringComparison.Ordinal))
-        {
-            terminal.NoteUnused(arguments, "only the CPU keeps weights compressed", Compression);
+            terminal.NoteUnused(arguments, reason, Compression);
         }
     }
+
+    /// <summary>Why a loaded model's weights cannot be compressed; null where they can.</summary>
+    public static string? WhyUncompressed(LayerSkipModel model) =>
+        model.WeightFormat != WeightFormat.BF16 ? $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only bf16 is compressed"
+        : model.Device.StartsWith("cpu", StringComparison.Ordinal) ? null
+        : "only the CPU keeps weights compressed";
 }

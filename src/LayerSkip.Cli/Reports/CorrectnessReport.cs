@@ -47,6 +47,7 @@ internal sealed record CorrectnessCellReport(
 /// <param name="DraftSource">Where drafts came from.</param>
 /// <param name="ExitLayer">The exit layer asked for; null: the controller's choice.</param>
 /// <param name="NumSpeculations">Most tokens drafted in a round.</param>
+/// <param name="DraftThreshold">The controller's threshold, which confidence and adaptive alone go by.</param>
 /// <param name="Position">The first output token that differs.</param>
 /// <param name="Expected">What autoregressive decoding has from there on.</param>
 /// <param name="Actual">What self-speculative decoding has from there on.</param>
@@ -57,6 +58,7 @@ internal sealed record MismatchReport(
     string DraftSource,
     int? ExitLayer,
     int NumSpeculations,
+    float DraftThreshold,
     int Position,
     IReadOnlyList<int> Expected,
     IReadOnlyList<int> Actual);

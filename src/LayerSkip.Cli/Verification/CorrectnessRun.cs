@@ -51,7 +51,7 @@ internal sealed class CorrectnessRun(
             using var expected = Decode(model, row, plain, cancellationToken);
             for (var i = 0; i < controllers.Count; i++)
             {
-                var options = Draw(plain, controllers[i], model.Config.Layers, new Random(HashCode.Combine(seed, row, i, 17)));
+                var options = Draw(plain, row, i, model.Config.Layers);
                 using var actual = Decode(model, row, options, cancellationToken);
                 var isSame = actual.Output.SequenceEqual(expected.Output) && actual.FinishReason == expected.FinishReason;
                 var statistics = actual.Statistics;
@@ -94,8 +94,16 @@ internal sealed class CorrectnessRun(
         }
     }
 
-    private DecodingOptions Draw(DecodingOptions plain, DraftController controller, int layers, Random random)
+    /// <summary>How a prompt is decoded with drafts: the same in every process, so that what is found can be found again.</summary>
+    /// <param name="plain">How it is decoded without.</param>
+    /// <param name="row">The prompt's number.</param>
+    /// <param name="index">The controller's number.</param>
+    /// <param name="layers">L.</param>
+    public DecodingOptions Draw(DecodingOptions plain, int row, int index, int layers)
     {
+        var random = new Random((int)ExponentialRace.Mix(ExponentialRace.Mix(ExponentialRace.Mix((ulong)seed) + (ulong)row) + (ulong)index));
+        var controller = controllers[index];
+
         // Where controllers choose exits, every other time among all of them.
         var chooses = controller is DraftController.Auto or DraftController.Dynamic && exitLayers.Count == 0 && random.Next(2) == 0;
         return plain with
@@ -119,6 +127,7 @@ internal sealed class CorrectnessRun(
             NameOf(options.DraftSource!.Value),
             options.ExitLayer,
             options.NumSpeculations!.Value,
+            options.DraftThreshold!.Value,
             position,
             From(expected),
             From(actual));

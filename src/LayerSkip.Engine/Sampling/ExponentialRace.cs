@@ -47,7 +47,7 @@ internal readonly struct ExponentialRace(ulong seed)
     }
 
     /// <summary>The finalizer of SplitMix64 (Steele, Lea and Flood).</summary>
-    private static ulong Mix(ulong z)
+    internal static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;

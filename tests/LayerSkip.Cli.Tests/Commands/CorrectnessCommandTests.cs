@@ -1,3 +1,11 @@
+using System.Text.Json;
+using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Requests;
+using LayerSkip.Cli.Evaluation;
+using LayerSkip.Cli.Reports;
+using LayerSkip.Cli.Verification;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Cli.Tests.Commands;
 
@@ -29,6 +37,34 @@ public class CorrectnessCommandTests
 
         Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
         Assert.Contains("6 prompts, 12 outputs compared with autoregressive ones: 0 differ", result.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Seed_chooses_the_same_settings_in_every_process_and_a_mismatch_tells_them_all()
+    {
+        var tokenizer = Tokenizer.Load(Tool.Parser);
+        var evaluator = new Evaluator([new("rows.jsonl, line 1", "x", "a", "b")], tokenizer, new PromptEncoder(ChatTemplate.Default, tokenizer));
+        var run = new CorrectnessRun(evaluator, [DraftController.Fixed, DraftController.Confidence], Enum.GetValues<DraftSource>(), [], temperature: 0, seed: 1);
+        var plain = new DecodingOptions();
+
+        var drawn = run.Draw(plain, row: 3, index: 1, layers: 12);
+
+        Assert.Equal(
+            (DraftController.Confidence, DraftSource.Combined, 9, 13, 0.747463703f),
+            (drawn.DraftController!.Value, drawn.DraftSource!.Value, drawn.ExitLayer!.Value, drawn.NumSpeculations!.Value, drawn.DraftThreshold!.Value));
+        Assert.Equal(10, Enumerable.Range(0, 10).Select(row => run.Draw(plain, row, 1, 12)).Distinct().Count());
+        var mismatch = new MismatchReport("rows.jsonl, line 1", "bf16", "confidence", "exit", 2, 4, 0.5f, 0, [1], [2]);
+        Assert.Contains("\"num_speculations\":4,\"draft_threshold\":0.5,", JsonSerializer.Serialize(mismatch, ReportJson.Instance.MismatchReport), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--dtype f32,int8 --compression always", "--compression has no effect: weights are kept in int8, and only bf16 is compressed")]
+    [InlineData("--exit-layer 2 --draft-source lookup", "--exit-layer has no effect: with the draft source lookup alone no layer drafts")]
+    public void Option_without_effect_is_noted(string options, string note)
+    {
+        var result = Tool.Run(["correctness", "--model", Tool.Parser, "--data", Rows(), "--samples", "1", "--controller", "fixed", .. options.Split(' ')]);
+
+        Assert.Equal((CommandLine.Success, $"layerskip: note: {note}{Environment.NewLine}"), (result.ExitCode, result.Error));
     }
 
     [Fact]
