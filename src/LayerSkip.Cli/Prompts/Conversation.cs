@@ -25,28 +25,36 @@ internal sealed class Conversation
     /// <param name="message">What the user says.</param>
     /// <param name="forgotten">How many of the oldest messages were dropped because the context is full.</param>
     /// <returns>The prompt's token ids.</returns>
-    /// <exception cref="UsageException">The message alone is too long, and is not added; or the prompt is empty.</exception>
+    /// <exception cref="UsageException">The message alone is too long, or the prompt empty; the conversation stays as it was.</exception>
     public int[] Ask(string message, out int forgotten)
     {
-        _turns.Add(new TemplateMessage { Role = "user", Content = message });
+        var question = new TemplateMessage { Role = "user", Content = message };
+
+        // By itself first: what never fits must not cost the conversation.
+        var alone = _prompt.Encode([.. _system, question]).Length;
+        if (alone > _maxPromptTokens)
+        {
+            throw new UsageException(
+                $"the message makes a prompt of {alone} tokens, expected at most {_maxPromptTokens}: three quarters of the model's context");
+        }
+
+        if (alone == 0)
+        {
+            throw new UsageException("the chat template renders an empty prompt");
+        }
+
+        _turns.Add(question);
         forgotten = 0;
         var prompt = Encode();
         while (prompt.Length > _maxPromptTokens)
         {
-            if (_turns.Count < 3)
-            {
-                _turns.RemoveAt(_turns.Count - 1);
-                throw new UsageException(
-                    $"the message makes a prompt of {prompt.Length} tokens, expected at most {_maxPromptTokens}: three quarters of the model's context");
-            }
-
             // A question goes with its answer: many templates want roles to alternate.
             _turns.RemoveRange(0, 2);
             forgotten += 2;
             prompt = Encode();
         }
 
-        return prompt.Length > 0 ? prompt : throw new UsageException("the chat template renders an empty prompt");
+        return prompt;
     }
 
     /// <summary>Forgets all messages but the system's.</summary>

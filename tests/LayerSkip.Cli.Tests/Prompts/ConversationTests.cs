@@ -45,6 +45,21 @@ public class ConversationTests
     public void Message_that_never_fits_is_refused() =>
         Assert.Throws<UsageException>(() => Start(16).Ask(string.Concat(Enumerable.Repeat("alarm ", 50)), out _));
 
+    [Fact]
+    public void Message_that_never_fits_costs_no_history()
+    {
+        var conversation = Start(64);
+        conversation.Ask("Turn off alarms", out _);
+        conversation.Answer(" [IN:SILENCE_ALARM ]");
+
+        Assert.Throws<UsageException>(() => conversation.Ask(string.Concat(Enumerable.Repeat("alarm ", 60)), out _));
+
+        Assert.Equal(
+            "<|begin|><|user|> Turn off alarms<|assistant|> [IN:SILENCE_ALARM ]<|end|><|user|> thanks<|assistant|>",
+            s_tokenizer.Decode(conversation.Ask("thanks", out var forgotten), skipSpecialTokens: false));
+        Assert.Equal(0, forgotten);
+    }
+
     private static Conversation Start(int maxPositions)
     {
         using var interrupt = new Interrupt();
