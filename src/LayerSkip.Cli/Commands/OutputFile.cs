@@ -1,3 +1,4 @@
+using System.CommandLine;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Commands;
@@ -28,6 +29,35 @@ internal static class OutputFile
         }
 
         CheckDirectory(option, directory);
+    }
+
+    /// <summary>Checks that a file could be written, and that it is none of those that the command reads: it would be lost before anybody noticed.</summary>
+    /// <param name="option">The option that named it.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="arguments">What was given.</param>
+    /// <param name="inputs">The options that name what is read.</param>
+    /// <exception cref="UsageException">It cannot be written, or is read.</exception>
+    public static void Check(string option, string path, ParseResult arguments, params IEnumerable<Option> inputs)
+    {
+        Check(option, path);
+        foreach (var input in inputs)
+        {
+            RefuseInput(option, path, input.Name, arguments.GetResult(input)?.Tokens.Select(token => token.Value) ?? []);
+        }
+    }
+
+    /// <summary>Refuses a file that the command reads.</summary>
+    /// <param name="option">The option that named it.</param>
+    /// <param name="path">The file.</param>
+    /// <param name="input">The option that named what is read.</param>
+    /// <param name="files">What is read.</param>
+    /// <exception cref="UsageException">It is one of them, perhaps by another name.</exception>
+    public static void RefuseInput(string option, string path, string input, IEnumerable<string> files)
+    {
+        if (files.Any(file => IsSame(option, path, file)))
+        {
+            throw new UsageException($"{option} is '{path}', which {input} reads, expected another file");
+        }
     }
 
     /// <summary>Whether what is written to a path can be read again: it is no device or pipe.</summary>

@@ -14,7 +14,8 @@ internal sealed class PromptArguments
     private const int DefaultMaxTokens = 128;
     private const int DefaultSeed = 1;
 
-    private readonly Option<string[]> _data = CheckedOption.Files(
+    /// <summary>The prompts' files.</summary>
+    public Option<string[]> Data { get; } = CheckedOption.Files(
         "--data", "Prompts: TOPv2's .tsv, .jsonl with {\"prompt\"} a line, .txt with one a line (default: a dozen built-in ones).");
 
     private readonly Option<int?> _limit = CheckedOption.Integer("--limit", "N", $"Most prompts of a file, spread evenly over it (default: {DefaultLimit}).", 1);
@@ -31,7 +32,7 @@ internal sealed class PromptArguments
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_data, _limit, _seed, _plain, _maxTokens])
+        foreach (var option in (Option[])[Data, _limit, _seed, _plain, _maxTokens])
         {
             command.Add(option);
         }
@@ -41,7 +42,7 @@ internal sealed class PromptArguments
     /// <exception cref="UsageException">A file or a line is wrong.</exception>
     public IReadOnlyList<string> Read(ParseResult arguments, Terminal terminal)
     {
-        if (arguments.GetResult(_data) is null)
+        if (arguments.GetResult(Data) is null)
         {
             terminal.NoteUnused(arguments, "all of the built-in prompts are taken; --data names others", _limit, _seed);
             return PromptSource.Samples;
@@ -50,7 +51,7 @@ internal sealed class PromptArguments
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
         return
         [
-            .. arguments.GetRequiredValue(_data).SelectMany(path =>
+            .. arguments.GetRequiredValue(Data).SelectMany(path =>
             {
                 var prompts = PromptSource.Read("--data", path);
                 return RowSample.Spread(prompts.Count, arguments.GetValue(_limit) ?? DefaultLimit, seed).Select(row => prompts[row]);
@@ -60,9 +61,16 @@ internal sealed class PromptArguments
 
     /// <summary>Encodes the prompts for a model.</summary>
     /// <exception cref="UsageException">A prompt does not fit into its context.</exception>
-    public int[][] Encode(ParseResult arguments, IReadOnlyList<string> prompts, LayerSkipModel model, string directory)
+    public int[][] Encode(ParseResult arguments, IReadOnlyList<string> prompts, LayerSkipModel model, string directory, Terminal terminal)
     {
-        var template = arguments.GetValue(_plain) ? null : ChatTemplate.LoadFrom(directory);
+        var isPlain = arguments.GetValue(_plain);
+        if (isPlain && ChatTemplateFiles.Read(directory).Template is null)
+        {
+            terminal.NoteUnused(arguments, $"{directory} has no chat template, without which prompts are plain text anyway", _plain);
+        }
+
+        // Not parsed where it is not used: plain prompts are the way around one that cannot be.
+        var template = isPlain ? null : ChatTemplate.LoadFrom(directory);
         return PromptSource.Encode(prompts, model, template is null ? null : new PromptEncoder(template, model.Tokenizer));
     }
 

@@ -4,6 +4,7 @@ using LayerSkip.Cli.Reports;
 using LayerSkip.Cli.Reports.Plots;
 using LayerSkip.Cli.Sweeping;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -54,14 +55,14 @@ internal sealed class SweepCommand
     private int Run(ParseResult arguments)
     {
         var output = arguments.GetRequiredValue(_output);
-        OutputFile.Check("--output", output);
+        OutputFile.Check("--output", output, arguments, _prompts.Data, _model.Directory);
         if (!OutputFile.IsKept(output))
         {
             throw new UsageException($"--output is '{output}', a device or a pipe, expected a file: it is read again, to go on with it");
         }
 
         var html = arguments.GetValue(_html) ?? Path.ChangeExtension(output, ".html");
-        OutputFile.Check("--html", html);
+        OutputFile.Check("--html", html, arguments, _prompts.Data, _model.Directory);
         if (OutputFile.IsSame("--html", html, output))
         {
             throw new UsageException($"--html and --output are both '{html}', expected two files");
@@ -76,7 +77,7 @@ internal sealed class SweepCommand
                 DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model), arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations),
             DraftSetting.Auto,
         ];
-        var prompts = _prompts.Encode(arguments, texts, model, directory);
+        var prompts = _prompts.Encode(arguments, texts, model, directory, _terminal);
         var setup = new SweepSetup(
             model.Name,
             Fingerprint.OfCheckpoint(directory),
@@ -85,7 +86,9 @@ internal sealed class SweepCommand
             prompts.Length,
             Fingerprint.OfTokens([.. prompts, model.Defaults.EndOfSequenceIds, model.Defaults.DraftVocabulary]),
             _prompts.MaxTokens(arguments, model),
-            arguments.GetValue(_runs) ?? DefaultRuns);
+            arguments.GetValue(_runs) ?? DefaultRuns,
+            ModelArguments.WhyUncompressed(model) is null ? (arguments.GetValue(_model.Compression) ?? WeightCompression.Auto).ToString().ToLowerInvariant() : "none",
+            model.Plan(DraftSetting.Auto.Options()).Source.ToString().ToLowerInvariant());
         var file = SweepFile.Open(output, setup, model.Config.Layers, arguments.GetValue(_force));
         var resumed = file.Cells.Count;
         var isJson = arguments.GetValue(_json);
@@ -130,6 +133,8 @@ internal sealed class SweepCommand
         PromptIds = setup.PromptIds,
         MaxTokens = setup.MaxTokens,
         Runs = setup.Runs,
+        Compression = setup.Compression,
+        AutoSource = setup.AutoSource,
         Output = output,
         Resumed = resumed,
         Mismatches = file.Cells.Sum(cell => setup.Prompts - cell.Identical),

@@ -52,7 +52,7 @@ internal sealed class TuneCommand
         var html = arguments.GetValue(_html);
         if (html is not null)
         {
-            OutputFile.Check("--html", html);
+            OutputFile.Check("--html", html, arguments, _prompts.Data, _model.Directory);
         }
 
         var texts = _prompts.Read(arguments, _terminal);
@@ -75,7 +75,7 @@ internal sealed class TuneCommand
         }
 
         var settings = new TuneSettings(
-            _prompts.Encode(arguments, texts, model, directory),
+            _prompts.Encode(arguments, texts, model, directory, _terminal),
             _prompts.MaxTokens(arguments, model),
             arguments.GetValue(_candidates) ?? DefaultCandidates,
             arguments.GetValue(_runs) ?? DefaultRuns,

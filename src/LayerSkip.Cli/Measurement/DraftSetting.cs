@@ -11,6 +11,9 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
     /// <summary>By what pays.</summary>
     public static DraftSetting Auto { get; } = new(DraftController.Auto, null, null);
 
+    /// <summary>The name of the controller of fixed settings.</summary>
+    public static string FixedName { get; } = Fixed(1, 1).ControllerName;
+
     /// <summary>The controller's name, as options and files have it.</summary>
     public string ControllerName => Controller.ToString().ToLowerInvariant();
 
@@ -24,7 +27,13 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
     /// <summary>Options of a request that drafts so.</summary>
     public DecodingOptions Options() => new()
     {
-        Mode = DecodingMode.SelfSpeculative, DraftController = Controller, ExitLayer = ExitLayer, NumSpeculations = NumSpeculations,
+        Mode = DecodingMode.SelfSpeculative,
+        DraftController = Controller,
+        ExitLayer = ExitLayer,
+        NumSpeculations = NumSpeculations,
+
+        // What is asked of a fixed setting is what its exit is worth, wherever the checkpoint would have drafts come from.
+        DraftSource = Controller == DraftController.Fixed ? DraftSource.Exit : null,
     };
 
     /// <summary>In words.</summary>

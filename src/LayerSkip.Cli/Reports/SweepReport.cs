@@ -26,6 +26,12 @@ internal sealed record SweepReport
     /// <summary>Measured runs of each cell, after a warm-up.</summary>
     public required int Runs { get; init; }
 
+    /// <summary>What was asked of weights that can be compressed; <c>none</c> where they cannot.</summary>
+    public required string Compression { get; init; }
+
+    /// <summary>Where drafts come from by the controller that chooses by itself.</summary>
+    public required string AutoSource { get; init; }
+
     /// <summary>The CSV file.</summary>
     public required string Output { get; init; }
 

@@ -17,8 +17,6 @@ internal sealed class SweepFile
         "autoregressive_mean_ms", "self_speculative_mean_ms", "mean_exit_layer", "acceptance_rate", "tokens_per_round", "identical",
     ];
 
-    private static readonly string s_grid = DraftSetting.Fixed(1, 1).ControllerName;
-
     private readonly string _path;
     private readonly SweepSetup _setup;
     private readonly List<SpeedCellReport> _cells;
@@ -80,6 +78,11 @@ internal sealed class SweepFile
             var where = $"--output {path}, line {line}";
             if (isHeader && !fields.SequenceEqual(s_columns))
             {
+                if (fields.All(s_columns.Contains) && s_columns.Except(fields).ToArray() is [_, ..] lacking)
+                {
+                    throw new UsageException($"{where}: lacks {string.Join(", ", lacking)}, as an earlier version wrote it; its cells cannot be compared with new ones. Name another file, or start over with --force");
+                }
+
                 throw new UsageException($"{where}: is not the header of a sweep, expected one that 'layerskip sweep' wrote, or no file; --force starts over");
             }
 
@@ -134,9 +137,9 @@ internal sealed class SweepFile
             : Field(column).Length == 0 ? null
             : throw new UsageException($"{where}: {column} is '{Field(column)}', expected nothing: the controller is {DraftSetting.Auto.ControllerName}");
 
-        if (Field("controller") is var controller && controller != DraftSetting.Auto.ControllerName && controller != s_grid)
+        if (Field("controller") is var controller && controller != DraftSetting.Auto.ControllerName && controller != DraftSetting.FixedName)
         {
-            throw new UsageException($"{where}: controller is {ErrorText.Quote(controller)}, expected {s_grid} or {DraftSetting.Auto.ControllerName}");
+            throw new UsageException($"{where}: controller is {ErrorText.Quote(controller)}, expected {DraftSetting.FixedName} or {DraftSetting.Auto.ControllerName}");
         }
 
         var speedup = new Spread(Number("speedup"), Number("speedup_min"), Number("speedup_max"));

@@ -9,14 +9,19 @@ namespace LayerSkip.Cli.Sweeping;
 /// <param name="PromptIds">Fingerprint of their token ids, of the ids that end an answer and of the draft vocabulary.</param>
 /// <param name="MaxTokens">Most tokens of an answer.</param>
 /// <param name="Runs">Measured runs over all prompts.</param>
+/// <param name="Compression">What was asked of weights that can be compressed; <c>none</c> where they cannot.</param>
+/// <param name="AutoSource">Where drafts come from by the controller that chooses by itself; those of the grid come from the exit.</param>
 internal sealed record SweepSetup(
-    string Model, string Checkpoint, string WeightFormat, string Device, int Prompts, string PromptIds, int MaxTokens, int Runs)
+    string Model, string Checkpoint, string WeightFormat, string Device, int Prompts, string PromptIds, int MaxTokens, int Runs, string Compression, string AutoSource)
 {
     /// <summary>The columns that say what a row was measured with.</summary>
     public static IReadOnlyList<string> Columns { get; } =
-        ["model", "checkpoint", "weight_format", "device", "prompts", "prompt_ids", "max_tokens", "runs"];
+        ["model", "checkpoint", "weight_format", "device", "prompts", "prompt_ids", "max_tokens", "runs", "compression", "auto_source"];
 
     /// <summary>Their values.</summary>
     public IReadOnlyList<string> Values { get; } =
-        [Model, Checkpoint, WeightFormat, Device, FormattableString.Invariant($"{Prompts}"), PromptIds, FormattableString.Invariant($"{MaxTokens}"), FormattableString.Invariant($"{Runs}")];
+        [
+            Model, Checkpoint, WeightFormat, Device, FormattableString.Invariant($"{Prompts}"), PromptIds, FormattableString.Invariant($"{MaxTokens}"),
+            FormattableString.Invariant($"{Runs}"), Compression, AutoSource,
+        ];
 }

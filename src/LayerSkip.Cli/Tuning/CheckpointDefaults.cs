@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LayerSkip.Cli.Measurement;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Tuning;
@@ -10,7 +11,10 @@ internal static class CheckpointDefaults
     /// <summary>Nesting that the checkpoint's reader takes.</summary>
     private const int MaxDepth = 64;
 
-    /// <summary>Writes <c>exit_layer</c>, <c>num_speculations</c> and <c>draft_controller</c> of the section <c>layerskip</c>; makes the file where there is none.</summary>
+    /// <summary>
+    /// Writes <c>exit_layer</c>, <c>num_speculations</c> and <c>draft_controller</c> of the section <c>layerskip</c>; makes the file where there is none. Fixed drafts
+    /// were measured by their exit: a <c>draft_source</c> that says otherwise becomes it.
+    /// </summary>
     /// <param name="directory">The checkpoint.</param>
     /// <param name="exitLayer">Exit layer E.</param>
     /// <param name="numSpeculations">Speculation length d; 0: decode autoregressively.</param>
@@ -31,6 +35,11 @@ internal static class CheckpointDefaults
         section["exit_layer"] = JsonValue.Create(exitLayer);
         section["num_speculations"] = JsonValue.Create(numSpeculations);
         section["draft_controller"] = JsonValue.Create(controller);
+        if (controller == DraftSetting.FixedName && section["draft_source"] is not null)
+        {
+            section["draft_source"] = JsonValue.Create("exit");
+        }
+
         AtomicFile.Write(path, stream =>
         {
             using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))

@@ -68,7 +68,7 @@ internal sealed class StepTimer : IDisposable
         // By themselves: threads that wait for steps fall asleep meanwhile, and take longer to wake than a step does.
         var requests = new InterleavedTimer();
         var plainRequest = requests.Add(() => Start(new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = 64 }));
-        var draftRequest = requests.Add(() => Start(new DecodingOptions { Mode = DecodingMode.SelfSpeculative, ExitLayer = 1, NumSpeculations = 4, MaxNewTokens = 64 }));
+        var draftRequest = requests.Add(() => Start(DraftSetting.Fixed(1, 4).Options() with { MaxNewTokens = 64 }));
         requests.Run(seconds / 10, cancellationToken);
         return new MeasuredCosts
         {

@@ -40,7 +40,7 @@ public sealed class SweepCommandTests : IDisposable
         var lines = File.ReadAllLines(Csv);
         Assert.Equal(11, lines.Length);
         Assert.Equal("auto", report.GetProperty("auto").GetProperty("controller").GetString());
-        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,compression,auto_source,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
         Assert.Equal(["grid.csv", "grid.html"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         var page = XDocument.Parse(File.ReadAllText(Path.Combine(_folder, "grid.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         Assert.Equal(3, page.Descendants("svg").Count());
@@ -109,6 +109,51 @@ public sealed class SweepCommandTests : IDisposable
     }
 
     [Fact]
+    public void Grid_drafts_by_its_exits_whatever_the_checkpoint_copies()
+    {
+        _checkpoint.Edit("generation_config.json", json => json["layerskip"] = new JsonObject { ["draft_source"] = "lookup" });
+
+        var report = Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2"));
+
+        Assert.Equal([1, 2], report.GetProperty("cells").EnumerateArray().Select(cell => cell.GetProperty("mean_exit_layer").GetDouble()));
+        Assert.Equal(("none", "lookup"), (report.GetProperty("compression").GetString(), report.GetProperty("auto_source").GetString()));
+        _checkpoint.Edit("generation_config.json", json => json.Remove("layerskip"));
+        AssertRefused("auto_source 'lookup', this sweep has 'combined'", Arguments());
+    }
+
+    [Fact]
+    public void Weights_compressed_otherwise_are_another_setup()
+    {
+        string[] arguments = Arguments("--exit-layer", "1", "--num-speculations", "2", "--dtype", "bf16");
+        Assert.Equal("auto", Tool.RunJson(arguments).GetProperty("compression").GetString());
+
+        AssertRefused("compression 'auto', this sweep has 'never'", [.. arguments, "--compression", "never"]);
+    }
+
+    [Fact]
+    public void File_of_an_earlier_version_is_refused_by_what_it_lacks()
+    {
+        Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
+        var content = File.ReadAllText(Csv).Replace("runs,compression,auto_source,", "runs,", StringComparison.Ordinal);
+        File.WriteAllText(Csv, content);
+
+        AssertRefused("line 1: lacks compression, auto_source, as an earlier version wrote it", Arguments());
+        Assert.Equal(content, File.ReadAllText(Csv));
+    }
+
+    [Fact]
+    public void Plain_prompts_of_a_checkpoint_without_a_template_are_no_choice()
+    {
+        using var plain = TokenizedCheckpoint.Write(template: false);
+
+        var result = Tool.Run([.. Arguments("--exit-layer", "1", "--num-speculations", "2", "--plain").Select(argument => argument == _checkpoint.Directory ? plain.Directory : argument)]);
+
+        Assert.Equal(
+            (CommandLine.Success, $"layerskip: note: --plain has no effect: {plain.Directory} has no chat template, without which prompts are plain text anyway{Environment.NewLine}"),
+            (result.ExitCode, result.Error));
+    }
+
+    [Fact]
     public void Tokens_that_differ_end_with_exit_code_1()
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
@@ -126,7 +171,7 @@ public sealed class SweepCommandTests : IDisposable
     [Theory]
     [InlineData("", "is empty")]
     [InlineData("a,b\n1,2\n", "line 1: is not the header of a sweep")]
-    [InlineData("HEADER\nROW,9\n", "line 2: has 23 fields, expected 22")]
+    [InlineData("HEADER\nROW,9\n", "line 2: has 25 fields, expected 24")]
     [InlineData("HEADER\nROW\nROW\n", "line 3: fixed, exit layer 1, with 2 speculations is there twice")]
     [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
     [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer from 0 to 3")]

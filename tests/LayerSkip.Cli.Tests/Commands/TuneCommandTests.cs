@@ -92,6 +92,20 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal(text, System.IO.File.ReadAllText(File));
     }
 
+    [Fact]
+    public void Fixed_drafts_come_from_the_exit_that_was_measured()
+    {
+        System.IO.File.WriteAllText(File, """{"layerskip": {"draft_source": "lookup"}}""");
+
+        CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "auto");
+        Assert.Equal("lookup", (string?)JsonNode.Parse(System.IO.File.ReadAllText(File))!["layerskip"]!["draft_source"]);
+
+        CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "fixed");
+        using var model = LayerSkipModel.Load(_checkpoint.Directory);
+        Assert.Equal(DraftSource.Exit, model.Defaults.DraftSource);
+        Assert.Equal(DraftSource.Exit, DraftSetting.Fixed(2, 4).Options().DraftSource);
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("{}")]
