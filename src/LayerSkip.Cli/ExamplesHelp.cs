@@ -22,7 +22,7 @@ internal sealed class ExamplesHelp(SynchronousCommandLineAction help) : Synchron
         ["template"] = ["layerskip template --model models/topv2-parser --context context.json"],
         ["inspect"] = ["layerskip inspect --model models/topv2-parser"],
         ["export"] = ["layerskip export --model models/topv2-parser --gguf parser.gguf --dtype q8_0"],
-        ["quantize"] = ["layerskip quantize --model models/topv2-parser --to int8 --out parser-int8"],
+        ["quantize"] = ["layerskip quantize --model models/topv2-parser --to int8 --output parser-int8"],
         ["bench"] =
         [
             "layerskip bench --model models/topv2-parser --chat --prompts prompts.jsonl",
@@ -46,7 +46,7 @@ internal sealed class ExamplesHelp(SynchronousCommandLineAction help) : Synchron
         ],
         ["eval"] = ["layerskip eval --model models/topv2-parser --data eval.jsonl --exit-layer all"],
         ["train"] = ["layerskip train --recipe recipe.json --check"],
-        ["label"] = ["layerskip label --model models/topv2-parser --data prompts.jsonl --out rows.jsonl"],
+        ["label"] = ["layerskip label --model models/topv2-parser --data prompts.jsonl --output rows.jsonl"],
         ["plot"] = ["layerskip plot --run runs/parser"],
         ["devices"] = ["layerskip devices"],
         ["selftest"] = ["layerskip selftest --device cuda:0"],
@@ -61,10 +61,16 @@ internal sealed class ExamplesHelp(SynchronousCommandLineAction help) : Synchron
 
     public override int Invoke(ParseResult parseResult)
     {
+        var output = parseResult.InvocationConfiguration.Output;
+        using var text = new StringWriter();
+        parseResult.InvocationConfiguration.Output = text;
         var result = help.Invoke(parseResult);
+        parseResult.InvocationConfiguration.Output = output;
+
+        // Help has an option's names in alphabetical order, not the name that every other text has first.
+        output.Write(text.ToString().Replace("--out, --output ", "--output, --out ", StringComparison.Ordinal));
         if (Examples.TryGetValue(parseResult.CommandResult.Command.Name, out var examples))
         {
-            var output = parseResult.InvocationConfiguration.Output;
             output.WriteLine(examples.Length == 1 ? "Example:" : "Examples:");
             foreach (var example in examples)
             {

@@ -39,6 +39,12 @@ public class CommandLineTests
         Assert.Equal(command.Length > 0, result.Output.Contains("Example", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("label")]
+    [InlineData("quantize")]
+    public void Name_of_an_option_comes_before_its_alias(string command) =>
+        Assert.Contains("  --output, --out <", Tool.Run(command, "--help").Output, StringComparison.Ordinal);
+
     [Fact]
     public void Examples_of_help_are_command_lines_of_their_command()
     {
@@ -101,7 +107,7 @@ public class CommandLineTests
     [InlineData("generate --prompt x --model m --max-tokens 9999999999", "--max-tokens is '9999999999'", "at most 2147483647")]
     [InlineData("generate --prompt x --model m --threads 0", "--threads is '0'", "an integer from 1 to ")]
     [InlineData("generate --prompt x --model m --threads 1025", "--threads is '1025'", "an integer from 1 to ")]
-    [InlineData("generate --prompt x --model m --num-speculations 65", "--num-speculations is '65'", "from 1 to 64")]
+    [InlineData("generate --prompt x --model m --num-speculations 65", "--num-speculations is '65'", "from 0 to 64")]
     [InlineData("generate --prompt x --model m --exit-layer 1.5", "--exit-layer is '1.5'", "an integer")]
     [InlineData("label --model m --data d --out o", "--data d: has no ending", "expected .tsv (TOPv2), .jsonl or .txt")]
     [InlineData("sweep --model m --data d.csv --output o.csv", "--data d.csv: ends in '.csv'", "expected .tsv (TOPv2), .jsonl or .txt")]
@@ -114,6 +120,9 @@ public class CommandLineTests
     [InlineData("bench --model m --synthetic s", "--model", "--synthetic")]
     [InlineData("bench --synthetic s --chat", "--chat", "--model")]
     [InlineData("bench --synthetic s --runs 0", "--runs is '0'", "from 1")]
+    [InlineData("label --model m --data d", "--output is missing", "expected '--output FILE'")]
+    [InlineData("quantize --model m --to int8", "--output is missing", "expected '--output DIR'")]
+    [InlineData("bench --synthetic s --num-speculations 0", "--num-speculations is 0", "expected at least 1")]
     [InlineData("eval --model m", "--data is missing", "layerskip eval --help")]
     [InlineData("train", "--recipe is missing", "layerskip train --help")]
     [InlineData("train --recipe x --threads 0", "--threads is '0'", "an integer from 1 to ")]
@@ -140,7 +149,7 @@ public class CommandLineTests
     [InlineData("bench --prompts {0}", "--prompts {0}: is a directory, expected a file that ends in .tsv (TOPv2), .jsonl or .txt")]
     [InlineData("eval --data {0}", "--data {0}: is a directory, expected a file that ends in .tsv (TOPv2) or .jsonl")]
     [InlineData("export --gguf {0}", "--gguf is '{0}', a directory, expected a file")]
-    [InlineData("quantize --to int8 --out {0}/config.json", "--out is '{0}/config.json', expected a directory")]
+    [InlineData("quantize --to int8 --out {0}/config.json", "--output is '{0}/config.json', expected a directory")]
     public void Directory_in_place_of_a_file_and_the_reverse_is_told(string line, string expects)
     {
         var error = Tool.RunBad([.. string.Format(CultureInfo.InvariantCulture, line, Tool.Parser).Split(' '), "--model", Tool.Parser]);
@@ -148,14 +157,31 @@ public class CommandLineTests
         Assert.Contains(string.Format(CultureInfo.InvariantCulture, expects, Tool.Parser), error, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Answers_do_not_replace_the_file_that_their_prompts_are_from()
+    [Theory]
+    [InlineData("label --data {0} --output {0}", "--output", "--data")]
+    [InlineData("eval --data {0} --output {0}", "--output", "--data")]
+    [InlineData("eval --data {1} --train {1} {0} --output {0}", "--output", "--train")]
+    [InlineData("bench --prompts {0} --html {0}", "--html", "--prompts")]
+    [InlineData("tune --data {1} {0} --html {0}", "--html", "--data")]
+    [InlineData("sweep --data {0} --output {1}.csv --html {0}", "--html", "--data")]
+    [InlineData("sweep --data {0} --output {0} --force", "--output", "--data")]
+    public void Output_does_not_replace_what_is_read(string line, string output, string input)
     {
-        var path = Path.Combine(Directory.CreateTempSubdirectory("layerskip-label").FullName, "rows.jsonl");
-        File.WriteAllText(path, "{\"prompt\":\"wake me\",\"domain\":\"alarm\"}");
+        var folder = Directory.CreateTempSubdirectory("layerskip-");
+        try
+        {
+            string[] paths = [Path.Combine(folder.FullName, "rows.jsonl"), Path.Combine(folder.FullName, "other.jsonl")];
+            Assert.All(paths, path => File.WriteAllText(path, """{"prompt": "wake me", "response": "[IN:X ]"}"""));
+            string[] words = [.. line.Split(' ').Select(word => string.Format(CultureInfo.InvariantCulture, word, paths))];
 
-        Assert.Contains($"--out {path}: is one of --data", Tool.RunBad("label", "--model", Tool.Parser, "--data", path, "--output", path), StringComparison.Ordinal);
-        Assert.Contains("domain", File.ReadAllText(path), StringComparison.Ordinal);
+            Assert.Contains($"{output} is '{paths[0]}', which {input} reads, expected another file", Tool.RunBad([.. words, "--model", Tool.Parser]), StringComparison.Ordinal);
+            Assert.Contains("wake me", File.ReadAllText(paths[0]), StringComparison.Ordinal);
+            Assert.Equal(2, folder.GetFiles().Length);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

@@ -75,6 +75,7 @@ internal sealed class BenchCommand
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
         bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1 (default: the controller's choice or the checkpoint's; synthetic a third).";
+        bench._decoding.NumSpeculations.Description = "Most tokens drafted in a round, at least 1 (default: the checkpoint's, else 4; 16 where a controller decides).";
         bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
         bench._model.AddTo(command);
@@ -109,7 +110,12 @@ internal sealed class BenchCommand
         var html = arguments.GetValue(_html);
         if (html is not null)
         {
-            OutputFile.Check("--html", html);
+            OutputFile.Check("--html", html, arguments, _prompts, _model.Directory);
+        }
+
+        if (arguments.GetValue(_decoding.NumSpeculations) == 0)
+        {
+            throw new UsageException("--num-speculations is 0, expected at least 1: bench compares drafts with none");
         }
 
         var isSynthetic = arguments.GetValue(_synthetic) is not null;

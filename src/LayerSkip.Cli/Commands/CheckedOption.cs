@@ -90,8 +90,11 @@ internal static class CheckedOption
         static bool TryParse(string digits, out int number) => int.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out number);
     }
 
-    /// <summary>One or more files. What begins with two dashes is no file but an option that does not exist.</summary>
-    public static Option<string[]> Files(string name, string description, string valueName = "FILE")
+    /// <summary>One or more files.</summary>
+    public static Option<string[]> Files(string name, string description, string valueName = "FILE") => Several(name, valueName, description);
+
+    /// <summary>One or more words. What begins with two dashes is none of them but an option that does not exist.</summary>
+    public static Option<string[]> Several(string name, string valueName, string description)
     {
         var option = new Option<string[]>(name)
         {

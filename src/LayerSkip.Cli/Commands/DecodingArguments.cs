@@ -57,8 +57,8 @@ internal sealed class DecodingArguments
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
         "--num-speculations",
         "D",
-        "Most tokens drafted in a round (default: the checkpoint's, else 4; 16 where a controller decides).",
-        1,
+        "Most tokens drafted in a round; 0 drafts nothing (default: the checkpoint's, else 4; 16 where a controller decides).",
+        0,
         MostSpeculations);
 
     /// <summary>What decides about drafts.</summary>
@@ -103,7 +103,7 @@ internal sealed class DecodingArguments
     /// <exception cref="UsageException">They do not fit the model.</exception>
     public DecodingOptions Read(ParseResult arguments, LayerSkipModel model, Terminal terminal)
     {
-        var mode = arguments.GetValue(_mode);
+        var mode = ReadMode(arguments);
         var exitLayer = ReadExitLayer(arguments, model.Config);
         if (exitLayer is null && model.Defaults.ExitLayer is null && NeedsExitLayer(arguments, mode, model.Defaults) is { } what)
         {
@@ -135,10 +135,11 @@ internal sealed class DecodingArguments
         switch (plan.Mode)
         {
             case DecodingMode.Autoregressive:
-                var reason = options.Mode is null
-                    ? $"{model.Name} decodes autoregressively by default, which drafts nothing; --exit-layer or --mode self-speculative drafts"
+                var drafts = arguments.GetValue(NumSpeculations) != 0;
+                var reason = !drafts ? "--num-speculations 0 drafts nothing"
+                    : options.Mode is null ? $"{model.Name} decodes autoregressively by default, which drafts nothing; --exit-layer or --mode self-speculative drafts"
                     : "--mode autoregressive drafts nothing";
-                terminal.NoteUnused(arguments, reason, ExitLayer, NumSpeculations, Controller, DraftThreshold, Source);
+                terminal.NoteUnused(arguments, reason, [ExitLayer, .. drafts ? (Option[])[NumSpeculations] : [], Controller, DraftThreshold, Source]);
                 break;
             case DecodingMode.EarlyExit:
                 terminal.NoteUnused(arguments, "--mode early-exit drafts nothing", NumSpeculations, Controller, DraftThreshold, Source);
@@ -158,10 +159,19 @@ internal sealed class DecodingArguments
     public DecodingOptions ReadDraft(ParseResult arguments, ModelConfig config) => new()
     {
         ExitLayer = ReadExitLayer(arguments, config),
-        NumSpeculations = arguments.GetValue(NumSpeculations),
+        NumSpeculations = arguments.GetValue(NumSpeculations) is > 0 and var length ? length : null,
         DraftController = arguments.GetValue(Controller),
         DraftThreshold = arguments.GetValue(DraftThreshold),
         DraftSource = arguments.GetValue(Source),
+    };
+
+    /// <summary>The mode asked for; drafts of no tokens ask for one, too.</summary>
+    /// <exception cref="UsageException">Drafts are asked for, and none.</exception>
+    private DecodingMode? ReadMode(ParseResult arguments) => (arguments.GetValue(_mode), arguments.GetValue(NumSpeculations)) switch
+    {
+        (DecodingMode.SelfSpeculative, 0) => throw new UsageException("--num-speculations is 0, which drafts nothing, expected at least 1 with --mode self-speculative"),
+        (null, 0) => DecodingMode.Autoregressive,
+        (var mode, _) => mode,
     };
 
     /// <summary>The option that needs an exit layer, or null: controllers that choose the exit, and look-up, need none.</summary>

@@ -23,7 +23,7 @@ internal sealed class EvalCommand
     private readonly ModelArguments _model = new();
 
     private readonly Option<string[]> _data = CheckedOption.Files(
-        "--data", "Rows to evaluate on: TOPv2's .tsv, or .jsonl with {\"prompt\", \"response\"[, \"domain\"]} a line.");
+        "--data", "Rows to evaluate on: TOPv2's .tsv, or .jsonl with {\"prompt\", \"response\"[, \"domain\"]} or {\"messages\"} a line.");
 
     private readonly Option<string[]> _train = CheckedOption.Files(
         "--train", "Training files: count the rows that stand in them, and score them apart (default: none).");
@@ -92,7 +92,7 @@ internal sealed class EvalCommand
     {
         if (arguments.GetValue(_output) is { } output)
         {
-            OutputFile.Check("--output", output);
+            OutputFile.Check("--output", output, arguments, _data, _train, _model.Directory);
         }
 
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
@@ -102,6 +102,10 @@ internal sealed class EvalCommand
         EvaluationRow[][] chosen =
             [.. files.Select(file => RowSample.Spread(file.Rows.Count, limit ?? file.Rows.Count, seed).Select(row => file.Rows[row]).ToArray())];
         EvaluationRow[] rows = [.. chosen.SelectMany(file => file)];
+        if (rows.All(row => row.Frame is null))
+        {
+            _terminal.NoteUnused(arguments, "it is of TOPv2's rows, and --data holds none", _form);
+        }
 
         using var model = _model.Load(arguments, _terminal);
         var exits = ReadExitLayers(arguments, model.Config);

@@ -48,11 +48,7 @@ internal sealed class ExportCommand
         var (source, target) = (arguments.GetRequiredValue(_model), arguments.GetRequiredValue(_gguf));
         OutputFile.Check("--gguf", target);
         using var checkpoint = Checkpoint.Open(source);
-        if (FilesOf(checkpoint).Any(file => OutputFile.IsSame("--gguf", target, file)))
-        {
-            throw new UsageException($"--gguf is '{target}', {(File.Exists(source) ? "the" : "a file of the")} checkpoint itself, expected another file");
-        }
-
+        OutputFile.RefuseInput("--gguf", target, "--model", FilesOf(checkpoint));
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);
         var bytes = Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) => GgufExport.Write(

@@ -54,7 +54,7 @@ internal sealed class GenerateCommand
         var prompt = arguments.GetRequiredValue(_prompt);
 
         // A pipe's last line end is the shell's, not the prompt's.
-        prompt = prompt == "-" ? _terminal.ReadAll("--prompt").TrimEnd('\r', '\n') : prompt;
+        prompt = prompt == "-" ? WithoutLineEnd(_terminal.ReadAll("--prompt")) : prompt;
         if (prompt.Length == 0)
         {
             throw new UsageException("--prompt is empty, expected some text");
@@ -118,6 +118,9 @@ internal sealed class GenerateCommand
 
         return comparison is { Identical: false } ? CommandLine.Mismatch : CommandLine.Success;
     }
+
+    private static string WithoutLineEnd(string text) =>
+        text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 
     private static void CheckComparable(LayerSkipModel model, DecodingOptions options)
     {

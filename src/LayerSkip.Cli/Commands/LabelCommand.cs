@@ -45,7 +45,7 @@ internal sealed class LabelCommand
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens of an answer; longer ones are left out (default: the first checkpoint's max_new_tokens, else {EvaluatorSettings.DefaultMaxTokens}).", 1);
 
-    private readonly Option<string> _output = new("--out", "--output") { HelpName = "FILE", Description = "The .jsonl file to write: {\"prompt\", \"response\"} a line.", Required = true };
+    private readonly Option<string> _output = new("--output", "--out") { HelpName = "FILE", Description = "The .jsonl file to write: {\"prompt\", \"response\"} a line.", Required = true };
 
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a line)." };
 
@@ -68,12 +68,7 @@ internal sealed class LabelCommand
     private int Run(ParseResult arguments)
     {
         var output = arguments.GetRequiredValue(_output);
-        OutputFile.Check("--out", output);
-        if (arguments.GetRequiredValue(_data).Any(file => OutputFile.IsSame("--out", output, file)))
-        {
-            throw new UsageException($"--out {output}: is one of --data, expected another file");
-        }
-
+        OutputFile.Check("--output", output, arguments, _data, _models);
         var sampling = new SamplingOptions { Temperature = arguments.GetValue(_temperature) ?? 0, Seed = (ulong)(arguments.GetValue(_seed) ?? 0) };
         var samples = arguments.GetValue(_samples) ?? DefaultSamples;
         if (samples > 1 && sampling.IsGreedy)
@@ -108,7 +103,7 @@ internal sealed class LabelCommand
                 CheckSameVocabulary(models);
             }
 
-            var template = ChatTemplate.LoadFrom(directories[0]) ?? ChatTemplate.Default;
+            var template = ChatPrompt.LoadTemplate(directories[0], _terminal);
             var prompts = PromptSource.Encode(texts, models.MinBy(model => model.Config.MaxPositions)!, new PromptEncoder(template, models[0].Tokenizer));
             CheckSameTokenizer(models, template, texts, prompts);
             var choice = new TokenChoice(sampling, models[0].Config.VocabularySize);

@@ -18,6 +18,7 @@ internal static class PlotCommand
             if (arguments.GetValue(output) is { } given)
             {
                 OutputFile.Check("--output", given);
+                OutputFile.RefuseInput("--output", given, "--run", [RunDirectory.MetricsOf(directory)]);
             }
 
             var file = arguments.GetValue(output) ?? Path.Combine(directory, RunDirectory.ReportName);

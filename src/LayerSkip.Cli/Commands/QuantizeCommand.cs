@@ -18,7 +18,7 @@ internal sealed class QuantizeCommand
         ("int8", TensorDataType.Int8),
         ("int4", TensorDataType.Int4));
 
-    private readonly Option<string> _output = new("--out", "--output")
+    private readonly Option<string> _output = new("--output", "--out")
     {
         HelpName = "DIR", Description = "The directory to write: new, or empty.", Required = true,
     };
@@ -67,7 +67,7 @@ internal sealed class QuantizeCommand
             throw new UsageException($"--model {source}: is a file, expected a checkpoint directory; 'layerskip export' writes GGUF files of other types");
         }
 
-        OutputFile.CheckParent("--out", output);
+        OutputFile.CheckParent("--output", output);
         using var checkpoint = Checkpoint.Open(source);
         var finer = (arguments.GetValue(_keep) ?? []).Aggregate(FinerWeights.None, (all, one) => all | one);
         Loading.Run(_terminal, $"Writing {Path.GetFileName(Path.TrimEndingDirectorySeparator(output))}", (progress, cancellation) =>

@@ -20,23 +20,17 @@ internal sealed class TrainTokenizerCommand
 
     private readonly Terminal _terminal;
 
-    private readonly Option<string[]> _data = new("--data")
-    {
-        HelpName = "FILES",
-        Description = "Training text: TOPv2's .tsv (utterances and decoupled parses; the labels become added tokens), .jsonl with \"prompt\" and \"response\" or with \"text\", .txt with a text a line.",
-        Required = true,
-        AllowMultipleArgumentsPerToken = true,
-    };
+    private readonly Option<string[]> _data = CheckedOption.Files(
+        "--data",
+        "Training text: TOPv2's .tsv (utterances and decoupled parses; the labels become added tokens), .jsonl with \"prompt\" and \"response\" or with \"text\", .txt with a text a line.");
 
     private readonly Option<int?> _vocabSize = CheckedOption.Integer(
         "--vocab-size", "N", "Tokens in all: 256 bytes, merges, added tokens; fewer where no pair of tokens is left that occurs twice.", ByteTokens, ModelReader.IdLimit);
 
-    private readonly Option<string[]> _special = new("--special")
-    {
-        HelpName = "TOKENS",
-        Description = $"Control tokens, in the order of their ids; bos=, eos= or pad= before one names its part (default: {string.Join(' ', SpecialTokens.Default)}).",
-        AllowMultipleArgumentsPerToken = true,
-    };
+    private readonly Option<string[]> _special = CheckedOption.Several(
+        "--special",
+        "TOKEN",
+        $"Control tokens, in the order of their ids; bos=, eos= or pad= before one names its part (default: {string.Join(' ', SpecialTokens.Default)}).");
 
     private readonly Option<string?> _chatTemplate = new("--chat-template")
     {
@@ -54,6 +48,7 @@ internal sealed class TrainTokenizerCommand
     public static Command Create(Terminal terminal)
     {
         var train = new TrainTokenizerCommand(terminal);
+        train._data.Required = true;
         train._vocabSize.Required = true;
         var command = new Command("train-tokenizer", "Train a byte-level BPE tokenizer from texts.")
         {

@@ -7,8 +7,11 @@ namespace LayerSkip.Cli.Prompts;
 /// <summary>Loads what turns conversations into token ids, the same as behind the chat client.</summary>
 internal static class ChatPrompt
 {
+    /// <summary>Loads the template and puts it before the tokenizer.</summary>
+    public static PromptEncoder Load(string directory, Tokenizer tokenizer, Terminal terminal) => new(LoadTemplate(directory, terminal), tokenizer);
+
     /// <summary>Loads the template; where the checkpoint has none, says so on the error output and takes the plain "role: content" one.</summary>
-    public static PromptEncoder Load(string directory, Tokenizer tokenizer, Terminal terminal)
+    public static ChatTemplate LoadTemplate(string directory, Terminal terminal)
     {
         var template = ChatTemplate.LoadFrom(directory);
         if (template is null)
@@ -16,6 +19,6 @@ internal static class ChatPrompt
             terminal.Note($"{directory} has no chat template; messages are written as lines \"role: content\"");
         }
 
-        return new PromptEncoder(template ?? ChatTemplate.Default, tokenizer);
+        return template ?? ChatTemplate.Default;
     }
 }

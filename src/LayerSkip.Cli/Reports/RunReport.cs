@@ -19,10 +19,10 @@ internal static class RunReport
     /// <exception cref="IOException">The file cannot be written.</exception>
     public static void Write(string directory, string path)
     {
-        var history = RunHistory.Read(Path.Combine(directory, "metrics.jsonl"));
+        var history = RunHistory.Read(RunDirectory.MetricsOf(directory));
         if (history.Starts.Count == 0)
         {
-            throw new UsageException($"{Path.Combine(directory, "metrics.jsonl")}: holds no line of type run");
+            throw new UsageException($"{RunDirectory.MetricsOf(directory)}: holds no line of type run");
         }
 
         Page.Write(path, Create(history));

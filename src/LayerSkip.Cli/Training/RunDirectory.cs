@@ -30,12 +30,15 @@ internal sealed class RunDirectory : IDisposable
     /// <summary>What a run is resumed from.</summary>
     public string StatePath => Combine(StateName);
 
-    public string MetricsPath => Combine("metrics.jsonl");
+    public string MetricsPath => MetricsOf(Path);
 
     public string ReportPath => Combine(ReportName);
 
     /// <summary>The report's file name.</summary>
     public const string ReportName = "report.html";
+
+    /// <summary>Where a run's directory has its metrics.</summary>
+    public static string MetricsOf(string path) => System.IO.Path.Combine(path, "metrics.jsonl");
 
     /// <summary>Takes the directory for this process, creating it where it does not exist, and clears away what a killed run left half-written.</summary>
     /// <exception cref="UsageException">Another process trains there, or it holds a checkpoint that is no run's.</exception>

@@ -62,7 +62,7 @@ internal static partial class QuantizedModelCard
         };
         var shown = Shown().Replace(name, "?");
         return $"> **Quantised to {word}** from {shown} by LayerSkip.AI: matrices are {word} in blocks of {WeightBlocks.Size} with a float32 scale each" +
-            $"{(type == TensorDataType.Int4 ? ", embeddings and head int8 unless kept" : "")}; norms and biases stay as they were. Command: `layerskip quantize --model {Argument(shown)} --to {word} --out DIR{keep}`. " +
+            $"{(type == TensorDataType.Int4 ? ", embeddings and head int8 unless kept" : "")}; norms and biases stay as they were. Command: `layerskip quantize --model {Argument(shown)} --to {word} --output DIR{keep}`. " +
             "All figures below are those of the model before that.";
     }
 

@@ -105,6 +105,16 @@ public sealed class EvalCommandTests : IDisposable
         Assert.Equal(JsonValueKind.Null, report.GetProperty("overlap").ValueKind);
     }
 
+    [Theory]
+    [InlineData("rows.jsonl", "{\"prompt\": \"Turn off alarms\", \"response\": \"x\"}", "layerskip: note: --form has no effect: it is of TOPv2's rows, and --data holds none\n")]
+    [InlineData("rows.tsv", Rows, "")]
+    public void Form_of_rows_that_have_none_is_noted(string name, string text, string error)
+    {
+        var result = Tool.Run("eval", "--model", Tool.Parser, "--data", Write(name, text), "--speed-rows", "0", "--form", "full");
+
+        Assert.Equal((CommandLine.Success, error), (result.ExitCode, result.Error.ReplaceLineEndings("\n")));
+    }
+
     [Fact]
     public void Exact_match_of_eval_rows_is_what_generate_answers()
     {

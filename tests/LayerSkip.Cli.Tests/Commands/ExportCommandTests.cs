@@ -147,7 +147,7 @@ public sealed class ExportCommandTests : IDisposable
         File.CreateSymbolicLink(link, "parser.gguf");
         foreach (var (model, target) in ((string, string)[])[(Target, Target), (Target, Path.Combine(_folder.FullName, ".", "parser.gguf")), (link, Target), (Target, link)])
         {
-            Refused(Target, "the checkpoint itself, expected another file", "--model", model, "--gguf", target, "--dtype", "q4_0");
+            Refused(Target, "which --model reads, expected another file", "--model", model, "--gguf", target, "--dtype", "q4_0");
         }
 
         var source = CopyParser();
@@ -156,7 +156,7 @@ public sealed class ExportCommandTests : IDisposable
         File.CreateSymbolicLink(inside, "model.safetensors");
         foreach (var target in (string[])[weights, inside, Path.Combine(source, "tokenizer.json")])
         {
-            Refused(weights, "a file of the checkpoint itself, expected another file", "--model", source, "--gguf", target);
+            Refused(weights, "which --model reads, expected another file", "--model", source, "--gguf", target);
         }
 
         // An export that lies beside the weights is none of them.

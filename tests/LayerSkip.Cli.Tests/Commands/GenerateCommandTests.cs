@@ -50,6 +50,34 @@ public class GenerateCommandTests
     }
 
     [Fact]
+    public void Drafts_of_no_tokens_are_none()
+    {
+        var report = Generate(Tool.Parser, "Turn off alarms", "--chat", "--num-speculations", "0");
+
+        Assert.Equal("autoregressive", report.GetProperty("mode").GetString());
+        Assert.Equal([2195, 2298, 2303], Tool.Ids(report.GetProperty("tokens")));
+        Assert.Contains(
+            "--num-speculations is 0, which drafts nothing, expected at least 1 with --mode self-speculative",
+            Tool.RunBad("generate", "--model", Tool.Parser, "--prompt", "x", "--mode", "self-speculative", "--num-speculations", "0"),
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a\n", "a")]
+    [InlineData("a\r\n", "a")]
+    [InlineData("a\n\n", "a\n")]
+    [InlineData("a\n\r\n", "a\n")]
+    [InlineData("a\r", "a\r")]
+    public void Prompt_of_the_input_is_without_its_last_line_end_alone(string input, string prompt)
+    {
+        var result = Tool.RunWithInput(input, "generate", "--model", Tool.Parser, "--prompt", "-", "--max-tokens", "1", "--json");
+
+        using var report = JsonDocument.Parse(result.Output);
+        Assert.Equal(
+            Tool.Ids(Tool.RunJson("tokenize", "--model", Tool.Parser, "--text", prompt).GetProperty("ids")), Tool.Ids(report.RootElement.GetProperty("prompt_ids")));
+    }
+
+    [Fact]
     public void Self_speculative_parses_equal_golden()
     {
         foreach (var item in Golden().EnumerateArray())
@@ -122,6 +150,7 @@ public class GenerateCommandTests
     [InlineData("--mode autoregressive --num-speculations 4", "--num-speculations has no effect: --mode autoregressive drafts nothing")]
     [InlineData("--mode autoregressive --exit-layer 2 --controller fixed", "--exit-layer and --controller have no effect: --mode autoregressive")]
     [InlineData("--mode early-exit --draft-source lookup", "--draft-source has no effect: --mode early-exit")]
+    [InlineData("--num-speculations 0 --exit-layer 2", "--exit-layer has no effect: --num-speculations 0 drafts nothing")]
     [InlineData("--draft-source lookup --exit-layer 3", "--exit-layer has no effect: with the draft source lookup")]
     [InlineData("--controller fsm --draft-threshold 0.5", "--draft-threshold has no effect: the controller is fsm")]
     [InlineData("--top-p 0.5 --top-k 3 --seed 1", "--top-k, --top-p, --seed have no effect: the temperature is 0")]
@@ -138,6 +167,7 @@ public class GenerateCommandTests
     [InlineData("--exit-layer 3 --num-speculations 4 --draft-source combined")]
     [InlineData("--mode early-exit --exit-layer 3")]
     [InlineData("--compression never")]
+    [InlineData("--num-speculations 0")]
     [InlineData("--temperature 1 --top-p 0.5 --top-k 3 --seed 1")]
     [InlineData("--mode autoregressive --exit-layer 3 --compare")]
     public void Option_with_an_effect_is_not_noted(string options) => Assert.DoesNotContain(

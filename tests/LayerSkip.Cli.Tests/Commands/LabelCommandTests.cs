@@ -16,7 +16,7 @@ public sealed class LabelCommandTests : IDisposable
         string[] prompts = ["remind me to call mom at 5 pm", "Turn off alarms", "\"Quotes\" & ümlauts"];
         File.WriteAllLines(PathOf("prompts.txt"), prompts);
 
-        var report = Tool.RunJson("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", Target);
+        var report = Tool.RunJson("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--output", Target);
 
         Assert.Equal(3, report.GetProperty("rows").GetInt32());
         Assert.Equal(prompts, Rows().Select(row => row.Prompt));
@@ -27,7 +27,7 @@ public sealed class LabelCommandTests : IDisposable
 
         // The mean of a model and itself is the model.
         var alone = File.ReadAllText(Target);
-        Tool.RunJson("label", "--model", Tool.Parser, Tool.Parser, "--data", PathOf("prompts.txt"), "--out", Target);
+        Tool.RunJson("label", "--model", Tool.Parser, Tool.Parser, "--data", PathOf("prompts.txt"), "--output", Target);
         Assert.Equal(alone, File.ReadAllText(Target));
     }
 
@@ -36,7 +36,7 @@ public sealed class LabelCommandTests : IDisposable
     {
         File.WriteAllLines(PathOf("prompts.jsonl"), ["""{"topic": "Turn off alarms"}""", """{"topic": "stop my alarms"}"""]);
         string[] arguments =
-            ["label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--temperature", "3", "--samples", "20", "--out", Target];
+            ["label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--temperature", "3", "--samples", "20", "--output", Target];
 
         var all = Tool.RunJson([.. arguments, "--seed", "1"]);
         var (first, rows) = (File.ReadAllText(Target), Rows());
@@ -58,11 +58,23 @@ public sealed class LabelCommandTests : IDisposable
     public void Options_without_effect_are_noted()
     {
         File.WriteAllText(PathOf("prompts.txt"), "Turn off alarms");
-        var result = Tool.Run("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", Target, "--seed", "1", "--field", "topic");
+        var result = Tool.Run("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--output", Target, "--seed", "1", "--field", "topic");
 
         Assert.Equal(CommandLine.Success, result.ExitCode);
         Assert.Contains("note: --seed has no effect: the temperature is 0", result.Error, StringComparison.Ordinal);
         Assert.Contains("note: --field has no effect: it is of .jsonl files", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Checkpoint_without_a_template_says_so()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write(template: false);
+        File.WriteAllText(PathOf("prompts.txt"), "Turn off alarms");
+
+        Assert.Contains(
+            $"note: {checkpoint.Directory} has no chat template",
+            Tool.Run("label", "--model", checkpoint.Directory, "--data", PathOf("prompts.txt"), "--output", Target, "--max-tokens", "2").Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -71,17 +83,17 @@ public sealed class LabelCommandTests : IDisposable
         File.WriteAllText(PathOf("prompts.txt"), "Turn off alarms");
         File.WriteAllText(PathOf("prompts.jsonl"), """{"prompt": "Turn off alarms"}""");
         File.WriteAllText(Target, "mine");
-        string[] Of(params string[] more) => ["label", "--data", PathOf("prompts.txt"), "--out", Target, .. more];
+        string[] Of(params string[] more) => ["label", "--data", PathOf("prompts.txt"), "--output", Target, .. more];
         using var other = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { VocabularySize = 2400 });
 
         AssertRefused("--samples is 2, but --temperature is 0", Of("--model", Tool.Parser, "--samples", "2"));
         AssertRefused("a vocabulary of 2400 tokens", Of("--model", Tool.Parser, other.Directory));
-        AssertRefused("more than 16777216 answers", "label", "--model", Tool.Parser, "--data", Tool.Utterances, "--temperature", "1", "--samples", "16777216", "--out", Target);
+        AssertRefused("more than 16777216 answers", "label", "--model", Tool.Parser, "--data", Tool.Utterances, "--temperature", "1", "--samples", "16777216", "--output", Target);
         AssertRefused("no answer is finished", Of("--model", Tool.Parser, "--max-tokens", "1"));
-        AssertRefused("is one of --data", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--out", PathOf("prompts.jsonl"));
+        AssertRefused("which --data reads, expected another file", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--output", PathOf("prompts.jsonl"));
         AssertRefused("--temperature is '-1'", Of("--model", Tool.Parser, "--temperature", "-1"));
-        AssertRefused("\"topic\"", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--out", Target + "2");
-        AssertRefused("--out is", "label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", PathOf("missing/rows.jsonl"));
+        AssertRefused("\"topic\"", "label", "--model", Tool.Parser, "--data", PathOf("prompts.jsonl"), "--field", "topic", "--output", Target + "2");
+        AssertRefused("--output is", "label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--output", PathOf("missing/rows.jsonl"));
         Assert.Equal("mine", File.ReadAllText(Target));
     }
 

@@ -25,7 +25,7 @@ public sealed class OutputFileTests : IDisposable
     }
 
     [Theory]
-    [InlineData("label --data PROMPTS --out PIPE", "{\"prompt\":\"Turn off alarms\",\"response\":\"[IN:SILENCE_ALARM ]\"}\n")]
+    [InlineData("label --data PROMPTS --output PIPE", "{\"prompt\":\"Turn off alarms\",\"response\":\"[IN:SILENCE_ALARM ]\"}\n")]
     [InlineData("eval --data ROWS --output PIPE", "{\"version\":\"")]
     [InlineData("bench --max-tokens 2 --runs 1 --prompt-tokens 8 --html PIPE", "<!DOCTYPE html>")]
     [InlineData("sweep --data PROMPTS --exit-layer 1 --num-speculations 1,2 --max-tokens 2 --runs 1 --output CSV --html PIPE", "<!DOCTYPE html>")]
@@ -59,9 +59,9 @@ public sealed class OutputFileTests : IDisposable
         Link("link.jsonl", "prompts.txt");
         Link("lost.jsonl", "no/such/file");
         Link("circle.jsonl", "circle.jsonl");
-        string Bad(string output) => Tool.RunBad("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--out", PathOf(output));
+        string Bad(string output) => Tool.RunBad("label", "--model", Tool.Parser, "--data", PathOf("prompts.txt"), "--output", PathOf(output));
 
-        Assert.Contains("is one of --data", Bad("link.jsonl"), StringComparison.Ordinal);
+        Assert.Contains("which --data reads, expected another file", Bad("link.jsonl"), StringComparison.Ordinal);
         Assert.Contains("a link to 'no/such/file', expected a file in a directory that exists", Bad("lost.jsonl"), StringComparison.Ordinal);
         Assert.Contains("more than 40 symbolic links", Bad("circle.jsonl"), StringComparison.Ordinal);
         Assert.Equal("Turn off alarms", File.ReadAllText(PathOf("prompts.txt")));

@@ -13,7 +13,7 @@ public sealed class QuantizeCommandTests : IDisposable
     [InlineData("int4")]
     public void A_written_checkpoint_answers_as_its_source_does_in_the_same_format(string type)
     {
-        var written = Tool.RunJson("quantize", "--model", Tool.Parser, "--to", type, "--out", Target);
+        var written = Tool.RunJson("quantize", "--model", Tool.Parser, "--to", type, "--output", Target);
         Assert.Equal(type, written.GetProperty("dtype").GetString());
         foreach (var prompt in (string[])["remind me to call mom at 5 pm", "Turn off alarms"])
         {
@@ -30,14 +30,14 @@ public sealed class QuantizeCommandTests : IDisposable
     public void What_cannot_be_done_is_said_in_a_line()
     {
         File.WriteAllText(Path.Combine(_folder.FullName, "notes"), "mine");
-        AssertRefused("is not empty", "quantize", "--model", Tool.Parser, "--to", "int8", "--out", _folder.FullName);
-        AssertRefused("int8", "quantize", "--model", Tool.Parser, "--to", "int7", "--out", Target);
-        AssertRefused("--keep is 'norms'", "quantize", "--model", Tool.Parser, "--to", "int8", "--out", Target, "--keep", "head,norms");
-        AssertRefused("--to", "quantize", "--model", Tool.Parser, "--out", Target);
+        AssertRefused("is not empty", "quantize", "--model", Tool.Parser, "--to", "int8", "--output", _folder.FullName);
+        AssertRefused("int8", "quantize", "--model", Tool.Parser, "--to", "int7", "--output", Target);
+        AssertRefused("--keep is 'norms'", "quantize", "--model", Tool.Parser, "--to", "int8", "--output", Target, "--keep", "head,norms");
+        AssertRefused("--to", "quantize", "--model", Tool.Parser, "--output", Target);
         Assert.Equal(["notes"], _folder.EnumerateFileSystemInfos().Select(entry => entry.Name));
 
-        var kept = Tool.RunJson("quantize", "--model", Tool.Parser, "--to", "int8", "--out", Target, "--keep", "head,embeddings");
-        AssertRefused("is quantised already", "quantize", "--model", Target, "--to", "int4", "--out", Target + "2");
+        var kept = Tool.RunJson("quantize", "--model", Tool.Parser, "--to", "int8", "--output", Target, "--keep", "head,embeddings");
+        AssertRefused("is quantised already", "quantize", "--model", Target, "--to", "int4", "--output", Target + "2");
         var types = Tool.RunJson("inspect", "--model", Target).GetProperty("tensors").GetRawText();
         Assert.Contains("BF16", types, StringComparison.Ordinal);
         Assert.Contains("I8", types, StringComparison.Ordinal);

@@ -168,6 +168,8 @@ public sealed class TrainTokenizerCommandTests : IDisposable
     [InlineData("--vocab-size is '255', expected an integer from 256 to 16777216", "--vocab-size", "255")]
     [InlineData("--vocab-size is 263, expected at least 264: 256 bytes, 3 labels of the data and 5 control tokens", "--vocab-size", "263")]
     [InlineData("--vocab-size is missing, expected '--vocab-size N'")]
+    [InlineData("'--jsno' is not known here, did you mean '--json'?", "--vocab-size", "300", "--special", "<x>", "--jsno")]
+    [InlineData("'--frce' is not known here, did you mean '--force'?", "--vocab-size", "300", "--data", "rows.txt", "--frce")]
     [InlineData("--special has '<x>' twice", "--vocab-size", "300", "--special", "<x>", "<x>")]
     [InlineData("--special has two bos tokens, '<x>' and '<y>'", "--vocab-size", "300", "--special", "bos=<x>", "bos=<y>")]
     [InlineData("--special 'eos=' is empty", "--vocab-size", "300", "--special", "eos=")]

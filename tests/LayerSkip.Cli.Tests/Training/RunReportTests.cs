@@ -20,6 +20,11 @@ public class RunReportTests
 
         Assert.Equal((CommandLine.Success, "", folder.Of("again.html")), (result.ExitCode, result.Error, result.Output.TrimEnd()));
         Assert.Equal(written, File.ReadAllText(folder.Of("again.html")));
+        var metrics = folder.Of("run", "metrics.jsonl");
+        var before = File.ReadAllText(metrics);
+        Assert.Contains(
+            $"--output is '{metrics}', which --run reads, expected another file", Tool.RunBad("plot", "--run", folder.Of("run"), "--output", metrics), StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllText(metrics));
         var page = AssertPage(written);
         Assert.Equal(s_pictures, Pictures(page));
         Assert.Contains("exact match", page.Value, StringComparison.OrdinalIgnoreCase);

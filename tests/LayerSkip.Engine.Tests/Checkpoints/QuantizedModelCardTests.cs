@@ -25,7 +25,7 @@ public sealed class QuantizedModelCardTests : IDisposable
             base_model_relation: quantized
             ---
 
-            > **Quantised to int8** from parser by LayerSkip.AI: matrices are int8 in blocks of 32 with a float32 scale each; norms and biases stay as they were. Command: `layerskip quantize --model parser --to int8 --out DIR --keep head`. All figures below are those of the model before that.
+            > **Quantised to int8** from parser by LayerSkip.AI: matrices are int8 in blocks of 32 with a float32 scale each; norms and biases stay as they were. Command: `layerskip quantize --model parser --to int8 --output DIR --keep head`. All figures below are those of the model before that.
 
             # Parser
 
@@ -75,7 +75,7 @@ public sealed class QuantizedModelCardTests : IDisposable
     [InlineData("my parser", "'my parser'")]
     [InlineData("Ann's $HOME", @"'Ann'\''s $HOME'")]
     public void The_command_can_be_run_as_it_stands(string source, string argument) =>
-        Assert.Contains($"`layerskip quantize --model {argument} --to int8 --out DIR`", Update("", source), StringComparison.Ordinal);
+        Assert.Contains($"`layerskip quantize --model {argument} --to int8 --output DIR`", Update("", source), StringComparison.Ordinal);
 
     [Fact]
     public void Line_ends_marks_and_foreign_bytes_stay()
