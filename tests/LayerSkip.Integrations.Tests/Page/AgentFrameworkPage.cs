@@ -10,11 +10,11 @@ public class AgentFrameworkPage(Parser parser)
     public async Task Agent()
     {
         IChatClient client = parser.Client;
-        AIAgent agent = client.AsAIAgent(instructions: "Parse what the user says.", name: "parser");
+        AIAgent agent = client.AsAIAgent(name: "parser"); // the shipped parser takes no instructions; other models do
         AgentResponse response = await agent.RunAsync("remind me to call mom at 5 pm");
         Console.WriteLine(response.Text);
 
-        Assert.NotEmpty(response.Text);
+        Assert.Equal(Parser.Frame, response.Text);
     }
 
     [Fact]
