@@ -46,12 +46,16 @@ internal sealed class Conversation
         _turns.Add(question);
         forgotten = 0;
         var prompt = Encode();
-        while (prompt.Length > _maxPromptTokens)
+        if (prompt.Length > _maxPromptTokens)
         {
-            // A question goes with its answer: many templates want roles to alternate.
-            _turns.RemoveRange(0, 2);
-            forgotten += 2;
-            prompt = Encode();
+            // Half of it at once: behind each cut the model reads anew what is left, and it is not to be cut at every turn from now on.
+            while (_turns.Count > 2 && prompt.Length > _maxPromptTokens / 2)
+            {
+                // A question goes with its answer: many templates want roles to alternate.
+                _turns.RemoveRange(0, 2);
+                forgotten += 2;
+                prompt = Encode();
+            }
         }
 
         return prompt;

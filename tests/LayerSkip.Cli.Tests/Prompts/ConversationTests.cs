@@ -28,17 +28,18 @@ public class ConversationTests
     [Fact]
     public void Oldest_turns_are_forgotten_when_the_context_is_full()
     {
-        var conversation = Start(40);
-        var forgottenInAll = 0;
-        for (var turn = 0; turn < 10; turn++)
+        var conversation = Start(100);
+        var cuts = 0;
+        for (var turn = 0; turn < 30; turn++)
         {
             var prompt = conversation.Ask("Turn off alarms", out var forgotten);
             conversation.Answer(" [IN:SILENCE_ALARM ]");
-            forgottenInAll += forgotten;
-            Assert.InRange(prompt.Length, 1, 30);
+            Assert.InRange(prompt.Length, 1, forgotten > 0 ? 37 : 75);
+            cuts += forgotten > 0 ? 1 : 0;
         }
 
-        Assert.True(forgottenInAll > 0);
+        // Not at each turn: what is left is read anew then.
+        Assert.InRange(cuts, 1, 10);
     }
 
     [Fact]
