@@ -55,7 +55,17 @@ internal sealed class RequestTelemetry(string model, Instruments instruments, IL
         catch (Exception e)
         {
             Spans.AddError(activity, ref tags, e);
-            Log.EndedBy(logger, e, model, before + Stopwatch.GetElapsedTime(start));
+            if (e is ArgumentException)
+            {
+                // What the caller asked for, who gets the message: no reason to worry the host.
+                var type = e.GetType();
+                Log.Refused(logger, model, type);
+            }
+            else
+            {
+                Log.EndedBy(logger, e, model, before + Stopwatch.GetElapsedTime(start));
+            }
+
             throw;
         }
         finally
