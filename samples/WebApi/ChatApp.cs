@@ -47,7 +47,7 @@ internal static class ChatApp
             ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable },
             ResponseWriter = static (context, report) => context.Response.WriteAsJsonAsync(
                 HealthOutput.Of(report), Wire.Default.HealthOutput, contentType: null, context.RequestAborted),
-        });
+        }).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
         app.MapChat();
         app.MapCompletions();
         app.MapEmbeddings();

@@ -31,6 +31,11 @@ internal static class ParseErrors
             return Unknown(unknown, command);
         }
 
+        if (command.Command.Subcommands.Count > 0)
+        {
+            return $"no command is given, expected one of {Commands(command)}";
+        }
+
         var error = arguments.Errors[0];
         return error.SymbolResult switch
         {
@@ -46,7 +51,7 @@ internal static class ParseErrors
     {
         var isOption = word.StartsWith('-');
         return Nearest(word, command) is { } known ? $"'{word}' is not known here, did you mean '{known}'?"
-            : command.Command.Subcommands.Count > 0 && !isOption ? $"'{word}' is no command, expected one of {string.Join(", ", command.Command.Subcommands.Select(subcommand => subcommand.Name))}"
+            : command.Command.Subcommands.Count > 0 && !isOption ? $"'{word}' is no command, expected one of {Commands(command)}"
             : isOption ? $"'{word}' is no option of {PathOf(command)}"
             : $"'{word}' belongs to no option of {PathOf(command)}, expected options and their values alone";
     }
@@ -54,6 +59,8 @@ internal static class ParseErrors
     /// <summary>The command with its parents: <c>layerskip generate</c>.</summary>
     public static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "layerskip";
+
+    private static string Commands(CommandResult command) => string.Join(", ", command.Command.Subcommands.Select(subcommand => subcommand.Name));
 
     private static bool IsOption(string word, Command command) => command.Options.Any(option => option.Name == word || option.Aliases.Contains(word));
 

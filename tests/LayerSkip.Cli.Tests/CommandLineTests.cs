@@ -70,7 +70,7 @@ public class CommandLineTests
     }
 
     [Theory]
-    [InlineData("", "command was not provided", "layerskip --help")]
+    [InlineData("", "no command is given, expected one of generate, chat, ", "layerskip --help")]
     [InlineData("generat", "'generat'", "did you mean 'generate'")]
     [InlineData("generate --promt x --model m", "'--promt'", "did you mean '--prompt'")]
     [InlineData("generate --modle m --prompt x", "'--modle'", "did you mean '--model'")]

@@ -9,7 +9,12 @@ internal static class CompletionEndpoints
 {
     public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [new ModelEntry(ModelId(client), "model", "layerskip")]));
+        routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [Model(client)]));
+        routes.MapGet("/v1/models/{model}", static (string model, IChatClient client) =>
+        {
+            ModelNotFoundException.ThrowIfNot(ModelId(client), model);
+            return Model(client);
+        });
         routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
         {
             ModelNotFoundException.ThrowIfNot(ModelId(client), request.Model);
@@ -24,6 +29,8 @@ internal static class CompletionEndpoints
             return TypedResults.ServerSentEvents(Events(updates, request.StreamOptions?.IncludeUsage == true));
         });
     }
+
+    private static ModelEntry Model(IChatClient client) => new(ModelId(client), "model", "layerskip");
 
     private static string ModelId(IChatClient client) => client.GetService<ChatClientMetadata>()?.DefaultModelId ?? string.Empty;
 

@@ -317,11 +317,17 @@ public sealed class WebApiTests : IAsyncLifetime
         using var notPosted = await _http.GetAsync("/v1/chat/completions");
         Assert.Equal(HttpStatusCode.MethodNotAllowed, notPosted.StatusCode);
         Assert.Equal(["POST"], notPosted.Content.Headers.Allow);
+        using var unknown = await _http.GetAsync("/v1/models/gpt-4o");
+        Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
+        using var deleted = await _http.DeleteAsync("/health");
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, deleted.StatusCode);
         foreach (var (refused, says) in new (HttpResponseMessage, string)[]
         {
             (response, "The model 'gpt-4o' is not here; this host has 'topv2-parser'."),
-            (nothing, "There is no '/nothing' here, expected one of GET /health, POST /chat, POST /chat/stream, GET /v1/models, POST /v1/chat/completions, POST /v1/embeddings."),
+            (nothing, "There is no '/nothing' here, expected one of GET /health, POST /chat, POST /chat/stream, GET /v1/models, GET /v1/models/{model}, POST /v1/chat/completions, POST /v1/embeddings."),
             (notPosted, "'/v1/chat/completions' does not take GET, expected POST."),
+            (unknown, "The model 'gpt-4o' is not here; this host has 'topv2-parser'."),
+            (deleted, "'/health' does not take DELETE, expected GET, HEAD."),
         })
         {
             using var body = JsonDocument.Parse(await refused.Content.ReadAsStringAsync());
@@ -391,6 +397,7 @@ public sealed class WebApiTests : IAsyncLifetime
         Assert.True(response.Usage!.InputTokenCount > 5 && response.Usage.OutputTokenCount > 5);
         Assert.True(response.Usage.AdditionalCounts!["OutputTokenDetails.AcceptedPredictionTokenCount"] > 0);
         Assert.Equal(["topv2-parser"], (await OpenAI().GetOpenAIModelClient().GetModelsAsync()).Value.Select(model => model.Id));
+        Assert.Equal("topv2-parser", (await OpenAI().GetOpenAIModelClient().GetModelAsync("topv2-parser")).Value.Id);
     }
 
     [Fact]
