@@ -270,8 +270,8 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     }
 
     [Theory]
-    [InlineData(" [SL:CONTENT_EXACT")]
-    [InlineData(" ]")]
+    [InlineData(" alex")] // both stand within a draft: what comes behind is accepted, and not let through
+    [InlineData(" home")]
     [InlineData("never")]
     public async Task Accepted_are_the_drafted_tokens_that_a_stop_sequence_lets_through(string stop)
     {
