@@ -32,7 +32,6 @@ internal sealed class AutoDraft : IDraftController
     private const int ReviewEvery = 16;
 
     private readonly StepCosts _costs;
-    private readonly RoundCost _cost;
     private readonly int _layers;
     private readonly int _longest;
     private readonly int[] _exits;
@@ -46,7 +45,8 @@ internal sealed class AutoDraft : IDraftController
     private int _pause = FirstPause;
     private int _steps;
 
-    // As of the last review: how many run together, what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
+    // As of the last review: what rounds cost, how many run together, what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
+    private RoundCost _cost;
     private bool _newGuesses;
     private int _untilReview;
     private int _company;
@@ -69,7 +69,7 @@ internal sealed class AutoDraft : IDraftController
     /// <param name="longest">Most tokens of a draft.</param>
     public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isGood, int longest)
     {
-        (_costs, _cost, _layers, _exits, _longest) = (costs, new(costs, layers), layers, exits, longest);
+        (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
         _first = _current = Math.Max(0, Array.IndexOf(exits, first));
         _acceptance = [.. exits.Select(exit => new ExitAcceptance(isGood && exit == first))];
         _alone = [.. exits.Select(static exit => new[] { exit })];
@@ -117,18 +117,19 @@ internal sealed class AutoDraft : IDraftController
         // The draft may end with this guess or any later one: what is the best of these worth?
         var (gain, reached, chance) = (0.0, 1.0, _chance);
         var best = (Gain: 0.0, Length: 0);
+        var (layer, head) = (_costs.SharedLayer(_inputs + drafted), _costs.SharedHead(1 + drafted));
         for (var length = 1; length <= _longest - guessed; length++)
         {
-            var rows = _inputs + drafted + length;
-            var row = (exit * _costs.DraftLayer(1)) + ((_layers - exit) * (_costs.SharedLayer(rows) - _costs.SharedLayer(rows - 1)))
-                + _costs.SharedHead(1 + drafted + length) - _costs.SharedHead(drafted + length);
+            var (layerBefore, headBefore) = (layer, head);
+            (layer, head) = (_costs.SharedLayer(_inputs + drafted + length), _costs.SharedHead(1 + drafted + length));
+            var row = (exit * _cost.DraftLayer) + ((_layers - exit) * (layer - layerBefore)) + head - headBefore;
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)
             {
                 best = (gain, length);
             }
 
-            gain -= reached * _costs.Guess;
+            gain -= reached * _cost.Guess;
             reached *= _keeps;
             chance *= _gains;
         }
@@ -154,6 +155,7 @@ internal sealed class AutoDraft : IDraftController
     {
         (_newGuesses, _untilReview, _company) = (false, ReviewEvery, _costs.Company);
         _costs.Refresh();
+        _cost = new(_costs, _layers);
         _plain = _cost.Plain(1);
         (var price, _best) = BestExit();
         _price = Math.Min(_plain, price);

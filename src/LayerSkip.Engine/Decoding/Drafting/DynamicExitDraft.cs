@@ -16,7 +16,7 @@ internal sealed class DynamicExitDraft : IDraftController
     private const int SurveyEvery = 4;
 
     private readonly StepCosts _costs;
-    private readonly RoundCost _cost;
+    private readonly int _layers;
     private readonly int _longest;
     private readonly int[] _exits;
     private readonly Counts[] _counts;
@@ -31,7 +31,7 @@ internal sealed class DynamicExitDraft : IDraftController
     /// <param name="longest">Most tokens of a draft.</param>
     public DynamicExitDraft(StepCosts costs, int layers, int[] exits, int first, int longest)
     {
-        (_costs, _cost, _exits, _longest) = (costs, new(costs, layers), exits, longest);
+        (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
         _counts = new Counts[exits.Length];
         _current = Array.IndexOf(exits, first);
     }
@@ -69,7 +69,8 @@ internal sealed class DynamicExitDraft : IDraftController
     private void Choose()
     {
         _costs.Refresh();
-        var least = _cost.Plain(1);
+        var rounds = new RoundCost(_costs, _layers);
+        var least = rounds.Plain(1);
         var found = (Exit: _current, Length: 0);
         for (var i = 0; i < _exits.Length; i++)
         {
@@ -82,7 +83,7 @@ internal sealed class DynamicExitDraft : IDraftController
             for (var length = 1; length <= _longest; length++)
             {
                 tokens += power *= acceptance;
-                var cost = _cost.Drafted(_exits[i], 1, length, length) / tokens;
+                var cost = rounds.Drafted(_exits[i], 1, length, length) / tokens;
                 if (cost < least)
                 {
                     (least, found) = (cost, (i, length));

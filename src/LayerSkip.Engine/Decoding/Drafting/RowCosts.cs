@@ -28,6 +28,9 @@ internal sealed class RowCosts
     private const double MaxSurprise = 1.5;
     private const double SlowWeight = 0.4;
 
+    // By number of rows: relative errors are what is alike.
+    private static readonly double[] s_likeness = [.. Enumerable.Range(0, MaxRows + 1).Select(static rows => Math.Pow(1 + (AssumedSlope * (rows - 1)), -2))];
+
     // By number of rows: the mean of its samples, and how much they weigh by now.
     private readonly double[] _mean = new double[MaxRows + 1];
     private readonly double[] _weight = new double[MaxRows + 1];
@@ -111,18 +114,23 @@ internal sealed class RowCosts
             return;
         }
 
+        var fade = 1 / _unit;
         for (var rows = 1; rows <= MaxRows; rows++)
         {
-            _weight[rows] /= _unit;
+            _weight[rows] *= fade;
         }
 
         _unit = 1;
         var (w, x, xx, y, xy) = (0.0, 0.0, 0.0, 0.0, 0.0);
         for (var rows = 1; rows <= MaxRows; rows++)
         {
-            // Relative errors are what is alike.
+            if (_weight[rows] == 0)
+            {
+                continue;
+            }
+
             var further = rows - 1.0;
-            var weight = _weight[rows] / ((1 + (AssumedSlope * further)) * (1 + (AssumedSlope * further)));
+            var weight = _weight[rows] * s_likeness[rows];
             w += weight;
             x += weight * further;
             xx += weight * further * further;
@@ -146,7 +154,7 @@ internal sealed class RowCosts
         for (var rows = 1; rows <= MaxRows; rows++)
         {
             var line = single + (_slope * (rows - 1));
-            _all[rows] = ((_weight[rows] * _mean[rows]) + (LineWeight * line)) / (_weight[rows] + LineWeight);
+            _all[rows] = _weight[rows] == 0 ? line : ((_weight[rows] * _mean[rows]) + (LineWeight * line)) / (_weight[rows] + LineWeight);
         }
     }
 }
