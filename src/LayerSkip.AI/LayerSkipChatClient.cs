@@ -29,8 +29,8 @@ namespace LayerSkip.AI;
 /// </para>
 /// <para>
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c> (0: the likeliest token only), <c>Seed</c>,
-/// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (both
-/// count prompt and output), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
+/// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (of the
+/// answer's own tokens, as OpenAI has them), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON of a schema, or any object: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
 /// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and
 /// <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>; other keys there are left to others, one that is a setting's but for its

@@ -172,6 +172,7 @@ public static class LayerSkipServiceCollectionExtensions
             services.AddSingleton<IHostedService>(provider => new ModelLoadingService(
                 provider.GetRequiredKeyedService<LayerSkipModelLoader>(serviceId),
                 provider.GetRequiredService<IOptionsMonitor<LayerSkipOptions>>(),
+                provider.GetService<IHostApplicationLifetime>(),
                 serviceId));
         }
 

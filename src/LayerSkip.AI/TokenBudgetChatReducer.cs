@@ -42,7 +42,7 @@ public sealed class TokenBudgetChatReducer : IChatReducer
     }
 
     /// <inheritdoc />
-    /// <exception cref="ArgumentException">A message is null.</exception>
+    /// <exception cref="ArgumentException">A message is null, or, when the result is awaited, holds text as data that is not UTF-8.</exception>
     /// <exception cref="NotSupportedException">A message holds data other than text.</exception>
     /// <exception cref="InvalidOperationException">The model could not be loaded: the message says why.</exception>
     public Task<IEnumerable<ChatMessage>> ReduceAsync(IEnumerable<ChatMessage> messages, CancellationToken cancellationToken)

@@ -157,6 +157,16 @@ public class CommandLineTests
         Assert.Contains(string.Format(CultureInfo.InvariantCulture, expects, Tool.Parser), error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Output_does_not_replace_a_file_of_the_checkpoint()
+    {
+        var file = Path.Combine(Tool.Parser, "tokenizer.json");
+
+        Assert.Contains(
+            $"--output is '{file}', which --model reads, expected another file",
+            Tool.RunBad("eval", "--model", Tool.Parser, "--data", Tool.Utterances, "--output", file), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("label --data {0} --output {0}", "--output", "--data")]
     [InlineData("eval --data {0} --output {0}", "--output", "--data")]

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Options;
 namespace LayerSkip.AI.Hosting;
 
 /// <summary>Loads a model when the host starts, without holding the start up.</summary>
-internal sealed class ModelLoadingService(LayerSkipModelLoader loader, IOptionsMonitor<LayerSkipOptions> options, string? serviceId) : BackgroundService
+internal sealed class ModelLoadingService(
+    LayerSkipModelLoader loader, IOptionsMonitor<LayerSkipOptions> options, IHostApplicationLifetime? lifetime, string? serviceId) : BackgroundService
 {
     /// <summary>What a process ends with whose host has stopped for want of the model, so that whoever watches over it knows.</summary>
     private const int FailedExitCode = 1;
@@ -20,8 +21,9 @@ internal sealed class ModelLoadingService(LayerSkipModelLoader loader, IOptionsM
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                // The host deals with what a background service throws; but ended by it, a process would say that all is well.
-                Environment.ExitCode = Environment.ExitCode == 0 ? FailedExitCode : Environment.ExitCode;
+                // The host deals with what a background service throws. Where it stops by that, the process would else end as if all were well.
+                lifetime?.ApplicationStopping.Register(() =>
+                    Environment.ExitCode = Environment.ExitCode == 0 && loader.Error is not null ? FailedExitCode : Environment.ExitCode);
                 throw;
             }
         }

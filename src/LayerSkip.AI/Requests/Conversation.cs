@@ -155,7 +155,7 @@ internal static class Conversation
         {
             var name = string.IsNullOrEmpty(data.Name) ? string.Empty : $" ('{data.Name}')";
             throw new ArgumentException(
-                $"A message holds content of the media type '{data.MediaType}'{name} whose bytes are not valid UTF-8, expected text in UTF-8.", nameof(data), exception);
+                $"A message holds content of the media type '{data.MediaType}'{name} whose bytes are not valid UTF-8, expected text in UTF-8.", exception);
         }
     }
 

@@ -48,7 +48,7 @@ internal sealed class ExportCommand
         var (source, target) = (arguments.GetRequiredValue(_model), arguments.GetRequiredValue(_gguf));
         OutputFile.Check("--gguf", target);
         using var checkpoint = Checkpoint.Open(source);
-        OutputFile.RefuseInput("--gguf", target, "--model", FilesOf(checkpoint));
+        OutputFile.RefuseInput("--gguf", target, "--model", OutputFile.FilesOf(source));
         var type = arguments.GetValue(_type) ?? GgufExport.TypeOf(checkpoint);
         var template = ChatTemplateFiles.Read(source);
         var bytes = Loading.Run(_terminal, $"Writing {Path.GetFileName(target)}", (_, cancellation) => GgufExport.Write(
@@ -74,17 +74,6 @@ internal sealed class ExportCommand
     }
 
     /// <summary>What a checkpoint consists of: of a directory, all but earlier exports, its folder of templates among it.</summary>
-    private static IEnumerable<string> FilesOf(Checkpoint checkpoint)
-    {
-        if (File.Exists(checkpoint.Path))
-        {
-            return [checkpoint.Path];
-        }
-
-        var files = Directory.EnumerateFiles(checkpoint.Path, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true, MaxRecursionDepth = 1 });
-        return files.Where(file => !file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase));
-    }
-
     private static void AddText(GgufWriter writer, Checkpoint checkpoint, ChatTemplateFiles template)
     {
         GgufTokenizerWriter.Add(writer, checkpoint.Path, checkpoint.Config.VocabularySize, template.SpecialTokens, checkpoint.Generation);

@@ -31,7 +31,7 @@ internal static class OutputFile
         CheckDirectory(option, directory);
     }
 
-    /// <summary>Checks that a file could be written, and that it is none of those that the command reads: it would be lost before anybody noticed.</summary>
+    /// <summary>Checks that a file could be written, and that it is none of those that the command reads, a checkpoint's among them: it would be lost before anybody noticed.</summary>
     /// <param name="option">The option that named it.</param>
     /// <param name="path">The file.</param>
     /// <param name="arguments">What was given.</param>
@@ -42,9 +42,15 @@ internal static class OutputFile
         Check(option, path);
         foreach (var input in inputs)
         {
-            RefuseInput(option, path, input.Name, arguments.GetResult(input)?.Tokens.Select(token => token.Value) ?? []);
+            RefuseInput(option, path, input.Name, arguments.GetResult(input)?.Tokens.SelectMany(token => FilesOf(token.Value)) ?? []);
         }
     }
+
+    /// <summary>The files that are read of a path: itself, or those of a checkpoint's directory, but for GGUF files, which are checkpoints of their own.</summary>
+    public static IEnumerable<string> FilesOf(string path) => Directory.Exists(path)
+        ? Directory.EnumerateFiles(path, "*", new EnumerationOptions { AttributesToSkip = 0, RecurseSubdirectories = true, MaxRecursionDepth = 1 })
+            .Where(static file => !file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+        : [path];
 
     /// <summary>Refuses a file that the command reads.</summary>
     /// <param name="option">The option that named it.</param>

@@ -4,6 +4,7 @@ using LayerSkip.AI.Requests;
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -64,7 +65,7 @@ internal sealed class PromptArguments
     public int[][] Encode(ParseResult arguments, IReadOnlyList<string> prompts, LayerSkipModel model, string directory, Terminal terminal)
     {
         var isPlain = arguments.GetValue(_plain);
-        if (isPlain && ChatTemplateFiles.Read(directory).Template is null)
+        if (isPlain && HasNoTemplate(directory))
         {
             terminal.NoteUnused(arguments, $"{directory} has no chat template, without which prompts are plain text anyway", _plain);
         }
@@ -72,6 +73,19 @@ internal sealed class PromptArguments
         // Not parsed where it is not used: plain prompts are the way around one that cannot be.
         var template = isPlain ? null : ChatTemplate.LoadFrom(directory);
         return PromptSource.Encode(prompts, model, template is null ? null : new PromptEncoder(template, model.Tokenizer));
+    }
+
+    /// <summary>Whether a checkpoint has no chat template. One that cannot be read is one.</summary>
+    private static bool HasNoTemplate(string directory)
+    {
+        try
+        {
+            return ChatTemplateFiles.Read(directory).Template is null;
+        }
+        catch (CheckpointException)
+        {
+            return false;
+        }
     }
 
     public int MaxTokens(ParseResult arguments, LayerSkipModel model) =>

@@ -96,7 +96,7 @@ internal static class EvaluationFile
             }
 
             domain = root.TryGetProperty("domain", out _) ? Field(root, "domain") : domain;
-            if (!root.TryGetProperty("prompt", out _) && root.TryGetProperty("messages", out var messages))
+            if (RowFile.HasMessages($"{option} {source}", root, out var messages))
             {
                 var conversation = RowFile.Messages($"{option} {source}", messages);
                 return new EvaluationRow(

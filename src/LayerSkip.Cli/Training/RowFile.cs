@@ -116,15 +116,27 @@ internal static class RowFile
                 throw new UsageException($"{source}: is {Describe(root)}, {Expected}");
             }
 
-            return !root.TryGetProperty("messages", out var messages) ? Row(source, Text(source, "", root, "prompt"), Text(source, "", root, "response"))
-                : root.TryGetProperty("prompt", out _) || root.TryGetProperty("response", out _)
-                    ? throw new UsageException($"{source}: messages stands beside prompt or response, {Expected}")
-                : new TrainingRow(source, Messages(source, messages));
+            return HasMessages(source, root, out var messages)
+                ? new TrainingRow(source, Messages(source, messages))
+                : Row(source, Text(source, "", root, "prompt"), Text(source, "", root, "response"));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             throw new UsageException($"{source}: is not valid JSON: {JsonFile.LineReason(e)}");
         }
+    }
+
+    /// <summary>Whether a row is a conversation.</summary>
+    /// <param name="source">File and line, for errors.</param>
+    /// <param name="row">The row's object.</param>
+    /// <param name="messages">Its field <c>messages</c>, where it is.</param>
+    /// <exception cref="UsageException">It is both: it has a prompt or a response, too.</exception>
+    public static bool HasMessages(string source, JsonElement row, out JsonElement messages)
+    {
+        var has = row.TryGetProperty("messages", out messages);
+        return !has || !(row.TryGetProperty("prompt", out _) || row.TryGetProperty("response", out _))
+            ? has
+            : throw new UsageException($"{source}: messages stands beside prompt or response, {Expected}");
     }
 
     /// <summary>A row's conversation.</summary>

@@ -92,7 +92,7 @@ public static class CheckpointWriter
         json.WriteNumber("num_attention_heads", config.AttentionHeads);
         json.WriteNumber("num_key_value_heads", config.KeyValueHeads);
         json.WriteNumber("head_dim", config.HeadDimension);
-        json.WriteNumber("max_position_embeddings", config.MaxPositions);
+        json.WriteNumber("max_position_embeddings", config.PositionsBeyondWindow ?? config.MaxPositions);
         json.WriteString("hidden_act", "silu");
         json.WriteNumber("rms_norm_eps", config.RmsNormEpsilon);
         json.WriteNumber("rope_theta", config.RopeTheta);
@@ -103,7 +103,14 @@ public static class CheckpointWriter
         if (config.ModelType == "mistral")
         {
             // Where the field is absent, Mistral's window is not "none".
-            json.WriteNull("sliding_window");
+            if (config.SlidingWindow is { } window)
+            {
+                json.WriteNumber("sliding_window", window);
+            }
+            else
+            {
+                json.WriteNull("sliding_window");
+            }
         }
 
         json.WriteString("torch_dtype", dataType switch

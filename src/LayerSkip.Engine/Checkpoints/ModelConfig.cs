@@ -33,6 +33,9 @@ public sealed record ModelConfig
     /// </summary>
     public int? SlidingWindow { get; init; }
 
+    /// <summary>The <c>max_position_embeddings</c> beyond the window, for whoever writes the checkpoint again; null where there is no window.</summary>
+    internal int? PositionsBeyondWindow { get; init; }
+
     /// <summary><c>rms_norm_eps</c>, positive.</summary>
     public float RmsNormEpsilon { get; init; } = 1e-5f;
 

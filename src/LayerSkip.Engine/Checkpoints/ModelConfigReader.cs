@@ -54,7 +54,7 @@ internal static class ModelConfigReader
         };
 
         return modelType == "mistral" && ReadSlidingWindow(json, config.MaxPositions) is { } window
-            ? config with { MaxPositions = window, SlidingWindow = window }
+            ? config with { MaxPositions = window, SlidingWindow = window, PositionsBeyondWindow = config.MaxPositions }
             : config;
     }
 

@@ -19,8 +19,9 @@ namespace LayerSkip.Engine.Constraints;
 /// </remarks>
 public sealed class TokenConstraint
 {
-    // Bytes of masks, and of states, beyond which they are forgotten and found anew; and what a node that they keep alive takes, about.
+    // Bytes of masks, of their tables and of states, beyond which they are forgotten and found anew; and what a node that they keep alive takes, about.
     private const long MaxMaskBytes = 16 << 20;
+    private const long MaxTableBytes = 32 << 20;
     private const long MaxStateBytes = 16 << 20;
     private const long NodeBytes = 256;
     private const int MaxCertainBytes = 256;
@@ -37,6 +38,7 @@ public sealed class TokenConstraint
     private readonly ConcurrentDictionary<(GrammarNode Node, bool IsStart), TokenMask> _masks = [];
     private long _stateBytes;
     private long _maskBytes;
+    private long _tableBytes;
 
     /// <summary>Creates a constraint.</summary>
     /// <param name="language">The texts that the output may be; at least one.</param>
@@ -71,7 +73,7 @@ public sealed class TokenConstraint
     internal ConstraintState Start { get; }
 
     /// <summary>Bytes of memory that it takes at present, about: as a rule little at first, and more as its masks are found. Bounded.</summary>
-    public long ApproximateBytes => _grammar.MemoryBytes + Interlocked.Read(ref _maskBytes) + Interlocked.Read(ref _stateBytes);
+    public long ApproximateBytes => _grammar.MemoryBytes + Interlocked.Read(ref _maskBytes) + Interlocked.Read(ref _tableBytes) + Interlocked.Read(ref _stateBytes);
 
     /// <summary>Masks found so far and not forgotten.</summary>
     internal int MaskCount => _masks.Count;
@@ -121,7 +123,11 @@ public sealed class TokenConstraint
         }
 
         mask.Forced = Forced(node, trie, mask);
-        AddMaskBytes((VocabularySize / 8) + BytesOf(node));
+        if (Interlocked.Add(ref _maskBytes, (VocabularySize / 8) + BytesOf(node)) > MaxMaskBytes)
+        {
+            Forget();
+        }
+
         return _masks.GetOrAdd((node, state.IsStart), mask);
     }
 
@@ -143,7 +149,12 @@ public sealed class TokenConstraint
             table.Add(token, _completions.Count(next, state.IsStart));
         }
 
-        AddMaskBytes(CompletionTable.BytesOf(VocabularySize));
+        // A table is many times its mask's size, and quickly made anew beside it.
+        if (Interlocked.Add(ref _tableBytes, CompletionTable.BytesOf(VocabularySize)) > MaxTableBytes)
+        {
+            ForgetTables();
+        }
+
         return table;
     }
 
@@ -201,20 +212,21 @@ public sealed class TokenConstraint
         return count == mask.Count ? longest : -1;
     }
 
-    /// <summary>Masks take so many bytes more.</summary>
-    private void AddMaskBytes(long bytes)
-    {
-        if (Interlocked.Add(ref _maskBytes, bytes) > MaxMaskBytes)
-        {
-            Forget();
-        }
-    }
-
     private void Forget()
     {
         _states.Clear();
         _masks.Clear();
-        _stateBytes = _maskBytes = 0;
+        _stateBytes = _maskBytes = _tableBytes = 0;
+    }
+
+    private void ForgetTables()
+    {
+        foreach (var mask in _masks.Values)
+        {
+            mask.Completions = null;
+        }
+
+        _tableBytes = 0;
     }
 
     private static long BytesOf(GrammarNode node) => NodeBytes * (1 + node.Parts);

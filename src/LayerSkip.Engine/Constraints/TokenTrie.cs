@@ -128,8 +128,8 @@ internal sealed class TokenTrie
     }
 
     /// <summary>
-    /// What is left of a language behind the longest token along the first in order of its shortest texts, or behind the first byte of that where no token spells it. Null where no
-    /// byte begins it.
+    /// What is left of a language behind the first token of its completion: of the shortest texts the first in order, and of the tokens that begin it the longest. Of the language
+    /// <c>"name":("ab"|"b")</c> with the token <c>"na</c> that is <c>me":("ab"|"b")</c>. Where no token begins it, what is left behind its first byte; null where it has none.
     /// </summary>
     public GrammarNode? AlongShortest(GrammarNode language)
     {

@@ -125,7 +125,7 @@ internal sealed class DecodingPlan
         if ((options.ExitLayer ?? defaults.ExitLayer) is not { } declared)
         {
             return choosesExit ? Math.Max(1, layers / 4) : throw new ArgumentException(
-                $"Mode {mode} needs an ExitLayer in 1..{layers - 1}: the checkpoint declares none.", nameof(options));
+                $"ExitLayer is missing, expected 1..{layers - 1}: the mode {mode} needs it, and the checkpoint declares none.", nameof(options));
         }
 
         return declared >= 1 && declared < layers ? declared : throw new ArgumentOutOfRangeException(

@@ -151,6 +151,11 @@ public sealed class SweepCommandTests : IDisposable
         Assert.Equal(
             (CommandLine.Success, $"layerskip: note: --plain has no effect: {plain.Directory} has no chat template, without which prompts are plain text anyway{Environment.NewLine}"),
             (result.ExitCode, result.Error));
+
+        // One that cannot be read is one, and plain prompts are the way around it.
+        File.WriteAllText(Path.Combine(plain.Directory, "tokenizer_config.json"), """{"chat_template": [{"name": "tool_use", "template": "x"}]}""");
+        var damaged = Tool.Run([.. Arguments("--exit-layer", "1", "--num-speculations", "2", "--plain", "--force").Select(argument => argument == _checkpoint.Directory ? plain.Directory : argument)]);
+        Assert.Equal((CommandLine.Success, ""), (damaged.ExitCode, damaged.Error));
     }
 
     [Fact]

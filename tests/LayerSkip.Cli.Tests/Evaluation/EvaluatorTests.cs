@@ -40,7 +40,10 @@ public class EvaluatorTests
         var encoder = new PromptEncoder(ChatTemplate.LoadFrom(Tool.Parser)!, LayerSkip.Engine.Tokenization.Tokenizer.Load(Tool.Parser));
 
         Assert.Contains("--data " + path + ", line 2: messages is []", Assert.Throws<UsageException>(() => EvaluationFile.Read("--data", path)).Message, StringComparison.Ordinal);
-        File.WriteAllLines(path, File.ReadLines(path).Take(1).ToArray());
+        var conversation = File.ReadLines(path).First();
+        File.WriteAllText(path, conversation.Replace("{\"messages\"", "{\"response\": \"done\", \"messages\"", StringComparison.Ordinal));
+        Assert.Contains(", line 1: messages stands beside prompt or response", Assert.Throws<UsageException>(() => EvaluationFile.Read("--data", path)).Message, StringComparison.Ordinal);
+        File.WriteAllText(path, conversation);
         var row = Assert.Single(EvaluationFile.Read("--data", path));
 
         Assert.Equal(("talk", "wake me\nwhen?\nat 7", "done"), (row.Domain, row.Prompt, row.Response));

@@ -59,6 +59,16 @@ public class CheckpointWriterTests
     }
 
     [Fact]
+    public void Mistrals_window_and_the_positions_beyond_it_are_written_as_they_were()
+    {
+        var windowed = TinyCheckpoint.DefaultConfig with { ModelType = "mistral", MaxPositions = 16, SlidingWindow = 16, PositionsBeyondWindow = 64 };
+        using var tiny = TinyCheckpoint.Write(windowed);
+
+        using var checkpoint = Checkpoint.Open(tiny.Directory);
+        Assert.Equal((16, 16, 64), (checkpoint.Config.MaxPositions, checkpoint.Config.SlidingWindow, checkpoint.Config.PositionsBeyondWindow));
+    }
+
+    [Fact]
     public void Model_type_the_engine_does_not_run_is_not_written() => Assert.Throws<ArgumentException>(() =>
         TinyCheckpoint.Write(TinyCheckpoint.DefaultConfig with { ModelType = "gpt_neox" }));
 

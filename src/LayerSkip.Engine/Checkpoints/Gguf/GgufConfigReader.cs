@@ -35,6 +35,7 @@ internal static class GgufConfigReader
             HeadDimension = headDimension,
             MaxPositions = window ?? positions,
             SlidingWindow = window,
+            PositionsBeyondWindow = window is null ? null : positions,
             RmsNormEpsilon = metadata.NumberOrNull(GgufKeys.RmsEpsilon, value => value > 0, "a positive number")
                 ?? throw metadata.Missing(GgufKeys.RmsEpsilon, "a positive number"),
             RopeTheta = metadata.NumberOrNull(GgufKeys.RopeBase, value => value > 0, "a positive number") ?? 10000,

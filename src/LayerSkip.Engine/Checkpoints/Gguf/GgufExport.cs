@@ -81,7 +81,12 @@ internal static class GgufExport
     private static void AddConfig(GgufWriter writer, ModelConfig config)
     {
         writer.Add(GgufKeys.VocabularySize, config.VocabularySize);
-        writer.Add(GgufKeys.ContextLength, config.MaxPositions);
+        writer.Add(GgufKeys.ContextLength, config.PositionsBeyondWindow ?? config.MaxPositions);
+        if (config.SlidingWindow is { } window)
+        {
+            writer.Add(GgufKeys.SlidingWindow, window);
+        }
+
         writer.Add(GgufKeys.EmbeddingLength, config.HiddenSize);
         writer.Add(GgufKeys.BlockCount, config.Layers);
         writer.Add(GgufKeys.FeedForwardLength, config.IntermediateSize);

@@ -3,7 +3,8 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <summary>Lets one step at a time use the device's threads and scratch memory, in the order in which they came. Free, it costs one atomic addition.</summary>
 internal sealed class StepGate
 {
-    // Looks while nothing moves on, after which a waiter sleeps a millisecond before each: half a millisecond of them, and ten for who is next, lest the device wait for its waking.
+    // A waiter looks so often, for about half a millisecond, and from then on sleeps a millisecond before each look, until somebody's turn ends. Who is next looks for about ten
+    // milliseconds before it sleeps, since the device would stand still while it wakes.
     private const int Looks = 1_000;
     private const int LooksOfTheNext = 20_000;
 

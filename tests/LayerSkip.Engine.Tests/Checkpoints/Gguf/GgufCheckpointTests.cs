@@ -173,6 +173,12 @@ public class GgufCheckpointTests
 
         using var checkpoint = Checkpoint.Open(file.Path);
         Assert.Equal((positions, kept), (checkpoint.Config.MaxPositions, checkpoint.Config.SlidingWindow));
+
+        // Written again, the file says both as it was.
+        using var again = new TemporaryFile();
+        GgufExport.Write(again.Path, "tiny", checkpoint.Config, checkpoint.Generation, checkpoint.Weights, GgufTensorType.F32, static _ => { });
+        using var same = Checkpoint.Open(again.Path);
+        Assert.Equal(checkpoint.Config, same.Config);
     }
 
     [Theory]
