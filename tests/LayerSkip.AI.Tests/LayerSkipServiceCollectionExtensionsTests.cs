@@ -276,8 +276,8 @@ public class LayerSkipServiceCollectionExtensionsTests
 
             Assert.Equal(stop, stopping.IsCancellationRequested);
             Assert.Single(log.Of(13));
-            Assert.Equal(stop ? 1 : 0, Environment.ExitCode);
             await host.StopAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(stop ? 1 : 0, Environment.ExitCode);
             Environment.ExitCode = 0; // the test process's own
         }
     }
