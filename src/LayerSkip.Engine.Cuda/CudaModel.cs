@@ -195,6 +195,8 @@ internal sealed class CudaModel : IDeviceModel
 
     public int SharedRows => SharedPass.MostRows;
 
+    public int SharedPromptRows => SharedPass.MostPromptRows;
+
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         using var step = Enter();

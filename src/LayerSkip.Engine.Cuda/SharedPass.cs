@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Cuda.Execution;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Cuda;
@@ -13,13 +14,19 @@ internal sealed class SharedPass(CudaModel model, Pipeline pipeline, HeadPasses 
     /// <summary>Most rows of a shared pass: as many as a pass of the head takes, and none that need the kernels for tiles.</summary>
     public const int MostRows = 64;
 
+    /// <summary>Most rows of a shared pass of prompts: as many as a turn of the engine has.</summary>
+    public const int MostPromptRows = Generation.PrefillRows;
+
     private readonly CudaRows _rows = new(model, MostRows, areApart: true);
+
+    // Of a prompt many rows stand together.
+    private readonly CudaRows _promptRows = new(model, MostPromptRows);
 
     /// <summary>Runs passes as one.</summary>
     /// <param name="passes">As <see cref="IDeviceModel.RunPasses"/> wants them.</param>
     public void Run(ReadOnlySpan<RowPass> passes)
     {
-        var count = 0;
+        var (rows, count) = (passes[0].IsPrompt ? _promptRows : _rows, 0);
         try
         {
             for (var joined = 0; joined < passes.Length;)
@@ -27,25 +34,32 @@ internal sealed class SharedPass(CudaModel model, Pipeline pipeline, HeadPasses 
                 var (first, layer) = (count, passes[joined].From);
                 for (; joined < passes.Length && passes[joined].From == layer; joined++)
                 {
-                    _rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Start, passes[joined].Count);
+                    rows.Take(count, model.Own(passes[joined].Rows), passes[joined].Start, passes[joined].Count);
                     count += passes[joined].Count;
                 }
 
-                _rows.WritePlaces(first, count - first);
-                pipeline.Turn(_rows, first, count - first, embedded: false);
-                pipeline.Run(_rows, 0, count, layer, joined < passes.Length ? passes[joined].From : passes[0].To, CancellationToken.None);
+                rows.WritePlaces(first, count - first);
+                pipeline.Turn(rows, first, count - first, embedded: false);
+                pipeline.Run(rows, 0, count, layer, joined < passes.Length ? passes[joined].From : passes[0].To, CancellationToken.None);
             }
 
-            GiveBack(passes);
-            heads.Answer(_rows, count, passes);
+            if (rows == _rows)
+            {
+                GiveBack(passes);
+                heads.Answer(rows, count, passes);
+            }
         }
         finally
         {
-            _rows.Forget(count);
+            rows.Forget(count);
         }
     }
 
-    public void Dispose() => _rows.Dispose();
+    public void Dispose()
+    {
+        _rows.Dispose();
+        _promptRows.Dispose();
+    }
 
     private void GiveBack(ReadOnlySpan<RowPass> passes)
     {

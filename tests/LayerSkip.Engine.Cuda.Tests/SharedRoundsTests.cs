@@ -40,8 +40,34 @@ public class SharedRoundsTests
         Assert.True(generations.Sum(static generation => generation.Statistics.Accepted) > 5);
     }
 
+    [Fact]
+    public void Prompts_run_together_before_the_rounds_do()
+    {
+        using var model = CudaModels.Random(s_config);
+        var options = CudaModels.Speculative(1, 3, 8);
+        int[] lengths = [90, 1, 40, 2];
+        int[][] prompts = [.. lengths.Select(static length => Enumerable.Range(0, length).Select(i => ((7 * i) + length) % 40).ToArray())];
+        var alone = prompts.Select(prompt => model.Tokens(prompt, options)).ToArray();
+        var generations = prompts.Select(prompt => new Generation(model, prompt, DecodingPlan.Create(options, model.Config, new()))).ToArray();
+        foreach (var generation in generations)
+        {
+            generation.Share(generations.Length);
+            generation.BeginRound(TestContext.Current.CancellationToken);
+        }
+
+        // More rows than a pass of rounds takes.
+        Generation[] drafting = [.. generations.Where(static generation => generation.IsDrafting)];
+        Assert.Equal([89, 39, 1], drafting.Select(static generation => generation.Pass!.Value.Count));
+        Assert.Equal(1, SharedTurns.RunTogether(model, drafting));
+        Array.ForEach(drafting, static generation => generation.GoOn(TestContext.Current.CancellationToken));
+        Assert.Equal(1, SharedTurns.RunTogether(model, generations));
+        Array.ForEach(generations, static generation => generation.EndRound(TestContext.Current.CancellationToken));
+        SharedTurns.Run(model, generations, static () => true);
+        Assert.Equal(alone, generations.Select(static generation => generation.Output.ToArray()));
+    }
+
     [Theory]
-    [InlineData(20, 0)] // attention in two launches
+    [InlineData(20, 0)] // more rows than alone have attention in spans
     [InlineData(12, 4)]
     [InlineData(6, 9)] // no room for a draft of 12 each
     public void As_many_as_a_pass_takes_get_what_each_gets_alone(int sequences, int length)
@@ -50,7 +76,7 @@ public class SharedRoundsTests
         var options = length == 0 ? CudaModels.Autoregressive(6) : CudaModels.Speculative(1, length, 6);
         var alone = Enumerable.Range(0, sequences).Select(i => model.Tokens([i, 2], options)).ToArray();
         var generations = Enumerable.Range(0, sequences).Select(i => new Generation(model, [i, 2], DecodingPlan.Create(options, model.Config, new()))).ToArray();
-        Assert.InRange(SharedTurns.Run(model, generations, static () => true), 1, 6);
+        Assert.InRange(SharedTurns.Run(model, generations, static () => true), 1, 7); // the prompts, and each round
         Assert.Equal(alone, generations.Select(static generation => generation.Output.ToArray()));
     }
 

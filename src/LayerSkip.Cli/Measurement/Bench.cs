@@ -115,7 +115,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         double?[] decodeSpeedups = [.. pairs.Select(pair => pair.Second.DecodeTokensPerSecond / pair.First.DecodeTokensPerSecond)];
         var decodeSpeedup = Spread.OfMeasured(decodeSpeedups);
 
-        var plan = DecodingPlan.Create(settings.Draft with { Mode = DecodingMode.SelfSpeculative }, model.Config, model.Defaults);
+        var plan = model.Plan(settings.Draft with { Mode = DecodingMode.SelfSpeculative });
         var weightBytes = model.BytesRead(0, model.Config.Layers, head: true);
         var kvBytes = ModelSize.KvBytesPerToken(model.Config) * _autoregressive[0].MeanContext;
         var share = Spread.OfMeasured(_autoregressive.Zip(_bandwidths, (run, bandwidth) => (weightBytes + kvBytes) * run.DecodeTokensPerSecond / bandwidth));

@@ -69,9 +69,10 @@ internal sealed class AttentionKernels
         }
 
         // A tile's block walks the whole of each cache that its rows have: many blocks with a span each are through sooner.
-        for (var first = 0; first < count; first += Scratch.MostSplitRows)
+        var most = scratch.PartialRows(spans);
+        for (var first = 0; first < count; first += most)
         {
-            Split(scratch, first, rows.At(first, _geometry), Math.Min(Scratch.MostSplitRows, count - first), layer, spans);
+            Split(scratch, first, rows.At(first, _geometry), Math.Min(most, count - first), layer, spans);
         }
     }
 
@@ -83,8 +84,10 @@ internal sealed class AttentionKernels
         AddRows(ref arguments, scratch.Qkv + ((ulong)first * (ulong)Geometry.Padded(_geometry.QkvOutputs) * sizeof(float)), rows, count, layer);
         arguments.Add(spans);
         arguments.Add(_scale);
-        _context.Launch(
-            _split, (spans, _geometry.Config.KeyValueHeads * _geometry.QueryTiles, Geometry.Blocks(count, _geometry.AttentionRows)), 256, ref arguments);
+
+        // A block walks the caches of its rows one after the other: of different ones each has its own.
+        var blocks = rows.AreApart ? count : Geometry.Blocks(count, _geometry.AttentionRows);
+        _context.Launch(_split, (spans, _geometry.Config.KeyValueHeads * _geometry.QueryTiles, blocks), 256, ref arguments);
 
         arguments = default;
         arguments.Add(scratch.Attended + ((ulong)first * (ulong)Geometry.ActivationBytes(_geometry.AttendedOutputs)));

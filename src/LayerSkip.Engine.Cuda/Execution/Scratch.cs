@@ -5,8 +5,11 @@ namespace LayerSkip.Engine.Cuda.Execution;
 /// <summary>Device memory for what a pass computes on its way; grows by need, twofold, so that a sequence that grows token by token seldom waits for it.</summary>
 internal sealed class Scratch(CudaContext context, Geometry geometry)
 {
-    /// <summary>Most rows of a pass whose attention is split into spans; above, it needs no partial results.</summary>
+    /// <summary>Most rows of a sequence's pass whose attention is split into spans; above, it needs no partial results.</summary>
     public const int MostSplitRows = 16;
+
+    /// <summary>Spans for which partial results of so many rows have room at least: so many more rows have it that reach over fewer.</summary>
+    private const int LeastSpans = 16;
 
     private ulong _memory;
     private long _bytes;
@@ -25,8 +28,12 @@ internal sealed class Scratch(CudaContext context, Geometry geometry)
     /// <summary>Activations [rows, intermediate size].</summary>
     public ulong Gated { get; private set; }
 
-    /// <summary>float [rows, heads, spans, cached head + 4]</summary>
+    /// <summary>float [rows, heads, spans, cached head + 4], of <see cref="PartialRows"/>.</summary>
     public ulong Partial { get; private set; }
+
+    /// <summary>Rows for whose partial results there is room: <see cref="MostSplitRows"/> or more.</summary>
+    /// <param name="spans">Spans that they attend to, no more than was reserved.</param>
+    public int PartialRows(int spans) => MostSplitRows * Math.Max(_spans, LeastSpans) / spans;
 
     /// <summary>Makes room.</summary>
     /// <param name="rows">Rows of a pass.</param>
@@ -45,7 +52,7 @@ internal sealed class Scratch(CudaContext context, Geometry geometry)
         var normed = Bytes(rows, Geometry.ActivationBytes(geometry.Config.HiddenSize));
         var attended = Bytes(rows, Geometry.ActivationBytes(geometry.AttendedOutputs));
         var gated = Bytes(rows, Geometry.ActivationBytes(geometry.Config.IntermediateSize));
-        var partial = Bytes(Math.Min(rows, MostSplitRows), (long)geometry.Config.AttentionHeads * spans * (geometry.CachedHead + 4) * sizeof(float));
+        var partial = Bytes(MostSplitRows, (long)geometry.Config.AttentionHeads * Math.Max(spans, LeastSpans) * (geometry.CachedHead + 4) * sizeof(float));
         var bytes = qkv + normed + attended + gated + partial;
 
         // What is there is of no use while nothing runs, and might be just what is lacking.

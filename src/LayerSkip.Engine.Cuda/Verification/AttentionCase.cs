@@ -97,7 +97,9 @@ internal sealed class AttentionCase(RandomCaches caches, bool tiles) : KernelCas
 
     private ulong Split(KernelBench bench, RowsOnDevice rows, int count)
     {
-        var (heads, blocks) = caches.Grid(count);
+        // Any number of blocks will do that leaves none more rows than it has room for.
+        var (heads, fewest) = caches.Grid(count);
+        var blocks = fewest + (int)Math.Round(caches.Spread * (count - fewest));
         var partial = bench.Put(Enumerable.Repeat(float.NaN, count * caches.Heads * caches.Spans * (caches.Stride + SpanHead)).ToArray());
         bench.Launch(
             $"attention_split_{caches.Suffix}", (caches.Spans, heads, blocks), 256, partial, rows.Qkv, rows.Positions, rows.Tables, count, caches.Heads, caches.KvHeads, caches.HeadDim,

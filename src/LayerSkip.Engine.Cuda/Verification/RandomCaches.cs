@@ -30,6 +30,7 @@ internal sealed class RandomCaches
         rows.Add((0, -1));
         rows.AddRange(Enumerable.Range(0, 5).Select(_ => (0, random.Next(context))));
         Rows = [.. rows];
+        Spread = random.NextDouble();
     }
 
     public int Heads { get; }
@@ -40,6 +41,9 @@ internal sealed class RandomCaches
 
     /// <summary>The rows that are attended; position -1: no row.</summary>
     public (int Sequence, int Position)[] Rows { get; }
+
+    /// <summary>How far rows are spread over blocks where any number may be: 0, over the fewest, to 1, a block each.</summary>
+    public double Spread { get; }
 
     /// <summary>Pages of all sequences.</summary>
     public int Pages { get; }

@@ -164,11 +164,15 @@ struct Staged
     }
 };
 
+/// Rows whose queries, of heads that share a key/value head, a block has room for.
+template <int Lanes>
+DEVICE int blockRows(int heads, int kvHeads) { return Block<Lanes>::Queries / lesser(heads / kvHeads, Block<Lanes>::Queries); }
+
 /// Runs a block's queries over their positions, a span or all of them, and gives each query's sum to finish(row, head, span, sum).
 template <int Lanes, bool AllSpans, class Finish>
 DEVICE void attend(
-    const float* qkv, const int* positions, const u64* tables, int rows, int heads, const Shape& shape, int group, int firstBlockRow, int onlySpan, float scale,
-    Finish finish)
+    const float* qkv, const int* positions, const u64* tables, int rows, int heads, const Shape& shape, int group, int firstRow, int rowsHere, int onlySpan,
+    float scale, Finish finish)
 {
     typedef Block<Lanes> B;
     enum { Early = !AllSpans || Lanes != 4 }; // whether the next keys are under way while these are used: where registers suffice
@@ -180,10 +184,10 @@ DEVICE void attend(
     awaitPrevious();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
     const int headDim = shape.headDim, stride = Shape::stride(headDim);
-    const int perHead = heads / shape.kvHeads, perRow = lesser(perHead, B::Queries), rowsHere = B::Queries / perRow;
+    const int perHead = heads / shape.kvHeads, perRow = lesser(perHead, B::Queries);
     const int queryTiles = ceilDiv(perHead, B::Queries), kvHead = group / queryTiles, firstHead = kvHead * perHead + group % queryTiles * B::Queries;
     const int headsHere = lesser(perRow, (kvHead + 1) * perHead - firstHead);
-    const int firstRow = firstBlockRow * rowsHere, endRow = lesser(firstRow + rowsHere, rows);
+    const int endRow = lesser(firstRow + rowsHere, rows);
 
     int row[B::PerWarp], head[B::PerWarp];
 #pragma unroll
@@ -416,20 +420,21 @@ struct WriteOutput
     }
 };
 
-#define ATTENTION(suffix, Lanes)                                                                                                                       \
-    KERNEL(256) attention_split_##suffix(float* partial, const float* qkv, const int* positions, const u64* tables, int rows, int heads, int kvHeads,  \
-                                         int headDim, int layer, int spans, float scale)                                                               \
-    {                                                                                                                                                  \
-        const int span = blockIdx.x;                                                                                                                   \
-        attend<Lanes, false>(qkv, positions, tables, rows, heads, Shape{kvHeads, headDim, layer}, blockIdx.y, blockIdx.z, span, scale,                 \
-                             WritePartial<Lanes>{partial, heads, spans, span, headDim});                                                               \
-    }                                                                                                                                                  \
-                                                                                                                                                       \
-    KERNEL(256) attention_tiles_##suffix(unsigned char* out, const float* qkv, const int* positions, const u64* tables, int rows, int heads, int kvHeads,      \
-                                         int headDim, int layer, float scale)                                                                          \
-    {                                                                                                                                                  \
-        attend<Lanes, true>(qkv, positions, tables, rows, heads, Shape{kvHeads, headDim, layer}, blockIdx.x, blockIdx.y, 0, scale,                     \
-                            WriteOutput<Lanes>{out, heads, headDim});                                                                                  \
+#define ATTENTION(suffix, Lanes)                                                                                                                             \
+    KERNEL(256) attention_split_##suffix(float* partial, const float* qkv, const int* positions, const u64* tables, int rows, int heads, int kvHeads,        \
+                                         int headDim, int layer, int spans, float scale)                                                                     \
+    {                                                                                                                                                        \
+        const int span = blockIdx.x, rowsHere = ceilDiv(rows, gridLayers());                                                                                 \
+        attend<Lanes, false>(qkv, positions, tables, rows, heads, Shape{kvHeads, headDim, layer}, blockIdx.y, rowsHere * blockIdx.z, rowsHere, span, scale,  \
+                             WritePartial<Lanes>{partial, heads, spans, span, headDim});                                                                     \
+    }                                                                                                                                                        \
+                                                                                                                                                             \
+    KERNEL(256) attention_tiles_##suffix(unsigned char* out, const float* qkv, const int* positions, const u64* tables, int rows, int heads, int kvHeads,    \
+                                         int headDim, int layer, float scale)                                                                                \
+    {                                                                                                                                                        \
+        const int rowsHere = blockRows<Lanes>(heads, kvHeads);                                                                                               \
+        attend<Lanes, true>(qkv, positions, tables, rows, heads, Shape{kvHeads, headDim, layer}, blockIdx.x, rowsHere * blockIdx.y, rowsHere, 0, scale,      \
+                            WriteOutput<Lanes>{out, heads, headDim});                                                                                        \
     }
 
 ATTENTION(d64, 2)

@@ -69,6 +69,9 @@ DEVICE bool anyOfWarp(bool value) { return __nvvm_vote_any_sync(0xffffffffu, val
 /// Blocks of the grid's first dimension.
 DEVICE int gridBlocks() { return (int)__nvvm_read_ptx_sreg_nctaid_x(); }
 
+/// Blocks of its third.
+DEVICE int gridLayers() { return (int)__nvvm_read_ptx_sreg_nctaid_z(); }
+
 DEVICE u32 bitsOf(float value) { return __builtin_bit_cast(u32, value); }
 DEVICE float floatOf(u32 bits) { return __builtin_bit_cast(float, bits); }
 DEVICE float squareRoot(float value) { return __nvvm_sqrt_rn_f(value); }

@@ -7,35 +7,22 @@ namespace LayerSkip.Engine.Decoding;
 /// <param name="plan">What ends the output, and how deep it runs.</param>
 /// <param name="memory">What drafts choose among.</param>
 /// <param name="tokens">Context and draft.</param>
-/// <param name="pieces">Brings tokens into the cache.</param>
 /// <param name="draw">How tokens are drawn; null: the likeliest is taken.</param>
 /// <param name="controller">Judges guesses by their likelihood.</param>
 internal sealed class DeviceRounds(
-    DecodingPlan plan, SequenceMemory memory, Transcript tokens, PromptPieces pieces, TokenDraw? draw, IDraftController controller)
+    DecodingPlan plan, SequenceMemory memory, Transcript tokens, TokenDraw? draw, IDraftController controller)
 {
     /// <summary>Whether a device can make this draft: by layers alone, and without a look at other exits.</summary>
     public static bool Takes(in DraftPlan draft) => draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
 
-    /// <summary>Runs what comes before the last token.</summary>
+    /// <summary>The round behind a context of which all but the last token is in the cache.</summary>
     /// <param name="cache">The sequence's cache.</param>
     /// <param name="draft">What to draft.</param>
     /// <param name="exit">Layers that the draft runs.</param>
     /// <param name="room">Most tokens of the draft.</param>
     /// <param name="drafted">Takes the draft's tokens.</param>
-    /// <param name="cancellationToken">Looked at between layers.</param>
-    /// <returns>The round, to be run.</returns>
-    public DeviceRound Begin(KvCache cache, in DraftPlan draft, int exit, int room, int[] drafted, CancellationToken cancellationToken)
-    {
-        var last = tokens.Count - 1;
-        if (cache.Length < last)
-        {
-            // Such a round begins with one input, the last token.
-            pieces.Run(cache, last - cache.Length, cancellationToken);
-        }
-
-        return new(
-            cache, tokens.With(0)[last], last, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
-    }
+    public DeviceRound Begin(KvCache cache, in DraftPlan draft, int exit, int room, int[] drafted) => new(
+        cache, tokens.With(0)[^1], tokens.Count - 1, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
 
     /// <summary>Takes what came of a round.</summary>
     /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one: -1 where it can choose none.</returns>

@@ -10,7 +10,7 @@ namespace LayerSkip.Engine.Decoding;
 /// </remarks>
 public sealed class Generation : IDisposable
 {
-    /// <summary>Prompt rows of one pass: enough for the matrix kernels to run at full speed, few enough for other requests to get their turn.</summary>
+    /// <summary>Most prompt rows of one pass: enough for the matrix kernels to run at full speed, and few enough to be through soon where the model is small.</summary>
     internal const int PrefillRows = 256;
 
     private readonly DecodingPlan _plan;
@@ -123,8 +123,15 @@ public sealed class Generation : IDisposable
     /// <summary>Positions that the cache needs for a round, and a draft as long as may be.</summary>
     internal int RoundPositions => _decoding.RoundPositions;
 
-    /// <summary>Tokens that the next step brings into the cache, before it decodes any: 1 where the last one alone is not there yet, <see cref="PrefillRows"/> of a long prompt.</summary>
-    internal int NextRows => Math.Min(_tokens.Count - _memory.Length, PrefillRows);
+    /// <summary>Tokens that the next step brings into the cache, before it decodes any: 1 where the last one alone is not there yet, <see cref="PieceRows"/> of a long prompt.</summary>
+    internal int NextRows => Math.Min(_tokens.Count - _memory.Length, PieceRows);
+
+    /// <inheritdoc cref="PromptPieces.Rows"/>
+    internal int PieceRows
+    {
+        get => _decoding.PieceRows;
+        set => _decoding.PieceRows = value;
+    }
 
     /// <summary>Whether a piece of a long prompt comes next, not a round.</summary>
     internal bool IsLongPrompt => _decoding.PiecePositions is not null;

@@ -8,7 +8,7 @@ internal readonly record struct RoundWait
     /// <summary>Few rows, on a device that shares.</summary>
     public RowPass? Pass { get; private init; }
 
-    /// <summary>Whether <see cref="Pass"/> is a step of the round's draft, and not what verifies that.</summary>
+    /// <summary>Whether <see cref="Pass"/> is a step of the round's draft, or the prompt before it, and not what verifies that.</summary>
     public bool IsDrafting { get; private init; }
 
     /// <summary>The round, where the device runs it as a whole.</summary>

@@ -87,7 +87,7 @@ internal sealed class SelfSpeculation
         var runsWhole = (choosesBest || draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
             && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
         _pieces = new PromptPieces(model, plan, memory, _tokens);
-        _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, _pieces, draw, _controller) : null;
+        _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, draw, _controller) : null;
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, memory, _tokens, _constraint, _controller, _steps);
     }
@@ -115,6 +115,13 @@ internal sealed class SelfSpeculation
 
     /// <summary>Most positions of the cache that a draft may come to take; a longer one is cut.</summary>
     public int MaxPositions { get; set; } = int.MaxValue;
+
+    /// <inheritdoc cref="PromptPieces.Rows"/>
+    public int PieceRows
+    {
+        get => _pieces.Rows;
+        set => _pieces.Rows = value;
+    }
 
     /// <summary>Positions that the cache needs for the next piece of a long prompt; null where a round comes next.</summary>
     public int? PiecePositions => _pieces.Positions;
@@ -226,11 +233,11 @@ internal sealed class SelfSpeculation
         }
     }
 
-    /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="Generation.PrefillRows"/> tokens, is the first round's input.</summary>
+    /// <summary>Runs a piece of the prompt at full depth. What remains of it, up to <see cref="PieceRows"/> tokens, is the first round's input.</summary>
     private void Prefill(CancellationToken cancellationToken)
     {
         _statistics.BeginStep();
-        _pieces.Run(Cache, Generation.PrefillRows, cancellationToken);
+        _pieces.End(Cache, _pieces.Begin(Cache, PieceRows), hasRun: false, cancellationToken);
         _statistics.EndPrefill();
     }
 
@@ -266,9 +273,22 @@ internal sealed class SelfSpeculation
             _tokens.MakeRoom(room);
             if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
             {
+                // Such a round begins with one input, the last token.
+                if (inputs > 1)
+                {
+                    var prompt = _pieces.Begin(cache, inputs - 1);
+                    if (_company > 1 && prompt.Count <= _model.SharedPromptRows)
+                    {
+                        _statistics.Pause();
+                        yield return RoundWait.Draft(prompt);
+                    }
+
+                    _pieces.End(cache, prompt, hasRun: _shared is not null, _cancellation);
+                }
+
                 // All three in one go, with one wait.
                 _steps.Begin(default, first: 0);
-                var round = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown, _cancellation);
+                var round = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown);
                 _statistics.Pause();
                 yield return RoundWait.Whole(round);
                 var (made, confirmed, own) = device.End(round, _shared is null ? _model.RunRound(round, _cancellation) : _result);

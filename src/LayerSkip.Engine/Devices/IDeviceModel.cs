@@ -79,10 +79,15 @@ internal interface IDeviceModel : IDisposable
     /// <summary>Most rows that several sequences may run in one pass, by <see cref="RunPasses"/> or <see cref="RunRounds"/>; 0: each runs its own.</summary>
     int SharedRows => 0;
 
+    /// <summary>Most rows that several sequences may run in one pass of prompts, about which nobody asks the head.</summary>
+    int SharedPromptRows => SharedRows;
+
     /// <summary>
     /// Runs what several sequences need as one pass, to the same results as one after the other: the weights are read once for all. A sequence joins it at its first layer.
     /// </summary>
-    /// <param name="passes">Of different rows, <see cref="SharedRows"/> at most, that end at the same layer, ordered by their first.</param>
+    /// <param name="passes">
+    /// Of different rows, that end at the same layer, ordered by their first: <see cref="SharedRows"/> at most, or <see cref="SharedPromptRows"/> where all are of prompts.
+    /// </param>
     /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed. How far the passes came is not known.</exception>
     void RunPasses(ReadOnlySpan<RowPass> passes) => throw new NotSupportedException($"{Device} shares no passes");
 

@@ -1,6 +1,6 @@
 namespace LayerSkip.Engine.Devices;
 
-/// <summary>What one sequence needs run before it can go on: rows through some layers, and the head over those that are looked at. A step of its draft, or what verifies that.</summary>
+/// <summary>What one sequence needs run before it can go on: rows through some layers, and the head over those that are looked at. A step of its draft, what verifies that, or the prompt before them.</summary>
 /// <param name="Rows">Its slots, of which those meant stand before layer <paramref name="From"/>.</param>
 /// <param name="Start">First slot.</param>
 /// <param name="Count">How many slots.</param>
@@ -11,6 +11,9 @@ internal readonly record struct RowPass(RowBuffer Rows, int Start, int Count, in
 {
     /// <summary>Slots that are looked at afterwards.</summary>
     public int Read => Count - Unread;
+
+    /// <summary>Whether no slot is looked at: what comes of it are the cache's entries.</summary>
+    public bool IsPrompt => Read == 0;
 
     /// <summary>First of the slots that are looked at afterwards.</summary>
     public int FirstRead => Start + Unread;

@@ -222,7 +222,7 @@ public sealed class LayerSkipEngine : IDisposable
 
     private void Serve()
     {
-        using var scheduler = new Scheduler(Model, _options, _budgets, _load);
+        using var scheduler = new Scheduler(Model, _options, _budgets, _load, TimeProvider.System);
         while (!IsStopping)
         {
             try

@@ -11,7 +11,7 @@ internal sealed class PassSharing(IDeviceModel device)
     // What may run together stands together.
     private static readonly Comparison<TokenReader> s_byKind = static (one, other) => (one.Generation, other.Generation) switch
     {
-        ({ Pass: { } pass }, { Pass: { } with }) => (pass.To, pass.From).CompareTo((with.To, with.From)),
+        ({ Pass: { } pass }, { Pass: { } with }) => (pass.To, pass.IsPrompt, pass.From).CompareTo((with.To, with.IsPrompt, with.From)),
         ({ WholeRound: { } round }, { WholeRound: { } with }) => (round.Kind, round.Length).CompareTo((with.Kind, with.Length)),
         var (first, _) => first.Pass is null ? 1 : -1,
     };
@@ -91,10 +91,11 @@ internal sealed class PassSharing(IDeviceModel device)
     /// <summary>How many passes, from the first on, can be one, and their rows; 1 where none can.</summary>
     private (int Count, int Rows) FittingPasses(ReadOnlySpan<TokenReader> waiting)
     {
-        var (count, rows, to) = (0, 0, waiting[0].Generation.Pass!.Value.To);
+        var (count, rows, first) = (0, 0, waiting[0].Generation.Pass!.Value);
+        var most = first.IsPrompt ? device.SharedPromptRows : device.SharedRows;
         foreach (var reader in waiting)
         {
-            if (reader.Generation.Pass is not { } pass || pass.To != to || rows + pass.Count > device.SharedRows)
+            if (reader.Generation.Pass is not { } pass || pass.To != first.To || pass.IsPrompt != first.IsPrompt || rows + pass.Count > most)
             {
                 break;
             }

@@ -13,6 +13,7 @@ internal sealed class Scheduler : IDisposable
     private readonly KvMemory _memory;
     private readonly PrefixReuse _reuse;
     private readonly PromptTurns _prompts;
+    private readonly TimeProvider _clock;
 
     // Oldest first.
     private readonly List<TokenReader> _running = [];
@@ -23,9 +24,14 @@ internal sealed class Scheduler : IDisposable
     private readonly PoolingQueue _poolings;
     private readonly PassSharing _passes;
 
-    public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load)
+    /// <param name="model">The model.</param>
+    /// <param name="options">How much at once.</param>
+    /// <param name="budgets">How much memory.</param>
+    /// <param name="load">Told of it.</param>
+    /// <param name="clock">Tells how long turns take.</param>
+    public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load, TimeProvider clock)
     {
-        (_model, _options) = (model, options);
+        (_model, _options, _clock) = (model, options, clock);
         _memory = new KvMemory(model, budgets, load);
         _reuse = new PrefixReuse(model, _memory);
         _prompts = new PromptTurns(_reuse);
@@ -58,12 +64,21 @@ internal sealed class Scheduler : IDisposable
     public void Turn()
     {
         Admit();
+        var began = _clock.GetTimestamp();
         _prompts.Deal(_running);
-        var (before, alone) = (_running.Count, _running.Count == 1 && !_poolings.Runs);
+        var (before, takesLong) = (_running.Count, TakesLong());
+        if (takesLong)
+        {
+            foreach (var reader in _running)
+            {
+                reader.Tell();
+            }
+        }
+
         for (var i = 0; i < _running.Count;)
         {
             var reader = _running[i];
-            if (!reader.EndIfUnwanted() && (!reader.HasTurn || Begin(reader, alone)))
+            if (!reader.EndIfUnwanted() && (!reader.HasTurn || Begin(reader, takesLong)))
             {
                 i++;
             }
@@ -76,7 +91,7 @@ internal sealed class Scheduler : IDisposable
         _passes.Run(_running);
         for (var i = 0; i < _running.Count;)
         {
-            if (!_running[i].HasEnded && (!_running[i].Generation.Waits || _running[i].EndRound(alone)))
+            if (!_running[i].HasEnded && (!_running[i].Generation.Waits || _running[i].EndRound(soon: takesLong)))
             {
                 i++;
             }
@@ -91,6 +106,7 @@ internal sealed class Scheduler : IDisposable
             _passes.MemoryIsFreed();
         }
 
+        _prompts.Learn(_clock.GetElapsedTime(began));
         _poolings.Turn();
     }
 
@@ -113,8 +129,20 @@ internal sealed class Scheduler : IDisposable
 
     /// <summary>Begins a request's round, and ends it where it waits for nothing.</summary>
     /// <returns>Whether it goes on.</returns>
-    private bool Begin(TokenReader reader, bool alone) =>
-        MakeRoom(reader) && reader.BeginRound(Company(reader)) && (reader.Generation.Waits || reader.EndRound(alone));
+    private bool Begin(TokenReader reader, bool takesLong) =>
+        MakeRoom(reader) && reader.BeginRound(Company(reader)) && (reader.Generation.Waits || reader.EndRound(soon: takesLong));
+
+    /// <summary>Whether the turn may take many times as long as a round, beside which nobody is to wait for tokens that are there.</summary>
+    private bool TakesLong()
+    {
+        var takesLong = _poolings.Runs;
+        foreach (var reader in _running)
+        {
+            takesLong |= reader.Generation.NextRows > 1 && _running.Count > 1;
+        }
+
+        return takesLong;
+    }
 
     /// <summary>How many requests may share a request's pass, itself included: those that begin a round of as many layers, and of its kind.</summary>
     private int Company(TokenReader reader)

@@ -189,14 +189,14 @@ public sealed class TokenReader : IAsyncDisposable
     {
         if (Run(static (generation, cancellation) => generation.GoOn(cancellation)) && !Generation.Waits)
         {
-            EndRound(alone: false);
+            EndRound(soon: true);
         }
     }
 
     /// <summary>Ends the round that the request has begun.</summary>
-    /// <param name="alone">Whether no other request is running, so that the consumer may be woken later with more.</param>
+    /// <param name="soon">Whether the consumer is to be told of its tokens at once; else it may be later, of more.</param>
     /// <returns>Whether it goes on.</returns>
-    internal bool EndRound(bool alone)
+    internal bool EndRound(bool soon)
     {
         if (!Run(static (generation, cancellation) => generation.EndRound(cancellation)))
         {
@@ -211,7 +211,7 @@ public sealed class TokenReader : IAsyncDisposable
             return false;
         }
 
-        _signal.Publish(generation.Output.Length, soon: !alone);
+        _signal.Publish(generation.Output.Length, soon);
         return true;
     }
 
@@ -235,10 +235,13 @@ public sealed class TokenReader : IAsyncDisposable
         return HasEnded;
     }
 
+    /// <summary>Tells the consumer of all tokens there are.</summary>
+    internal void Tell() => _signal.Publish(Generation.Output.Length, soon: true);
+
     /// <summary>The request loses its cache to others, and waits: its consumer need not, for tokens that are final.</summary>
     internal void Suspend()
     {
-        _signal.Publish(Generation.Output.Length, soon: true);
+        Tell();
         StopRunning();
         GiveCacheAway();
     }

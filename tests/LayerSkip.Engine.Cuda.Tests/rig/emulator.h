@@ -279,6 +279,7 @@ static inline u32 shuffleXor(u32 value, int mask)
 }
 
 static inline int gridBlocks() { return (int)emulator::gridSize.x; }
+static inline int gridLayers() { return (int)emulator::gridSize.z; }
 
 // One kernel runs at a time here.
 static inline void releaseNext() {}

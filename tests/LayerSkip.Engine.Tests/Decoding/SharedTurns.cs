@@ -26,7 +26,7 @@ internal static class SharedTurns
     /// <summary>Runs what generations wait for, as far as it can be run together.</summary>
     /// <returns>How many times some ran together.</returns>
     public static int RunTogether(IDeviceModel model, IReadOnlyList<Generation> waiting) =>
-        waiting.Where(static generation => generation.Pass is not null).GroupBy(static generation => generation.Pass!.Value.To).Sum(same => RunPasses(model, same))
+        waiting.Where(static generation => generation.Pass is not null).GroupBy(static generation => (generation.Pass!.Value.To, generation.Pass!.Value.IsPrompt)).Sum(same => RunPasses(model, same, same.Key.IsPrompt ? model.SharedPromptRows : model.SharedRows))
         + waiting.Where(static generation => generation.WholeRound is not null).GroupBy(static generation => generation.WholeRound!.Value.Kind).Sum(same => RunRounds(model, same));
 
     /// <summary>Runs one round of each.</summary>
@@ -56,10 +56,10 @@ internal static class SharedTurns
 
     /// <summary>Runs as many of the passes as fit as one.</summary>
     /// <returns>1 if there were several.</returns>
-    private static int RunPasses(IDeviceModel model, IEnumerable<Generation> generations)
+    private static int RunPasses(IDeviceModel model, IEnumerable<Generation> generations, int mostRows)
     {
         var rows = 0;
-        Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= model.SharedRows)];
+        Generation[] sharing = [.. generations.OrderBy(static generation => generation.Pass!.Value.From).TakeWhile(generation => (rows += generation.Pass!.Value.Count) <= mostRows)];
         RowPass[] passes = [.. sharing.Select(static generation => generation.TakePass())];
         var start = Stopwatch.GetTimestamp();
         model.RunPasses(passes);

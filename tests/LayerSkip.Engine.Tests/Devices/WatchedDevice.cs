@@ -89,6 +89,8 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
 
     public int SharedRows => inner.SharedRows;
 
+    public int SharedPromptRows => inner.SharedPromptRows;
+
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         RunningPasses?.Invoke(passes.Length);

@@ -36,6 +36,32 @@ public class PromptTurnsTests
     }
 
     [Fact]
+    public void Where_turns_take_long_a_stream_waits_for_fewer_rows_of_a_prompt()
+    {
+        using var model = Scripted();
+        using var turns = new TurnByTurn(model) { TurnTime = TimeSpan.FromSeconds(1) };
+        var prompt = turns.Add(Prompt(1, 8000), s_endless);
+        turns.Turn();
+        Assert.Equal([256, 256], Pieces(2));
+        var stream = turns.Add([1], s_endless);
+        turns.Turn();
+        Assert.Equal([128, 64, 32, 32, 32], Pieces(5));
+        turns.TurnTime = TimeSpan.FromSeconds(0.1);
+        Assert.Equal([32, 32], Pieces(2));
+        turns.TurnTime = TimeSpan.FromSeconds(0.01);
+        Assert.Equal([32, 64, 128, 256, 256], Pieces(5));
+        Assert.Equal(13, stream.Generation.Output.Length);
+        Assert.Equal(0, prompt.Generation.Output.Length);
+
+        int[] Pieces(int count) => [.. Enumerable.Range(0, count).Select(_ =>
+        {
+            var before = prompt.Generation.ValidLength(4);
+            turns.Turn();
+            return prompt.Generation.ValidLength(4) - before;
+        })];
+    }
+
+    [Fact]
     public void Short_prompts_and_long_ones_do_not_wait_for_each_others_end()
     {
         using var model = Scripted();

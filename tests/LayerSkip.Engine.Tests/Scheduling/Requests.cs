@@ -56,12 +56,20 @@ internal sealed class TurnByTurn : IDisposable
     private readonly EngineLoad _load = new(limit: 1000);
     private readonly LayerSkipModel _model;
     private readonly Scheduler _scheduler;
+    private readonly SteppingClock _clock = new();
 
     public TurnByTurn(LayerSkipModel model, EngineOptions? options = null)
     {
         _model = model;
         options ??= new();
-        _scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), _load);
+        _scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), _load, _clock);
+    }
+
+    /// <summary>How long turns take, as far as the scheduler can tell.</summary>
+    public TimeSpan TurnTime
+    {
+        get => _clock.Step;
+        set => _clock.Step = value;
     }
 
     /// <summary>Bytes of the running requests' caches.</summary>
@@ -121,4 +129,16 @@ internal sealed class Gate : ILogitsProcessor, IDisposable
 internal sealed class Turns(List<int> turns, int request) : ILogitsProcessor
 {
     public void Process(ReadOnlySpan<int> context, Span<float> logits) => turns.Add(request);
+}
+
+/// <summary>A clock that goes on whenever it is looked at, and only then.</summary>
+internal sealed class SteppingClock : TimeProvider
+{
+    private long _now;
+
+    public TimeSpan Step { get; set; }
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => _now += Step.Ticks;
 }
