@@ -207,13 +207,13 @@ internal sealed class CpuModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         slots.CheckPlaced(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
-        if (_pass.Suits(count))
+        if (_pass.Suits(slots, start, count))
         {
             _pass.Run(slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
             return;
         }
 
-        // More rows than a pass takes, or heads that threads cannot share evenly: a job for each product, dealt by panels.
+        // More rows than a pass takes, or long contexts of heads that threads cannot share evenly: a job for each product, dealt by panels.
         var (hidden, normed) = (slots.Hidden.Slice(start, count), _normed.Rows(count));
         for (var l = from; l < to; l++)
         {

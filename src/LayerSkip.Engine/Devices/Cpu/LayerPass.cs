@@ -4,7 +4,10 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu;
 
-/// <summary>Runs a few rows through layers, as one job of four phases a layer: attention head by head, its output, and the MLP's two halves.</summary>
+/// <summary>
+/// Runs a few rows through layers, as one job of four phases a layer: attention head by head, its output, and the MLP's two halves; or five, where heads cannot be
+/// dealt evenly, and projections are by themselves.
+/// </summary>
 /// <remarks>
 /// With few rows a layer takes little longer than threads take to tell each other anything. So whatever depends on a head alone happens in one chunk, every thread
 /// norms and quantises the rows for itself, and what is a matrix's input is quantised in the chunk that it comes from.
@@ -17,7 +20,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>So many heads for each thread are dealt evenly enough.</summary>
     private const int ManyHeads = 4;
 
-    private const int PhasesPerLayer = 1 + (int)Step.Down;
+    /// <summary>Multiply-adds of one head's attention above which, where heads cannot be dealt evenly, dividing it among all threads is worth what they then have to tell each other.</summary>
+    private const long MostUnevenWork = 1 << 18;
+
+    /// <summary>Phases of a layer behind attention.</summary>
+    private const int PhasesBehind = Step.Down - Step.Attention;
 
     private readonly ModelConfig _config;
     private readonly CpuWeights _weights;
@@ -25,7 +32,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private readonly RowAttention _attention;
     private readonly CacheAppend _append;
     private readonly int _headPanels;
+    private readonly bool _headsFillPanels;
     private readonly bool _dealsHeads;
+    private readonly int _phases; // of a layer
 
     // Of each thread: rows normed, and quantised.
     private readonly ActivationBuffer[] _normed;
@@ -58,8 +67,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     {
         (_config, _weights, _pool, _attention, _append) = (config, weights, pool, attention, append);
         _headPanels = config.HeadDimension / PanelKernel.Width;
-        _dealsHeads = config.HeadDimension % PanelKernel.Width == 0
-            && (config.KeyValueHeads % pool.Threads == 0 || config.KeyValueHeads >= ManyHeads * pool.Threads);
+        _headsFillPanels = config.HeadDimension % PanelKernel.Width == 0;
+        _dealsHeads = config.KeyValueHeads % pool.Threads == 0 || config.KeyValueHeads >= ManyHeads * pool.Threads;
+        _phases = 1 + (int)Step.Down - (int)(_dealsHeads ? Step.Attention : Step.Projections);
         _normed = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(config.HiddenSize))];
         _quantized = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(QuantizedRow.Floats(config.HiddenSize)))];
         (_normedRows, _quantizedRows) = (new RowsView[pool.Threads], new RowsView[pool.Threads]);
@@ -68,10 +78,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     }
 
     /// <summary>The last layer ends with its keys and values where nobody reads a row.</summary>
-    public override int Phases => (PhasesPerLayer * (_to - _from)) - (_unread < _count ? 0 : PhasesPerLayer - 1);
+    public override int Phases => (_phases * (_to - _from)) - (_unread < _count ? 0 : PhasesBehind);
 
-    /// <summary>Whether this is the way for so many rows: few of them, and heads that fill whole panels and are dealt evenly.</summary>
-    public bool Suits(int rows) => _dealsHeads && rows <= MaxRows;
+    /// <summary>Whether this is the way for some rows: few of them, heads that fill whole panels, and not much attention where heads cannot be dealt evenly.</summary>
+    public bool Suits(CpuRows rows, int start, int count) =>
+        _headsFillPanels && count <= MaxRows && (_dealsHeads || _attention.WorkOf(rows, start, count) <= MostUnevenWork * _config.KeyValueHeads);
 
     /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
     /// <param name="rows">Slots, placed.</param>
@@ -119,6 +130,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var layer = Layer(phase);
         return StepOf(phase) switch
         {
+            Step.Projections => Chunks(layer.Qkv),
             Step.Attention => _config.KeyValueHeads,
             Step.Output => Chunks(layer.Output),
             Step.GateAndUp => Chunks(layer.Gate),
@@ -128,17 +140,17 @@ internal sealed class LayerPass : PhasedJob, IDisposable
 
     public override void Begin(int phase, int worker)
     {
-        var (layer, step) = (Layer(phase), StepOf(phase));
-        if (_isCancelled || step is not (Step.Attention or Step.GateAndUp))
+        var (layer, isFirst) = (Layer(phase), phase % _phases == 0);
+        if (_isCancelled || !(isFirst || StepOf(phase) == Step.GateAndUp))
         {
             return;
         }
 
-        var weight = step == Step.Attention ? layer.AttentionNorm : layer.MlpNorm;
-        var isQuantized = step == Step.Attention
+        var weight = isFirst ? layer.AttentionNorm : layer.MlpNorm;
+        var isQuantized = isFirst
             ? layer.Qkv.Kernel.TakesQuantizedRows
             : layer.Gate.Kernel.TakesQuantizedRows || layer.Up.Kernel.TakesQuantizedRows;
-        for (var row = step == Step.Attention ? 0 : FirstRow(phase); row < _count; row++)
+        for (var row = isFirst ? 0 : FirstRow(phase); row < _count; row++)
         {
             var normed = _normedRows[worker].Row(row, _config.HiddenSize);
             RmsNorm.Apply(_hidden.Row(row, _config.HiddenSize), weight, normed, _config.RmsNormEpsilon);
@@ -155,12 +167,17 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var (gated, hidden) = (Read(_shared.Gated, first), Read(_hidden, first));
         switch (StepOf(phase))
         {
+            case Step.Projections when !_isCancelled:
+                var (from, to) = Panels(layer.Qkv, chunk);
+                Project(layer, from, to, worker);
+                break;
+
             case Step.Attention:
-                Attend(layer, _from + (phase / PhasesPerLayer), chunk, first, worker);
+                Attend(layer, _from + (phase / _phases), chunk, first, worker);
                 break;
 
             case Step.Output when !_isCancelled:
-                var (from, to) = Panels(layer.Output, chunk);
+                (from, to) = Panels(layer.Output, chunk);
                 Projection.Add(layer.Output, layer.OutputBias, from, to, Input(layer.Output, _shared.Attended, _quantizedAttendedRows, first), hidden);
                 break;
 
@@ -184,9 +201,10 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var layer = Layer(phase);
         return StepOf(phase) switch
         {
-            Step.Attention => ReadAhead.Of(layer.Output, worker, _pool.Threads),
+            Step.Projections or Step.Attention => ReadAhead.Of(layer.Output, worker, _pool.Threads),
             Step.Output => ReadAhead.Of(layer.Gate, worker, _pool.Threads),
             Step.GateAndUp => ReadAhead.Of(layer.Down, worker, _pool.Threads),
+            _ when !_dealsHeads => ReadAhead.Of(Layer(phase + 1).Qkv, worker, _pool.Threads),
             _ => new(Layer(phase + 1).Qkv, QueryPanel(ChunkDeal.Start(_config.KeyValueHeads, worker, _pool.Threads))),
         };
     }
@@ -199,7 +217,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         }
     }
 
-    /// <summary>One key/value head from the rows' projections to what they attend to.</summary>
+    /// <summary>One key/value head from the rows, or their projections, to what they attend to.</summary>
     private void Attend(CpuLayer layer, int number, int head, int first, int worker)
     {
         if (_cancellationToken.IsCancellationRequested)
@@ -213,10 +231,13 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         }
 
         var (group, heads) = (_config.AttentionHeads / _config.KeyValueHeads, _config.AttentionHeads);
-        var x = Input(layer.Qkv, _normedRows[worker], _quantizedRows[worker], first: 0);
-        Project(QueryPanel(head), group);
-        Project((heads + head) * _headPanels, 1);
-        Project((heads + _config.KeyValueHeads + head) * _headPanels, 1);
+        if (_dealsHeads)
+        {
+            ProjectHeads(head * group, group);
+            ProjectHeads(heads + head, 1);
+            ProjectHeads(heads + _config.KeyValueHeads + head, 1);
+        }
+
         for (var row = 0; row < _count; row++)
         {
             _append.Run(_rows!, _start + row, number, head, _shared.Qkv.Row(row, _shared.Qkv.Stride));
@@ -230,8 +251,12 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var width = group * _config.HeadDimension;
         Quantize(layer.Output, _shared.Attended, _quantizedAttendedRows, head * width, width, first);
 
-        void Project(int panel, int count) => Projection.Write(layer.Qkv, layer.QkvBias, panel, panel + (count * _headPanels), x, _shared.Qkv);
+        void ProjectHeads(int from, int count) => Project(layer, from * _headPanels, (from + count) * _headPanels, worker);
     }
+
+    /// <summary>Some panels of the rows' queries, keys and values.</summary>
+    private void Project(CpuLayer layer, int from, int to, int worker) => Projection.Write(
+        layer.Qkv, layer.QkvBias, from, to, Input(layer.Qkv, _normedRows[worker], _quantizedRows[worker], first: 0), _shared.Qkv);
 
     /// <summary>Quantises some of the rows' elements, whole blocks, if a matrix takes them so.</summary>
     private void Quantize(WeightMatrix matrix, in RowsView rows, in RowsView quantized, int start, int length, int first)
@@ -255,12 +280,12 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private RowsView Read(in RowsView rows, int first) => rows.Slice(first, _count - first);
 
     /// <summary>First row of a phase: the last layer goes on without the rows that nobody reads.</summary>
-    private int FirstRow(int phase) => _from + (phase / PhasesPerLayer) == _to - 1 ? _unread : 0;
+    private int FirstRow(int phase) => _from + (phase / _phases) == _to - 1 ? _unread : 0;
 
-    private static Step StepOf(int phase) => (Step)(phase % PhasesPerLayer);
+    private Step StepOf(int phase) => Step.Down - (_phases - 1 - (phase % _phases));
 
     /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
-    private CpuLayer Layer(int phase) => _weights.Layers[Math.Min(_from + (phase / PhasesPerLayer), _weights.Layers.Length - 1)];
+    private CpuLayer Layer(int phase) => _weights.Layers[Math.Min(_from + (phase / _phases), _weights.Layers.Length - 1)];
 
     private int QueryPanel(int head) => head * (_config.AttentionHeads / _config.KeyValueHeads) * _headPanels;
 
@@ -279,6 +304,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>The phases of a layer, in their order.</summary>
     private enum Step
     {
+        Projections,
         Attention,
         Output,
         GateAndUp,

@@ -49,18 +49,28 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
     public void Place(int threads, int takers, CpuRows rows, int start, in RowsView qkv, in RowsView output)
     {
         (_rows, _start, _qkv, _output) = (rows, start, qkv, output);
-        long positions = 0;
         var longest = 0;
         for (var row = 0; row < qkv.Count; row++)
         {
-            positions += Count(row);
             longest = Math.Max(longest, Count(row));
         }
 
-        Work = positions * model.Config.AttentionHeads * _headDimension * 2;
+        Work = WorkOf(rows, start, qkv.Count);
         _stride = (longest + Attention.BlockPositions - 1) / Attention.BlockPositions * Attention.BlockPositions;
         Divide(qkv.Count, takers);
         ReserveScratch(threads);
+    }
+
+    /// <summary>Multiply-adds of rows that attend to positions 0 .. their own of their caches.</summary>
+    public long WorkOf(CpuRows rows, int start, int count)
+    {
+        long positions = 0;
+        for (var slot = start; slot < start + count; slot++)
+        {
+            positions += rows.Position(slot) + 1;
+        }
+
+        return positions * model.Config.AttentionHeads * _headDimension * 2;
     }
 
     /// <summary>Attends from a set of rows, with the query heads of one key/value head.</summary>
