@@ -3,7 +3,7 @@ namespace LayerSkip.Engine.Checkpoints.Gguf;
 /// <summary>What a GGUF file says about its chat template.</summary>
 /// <param name="Text">The template, in Jinja; null where there is none.</param>
 /// <param name="ToolText">The template for conversations with tools; null where the other serves.</param>
-/// <param name="SpecialTokens">Spellings of special tokens by the names that templates use, such as <c>bos_token</c>.</param>
+/// <param name="SpecialTokens">Spellings of special tokens by the names that templates use, such as <c>bos_token</c>; those that the file names and has.</param>
 public sealed record GgufChatTemplate(string? Text, string? ToolText, IReadOnlyDictionary<string, string> SpecialTokens)
 {
     private static readonly (string Name, string Key)[] s_specialTokens =
@@ -22,7 +22,7 @@ public sealed record GgufChatTemplate(string? Text, string? ToolText, IReadOnlyD
         var special = new Dictionary<string, string>();
         foreach (var (name, key) in s_specialTokens)
         {
-            if (metadata.IntegerOrNull(key, 0, tokens.Length - 1) is { } id)
+            if (metadata.TokenOrNull(key, tokens.Length) is { } id)
             {
                 special[name] = tokens[id];
             }

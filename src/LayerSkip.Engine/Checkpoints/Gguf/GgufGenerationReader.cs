@@ -16,7 +16,7 @@ internal static class GgufGenerationReader
     /// <summary>Reads and checks every key.</summary>
     /// <param name="metadata">The file's keys.</param>
     /// <param name="config">The model's shape: the vocabulary and the layers bound what is valid.</param>
-    /// <exception cref="CheckpointException">A key has the wrong type, a token id is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
+    /// <exception cref="CheckpointException">A key has the wrong type, a token id but the padding's is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
     public static GenerationDefaults Read(GgufMetadata metadata, ModelConfig config)
     {
         var lastId = config.VocabularySize - 1;
@@ -24,7 +24,7 @@ internal static class GgufGenerationReader
         {
             BeginOfSequenceId = metadata.IntegerOrNull(GgufKeys.BeginId, 0, lastId),
             EndOfSequenceIds = ReadEnds(metadata, lastId),
-            PadId = metadata.IntegerOrNull(GgufKeys.PadId, 0, int.MaxValue) is { } pad && pad <= lastId ? pad : null,
+            PadId = metadata.TokenOrNull(GgufKeys.PadId, config.VocabularySize),
             Sample = metadata.BooleanOrNull(GgufKeys.DoSample),
             Temperature = metadata.NumberOrNull(GgufKeys.SamplingTemperature, value => value >= 0, "a number of at least 0"),
             TopK = metadata.IntegerOrNull(GgufKeys.SamplingTopK, 0, int.MaxValue),

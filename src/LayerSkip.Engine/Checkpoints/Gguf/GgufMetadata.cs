@@ -55,6 +55,20 @@ internal sealed class GgufMetadata
             : throw Wrong(key, Range(min, max));
     }
 
+    /// <summary>The token of a key, or null where it is absent or no token of the vocabulary: llama.cpp writes none as 4294967295, and models name tokens that they lack.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="tokens">Size of the vocabulary.</param>
+    public int? TokenOrNull(string key, int tokens)
+    {
+        if (!_values.TryGetValue(key, out var value))
+        {
+            return null;
+        }
+
+        var id = ToInteger(value.Type, _bytes.AsSpan(value.Offset)) ?? throw Wrong(key, "an integer");
+        return id >= 0 && id < tokens ? (int)id : null;
+    }
+
     /// <summary>The number of a key, or null where it is absent.</summary>
     /// <param name="key">The key.</param>
     /// <param name="valid">Whether a finite number is in range.</param>

@@ -45,6 +45,23 @@ public class GgufGenerationReaderTests
         Assert.Equal(96, Read(Number(GgufKeys.PadId, 96)).PadId);
     }
 
+    [Fact]
+    public void Padding_that_llama_cpp_writes_for_none_is_none()
+    {
+        static void NoPadding(GgufWriter writer) => writer.AddStored(GgufKeys.PadId, GgufValueType.UInt32, [255, 255, 255, 255]);
+        Assert.Null(Read(NoPadding).PadId);
+        Assert.Contains("padding_token_id is 'x', expected an integer", Assert.Throws<CheckpointException>(() => Read(writer => writer.Add(GgufKeys.PadId, "x"))).Message, StringComparison.Ordinal);
+
+        using var file = new TemporaryFile();
+        var template = new GgufWriter();
+        Tokens(1, 1, 3, 3, 3, 3, 3, 3)(template);
+        Number(GgufKeys.EndId, 2)(template);
+        Number(GgufKeys.UnknownId, s_tokens.Length)(template);
+        NoPadding(template);
+        template.Write(file.Path);
+        Assert.Equal([KeyValuePair.Create("eos_token", "</s>")], GgufChatTemplate.Read(file.Path).SpecialTokens);
+    }
+
     private static Action<GgufWriter> Tokens(params int[] types) => writer =>
     {
         writer.Add(GgufKeys.Tokens, s_tokens);
