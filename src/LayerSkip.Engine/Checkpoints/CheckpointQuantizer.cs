@@ -17,7 +17,7 @@ internal static class CheckpointQuantizer
 
     /// <summary>Writes the directory: in full, or not at all where it is new.</summary>
     /// <param name="source">The checkpoint, an open directory.</param>
-    /// <param name="directory">The directory; it is created, or must be empty unless <paramref name="replace"/>.</param>
+    /// <param name="directory">The directory; it is created, or must be empty unless <paramref name="replace"/>. A symbolic link stays, and what it leads to is written.</param>
     /// <param name="dataType">What matrices become. Of four-bit checkpoints, embeddings and head become <see cref="TensorDataType.Int8"/>.</param>
     /// <param name="finer">Matrices that stay as they are.</param>
     /// <param name="replace">Whether files of a directory that is not empty may be replaced, each in one step.</param>
@@ -35,11 +35,12 @@ internal static class CheckpointQuantizer
         CancellationToken cancellationToken = default)
     {
         directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        var exists = Directory.Exists(directory);
-        var empty = !exists || !Directory.EnumerateFileSystemEntries(directory).Any();
-        if (File.Exists(directory) || FileTarget.Follow(directory) == FileTarget.Follow(Path.TrimEndingDirectorySeparator(source.Path)))
+        var target = FileTarget.Follow(directory);
+        var exists = Directory.Exists(target);
+        var empty = !exists || !Directory.EnumerateFileSystemEntries(target).Any();
+        if (File.Exists(target) || target == FileTarget.Follow(Path.TrimEndingDirectorySeparator(source.Path)))
         {
-            throw new IOException($"{directory}: {(File.Exists(directory) ? "is a file" : "is the checkpoint itself")}, expected another directory");
+            throw new IOException($"{directory}: {(File.Exists(target) ? "is a file" : "is the checkpoint itself")}, expected another directory");
         }
 
         if (!empty && !replace)
@@ -47,7 +48,7 @@ internal static class CheckpointQuantizer
             throw new IOException($"{directory}: is not empty, expected a new or an empty directory");
         }
 
-        var temporary = $"{directory}.{Guid.NewGuid():N}.tmp";
+        var temporary = $"{target}.{Guid.NewGuid():N}.tmp";
         try
         {
             Directory.CreateDirectory(temporary);
@@ -55,7 +56,7 @@ internal static class CheckpointQuantizer
             QuantizedModelCard.Update(Path.Combine(temporary, QuantizedModelCard.FileName), source.Path, dataType, finer);
             WriteConfig(source.Path, temporary, dataType);
             WriteWeights(source, temporary, dataType, finer, progress, cancellationToken);
-            Move(temporary, directory, exists, empty);
+            Move(temporary, target, exists, empty);
         }
         finally
         {

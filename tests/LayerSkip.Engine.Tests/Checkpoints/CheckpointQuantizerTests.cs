@@ -81,6 +81,36 @@ public sealed class CheckpointQuantizerTests : IDisposable
         Assert.Equal("LICENSE", File.ReadAllText(Path.Combine(Target, "LICENSE")));
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void A_symbolic_link_stays_and_what_it_leads_to_is_written(bool exists, bool full)
+    {
+        using var tiny = TinyCheckpoint.Write();
+        using var source = Checkpoint.Open(tiny.Directory);
+        var disk = Path.Combine(_folder.FullName, "disk");
+        Directory.CreateDirectory(disk);
+        var real = Path.Combine(disk, "real");
+        if (exists)
+        {
+            Directory.CreateDirectory(real);
+        }
+
+        if (full)
+        {
+            File.WriteAllText(Path.Combine(real, "notes"), "mine");
+        }
+
+        Directory.CreateSymbolicLink(Target, real);
+        CheckpointQuantizer.Write(source, Target, TensorDataType.Int8, replace: full);
+
+        Assert.Equal(real, new DirectoryInfo(Target).LinkTarget);
+        Assert.Equal(["disk", "quantised"], Directory.EnumerateFileSystemEntries(_folder.FullName).Select(Path.GetFileName).Order());
+        Assert.Equal([real], Directory.EnumerateFileSystemEntries(disk));
+        Checkpoint.Open(real).Dispose();
+    }
+
     [Fact]
     public void Nothing_is_overwritten_and_nothing_half_written()
     {
