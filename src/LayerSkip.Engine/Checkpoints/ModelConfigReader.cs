@@ -72,13 +72,13 @@ internal static class ModelConfigReader
         var architectures = json.TextsOrNull("architectures");
         if (modelType is null && architectures is null)
         {
-            throw json.Missing("model_type", "'llama'");
+            throw json.Missing("model_type", "'llama' or 'mistral'");
         }
 
         modelType ??= architectures!.Contains(ArchitectureOf("mistral")) ? "mistral" : "llama";
         if (modelType is not ("llama" or "mistral"))
         {
-            throw json.Wrong("model_type", "'llama'");
+            throw json.Wrong("model_type", "'llama' or 'mistral'");
         }
 
         // A classifier or a reward model of the same family has another head.

@@ -108,9 +108,9 @@ public class ModelConfigReaderTests
         AssertRefused(Mistral("0"), "config.json: sliding_window is 0, expected an integer from 1 to 2147483647");
 
     [Theory]
-    [InlineData("model_type", "\"gpt_neox\"", "config.json: model_type is 'gpt_neox', expected 'llama'")]
+    [InlineData("model_type", "\"gpt_neox\"", "config.json: model_type is 'gpt_neox', expected 'llama' or 'mistral'")]
     [InlineData("model_type", "7", "config.json: model_type is 7, expected a string")]
-    [InlineData("model_type", "null", "config.json: model_type is missing, expected 'llama'")]
+    [InlineData("model_type", "null", "config.json: model_type is missing, expected 'llama' or 'mistral'")]
     [InlineData("architectures", "[\"LlamaForSequenceClassification\"]", "config.json: architectures is [\"LlamaForSequenceClassification\"], expected [\"LlamaForCausalLM\"]")]
     [InlineData("architectures", "\"LlamaForCausalLM\"", "config.json: architectures is 'LlamaForCausalLM', expected an array of strings")]
     [InlineData("vocab_size", "null", "config.json: vocab_size is missing, expected an integer from 1 to 16777216")]
