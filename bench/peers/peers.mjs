@@ -2,7 +2,8 @@
 //   node bench/peers/peers.mjs [--models synthetic-160m,models/topv2-parser] [--formats f32,bf16,q8_0,q4_0] [--rounds 5]
 //                              [--threads 2] [--prompt-tokens 128] [--max-tokens 64] [--output peers.json]
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -105,14 +106,21 @@ function runLlama(file, prompt) {
     return { ...runs[0], decode_tokens_per_second: best("decode_tokens_per_second"), prefill_tokens_per_second: best("prefill_tokens_per_second") };
 }
 
+/** The checkpoint as a GGUF file, written anew where a file of it is younger. Two checkpoints may have folders of one name. */
 function exportModel(source, format) {
-    const file = join(cache, `${basename(source)}-${format}.gguf`);
-    const weights = join(source, "model.safetensors");
-    if (!existsSync(file) || statSync(file).mtimeMs < statSync(weights).mtimeMs) {
+    const place = createHash("sha256").update(source).digest("hex").slice(0, 8);
+    const file = join(cache, `${basename(source)}-${place}-${format}.gguf`);
+    if (!existsSync(file) || statSync(file).mtimeMs < youngest(source)) {
         run("dotnet", [tool, "export", "--model", source, "--gguf", file, "--dtype", format]);
     }
 
     return file;
+}
+
+/** When the weights, their index or what says how to read them were last written, in milliseconds. */
+function youngest(directory) {
+    const files = existsSync(directory) ? readdirSync(directory).filter(name => /\.(safetensors|json)$/.test(name)) : [];
+    return files.length > 0 ? Math.max(...files.map(name => statSync(join(directory, name)).mtimeMs)) : fail(`${directory}: holds no checkpoint`);
 }
 
 function print(rows) {
