@@ -116,6 +116,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
         var decodeSpeedup = Spread.OfMeasured(decodeSpeedups);
 
         var plan = model.Plan(settings.Draft with { Mode = DecodingMode.SelfSpeculative });
+        var drafts = ModeRun.Total(_speculative);
         var weightBytes = model.BytesRead(0, model.Config.Layers, head: true);
         var kvBytes = ModelSize.KvBytesPerToken(model.Config) * _autoregressive[0].MeanContext;
         var share = Spread.OfMeasured(_autoregressive.Zip(_bandwidths, (run, bandwidth) => (weightBytes + kvBytes) * run.DecodeTokensPerSecond / bandwidth));
@@ -137,8 +138,8 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Speedup = speedup.Median,
             SpeedupDecode = decodeSpeedup?.Median,
             DecodeRuns = decodeSpeedups.Count(speedup => speedup is not null),
-            AcceptanceRate = _speculative[0].AcceptanceRate,
-            TokensPerRound = _speculative[0].TokensPerRound,
+            AcceptanceRate = drafts.AcceptanceRate,
+            TokensPerRound = drafts.TokensPerRound,
             Identical = pairs.All(pair => pair.First.Outputs.Zip(pair.Second.Outputs).All(outputs => outputs.First.AsSpan().SequenceEqual(outputs.Second))),
             WeightBytesPerToken = weightBytes,
             KvBytesPerToken = kvBytes,
@@ -146,8 +147,8 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             BandwidthShare = share?.Median,
             FmaFlopsPerSecond = _flops,
             FmaShare = PrefillFlops() * prefill.Median / settings.PrefillPrompt.Length / _flops,
-            MeanExitLayer = _speculative[0].MeanExitLayer,
-            AcceptedPerRound = Histogram(_speculative[0].AcceptedPerRound),
+            MeanExitLayer = drafts.MeanExitLayer,
+            AcceptedPerRound = Histogram(drafts.AcceptedPerRound),
             Latency = new(LatencyReport.Of(_autoregressive), LatencyReport.Of(_speculative)),
             Growth = _growth,
             Requests = _requests,

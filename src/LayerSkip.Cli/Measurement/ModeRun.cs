@@ -2,7 +2,7 @@ using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Measurement;
 
-/// <summary>What one mode did over all prompts in one run.</summary>
+/// <summary>What one mode did over all prompts in one run, or in several.</summary>
 internal sealed class ModeRun
 {
     /// <summary>Most tokens of a draft.</summary>
@@ -54,6 +54,35 @@ internal sealed class ModeRun
 
     /// <summary>Cache positions that attention read for a token decoded after the first, on average, at one token a round.</summary>
     public double MeanContext => _decodedTokens == 0 ? 0 : (double)_positionsRead / _decodedTokens;
+
+    /// <summary>What the mode did in several runs together: controllers that go by measured times do not do the same in each.</summary>
+    /// <param name="runs">At least one.</param>
+    public static ModeRun Total(IReadOnlyList<ModeRun> runs)
+    {
+        var total = new ModeRun();
+        foreach (var run in runs)
+        {
+            total._outputs.AddRange(run._outputs);
+            total._seconds.AddRange(run._seconds);
+            total._firstTokenSeconds.AddRange(run._firstTokenSeconds);
+            total._tokenSeconds.AddRange(run._tokenSeconds);
+            total._decodeSeconds += run._decodeSeconds;
+            total._tokens += run._tokens;
+            total._decodedTokens += run._decodedTokens;
+            total._rounds += run._rounds;
+            total._drafted += run._drafted;
+            total._acceptedTokens += run._acceptedTokens;
+            total._exitLayers += run._exitLayers;
+            total._exitDraftRounds += run._exitDraftRounds;
+            total._positionsRead += run._positionsRead;
+            for (var accepted = 0; accepted <= MostAccepted; accepted++)
+            {
+                total._accepted[accepted] += run._accepted[accepted];
+            }
+        }
+
+        return total;
+    }
 
     /// <summary>Adds a round, or a piece of a long prompt.</summary>
     /// <param name="generation">The request, behind the round.</param>

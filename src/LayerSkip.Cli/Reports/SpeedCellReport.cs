@@ -2,7 +2,7 @@ using LayerSkip.Cli.Measurement;
 
 namespace LayerSkip.Cli.Reports;
 
-/// <summary>One way to draft. Times are from token ids to token ids: setting the request up, prefill and decoding.</summary>
+/// <summary>One way to draft. Times are from token ids to token ids: setting the request up, prefill and decoding. What is counted of rounds is of all runs together.</summary>
 internal sealed record SpeedCellReport
 {
     /// <summary>What decides about drafts.</summary>
