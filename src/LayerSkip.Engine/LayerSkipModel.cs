@@ -139,8 +139,10 @@ public sealed class LayerSkipModel : IDisposable
     }
 
     /// <summary>Completes and checks options as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
-    internal DecodingPlan Plan(DecodingOptions options) =>
-        DecodingPlan.Create(options, Config, Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count));
+    /// <param name="options">How to decode.</param>
+    /// <param name="defaults">What to take for the checkpoint's own defaults; null: <see cref="Defaults"/>.</param>
+    internal DecodingPlan Plan(DecodingOptions options, GenerationDefaults? defaults = null) =>
+        DecodingPlan.Create(options, Config, defaults ?? Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count));
 
     /// <summary>Checks options against the model as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     /// <param name="options">How to decode.</param>

@@ -84,7 +84,7 @@ internal sealed class TuneCommand
         var report = TuneReports.Create(model, settings, result);
         if (writes && report.Mismatches == 0)
         {
-            report = report with { Written = CheckpointDefaults.Write(directory, report.ExitLayer, report.NumSpeculations, report.Controller) };
+            report = report with { Written = CheckpointDefaults.Write(directory, result.DefaultsOf(model)) };
         }
 
         if (html is not null)

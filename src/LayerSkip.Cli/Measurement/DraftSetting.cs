@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Measurement;
@@ -10,6 +11,9 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
 {
     /// <summary>By what pays.</summary>
     public static DraftSetting Auto { get; } = new(DraftController.Auto, null, null);
+
+    /// <summary>The fixed setting that the checkpoint is taken to declare, where a controller that chooses begins; null: what it does declare.</summary>
+    public DraftSetting? Declared { get; init; }
 
     /// <summary>The name of the controller of fixed settings.</summary>
     public static string FixedName { get; } = Fixed(1, 1).ControllerName;
@@ -35,6 +39,11 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
         // What is asked of a fixed setting is what its exit is worth, wherever the checkpoint would have drafts come from.
         DraftSource = Controller == DraftController.Fixed ? DraftSource.Exit : null,
     };
+
+    /// <summary>What such a request takes for the checkpoint's own defaults.</summary>
+    /// <param name="own">The checkpoint's own defaults.</param>
+    public GenerationDefaults Defaults(GenerationDefaults own) =>
+        Declared is null ? own : own with { ExitLayer = Declared.ExitLayer, NumSpeculations = Declared.NumSpeculations };
 
     /// <summary>In words.</summary>
     public override string ToString() => Controller == DraftController.Fixed

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Measurement;
@@ -9,7 +10,8 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="draft">How to draft, and, where not greedily, how to choose tokens.</param>
 /// <param name="maxTokens">Most tokens to generate for a prompt.</param>
 /// <param name="ignoreEndOfSequence">Whether to always generate that many.</param>
-internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false)
+/// <param name="defaults">What to take for the checkpoint's own defaults; null: the model's.</param>
+internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false, GenerationDefaults? defaults = null)
 {
     /// <summary>Options of an autoregressive request.</summary>
     public DecodingOptions Autoregressive { get; } = new()
@@ -24,6 +26,9 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
         MaxNewTokens = maxTokens,
         IgnoreEndOfSequence = ignoreEndOfSequence,
     };
+
+    /// <summary>The options of a request, completed.</summary>
+    public DecodingPlan Plan(DecodingOptions options) => model.Plan(options, defaults);
 
     /// <summary>Decodes all prompts.</summary>
     /// <param name="prompts">Token ids of each.</param>
@@ -55,7 +60,7 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
     private void Decode(int[] prompt, DecodingOptions options, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        using var generation = model.Generate(prompt, options);
+        using var generation = model.Generate(prompt, Plan(options));
         for (var last = start; allocations.NextRound(generation, cancellationToken);)
         {
             var now = Stopwatch.GetTimestamp();

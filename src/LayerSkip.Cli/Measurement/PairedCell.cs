@@ -12,7 +12,7 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
 {
     private const double WarmUpSeconds = 1;
 
-    private readonly ModePair _pair = new(model, draft.Options(), maxTokens);
+    private readonly ModePair _pair = new(model, draft.Options(), maxTokens, defaults: draft.Defaults(model.Defaults));
     private readonly List<ModeRun> _autoregressive = [];
     private readonly List<ModeRun> _speculative = [];
 
@@ -40,6 +40,7 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
     public SpeedCellReport Report(IReadOnlyList<IReadOnlyList<int>>? answers = null)
     {
         answers ??= _autoregressive[0].Outputs;
+        var drafts = ModeRun.Total(_speculative);
         return new SpeedCellReport
         {
             Controller = draft.ControllerName,
@@ -50,9 +51,9 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
             SelfSpeculativeMs = Milliseconds(_speculative),
             AutoregressiveMeanMs = MeanMilliseconds(_autoregressive),
             SelfSpeculativeMeanMs = MeanMilliseconds(_speculative),
-            TokensPerRound = _speculative[0].TokensPerRound,
-            MeanExitLayer = _speculative[0].MeanExitLayer,
-            AcceptanceRate = _speculative[0].AcceptanceRate,
+            TokensPerRound = drafts.TokensPerRound,
+            MeanExitLayer = drafts.MeanExitLayer,
+            AcceptanceRate = drafts.AcceptanceRate,
             Identical = Enumerable.Range(0, prompts.Count).Count(
                 row => _autoregressive.Concat(_speculative).All(run => run.Outputs[row].SequenceEqual(answers[row]))),
         };

@@ -43,7 +43,7 @@ internal sealed record TuneReport
     /// <summary>What to decode with: auto, unless a fixed setting is clearly faster.</summary>
     public required string Controller { get; init; }
 
-    /// <summary>The exit layer of the fastest fixed setting, where auto begins.</summary>
+    /// <summary>The exit layer of that setting; of auto, where it begins: that of the fixed setting that was predicted to be fastest.</summary>
     public required int ExitLayer { get; init; }
 
     /// <summary>Its speculation length; 0 where nothing is faster than autoregressive decoding.</summary>

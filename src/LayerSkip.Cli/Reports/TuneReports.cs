@@ -8,7 +8,7 @@ internal static class TuneReports
 {
     public static TuneReport Create(LayerSkipModel model, TuneSettings settings, TuneResult result)
     {
-        var fastest = result.Fastest;
+        var tuned = result.DefaultsOf(model);
         return new TuneReport
         {
             Model = model.Name,
@@ -41,8 +41,8 @@ internal static class TuneReports
             Runs = settings.Runs,
             Mismatches = result.Mismatches,
             Controller = result.Winner.Setting.ControllerName,
-            ExitLayer = fastest.Setting.ExitLayer ?? 1,
-            NumSpeculations = result.Pays ? fastest.Setting.NumSpeculations ?? 1 : 0,
+            ExitLayer = tuned.ExitLayer ?? 1,
+            NumSpeculations = tuned.NumSpeculations ?? 0,
             Speedup = result.Winner.Speedup,
             PreviousController = model.Defaults.DraftController?.ToString().ToLowerInvariant(),
             PreviousExitLayer = model.Defaults.ExitLayer,

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using LayerSkip.Cli.Measurement;
 using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Tuning;
@@ -12,34 +11,28 @@ internal static class CheckpointDefaults
     private const int MaxDepth = 64;
 
     /// <summary>
-    /// Writes <c>exit_layer</c>, <c>num_speculations</c> and <c>draft_controller</c> of the section <c>layerskip</c>; makes the file where there is none. Fixed drafts
-    /// were measured by their exit: a <c>draft_source</c> that says otherwise becomes it.
+    /// Writes the exit layer, the speculation length, the controller and the source of drafts of the section <c>layerskip</c>, and takes away those of them that are null. Where there is no file,
+    /// one is made with the tokens that <c>config.json</c> names: other programs look for them in this file alone once it exists.
     /// </summary>
     /// <param name="directory">The checkpoint.</param>
-    /// <param name="exitLayer">Exit layer E.</param>
-    /// <param name="numSpeculations">Speculation length d; 0: decode autoregressively.</param>
-    /// <param name="controller">What decides about drafts.</param>
+    /// <param name="defaults">What it is to declare.</param>
     /// <returns>The file's path.</returns>
     /// <exception cref="CheckpointException">The file is not JSON, or something else than an object; it stays as it is.</exception>
     /// <exception cref="IOException">It cannot be written, and is as it was.</exception>
-    public static string Write(string directory, int exitLayer, int numSpeculations, string controller)
+    public static string Write(string directory, GenerationDefaults defaults)
     {
         var path = Path.Combine(directory, GenerationDefaultsReader.FileName);
-        var root = File.Exists(path) ? Read(path) : [];
+        var root = File.Exists(path) ? Read(path) : Create(defaults);
         if (root["layerskip"] is not JsonObject section)
         {
             section = [];
             root["layerskip"] = section;
         }
 
-        section["exit_layer"] = JsonValue.Create(exitLayer);
-        section["num_speculations"] = JsonValue.Create(numSpeculations);
-        section["draft_controller"] = JsonValue.Create(controller);
-        if (controller == DraftSetting.FixedName && section["draft_source"] is not null)
-        {
-            section["draft_source"] = JsonValue.Create("exit");
-        }
-
+        Set(section, "exit_layer", defaults.ExitLayer is { } exit ? JsonValue.Create(exit) : null);
+        Set(section, "num_speculations", defaults.NumSpeculations is { } length ? JsonValue.Create(length) : null);
+        Set(section, "draft_controller", JsonValue.Create(defaults.DraftController?.ToString().ToLowerInvariant()));
+        Set(section, "draft_source", JsonValue.Create(defaults.DraftSource?.ToString().ToLowerInvariant()));
         AtomicFile.Write(path, stream =>
         {
             using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -50,6 +43,31 @@ internal static class CheckpointDefaults
             stream.WriteByte((byte)'\n');
         });
         return path;
+    }
+
+    private static void Set(JsonObject section, string name, JsonValue? value)
+    {
+        if (value is null)
+        {
+            section.Remove(name);
+        }
+        else
+        {
+            section[name] = value;
+        }
+    }
+
+    private static JsonObject Create(GenerationDefaults defaults)
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            CheckpointWriter.WriteTokenIds(json, defaults);
+            json.WriteEndObject();
+        }
+
+        return JsonNode.Parse(stream.ToArray())!.AsObject();
     }
 
     private static JsonObject Read(string path)

@@ -1,3 +1,8 @@
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Cli.Tuning;
 
 /// <summary>What tuning found.</summary>
@@ -5,7 +10,7 @@ namespace LayerSkip.Cli.Tuning;
 /// <param name="Costs">What steps take.</param>
 /// <param name="CostModel">What predicted.</param>
 /// <param name="Predictions">Every exit layer with every speculation length.</param>
-/// <param name="Confirmed">The settings that were measured: fixed ones, best predicted first, at least one, then the controller that chooses by itself.</param>
+/// <param name="Confirmed">The settings that were measured: fixed ones, best predicted first, at least one, then the controller that chooses by itself, beginning with the first of them.</param>
 /// <param name="ConfirmedPrompts">The prompts that they were measured on.</param>
 internal sealed record TuneResult(
     IReadOnlyList<ShadowedAnswer> Answers,
@@ -24,6 +29,26 @@ internal sealed record TuneResult(
 
     /// <summary>Whether it is faster than not drafting at all.</summary>
     public bool Pays => Winner.Speedup > 1;
+
+    /// <summary>The exit layer and speculation length to declare: the winner's own, or, of the controller that chooses, those with which it was measured.</summary>
+    public DraftSetting Declared => Winner.Setting.Declared ?? Winner.Setting;
+
+    /// <summary>
+    /// What the checkpoint is to declare. The controller is left to the device where it would take the winner by itself: another device may do better by its own.
+    /// Fixed drafts were measured by their exit: a source that says otherwise becomes it.
+    /// </summary>
+    public GenerationDefaults DefaultsOf(LayerSkipModel model)
+    {
+        var controller = Winner.Setting.Controller;
+        var own = model.Defaults with
+        {
+            ExitLayer = Declared.ExitLayer,
+            NumSpeculations = Pays ? Declared.NumSpeculations : 0,
+            DraftController = null,
+            DraftSource = controller == DraftController.Fixed && model.Defaults.DraftSource is not null ? DraftSource.Exit : model.Defaults.DraftSource,
+        };
+        return model.Plan(new DecodingOptions { Mode = DecodingMode.SelfSpeculative }, own).Controller == controller ? own : own with { DraftController = controller };
+    }
 
     /// <summary>Answers that self-speculative decoding changed; 0 unless something is broken.</summary>
     public int Mismatches => Confirmed.Sum(setting => ConfirmedPrompts - setting.Measured.Identical);

@@ -34,7 +34,10 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
             .. Enumerable.Range(1, model.Config.Layers - 1).SelectMany(exit => Enumerable.Range(1, longest).Select(length => costModel.Predict(exit, length))),
         ];
         var candidates = Choose(predictions, settings.Candidates, Declared(costModel));
-        DraftSetting[] confirmed = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations)), DraftSetting.Auto];
+        DraftSetting[] fixedSettings = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations))];
+
+        // As the checkpoint would declare it: by which exit it begins, and that this one is known to be good, is part of how fast it is.
+        DraftSetting[] confirmed = [.. fixedSettings, DraftSetting.Auto with { Declared = fixedSettings[0] }];
         var sample = Sample(answers.Count, costModel.Autoregressive / answers.Count, confirmed.Length);
 
         // What is measured is foretold for the same prompts.

@@ -142,7 +142,8 @@ public static class CheckpointWriter
         json.WriteEndObject();
     }
 
-    private static void WriteTokenIds(Utf8JsonWriter json, GenerationDefaults generation)
+    /// <summary>Writes the fields of the tokens that begin, end and pad, those that are known.</summary>
+    internal static void WriteTokenIds(Utf8JsonWriter json, GenerationDefaults generation)
     {
         WriteNumber(json, "bos_token_id", generation.BeginOfSequenceId);
         switch (generation.EndOfSequenceIds)

@@ -44,7 +44,7 @@ public sealed class TuneCommandTests : IDisposable
         var written = JsonNode.Parse(System.IO.File.ReadAllText(File))!.AsObject();
         Assert.Equal(report.GetProperty("exit_layer").GetInt32(), (int?)written["layerskip"]!["exit_layer"]);
         Assert.Equal(report.GetProperty("num_speculations").GetInt32(), (int?)written["layerskip"]!["num_speculations"]);
-        Assert.Equal(report.GetProperty("controller").GetString(), (string?)written["layerskip"]!["draft_controller"]);
+        Assert.Equal(report.GetProperty("controller").GetString() == "auto" ? null : "fixed", (string?)written["layerskip"]!["draft_controller"]);
         Assert.Equal(speedup > 1, report.GetProperty("num_speculations").GetInt32() > 0);
         Assert.DoesNotContain(Directory.GetFiles(_checkpoint.Directory), file => file.EndsWith(".tmp", StringComparison.Ordinal));
     }
@@ -76,7 +76,7 @@ public sealed class TuneCommandTests : IDisposable
     {
         System.IO.File.WriteAllText(File, Settings);
 
-        CheckpointDefaults.Write(_checkpoint.Directory, 3, 7, "auto");
+        CheckpointDefaults.Write(_checkpoint.Directory, Tuned(3, 7, DraftController.Auto));
 
         var text = System.IO.File.ReadAllText(File);
         Assert.Contains("1.50", text, StringComparison.Ordinal);
@@ -88,7 +88,7 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Null(root["a"]);
 
         // And again the same, byte for byte.
-        CheckpointDefaults.Write(_checkpoint.Directory, 3, 7, "auto");
+        CheckpointDefaults.Write(_checkpoint.Directory, Tuned(3, 7, DraftController.Auto));
         Assert.Equal(text, System.IO.File.ReadAllText(File));
     }
 
@@ -97,12 +97,15 @@ public sealed class TuneCommandTests : IDisposable
     {
         System.IO.File.WriteAllText(File, """{"layerskip": {"draft_source": "lookup"}}""");
 
-        CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "auto");
-        Assert.Equal("lookup", (string?)JsonNode.Parse(System.IO.File.ReadAllText(File))!["layerskip"]!["draft_source"]);
+        using (var model = LayerSkipModel.Load(_checkpoint.Directory))
+        {
+            CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.2).DefaultsOf(model));
+            Assert.Equal("lookup", (string?)JsonNode.Parse(System.IO.File.ReadAllText(File))!["layerskip"]!["draft_source"]);
+            CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.1).DefaultsOf(model));
+        }
 
-        CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "fixed");
-        using var model = LayerSkipModel.Load(_checkpoint.Directory);
-        Assert.Equal(DraftSource.Exit, model.Defaults.DraftSource);
+        using var tuned = LayerSkipModel.Load(_checkpoint.Directory);
+        Assert.Equal(DraftSource.Exit, tuned.Defaults.DraftSource);
         Assert.Equal(DraftSource.Exit, DraftSetting.Fixed(2, 4).Options().DraftSource);
     }
 
@@ -118,10 +121,66 @@ public sealed class TuneCommandTests : IDisposable
             System.IO.File.WriteAllText(File, before);
         }
 
-        CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "fixed");
+        CheckpointDefaults.Write(_checkpoint.Directory, Tuned(2, 4, DraftController.Fixed));
 
         using var model = LayerSkipModel.Load(_checkpoint.Directory);
         Assert.Equal((2, 4, DraftController.Fixed), (model.Defaults.ExitLayer, model.Defaults.NumSpeculations, model.Defaults.DraftController));
+    }
+
+    [Fact]
+    public void A_file_that_is_made_names_the_tokens_that_the_configuration_does()
+    {
+        _checkpoint.Edit("config.json", json =>
+        {
+            json["bos_token_id"] = 5;
+            json["eos_token_id"] = new JsonArray(6, 7);
+            json["pad_token_id"] = 8;
+        });
+        System.IO.File.Delete(File);
+        using (var model = LayerSkipModel.Load(_checkpoint.Directory))
+        {
+            CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.2).DefaultsOf(model));
+        }
+
+        Assert.Equal(
+            """{"bos_token_id":5,"eos_token_id":[6,7],"pad_token_id":8,"layerskip":{"exit_layer":1,"num_speculations":2}}""",
+            JsonNode.Parse(System.IO.File.ReadAllText(File))!.ToJsonString());
+    }
+
+    [Fact]
+    public void Auto_is_measured_as_it_will_be_declared()
+    {
+        System.IO.File.WriteAllText(File, """{"layerskip": {"exit_layer": 1, "num_speculations": 3}}""");
+        using var model = LayerSkipModel.Load(_checkpoint.Directory, new ModelOptions { Threads = 1 });
+        var result = new Tuner(model, new TuneSettings([[1, 2, 3]], 6, 2, 1, 0.1)).Run(new Progress<double>(), CancellationToken.None);
+        Assert.Equal(result.Confirmed[0].Setting, result.Confirmed[^1].Setting.Declared);
+
+        var declared = (DraftSetting.Auto with { Declared = DraftSetting.Fixed(3, 20) }).Defaults(model.Defaults);
+        Assert.Equal((3, 20), (declared.ExitLayer, declared.NumSpeculations));
+        Assert.Equal((1, 3), (DraftSetting.Auto.Defaults(model.Defaults).ExitLayer, DraftSetting.Auto.Defaults(model.Defaults).NumSpeculations));
+        var pair = new ModePair(model, new DecodingOptions { DraftController = DraftController.Fixed }, 6, ignoreEndOfSequence: true, declared);
+        Assert.Equal(3, pair.Run([[1, 2, 3]], run: 0, new AllocationMeter(), CancellationToken.None).Speculative.MeanExitLayer);
+
+        // What is written is what auto began with, not what was fastest of the fixed ones.
+        var measured = Result(1.2, 1.2);
+        var faster = measured.Confirmed[0] with { Setting = DraftSetting.Fixed(3, 4), Measured = measured.Confirmed[0].Measured with { Speedup = new Spread(1.21, 1.21, 1.21) } };
+        var defaults = (measured with { Confirmed = [measured.Confirmed[0], faster, measured.Confirmed[1]] }).DefaultsOf(model);
+        Assert.Equal((1, 2), (defaults.ExitLayer, defaults.NumSpeculations));
+    }
+
+    [Theory]
+    [InlineData("auto")]
+    [InlineData("confidence")]
+    public void A_controller_that_the_device_takes_by_itself_is_not_declared(string before)
+    {
+        _checkpoint.Edit("generation_config.json", json => json["layerskip"] = new JsonObject { ["draft_controller"] = before });
+        using var model = LayerSkipModel.Load(_checkpoint.Directory);
+
+        Assert.Equal(DraftController.Fixed, Result(1.2, 1.1).DefaultsOf(model).DraftController);
+        var auto = Result(1.2, 1.2).DefaultsOf(model);
+        Assert.Null(auto.DraftController);
+        CheckpointDefaults.Write(_checkpoint.Directory, auto);
+        Assert.Equal("""{"layerskip":{"exit_layer":1,"num_speculations":2}}""", JsonNode.Parse(System.IO.File.ReadAllText(File))!.ToJsonString());
     }
 
     [Theory]
@@ -132,7 +191,7 @@ public sealed class TuneCommandTests : IDisposable
     {
         System.IO.File.WriteAllText(File, before);
 
-        Assert.Throws<CheckpointException>(() => CheckpointDefaults.Write(_checkpoint.Directory, 2, 4, "fixed"));
+        Assert.Throws<CheckpointException>(() => CheckpointDefaults.Write(_checkpoint.Directory, Tuned(2, 4, DraftController.Fixed)));
         Assert.Equal(before, System.IO.File.ReadAllText(File));
     }
 
@@ -151,7 +210,7 @@ public sealed class TuneCommandTests : IDisposable
             Assert.Equal(("auto", 2, 1.18), (Report(1.2, 1.18).Controller, Report(1.2, 1.18).NumSpeculations, Report(1.2, 1.18).Speedup));
         }
 
-        CheckpointDefaults.Write(_checkpoint.Directory, 1, 0, "auto");
+        CheckpointDefaults.Write(_checkpoint.Directory, Tuned(1, 0, DraftController.Auto));
 
         using var tuned = LayerSkipModel.Load(_checkpoint.Directory);
         using var silent = tuned.Generate([1, 2, 3], new DecodingOptions { MaxNewTokens = 4 });
@@ -217,8 +276,11 @@ public sealed class TuneCommandTests : IDisposable
             Identical = 1,
         });
         return new TuneResult(
-            [answer], costs, costModel, [prediction], [Setting(DraftSetting.Fixed(1, 2), prediction, measured), Setting(DraftSetting.Auto, null, auto)], 1);
+            [answer], costs, costModel, [prediction], [Setting(DraftSetting.Fixed(1, 2), prediction, measured), Setting(DraftSetting.Auto with { Declared = DraftSetting.Fixed(1, 2) }, null, auto)], 1);
     }
+
+    private static GenerationDefaults Tuned(int exitLayer, int numSpeculations, DraftController controller) =>
+        new() { ExitLayer = exitLayer, NumSpeculations = numSpeculations, DraftController = controller };
 
     private string[] Arguments(params string[] options) =>
         ["tune", "--model", _checkpoint.Directory, "--max-tokens", "6", "--runs", "1", "--threads", "1", "--seconds", "1", .. options];
