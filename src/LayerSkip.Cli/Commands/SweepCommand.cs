@@ -78,6 +78,7 @@ internal sealed class SweepCommand
             DraftSetting.Auto,
         ];
         var prompts = _prompts.Encode(arguments, texts, model, directory, _terminal);
+        var auto = model.Plan(DraftSetting.Auto.Options());
         var setup = new SweepSetup(
             model.Name,
             Fingerprint.OfCheckpoint(directory),
@@ -88,7 +89,9 @@ internal sealed class SweepCommand
             _prompts.MaxTokens(arguments, model),
             arguments.GetValue(_runs) ?? DefaultRuns,
             ModelArguments.WhyUncompressed(model) is null ? (arguments.GetValue(_model.Compression) ?? WeightCompression.Auto).ToString().ToLowerInvariant() : "none",
-            model.Plan(DraftSetting.Auto.Options()).Source.ToString().ToLowerInvariant());
+            auto.Source.ToString().ToLowerInvariant(),
+            auto.IsExitDeclared ? auto.ExitLayer : null,
+            auto.NumSpeculations);
         var file = SweepFile.Open(output, setup, model.Config.Layers, arguments.GetValue(_force));
         var resumed = file.Cells.Count;
         var isJson = arguments.GetValue(_json);

@@ -13,7 +13,7 @@ internal sealed class SweepFile
     private static readonly string[] s_columns =
     [
         .. SweepSetup.Columns,
-        "controller", "exit_layer", "num_speculations", "speedup", "speedup_min", "speedup_max", "autoregressive_ms", "self_speculative_ms",
+        "auto_exit_layer", "auto_num_speculations", "controller", "exit_layer", "num_speculations", "speedup", "speedup_min", "speedup_max", "autoregressive_ms", "self_speculative_ms",
         "autoregressive_mean_ms", "self_speculative_mean_ms", "mean_exit_layer", "acceptance_rate", "tokens_per_round", "identical",
     ];
 
@@ -26,7 +26,7 @@ internal sealed class SweepFile
     /// <summary>The cells measured so far, by exit layer and speculation length; those of a controller that chooses them come first.</summary>
     public IReadOnlyList<SpeedCellReport> Cells => _cells;
 
-    /// <summary>Goes on with a file, if it exists.</summary>
+    /// <summary>Goes on with a file, if it exists; but the controller that chooses is measured anew where the checkpoint declares something else than it did.</summary>
     /// <param name="path">The file.</param>
     /// <param name="setup">What its rows have to be of.</param>
     /// <param name="layers">Layers of the model.</param>
@@ -47,11 +47,15 @@ internal sealed class SweepFile
         var text = new StringBuilder().Append(Csv.Line(s_columns)).Append('\n');
         foreach (var known in _cells)
         {
-            text.Append(Csv.Line([.. _setup.Values, .. Values(known)])).Append('\n');
+            text.Append(Csv.Line([.. _setup.Values, .. Beginning(_setup, known.Controller), .. Values(known)])).Append('\n');
         }
 
         AtomicFile.WriteTo(_path, stream => stream.Write(Encoding.UTF8.GetBytes(text.ToString())));
     }
+
+    /// <summary>By what the controller that chooses begins, in its own row.</summary>
+    private static string[] Beginning(SweepSetup setup, string controller) =>
+        controller == DraftSetting.Auto.ControllerName ? [Whole(setup.AutoExitLayer), Whole(setup.AutoNumSpeculations)] : ["", ""];
 
     private static IEnumerable<string> Values(SpeedCellReport cell) =>
     [
@@ -89,9 +93,15 @@ internal sealed class SweepFile
             if (!isHeader)
             {
                 var cell = ReadCell(where, fields, setup, layers);
-                cells.Add(seen.Add(Key(cell))
-                    ? cell
-                    : throw new UsageException($"{where}: {cell.Controller}, exit layer {cell.ExitLayer}, with {cell.NumSpeculations} speculations is there twice"));
+                if (!seen.Add(Key(cell)))
+                {
+                    throw new UsageException($"{where}: {cell.Controller}, exit layer {cell.ExitLayer}, with {cell.NumSpeculations} speculations is there twice");
+                }
+
+                if (fields.AsSpan(SweepSetup.Columns.Count, 2).SequenceEqual(Beginning(setup, cell.Controller)))
+                {
+                    cells.Add(cell);
+                }
             }
 
             isHeader = false;

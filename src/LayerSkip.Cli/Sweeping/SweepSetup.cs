@@ -11,10 +11,23 @@ namespace LayerSkip.Cli.Sweeping;
 /// <param name="Runs">Measured runs over all prompts.</param>
 /// <param name="Compression">What was asked of weights that can be compressed; <c>none</c> where they cannot.</param>
 /// <param name="AutoSource">Where drafts come from by the controller that chooses by itself; those of the grid come from the exit.</param>
+/// <param name="AutoExitLayer">The exit layer that the checkpoint declares, where that controller begins; null: none.</param>
+/// <param name="AutoNumSpeculations">Most tokens that it drafts in a round.</param>
 internal sealed record SweepSetup(
-    string Model, string Checkpoint, string WeightFormat, string Device, int Prompts, string PromptIds, int MaxTokens, int Runs, string Compression, string AutoSource)
+    string Model,
+    string Checkpoint,
+    string WeightFormat,
+    string Device,
+    int Prompts,
+    string PromptIds,
+    int MaxTokens,
+    int Runs,
+    string Compression,
+    string AutoSource,
+    int? AutoExitLayer,
+    int AutoNumSpeculations)
 {
-    /// <summary>The columns that say what a row was measured with.</summary>
+    /// <summary>The columns that say what all rows were measured with; where that controller begins, and how far it goes, is a matter of its own row alone.</summary>
     public static IReadOnlyList<string> Columns { get; } =
         ["model", "checkpoint", "weight_format", "device", "prompts", "prompt_ids", "max_tokens", "runs", "compression", "auto_source"];
 

@@ -40,7 +40,7 @@ public sealed class SweepCommandTests : IDisposable
         var lines = File.ReadAllLines(Csv);
         Assert.Equal(11, lines.Length);
         Assert.Equal("auto", report.GetProperty("auto").GetProperty("controller").GetString());
-        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,compression,auto_source,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,compression,auto_source,auto_exit_layer,auto_num_speculations,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
         Assert.Equal(["grid.csv", "grid.html"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         var page = XDocument.Parse(File.ReadAllText(Path.Combine(_folder, "grid.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         Assert.Equal(3, page.Descendants("svg").Count());
@@ -100,12 +100,25 @@ public sealed class SweepCommandTests : IDisposable
     }
 
     [Fact]
-    public void How_the_checkpoint_drafts_does_not_matter_to_a_sweep()
+    public void How_the_checkpoint_drafts_matters_to_auto_alone()
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
-        File.WriteAllText(_checkpoint.PathOf("generation_config.json"), new JsonObject { ["layerskip"] = new JsonObject { ["exit_layer"] = 2 } }.ToJsonString());
+        var before = File.ReadAllLines(Csv);
+        Assert.Contains(",combined,,16,auto,,,", before[1], StringComparison.Ordinal);
+        Assert.Contains(",combined,,,fixed,1,2,", before[2], StringComparison.Ordinal);
+        foreach (var (declared, beginning) in ((JsonObject, string)[])
+            [
+                (new() { ["exit_layer"] = 2 }, "2,16"), (new() { ["exit_layer"] = 2, ["num_speculations"] = 20 }, "2,20"), (new() { ["draft_controller"] = "fixed" }, ",16"),
+            ])
+        {
+            File.WriteAllText(_checkpoint.PathOf("generation_config.json"), new JsonObject { ["layerskip"] = declared }.ToJsonString());
 
-        Assert.Equal(2, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+            Assert.Equal(1, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+            var after = File.ReadAllLines(Csv);
+            Assert.Contains($",combined,{beginning},auto,,,", after[1], StringComparison.Ordinal);
+            Assert.Equal(before[2], after[2]);
+            Assert.Equal(2, Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2")).GetProperty("resumed").GetInt32());
+        }
     }
 
     [Fact]
@@ -134,10 +147,10 @@ public sealed class SweepCommandTests : IDisposable
     public void File_of_an_earlier_version_is_refused_by_what_it_lacks()
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
-        var content = File.ReadAllText(Csv).Replace("runs,compression,auto_source,", "runs,", StringComparison.Ordinal);
+        var content = File.ReadAllText(Csv).Replace("runs,compression,auto_source,auto_exit_layer,auto_num_speculations,", "runs,", StringComparison.Ordinal);
         File.WriteAllText(Csv, content);
 
-        AssertRefused("line 1: lacks compression, auto_source, as an earlier version wrote it", Arguments());
+        AssertRefused("line 1: lacks compression, auto_source, auto_exit_layer, auto_num_speculations, as an earlier version wrote it", Arguments());
         Assert.Equal(content, File.ReadAllText(Csv));
     }
 
@@ -176,7 +189,7 @@ public sealed class SweepCommandTests : IDisposable
     [Theory]
     [InlineData("", "is empty")]
     [InlineData("a,b\n1,2\n", "line 1: is not the header of a sweep")]
-    [InlineData("HEADER\nROW,9\n", "line 2: has 25 fields, expected 24")]
+    [InlineData("HEADER\nROW,9\n", "line 2: has 27 fields, expected 26")]
     [InlineData("HEADER\nROW\nROW\n", "line 3: fixed, exit layer 1, with 2 speculations is there twice")]
     [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
     [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer from 0 to 3")]
