@@ -6,6 +6,8 @@ using LayerSkip.Cli.Reports.Plots;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -74,7 +76,7 @@ internal sealed class BenchCommand
     {
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
-        bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1 (default: the controller's choice or the checkpoint's; synthetic a third).";
+        bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1 (default: the controller's choice or the checkpoint's, else a third).";
         bench._decoding.NumSpeculations.Description = "Most tokens drafted in a round, at least 1 (default: the checkpoint's, else 4; 16 where a controller decides).";
         bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");
@@ -165,28 +167,41 @@ internal sealed class BenchCommand
             }
         }
 
-        return CommandLine.Success;
+        return report.AreIdentical() ? CommandLine.Success : CommandLine.Mismatch;
     }
 
     private LayerSkipModel LoadSynthetic(ParseResult arguments)
     {
         var (config, exitLayer) = SyntheticShape.Parse(arguments.GetRequiredValue(_synthetic)!);
         _decoding.ReadExitLayer(arguments, config);
-        var needed = ModelSize.WeightBytes(config, sizeof(float));
-        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        if (needed > available)
+        using var weights = new RandomWeightSource(config, seed: 1, exitLayer: exitLayer);
+        var options = _model.Options(arguments);
+        if (RunsOnCpu(options))
         {
-            throw new UsageException($"--synthetic: the weights take up to {Quantity.Bytes(needed)}, the machine has {Quantity.Bytes(available)}");
+            CheckMemory(config, new WeightPlan(config, weights, options.WeightFormat, options.Finer, SimdPaths.Choose(), options.Compression));
         }
 
-        using var weights = new RandomWeightSource(config, seed: 1, exitLayer: exitLayer);
         var defaults = new GenerationDefaults { ExitLayer = exitLayer };
         var model = Loading.Run(
             _terminal,
             "Drawing random weights",
-            (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, defaults, _model.Options(arguments), progress, cancellation));
+            (progress, cancellation) => LayerSkipModel.FromWeights("synthetic", config, weights, defaults, options, progress, cancellation));
         _model.NoteUnused(arguments, model, _terminal);
         return model;
+    }
+
+    /// <summary>Whether no GPU is tried: one has its own memory, and says itself where that is short.</summary>
+    private static bool RunsOnCpu(ModelOptions options) => options.Device == "cpu"
+        || (options.Device == "auto" && options.DeviceProviders.All(provider => provider.Survey().Reason is not null));
+
+    private static void CheckMemory(ModelConfig config, WeightPlan plan)
+    {
+        var needed = ModelSize.WeightBytes(config, plan);
+        var available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        if (needed > available)
+        {
+            throw new UsageException($"--synthetic: the weights take at least {Quantity.Bytes(needed)} in {plan.Format.ToString().ToLowerInvariant()}, the machine has {Quantity.Bytes(available)}");
+        }
     }
 
     private BenchSettings Settings(ParseResult arguments, LayerSkipModel model, IReadOnlyList<int[]> prompts, bool isSynthetic)
@@ -229,17 +244,20 @@ internal sealed class BenchCommand
         }
     }
 
-    /// <summary>As a request does without options; but a synthetic model of which no exit is better than another drafts by fixed ones.</summary>
+    /// <summary>As a request does without options; but a synthetic model of which no exit is better than another drafts by fixed ones, and where an exit is needed and none known, it is a third of the layers.</summary>
     private DecodingOptions Draft(ParseResult arguments, LayerSkipModel model, bool isSynthetic)
     {
         var draft = _decoding.ReadDraft(arguments, model.Config);
-        return draft.DraftController is null && ((isSynthetic && model.Defaults.ExitLayer is null) || draft.ExitLayer is not null || draft.NumSpeculations is not null)
-            ? draft with
-            {
-                ExitLayer = draft.ExitLayer ?? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3),
-                NumSpeculations = draft.NumSpeculations ?? DecodingArguments.Speculations(model.Defaults),
-            }
-            : draft;
+        var isFixed = draft.DraftController is null && ((isSynthetic && model.Defaults.ExitLayer is null) || draft.ExitLayer is not null || draft.NumSpeculations is not null);
+        var controller = isFixed ? DraftController.Fixed : draft.DraftController ?? model.Defaults.DraftController;
+        var needsExit = isFixed || (controller is not (null or DraftController.Auto or DraftController.Dynamic)
+            && (draft.DraftSource ?? model.Defaults.DraftSource) != DraftSource.Lookup);
+        return draft with
+        {
+            DraftController = controller,
+            ExitLayer = draft.ExitLayer ?? (needsExit ? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3) : null),
+            NumSpeculations = draft.NumSpeculations ?? (isFixed ? DecodingArguments.Speculations(model.Defaults) : null),
+        };
     }
 
     private static IReadOnlyList<int> Grown(string option, IReadOnlyList<int>? asked, LayerSkipModel model) => asked switch

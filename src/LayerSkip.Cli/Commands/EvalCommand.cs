@@ -140,7 +140,7 @@ internal sealed class EvalCommand
             Speed = speed,
         };
         Write(arguments, report);
-        return CommandLine.Success;
+        return speed is null || speed.Mismatches() == 0 ? CommandLine.Success : CommandLine.Mismatch;
     }
 
     private SpeedReport? MeasureSpeed(

@@ -20,7 +20,7 @@ internal static class DeviceActivity
 
         var counters = device.Context.Counters;
         var autoregressive = Of(new DecodingOptions { Mode = DecodingMode.Autoregressive });
-        return autoregressive is not null && Of(settings.Draft) is { } draft ? new(autoregressive, draft) : null;
+        return autoregressive is not null && Of(settings.Draft with { Mode = DecodingMode.SelfSpeculative }) is { } draft ? new(autoregressive, draft) : null;
 
         DeviceModeReport? Of(DecodingOptions options)
         {

@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Devices.Cpu;
 
 namespace LayerSkip.Cli.Measurement;
 
@@ -29,11 +30,14 @@ internal static class ModelSize
         return (((2L * config.HiddenSize) + biases) * config.Layers) + config.HiddenSize;
     }
 
-    /// <summary>Bytes of the weights in memory.</summary>
+    /// <summary>Bytes of the weights in memory: the matrices as they are packed, at the least, the head's rows of the draft vocabulary once more, and the vectors.</summary>
     /// <param name="config">The model's shape.</param>
-    /// <param name="matrixElementBytes">Bytes of a matrix element: 4 for float32, 2 for bfloat16.</param>
-    public static long WeightBytes(ModelConfig config, int matrixElementBytes) =>
-        (Matrices(config) * matrixElementBytes) + (Vectors(config) * sizeof(float));
+    /// <param name="plan">How the CPU keeps its matrices.</param>
+    /// <param name="draftVocabulary">Tokens of the draft vocabulary; 0: none.</param>
+    public static long WeightBytes(ModelConfig config, WeightPlan plan, int draftVocabulary = 0) =>
+        plan.Matrices.Sum(matrix => matrix.LeastBytes)
+        + WeightMatrix.BytesFor(plan.Head.Kernel.Uncompressed, draftVocabulary, config.HiddenSize)
+        + (Vectors(config) * sizeof(float));
 
     /// <summary>Bytes of keys and values (float32) that one position adds to the cache, and that attention reads back for it.</summary>
     public static long KvBytesPerToken(ModelConfig config) =>

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace LayerSkip.Cli.Reports;
 
-/// <summary>What <c>layerskip bench --json</c> prints. Rates and ratios are medians over the runs.</summary>
+/// <summary>What <c>layerskip bench --json</c> prints. Speeds and ratios of times are medians over the runs, counts of drafts and rounds are of all runs together.</summary>
 internal sealed record BenchReport
 {
     /// <summary>The checkpoint folder's name, or "synthetic".</summary>
@@ -60,7 +60,7 @@ internal sealed record BenchReport
     /// <summary>Mean exit layer of the rounds that drafted; 0 where none did.</summary>
     public required double MeanExitLayer { get; init; }
 
-    /// <summary>Rounds of a run that had 0, 1, 2 ... drafted tokens accepted.</summary>
+    /// <summary>Rounds of all runs that had 0, 1, 2 ... drafted tokens accepted.</summary>
     public required IReadOnlyList<int> AcceptedPerRound { get; init; }
 
     /// <summary>How long each mode makes a caller wait.</summary>
@@ -107,6 +107,9 @@ internal sealed record BenchReport
     /// <summary>What a CUDA device was asked for; null on the CPU.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DeviceActivityReport? Device { get; init; }
+
+    /// <summary>Whether no tokens differ, those of requests at once included.</summary>
+    public bool AreIdentical() => Identical && Requests.All(requests => requests.Autoregressive.Identical && requests.SelfSpeculative.Identical);
 
     /// <summary>How drafts were made, in words.</summary>
     public string DescribeDrafts() => Controller == "fixed"

@@ -8,8 +8,10 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Parameters">Weights of the model; a tied head counts once.</param>
 /// <param name="Tensors">What the weight files hold.</param>
 /// <param name="Memory">Bytes needed to run.</param>
-/// <param name="Tokenizer">The tokenizer; null where the directory has none.</param>
-/// <param name="ChatTemplate">The chat template; null where the directory has none.</param>
+/// <param name="Tokenizer">The tokenizer; null where the directory has none, or none that can be read.</param>
+/// <param name="TokenizerError">Why it cannot be read; null where it can, or there is none.</param>
+/// <param name="ChatTemplate">The chat template; null where the directory has none, or none that can be read.</param>
+/// <param name="ChatTemplateError">Why it cannot be read; null where it can, or there is none.</param>
 /// <param name="Layerskip">The exit layer and speculation length that the checkpoint declares; null where it declares none.</param>
 /// <param name="Generation">What the checkpoint says about generation.</param>
 internal sealed record InspectReport(
@@ -21,6 +23,8 @@ internal sealed record InspectReport(
     TensorsReport Tensors,
     MemoryReport Memory,
     TokenizerReport? Tokenizer,
+    string? TokenizerError,
     ChatTemplateReport? ChatTemplate,
+    string? ChatTemplateError,
     LayerSkipReport? Layerskip,
     GenerationReport Generation);

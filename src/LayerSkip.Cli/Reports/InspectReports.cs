@@ -12,12 +12,14 @@ namespace LayerSkip.Cli.Reports;
 internal static partial class InspectReports
 {
     /// <summary>Opens and describes a checkpoint.</summary>
-    /// <exception cref="CheckpointException">A file is missing or damaged; a missing tokenizer or template is not an error.</exception>
+    /// <exception cref="CheckpointException">A file is missing or damaged; a tokenizer or template that is missing, or cannot be read, is not an error.</exception>
     public static InspectReport Of(string path)
     {
         using var checkpoint = Checkpoint.Open(path);
         var config = checkpoint.Config;
         var generation = checkpoint.Generation;
+        var (tokenizer, tokenizerError) = Read(DescribeTokenizer, checkpoint.Path);
+        var (template, templateError) = Read(DescribeTemplate, checkpoint.Path);
         return new InspectReport(
             Checkpoint.NameOf(checkpoint.Path),
             checkpoint.Path,
@@ -26,8 +28,10 @@ internal static partial class InspectReports
             ModelSize.Matrices(config) + ModelSize.Vectors(config),
             Tensors(checkpoint.Tensors, config.Layers),
             Memory(checkpoint),
-            DescribeTokenizer(checkpoint.Path),
-            DescribeTemplate(checkpoint.Path),
+            tokenizer,
+            tokenizerError,
+            template,
+            templateError,
             Drafts(generation),
             new(
                 generation.BeginOfSequenceId,
@@ -115,11 +119,22 @@ internal static partial class InspectReports
     private static WeightPlan Plan(Checkpoint checkpoint, WeightFormat format, WeightCompression compression = WeightCompression.Never) =>
         new(checkpoint.Config, checkpoint.Weights, format, FinerWeights.None, SimdPaths.Choose(), compression);
 
-    /// <summary>The matrices as they are packed, at the least, the head's rows of the draft vocabulary once more, and the vectors.</summary>
     private static long WeightBytes(Checkpoint checkpoint, WeightPlan plan) =>
-        plan.Matrices.Sum(matrix => matrix.LeastBytes)
-        + WeightMatrix.BytesFor(plan.Head.Kernel.Uncompressed, checkpoint.Generation.DraftVocabulary.Count, checkpoint.Config.HiddenSize)
-        + (ModelSize.Vectors(checkpoint.Config) * sizeof(float));
+        ModelSize.WeightBytes(checkpoint.Config, plan, checkpoint.Generation.DraftVocabulary.Count);
+
+    /// <summary>What a part of the checkpoint says, or why that cannot be read: the others are worth printing without it.</summary>
+    private static (T? Report, string? Error) Read<T>(Func<string, T?> describe, string path)
+        where T : class
+    {
+        try
+        {
+            return (describe(path), null);
+        }
+        catch (CheckpointException e)
+        {
+            return (null, e.Message);
+        }
+    }
 
     private static TokenizerReport? DescribeTokenizer(string path)
     {

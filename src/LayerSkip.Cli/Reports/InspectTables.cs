@@ -95,15 +95,17 @@ internal sealed class InspectTables(IAnsiConsole console)
         }
         else
         {
-            Add(facts, "tokenizer", "none: the directory holds neither tokenizer.json nor vocab.json with merges.txt");
+            Add(facts, "tokenizer", Unread(report.TokenizerError) ?? "none: the directory holds neither tokenizer.json nor vocab.json with merges.txt");
         }
 
-        Add(facts, "chat template", report.ChatTemplate is { } template ? $"{template.Length} characters, from {template.Source}" : "none");
+        Add(facts, "chat template", report.ChatTemplate is { } template ? $"{template.Length} characters, from {template.Source}" : Unread(report.ChatTemplateError) ?? "none");
         Add(facts, "layerskip", Describe(report.Layerskip));
         Add(facts, "generation", Describe(report.Generation));
         console.Write(facts);
         WriteTemplate(report.ChatTemplate?.Template);
     }
+
+    private static string? Unread(string? error) => error is null ? null : $"cannot be read: {error}";
 
     private void WriteTemplate(string? template)
     {

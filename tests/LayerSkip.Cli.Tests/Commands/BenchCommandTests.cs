@@ -1,5 +1,8 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using LayerSkip.Cli.Measurement;
+using LayerSkip.Cli.Reports;
 
 namespace LayerSkip.Cli.Tests.Commands;
 
@@ -104,6 +107,49 @@ public class BenchCommandTests
         Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("exit 2 guesses", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("fixed", 4)]
+    [InlineData("confidence", 16)]
+    public void A_controller_that_needs_an_exit_drafts_from_a_third_where_none_is_known(string controller, int longest)
+    {
+        string[] options = ["--controller", controller, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--threads", "1"];
+        var synthetic = Tool.RunJson(["bench", "--synthetic", "layers=6,hidden=64,ffn=96,heads=4,vocab=128", .. options]);
+        Assert.Equal((controller, 2, longest), (synthetic.GetProperty("controller").GetString(), synthetic.GetProperty("exit_layer").GetInt32(), synthetic.GetProperty("num_speculations").GetInt32()));
+
+        using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { Layers = 6 });
+        Assert.Equal(2, Tool.RunJson(["bench", "--model", checkpoint.Directory, .. options]).GetProperty("exit_layer").GetInt32());
+
+        // One that is declared stays, and so does the checkpoint's own controller.
+        checkpoint.Edit("generation_config.json", json => json["layerskip"] = new JsonObject { ["exit_layer"] = 4, ["draft_controller"] = controller });
+        var declared = Tool.RunJson(["bench", "--model", checkpoint.Directory, .. options[2..]]);
+        Assert.Equal((controller, 4), (declared.GetProperty("controller").GetString(), declared.GetProperty("exit_layer").GetInt32()));
+    }
+
+    [Fact]
+    public void Tokens_that_differ_are_told_of_requests_at_once_too()
+    {
+        var report = JsonSerializer.Deserialize(
+            Tool.RunJson("bench", "--synthetic", Tiny, "--runs", "1", "--max-tokens", "4", "--prompt-tokens", "8", "--requests", "1,2", "--threads", "1"), ReportJson.Instance.BenchReport)!;
+        Assert.True(report.AreIdentical());
+        Assert.False((report with { Identical = false }).AreIdentical());
+        var requests = report.Requests[1];
+        Assert.False((report with { Requests = [requests with { SelfSpeculative = requests.SelfSpeculative with { Identical = false } }] }).AreIdentical());
+        Assert.False((report with { Requests = [requests with { Autoregressive = requests.Autoregressive with { Identical = false } }] }).AreIdentical());
+    }
+
+    [Fact]
+    public void Memory_that_a_synthetic_model_needs_is_counted_in_the_format_asked_for()
+    {
+        const string Huge = "layers=1024,hidden=65536,ffn=1048576,heads=64,vocab=4194304";
+        string Refusal(params string[] options) => Tool.RunBad(["bench", "--synthetic", Huge, "--device", "cpu", .. options]);
+        var config = SyntheticShape.Parse(Huge).Config;
+        var weights = ModelSize.Matrices(config);
+        Assert.Contains($"take at least {Quantity.Bytes((4 * weights) + (4 * ModelSize.Vectors(config)))} in f32", Refusal("--dtype", "f32"), StringComparison.Ordinal);
+        Assert.Contains($"take at least {Quantity.Bytes((2 * weights) + (4 * ModelSize.Vectors(config)))} in bf16", Refusal("--compression", "never"), StringComparison.Ordinal);
+        Assert.Contains("in int4, the machine has", Refusal("--dtype", "int4"), StringComparison.Ordinal);
+        Assert.DoesNotContain(Refusal("--dtype", "int4").Split(" in int4")[0], Refusal("--dtype", "bf16"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Growth_is_measured_at_the_contexts_and_rows_asked_for()
     {
@@ -189,7 +235,6 @@ public class BenchCommandTests
     [InlineData("layers=2,hidden=-64,ffn=96,heads=4,vocab=128", "hidden=-64")]
     [InlineData("layers=2,hidden=66,ffn=96,heads=4,vocab=128", "hidden=66 with heads=4")]
     [InlineData("layers=2,hidden=64,ffn=96,heads=4,kv=3,vocab=128", "heads=4 with kv=3")]
-    [InlineData("layers=1024,hidden=65536,ffn=1048576,heads=64,vocab=4194304", "the machine has")]
     public void Bad_shape_is_one_line(string shape, string names)
     {
         var error = Tool.RunBad("bench", "--synthetic", shape);

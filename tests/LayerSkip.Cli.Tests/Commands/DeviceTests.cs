@@ -35,6 +35,10 @@ public class DeviceTests
 
         Assert.Contains(s_reason!, Tool.RunBad("selftest"), StringComparison.Ordinal);
         Assert.Contains(s_reason!, Tool.RunBad("bench", "--model", Tool.Parser, "--device", "cuda"), StringComparison.Ordinal);
+
+        // Whether a model fits is a GPU's own memory to say, not the machine's.
+        Assert.Contains(
+            s_reason!, Tool.RunBad("bench", "--synthetic", "layers=1024,hidden=65536,ffn=1048576,heads=64,vocab=4194304", "--device", "cuda"), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -124,6 +124,28 @@ public class InspectCommandTests
     }
 
     [Fact]
+    public void Tokenizer_and_template_that_cannot_be_read_are_told_with_the_reason_and_the_rest_is_printed()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        checkpoint.Edit("tokenizer.json", json => json["model"]!["type"] = "Unigram");
+        checkpoint.Edit("tokenizer_config.json", json => json["chat_template"] = "{% if %}");
+
+        var report = Tool.RunJson("inspect", "--model", checkpoint.Directory);
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (report.GetProperty("tokenizer").ValueKind, report.GetProperty("chat_template").ValueKind));
+        Assert.Contains("Unigram", report.GetProperty("tokenizer_error").GetString(), StringComparison.Ordinal);
+        Assert.Contains("chat_template", report.GetProperty("chat_template_error").GetString(), StringComparison.Ordinal);
+        Assert.Equal(TokenizedCheckpoint.Config.Layers, report.GetProperty("config").GetProperty("num_hidden_layers").GetInt32());
+
+        var result = Tool.Run("inspect", "--model", checkpoint.Directory);
+        Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
+        Assert.Matches("tokenizer +cannot be read: ", result.Output);
+        Assert.Matches("chat template +cannot be read: ", result.Output);
+
+        var whole = Tool.RunJson("inspect", "--model", Tool.Parser);
+        Assert.Equal((JsonValueKind.Null, JsonValueKind.Null), (whole.GetProperty("tokenizer_error").ValueKind, whole.GetProperty("chat_template_error").ValueKind));
+    }
+
+    [Fact]
     public void All_that_is_declared_about_drafts_is_shown()
     {
         using var checkpoint = TinyCheckpoint.Write();
