@@ -12,10 +12,13 @@ namespace LayerSkip.Training.Models;
 /// </remarks>
 internal sealed class ExitHead : IDisposable
 {
-    /// <summary>Most logits of a chunk, but for vocabularies beyond it: 16 MiB.</summary>
+    /// <summary>Most logits of a chunk, unless these are fewer rows than <see cref="FewestRows"/>: 16 MiB.</summary>
     private const int MostLogits = 4 << 20;
 
     private const int MostRows = 2048;
+
+    /// <summary>Every chunk packs the head and goes over its whole gradient: with few rows that takes longer than the products.</summary>
+    private const int FewestRows = 256;
 
     private readonly ModelConfig _config;
     private readonly ComputePool _pool;
@@ -41,7 +44,7 @@ internal sealed class ExitHead : IDisposable
     public long Bytes => _x.Bytes + _normed.Bytes + _dx.Bytes + _logits.Bytes;
 
     /// <summary>Rows of a chunk of logits.</summary>
-    public static int ChunkRows(ModelConfig config) => Math.Clamp(MostLogits / config.VocabularySize, 1, MostRows);
+    public static int ChunkRows(ModelConfig config) => Math.Clamp(MostLogits / config.VocabularySize, FewestRows, MostRows);
 
     /// <summary>The losses of the rows that have a target times their weights, summed.</summary>
     /// <param name="w">The model's weights.</param>

@@ -23,7 +23,7 @@ internal sealed class TrainingModel : IDisposable
 
     /// <param name="config">The model's shape.</param>
     /// <param name="threads">Threads, at least 1.</param>
-    /// <param name="headRows">Most rows of a chunk of logits; null bounds a chunk to 16 MiB.</param>
+    /// <param name="headRows">Most rows of a chunk of logits; null: by <see cref="ExitHead.ChunkRows"/>.</param>
     public TrainingModel(ModelConfig config, int threads, int? headRows = null)
     {
         Config = config;
