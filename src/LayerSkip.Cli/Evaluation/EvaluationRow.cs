@@ -1,4 +1,5 @@
 using LayerSkip.AI.ChatTemplates;
+using LayerSkip.AI.Tools;
 using LayerSkip.Parsing.Frames;
 
 namespace LayerSkip.Cli.Evaluation;
@@ -10,5 +11,12 @@ namespace LayerSkip.Cli.Evaluation;
 /// <param name="Response">The right answer, trimmed; for a row with a frame, its canonical text.</param>
 /// <param name="Frame">The right parse in the decoupled form, valid; null where the answer is plain text.</param>
 /// <param name="Conversation">The messages to answer; null: the prompt alone.</param>
+/// <param name="Tools">What the model may call; null: nothing.</param>
 internal sealed record EvaluationRow(
-    string Source, string Domain, string Prompt, string Response, FrameTree? Frame = null, IReadOnlyList<TemplateMessage>? Conversation = null);
+    string Source,
+    string Domain,
+    string Prompt,
+    string Response,
+    FrameTree? Frame = null,
+    IReadOnlyList<TemplateMessage>? Conversation = null,
+    IReadOnlyList<ToolDeclaration>? Tools = null);

@@ -29,7 +29,7 @@ internal sealed class Evaluator
         Rows = rows;
         _tokenizer = tokenizer;
         _settings = settings ?? new();
-        _prompts = [.. rows.Select(row => prompt.Encode(row.Conversation ?? [new TemplateMessage { Role = "user", Content = row.Prompt }]))];
+        _prompts = [.. rows.Select(row => prompt.Encode(row.Conversation ?? [new TemplateMessage { Role = "user", Content = row.Prompt }], row.Tools))];
     }
 
     /// <summary>The rows to evaluate on.</summary>

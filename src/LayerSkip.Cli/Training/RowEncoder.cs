@@ -33,8 +33,8 @@ internal sealed class RowEncoder(PromptEncoder prompts, IReadOnlyList<int> endId
 
     private TrainingSequence Encode(TrainingRow row, int turn)
     {
-        var rendered = prompts.Render([.. row.Messages.Take(turn)]);
-        var conversation = prompts.Render([.. row.Messages.Take(turn + 1)], addGenerationPrompt: false);
+        var rendered = prompts.Render([.. row.Messages.Take(turn)], tools: row.Tools);
+        var conversation = prompts.Render([.. row.Messages.Take(turn + 1)], addGenerationPrompt: false, row.Tools);
         if (!conversation.Text.StartsWith(rendered.Text, StringComparison.Ordinal))
         {
             throw new UsageException(

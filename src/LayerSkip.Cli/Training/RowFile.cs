@@ -11,7 +11,7 @@ namespace LayerSkip.Cli.Training;
 
 /// <summary>
 /// Reads rows to train on, one a line: TOPv2's <c>.tsv</c>, or <c>.jsonl</c> with <c>{"prompt", "response"}</c> or
-/// <c>{"messages": [{"role", "content"}, ...]}</c>. Other fields are ignored, empty lines skipped.
+/// <c>{"messages": [{"role", "content"}, ...]}</c>, with the calls of tools where there are some. Other fields are ignored, empty lines skipped.
 /// </summary>
 internal static class RowFile
 {
@@ -117,7 +117,7 @@ internal static class RowFile
             }
 
             return HasMessages(source, root, out var messages)
-                ? new TrainingRow(source, Messages(source, messages))
+                ? new TrainingRow(source, RowConversation.Messages(source, messages), RowConversation.Tools(source, root))
                 : Row(source, Text(source, "", root, "prompt"), Text(source, "", root, "response"));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -139,36 +139,19 @@ internal static class RowFile
             : throw new UsageException($"{source}: messages stands beside prompt or response, {Expected}");
     }
 
-    /// <summary>A row's conversation.</summary>
+    /// <summary>A field's text.</summary>
     /// <param name="source">File and line, for errors.</param>
-    /// <param name="messages">The field <c>messages</c>.</param>
-    /// <returns>At least one message, the last of which is the assistant's.</returns>
-    /// <exception cref="UsageException">It is none; the message names the field.</exception>
-    public static TemplateMessage[] Messages(string source, JsonElement messages)
-    {
-        if (messages.ValueKind != JsonValueKind.Array || messages.GetArrayLength() == 0)
-        {
-            throw new UsageException($"{source}: messages is {Describe(messages)}, expected an array of objects with \"role\" and \"content\"");
-        }
-
-        var turns = messages.EnumerateArray().Select((message, index) =>
-        {
-            var field = $"messages[{index}]";
-            return message.ValueKind == JsonValueKind.Object
-                ? new TemplateMessage { Role = Text(source, $"{field}.", message, "role"), Content = Text(source, $"{field}.", message, "content") }
-                : throw new UsageException($"{source}: {field} is {Describe(message)}, expected an object with \"role\" and \"content\"");
-        }).ToArray();
-        return turns[^1].Role == TemplateRoles.Assistant
-            ? turns
-            : throw new UsageException($"{source}: messages[{turns.Length - 1}].role is {ErrorText.Quote(turns[^1].Role)}, expected 'assistant' at the end");
-    }
-
-    private static string Text(string source, string prefix, JsonElement json, string name) =>
+    /// <param name="prefix">What stands before the field's name in errors.</param>
+    /// <param name="json">The object that should have it.</param>
+    /// <param name="name">The field's name.</param>
+    /// <exception cref="UsageException">It is missing, no text, or white space.</exception>
+    public static string Text(string source, string prefix, JsonElement json, string name) =>
         !json.TryGetProperty(name, out var value) ? throw new UsageException($"{source}: {prefix}{name} is missing, expected a non-empty string")
             : value.ValueKind == JsonValueKind.String && !string.IsNullOrWhiteSpace(value.GetString()) ? value.GetString()!
             : throw new UsageException($"{source}: {prefix}{name} is {Describe(value)}, expected a non-empty string");
 
-    private static string Describe(JsonElement value) => value.ValueKind == JsonValueKind.Object ? "an object" : ErrorText.Shorten(value.GetRawText());
+    /// <summary>A value as errors show it.</summary>
+    public static string Describe(JsonElement value) => value.ValueKind == JsonValueKind.Object ? "an object" : ErrorText.Shorten(value.GetRawText());
 
     private static TrainingRow Row(string source, string prompt, string response) => new(
         source,

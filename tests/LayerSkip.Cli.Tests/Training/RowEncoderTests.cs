@@ -66,6 +66,34 @@ public class RowEncoderTests
     }
 
     [Fact]
+    public void Calls_of_tools_are_learnt_as_the_client_reads_them()
+    {
+        using var folder = new TrainingFolder();
+        File.WriteAllText(folder.Of("calls.jsonl"), """
+            {"messages": [{"role": "user", "content": "rain?"}, {"role": "assistant", "content": null, "tool_calls": [{"id": "1", "type": "function", "function": {"name": "get_weather", "arguments": "{\"city\": \"york\"}"}}]}, {"role": "tool", "tool_call_id": "1", "name": "get_weather", "content": "dry"}, {"role": "assistant", "content": "no"}], "tools": [{"type": "function", "function": {"name": "get_weather", "description": "Tells the weather.", "parameters": {"type": "object"}}}]}
+            """);
+        var row = Assert.Single(RowFile.Read(folder.Of("calls.jsonl"), TargetForm.Decoupled));
+
+        var sequences = Encoder().Encode(row, LossRange.Response);
+
+        string Text(IEnumerable<int> tokens) => s_tokenizer.Decode([.. tokens]);
+        Assert.Equal(2, sequences.Count);
+        Assert.Contains("Tells the weather.", Text(sequences[0].Tokens.Take(sequences[0].PromptLength)), StringComparison.Ordinal);
+        var call = Text(sequences[0].Tokens.Skip(sequences[0].PromptLength));
+        Assert.Contains("\"get_weather\"", call, StringComparison.Ordinal);
+        Assert.Matches("\"city\": ?\"york\"", call);
+        Assert.Contains("dry", Text(sequences[1].Tokens.Take(sequences[1].PromptLength)), StringComparison.Ordinal);
+        Assert.Equal(" no", Text(sequences[1].Tokens.Skip(sequences[1].PromptLength)));
+
+        var error = Assert.Throws<UsageException>(() =>
+        {
+            File.WriteAllText(folder.Of("calls.jsonl"), """{"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}]}""");
+            EvaluationFile.Read("evaluation", folder.Of("calls.jsonl"));
+        });
+        Assert.Contains("messages[0] has tool_calls, expected an answer that is text", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Answer_that_the_template_does_not_end_is_ended()
     {
         var sequence = Encoder("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}")

@@ -20,6 +20,14 @@ public class RowFileTests
     [InlineData("{\"messages\": [{\"content\": \"x\"}]}", "messages[0].role is missing")]
     [InlineData("{\"messages\": [{\"role\": \"user\", \"content\": \"x\"}]}", "messages[0].role is 'user'", "'assistant' at the end")]
     [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}], \"prompt\": \"y\"}", "messages stands beside prompt")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": null, \"tool_calls\": []}]}", "messages[0].content is null")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": 1}]}", "messages[0].tool_calls is 1", "expected an array")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"name\": \"f\"}]}]}", "messages[0].tool_calls[0] has no object \"function\"")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"arguments\": {}}}]}]}", "messages[0].tool_calls[0].function.name is missing")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"name\": \"f\"}}]}]}", "tool_calls[0].function.arguments is missing")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": \"{\"}}]}]}", "tool_calls[0].function.arguments is \"{\"", "a string that holds one")]
+    [InlineData("{\"messages\": [{\"role\": \"user\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": {}}}]}]}", "messages[0] has tool_calls, but its role is 'user'")]
+    [InlineData("{\"messages\": [{\"role\": \"assistant\", \"content\": \"x\"}], \"tools\": {}}", "tools is an object")]
     public void Bad_json_line_is_named_with_its_field(string line, params string[] expected)
     {
         using var folder = new TrainingFolder();
