@@ -9,7 +9,9 @@ namespace LayerSkip.AI.Requests;
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="toolCallFormat">How the model writes tool calls; null: as the template has it.</param>
 /// <param name="trusted">Whether all text may become control tokens, whoever wrote it.</param>
-internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null, bool trusted = false)
+/// <param name="clock">What templates that write the date read; null: the system's.</param>
+internal sealed class PromptEncoder(
+    ChatTemplate template, Tokenizer tokenizer, ToolCallFormat? toolCallFormat = null, bool trusted = false, TimeProvider? clock = null)
 {
     private static readonly IReadOnlyDictionary<string, TemplateValue> s_noVariables = new Dictionary<string, TemplateValue>();
 
@@ -86,6 +88,7 @@ internal sealed class PromptEncoder(ChatTemplate template, Tokenizer tokenizer, 
                     Tools = [.. tools.Select(tool => tool.Json)],
                     AddGenerationPrompt = addGenerationPrompt,
                     Variables = variables,
+                    TimeProvider = clock ?? TimeProvider.System,
                 });
             }
             catch (ChatTemplateException refused) when (refused.Refusal is not null)

@@ -39,9 +39,18 @@ internal sealed class TrainCommand
         var plan = Loading.Run(_terminal, "Reading rows", (progress, cancellation) => TrainingPlan.Create(recipe, progress, cancellation));
         var (check, adopt) = (arguments.GetValue(_check), arguments.GetValue(_adopt));
         PlanText.Write(check ? _terminal.Out : _terminal.Error, plan, TrainingRun.FindSaved(plan, adopt));
-        if (!check)
+        if (check)
+        {
+            return CommandLine.Success;
+        }
+
+        try
         {
             Train(plan, adopt);
+        }
+        catch (OutOfMemoryException)
+        {
+            throw new UsageException("not enough memory; 'layerskip train --check' says how much a run needs, and by a smaller tokens_per_batch it needs less");
         }
 
         return CommandLine.Success;

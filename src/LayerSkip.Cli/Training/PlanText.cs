@@ -28,10 +28,18 @@ internal static class PlanText
         Line("steps", $"{plan.Options.Steps:N0} of {recipe.TokensPerStep:N0} tokens, {Many(plan.Data.SequencesPerEpoch, "sequence")} an epoch");
         if (plan.Evaluation is { } evaluation)
         {
-            Line("evaluation", $"{Many(evaluation.Rows, "row")} every {Many(recipe.Evaluation!.EverySteps, "step")}, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}");
+            Line("evaluation", $"{Many(evaluation.Rows, "row")} every {Many(recipe.Evaluation!.EverySteps, "step")}, at full depth{string.Concat(recipe.Evaluation.Exits.Select(exit => $", exit {exit}"))}{(evaluation.Skipped > 0 ? FormattableString.Invariant($"; {Many(evaluation.Skipped, "row")} left out: too long") : "")}");
         }
 
-        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchTokens))}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, the rest for a batch of {plan.LargestBatchTokens:N0} tokens");
+        var evaluating = plan.Evaluation?.EstimateBytes(config) ?? 0;
+        Line("memory", $"about {Quantity.Bytes(Trainer.EstimateBytes(config, plan.LargestBatchTokens) + evaluating)}: {Quantity.Bytes(16.0 * plan.Parameters)} for weights, gradients and optimizer, {(evaluating > 0 ? $"{Quantity.Bytes(evaluating)} to evaluate, " : "")}the rest for a batch of {plan.LargestBatchTokens:N0} tokens");
+        var disk = DiskNeed.Of(plan);
+        Line("disk", $"about {Quantity.Bytes(disk.Bytes)} while a checkpoint is written{(disk.Free is { } free ? $", {Quantity.Bytes(free)} are free" : "")}");
+        foreach (var note in PlanNotes.Of(plan, disk))
+        {
+            Line("note", $"{note}");
+        }
+
         Line("output", $"{recipe.Output}{(saved is null ? "" : FormattableString.Invariant($", from step {saved.Step:N0} on"))}");
     }
 }

@@ -34,19 +34,14 @@ internal sealed record RowSet(DataSource Source, IReadOnlyList<TrainingSequence>
         {
             foreach (var row in encoded)
             {
-                var longest = row.Sequences.Max(sequence => sequence.Tokens.Count);
-                if (longest <= maxTokens)
+                if (Takes(row.Source, row.Sequences, recipe, maxTokens))
                 {
                     rows++;
                     sequences.AddRange(row.Sequences.Select(sequence => sequence with { PromptWeight = source.PromptWeight }));
                 }
-                else if (recipe.SkipTooLong)
-                {
-                    skipped++;
-                }
                 else
                 {
-                    throw new UsageException($"{row.Source}: has {longest} tokens, expected at most {maxTokens}; \"too_long\": \"skip\" leaves such rows out");
+                    skipped++;
                 }
             }
         }
@@ -57,6 +52,20 @@ internal sealed record RowSet(DataSource Source, IReadOnlyList<TrainingSequence>
 
         return sequences.Count > 0 ? new RowSet(source, sequences, rows, skipped)
             : throw new UsageException($"{string.Join(", ", source.Files)}: {(skipped > 0 ? $"all {skipped} rows have more than {maxTokens} tokens" : "holds no row")}");
+    }
+
+    /// <summary>Whether a row is taken: false where it is too long, and the recipe leaves such rows out.</summary>
+    /// <param name="source">File and line, for the error.</param>
+    /// <param name="sequences">The row, encoded.</param>
+    /// <param name="recipe">Says what is done with long rows.</param>
+    /// <param name="maxTokens">Most tokens of a sequence.</param>
+    /// <exception cref="UsageException">It is too long, and the recipe does not leave such rows out.</exception>
+    public static bool Takes(string source, IReadOnlyList<TrainingSequence> sequences, TrainingRecipe recipe, int maxTokens)
+    {
+        var longest = sequences.Max(sequence => sequence.Tokens.Count);
+        return longest <= maxTokens || (recipe.SkipTooLong
+            ? false
+            : throw new UsageException($"{source}: has {longest} tokens, expected at most {maxTokens}; \"too_long\": \"skip\" leaves such rows out"));
     }
 
     /// <summary>A hash of what is trained on: all tokens, and where the prompts end.</summary>

@@ -13,21 +13,33 @@ namespace LayerSkip.Cli.Training;
 /// </summary>
 internal sealed class RunDescription
 {
+    private const string DateName = "date";
+
+    private const string DateFormat = "yyyy-MM-dd";
+
     private readonly IReadOnlyList<KeyValuePair<string, string>> _entries;
 
     private RunDescription(IReadOnlyList<KeyValuePair<string, string>> entries) => _entries = entries;
 
+    /// <summary>The day that the rows' prompts are of; null where they do not depend on it.</summary>
+    public DateOnly? Day =>
+        DateOnly.TryParseExact(_entries.FirstOrDefault(entry => entry.Key == DateName).Value, DateFormat, CultureInfo.InvariantCulture, DateTimeStyles.None, out var day) ? day : null;
+
     /// <summary>Describes a run.</summary>
     /// <param name="recipe">The recipe.</param>
-    /// <param name="config">The model's shape.</param>
+    /// <param name="start">What it begins with, after the data was encoded by it.</param>
     /// <param name="options">The training's options, with the steps that the recipe comes to.</param>
     /// <param name="sets">The encoded data.</param>
-    public static RunDescription Of(TrainingRecipe recipe, ModelConfig config, TrainingOptions options, IReadOnlyList<RowSet> sets)
+    /// <param name="cancellationToken">Looked at while the weights to start from are read.</param>
+    /// <exception cref="OperationCanceledException">It was ended.</exception>
+    public static RunDescription Of(
+        TrainingRecipe recipe, StartingPoint start, TrainingOptions options, IReadOnlyList<RowSet> sets, CancellationToken cancellationToken)
     {
+        var config = start.Config;
         var entries = new List<KeyValuePair<string, string>>();
         void Add(string name, object value) => entries.Add(new(name, Convert.ToString(value, CultureInfo.InvariantCulture)!));
 
-        Add("start", recipe.Shape is null ? $"the weights {HashWeights(recipe.Source)}" : "random weights");
+        Add("start", recipe.Shape is null ? $"the weights {HashWeights(start.WeightFiles, cancellationToken)}" : "random weights");
         Add("model_type", config.ModelType);
         Add("vocabulary", config.VocabularySize);
         Add("layers", config.Layers);
@@ -49,6 +61,11 @@ internal sealed class RunDescription
         Add("tokens_per_batch", recipe.TokensPerBatch == recipe.TokensPerStep ? $"at most {recipe.TokensPerStep}" : recipe.TokensPerBatch ?? recipe.TokensPerStep);
         Add("label_smoothing", options.LabelSmoothing);
         Add("activation_dropout", options.ActivationDropout);
+        if (start.Clock.IsRead)
+        {
+            Add(DateName, start.Clock.Day.ToString(DateFormat, CultureInfo.InvariantCulture));
+        }
+
         foreach (var (index, set) in sets.Index())
         {
             Add($"data[{index}].share", set.Source.Share);
@@ -122,15 +139,16 @@ internal sealed class RunDescription
 
     private static string Show(string? value) => string.IsNullOrEmpty(value) ? "absent" : ErrorText.Shorten(value);
 
-    private static string HashWeights(string directory)
+    private static string HashWeights(IEnumerable<string> files, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = new byte[1 << 20];
-        foreach (var path in Directory.GetFiles(directory, "*.safetensors").Order(StringComparer.Ordinal))
+        foreach (var path in files)
         {
             using var file = File.OpenRead(path);
             for (int read; (read = file.Read(buffer)) > 0;)
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 hash.AppendData(buffer, 0, read);
             }
         }

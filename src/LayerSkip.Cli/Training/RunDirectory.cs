@@ -12,6 +12,9 @@ internal sealed class RunDirectory : IDisposable
     /// <summary>The name of <see cref="StatePath"/>.</summary>
     public const string StateName = "state.safetensors";
 
+    /// <summary>The name of the model's weights.</summary>
+    public const string ModelName = "model.safetensors";
+
     private const string LockName = "train.lock";
 
     private static readonly string[] s_tokenizerFiles =
@@ -86,14 +89,20 @@ internal sealed class RunDirectory : IDisposable
         }
     }
 
-    /// <summary>Writes the state, then the model. Whatever fails leaves the earlier files as they were.</summary>
+    /// <summary>Writes the state, from which the run can be resumed. If that fails, the earlier one stands as it was.</summary>
+    /// <param name="trainer">The run.</param>
+    /// <param name="plan">What it does.</param>
+    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file cannot be written.</exception>
+    public void SaveState(Trainer trainer, TrainingPlan plan) => trainer.Save(StatePath, plan.Description.ToString());
+
+    /// <summary>Writes the model, after the state. Whatever fails leaves the earlier files as they were.</summary>
     /// <param name="trainer">The run.</param>
     /// <param name="plan">What it does.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">A file cannot be written.</exception>
-    public void Save(Trainer trainer, TrainingPlan plan)
+    public void SaveModel(Trainer trainer, TrainingPlan plan)
     {
-        trainer.Save(StatePath, plan.Description.ToString());
         foreach (var name in s_tokenizerFiles)
         {
             var source = System.IO.Path.Combine(plan.Recipe.Source, name);

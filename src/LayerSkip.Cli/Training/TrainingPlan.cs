@@ -8,7 +8,7 @@ namespace LayerSkip.Cli.Training;
 /// <summary>A recipe with everything it refers to read and checked: what remains is to train.</summary>
 internal sealed class TrainingPlan
 {
-    private TrainingPlan(TrainingRecipe recipe, StartingPoint start, IReadOnlyList<RowSet> sets, EvaluationSet? evaluation)
+    private TrainingPlan(TrainingRecipe recipe, StartingPoint start, IReadOnlyList<RowSet> sets, EvaluationSet? evaluation, CancellationToken cancellationToken)
     {
         (Recipe, Start, Sets, Evaluation) = (recipe, start, sets, evaluation);
         Data = new TrainingData([.. sets.Select(set => set.TrainingSet)], recipe.TokensPerStep, recipe.Seed);
@@ -25,7 +25,7 @@ internal sealed class TrainingPlan
         Generation = recipe.Generation.DraftCoverage is { } coverage
             ? start.Generation with { DraftVocabulary = DraftVocabulary.Choose(sets.SelectMany(set => set.Sequences), coverage) }
             : start.Generation;
-        Description = RunDescription.Of(recipe, start.Config, Options, sets);
+        Description = RunDescription.Of(recipe, start, Options, sets, cancellationToken);
     }
 
     public TrainingRecipe Recipe { get; }
@@ -50,25 +50,18 @@ internal sealed class TrainingPlan
 
     public long Parameters => Measurement.ModelSize.Matrices(Config) + Measurement.ModelSize.Vectors(Config);
 
-    /// <summary>Tokens of the largest batch: a step takes whole sequences, so it exceeds its tokens by less than the longest.</summary>
-    public int LargestBatchTokens
-    {
-        get
-        {
-            var longest = Sets.Max(set => set.Sequences.Max(sequence => sequence.Tokens.Count)) - 1;
-            return Recipe.TokensPerBatch is { } tokens ? Math.Max(tokens, longest) : Recipe.TokensPerStep + longest - 1;
-        }
-    }
+    /// <summary>Tokens of the largest batch, of training or evaluation.</summary>
+    public int LargestBatchTokens => Math.Max(LargestBatch(Recipe, Sets), Evaluation?.LargestBatchTokens ?? 0);
 
     /// <summary>Reads tokenizer, template and data.</summary>
     /// <param name="recipe">The recipe.</param>
     /// <param name="progress">Told the share of the files read, 0..1.</param>
-    /// <param name="cancellationToken">Looked at between rows.</param>
+    /// <param name="cancellationToken">Looked at between rows, and while weights are read.</param>
     /// <exception cref="UsageException">A row is wrong, or the recipe does not fit model or data.</exception>
     /// <exception cref="CheckpointException">A file of the starting point is missing or damaged.</exception>
     public static TrainingPlan Create(TrainingRecipe recipe, IProgress<double> progress, CancellationToken cancellationToken)
     {
-        var start = StartingPoint.Load(recipe);
+        var start = StartingPoint.Load(recipe, RunClock.Of(recipe.Output));
         if (recipe.Recipe.ExitWeights is { } weights && weights.Count != start.Config.Layers)
         {
             throw new UsageException($"{recipe.File}: recipe.exit_weights has {weights.Count} numbers, expected one for each of the model's {start.Config.Layers} layers");
@@ -89,10 +82,17 @@ internal sealed class TrainingPlan
             progress.Report((double)sets.Count / (recipe.Data.Count + 1));
         }
 
-        var evaluation = recipe.Evaluation is { } wanted ? EvaluationSet.Read(wanted, recipe, start, encoder, maxTokens) : null;
-        var plan = new TrainingPlan(recipe, start, sets, evaluation);
+        var evaluation = recipe.Evaluation is { } wanted ? EvaluationSet.Read(wanted, recipe, start, encoder, maxTokens, LargestBatch(recipe, sets)) : null;
+        var plan = new TrainingPlan(recipe, start, sets, evaluation, cancellationToken);
         plan.CheckSteps();
         return plan;
+    }
+
+    /// <summary>Tokens of training's largest batch: a step takes whole sequences, so it exceeds its tokens by less than the longest.</summary>
+    private static int LargestBatch(TrainingRecipe recipe, IReadOnlyList<RowSet> sets)
+    {
+        var longest = sets.Max(set => set.Sequences.Max(sequence => sequence.Tokens.Count)) - 1;
+        return recipe.TokensPerBatch is { } tokens ? Math.Max(tokens, longest) : recipe.TokensPerStep + longest - 1;
     }
 
     /// <summary>What is to happen within the run must fit into its steps.</summary>

@@ -128,8 +128,10 @@ internal sealed class TrainingRun : IDisposable
         }
         catch (TrainingDivergedException e)
         {
-            throw new UsageException(
-                $"{e.Message}; {(_savedStep > 0 ? $"the checkpoint of step {_savedStep} stands in {_directory.Path}" : "no checkpoint was written")}");
+            // Under another rate the directory's run is not resumed: it would be another.
+            throw new UsageException(_savedStep > 0
+                ? $"{e.Message}: the checkpoint of step {_savedStep} stands in {_directory.Path}; a recipe with that as \"from\", another \"output\" and a lower learning_rate trains it further"
+                : $"{e.Message}; no checkpoint was written");
         }
     }
 
@@ -231,6 +233,20 @@ internal sealed class TrainingRun : IDisposable
         }
 
         CheckFinite();
+        try
+        {
+            Evaluate(evaluation, stop);
+        }
+        catch (OutOfMemoryException)
+        {
+            // Evaluating changes nothing, so what was trained is whole.
+            SaveOrFail();
+            throw new UsageException($"step {_trainer.Step}: not enough memory to evaluate; the run is saved; 'layerskip train --check' says how much it needs");
+        }
+    }
+
+    private void Evaluate(EvaluationSet evaluation, CancellationToken stop)
+    {
         var scores = evaluation.Evaluate(_trainer, stop);
         _evaluatedStep = _trainer.Step;
         var exact = scores.ExactMatch.OrderBy(exit => exit.Key)
@@ -280,8 +296,9 @@ internal sealed class TrainingRun : IDisposable
 
         try
         {
-            _directory.Save(_trainer, _plan);
+            _directory.SaveState(_trainer, _plan);
             _savedStep = _trainer.Step;
+            _directory.SaveModel(_trainer, _plan);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -302,7 +319,10 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    private string LastGood() => _savedStep > 0 ? $"the last good one is of step {_savedStep}" : "there is none yet";
+    private string LastGood() =>
+        _savedStep == 0 ? "there is none yet"
+        : _savedStep == _trainer.Step ? "its state is saved, its model is not"
+        : $"the last good one is of step {_savedStep}";
 
     private void WriteStart()
     {

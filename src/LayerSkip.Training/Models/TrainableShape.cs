@@ -35,7 +35,7 @@ internal static class TrainableShape
 
         if (config.AttentionBias || config.MlpBias)
         {
-            throw new NotSupportedException("training covers projections without biases, but attention_bias or mlp_bias is true");
+            throw new NotSupportedException($"training covers projections without biases, but {(config.AttentionBias ? "attention_bias" : "mlp_bias")} is true");
         }
     }
 }

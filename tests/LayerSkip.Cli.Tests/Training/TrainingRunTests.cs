@@ -212,8 +212,130 @@ public class TrainingRunTests
         File.AppendAllText(folder.Of("rows.tsv"), $"alarm\t{new string('x', 200)}\t[IN:SILENCE_ALARM {new string('x', 200)} ]\n");
         folder.With("data", """[{"files": ["rows.jsonl"]}]""").With("evaluation.rows", "3");
 
-        Assert.Contains("rows.tsv, line 4: the prompt has", folder.TrainBad("--check"), StringComparison.Ordinal);
-        Assert.Equal(2, folder.With("too_long", "\"skip\"").Plan().Evaluation!.Rows);
+        Assert.Contains("rows.tsv, line 4: has ", folder.TrainBad("--check"), StringComparison.Ordinal);
+        Assert.Contains("2 rows every 6 steps, at full depth, exit 2; 1 row left out: too long", folder.With("too_long", "\"skip\"").Train("--check").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Evaluation_rows_longer_than_the_recipe_allows_are_told_too_or_left_out()
+    {
+        using var folder = new TrainingFolder().With("data", """[{"files": ["short.jsonl"]}]""").With("max_tokens", "12").With("evaluation.data", """["rows.jsonl"]""").With("evaluation.rows", "6");
+        File.WriteAllText(folder.Of("short.jsonl"), """{"prompt": "stop", "response": "[IN:SILENCE_ALARM ]"}""");
+
+        Assert.Contains("rows.jsonl, line 2: has ", folder.TrainBad("--check"), StringComparison.Ordinal);
+        var evaluation = folder.With("too_long", "\"skip\"").Plan().Evaluation!;
+        Assert.Equal(6, evaluation.Rows + evaluation.Skipped);
+        Assert.InRange(evaluation.Skipped, 1, 5);
+    }
+
+    [Fact]
+    public void Evaluation_computes_no_more_at_once_than_training()
+    {
+        using var folder = new TrainingFolder().With("evaluation.data", """["rows.jsonl"]""").With("evaluation.rows", "6");
+
+        Assert.InRange(folder.Plan().Evaluation!.LargestBatchTokens, 1, 40);
+        Assert.Equal(40, folder.Plan().LargestBatchTokens);
+    }
+
+    [Fact]
+    public void Answers_that_were_cut_are_counted()
+    {
+        using var folder = new TrainingFolder().With("generation.max_new_tokens", "1");
+        var notes = new List<string>();
+        Run(folder, "run", null, static _ => { }, notes.Add);
+
+        Assert.Contains(notes, note => note.StartsWith("step 6: exact match", StringComparison.Ordinal) && note.EndsWith("; 2 of 2 answers did not end within 1 tokens", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Evaluation_that_runs_out_of_memory_does_not_cost_the_run()
+    {
+        using var folder = new TrainingFolder();
+        var error = Assert.Throws<UsageException>(() => Run(folder, "run", null, static _ => { }, static note =>
+        {
+            if (note.StartsWith("step 6: exact", StringComparison.Ordinal))
+            {
+                throw new OutOfMemoryException();
+            }
+        }));
+
+        Assert.Equal("step 6: not enough memory to evaluate; the run is saved; 'layerskip train --check' says how much it needs", error.Message);
+        Assert.Equal(6, SavedRun.Read(folder.Of("run", "state.safetensors")).Step);
+    }
+
+    [Fact]
+    public void Model_beyond_memory_and_disk_is_told_before_and_when_it_is_tried()
+    {
+        using var folder = new TrainingFolder().With(
+            "shape", """{"layers": 1024, "hidden": 1048576, "intermediate": 1048576, "heads": 4096, "context": 64}""");
+
+        var check = folder.Train("--check");
+        Assert.Equal(CommandLine.Success, check.ExitCode);
+        Assert.Matches("note +the disk of .* has .* free, expected .*: checkpoints will not fit", check.Output);
+        Assert.Contains("not enough memory; 'layerskip train --check' says", folder.TrainBad(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_keeps_the_day_on_which_it_began()
+    {
+        using var folder = new TrainingFolder();
+        Assert.Null(folder.Plan().Description.Day); // its template knows of no day
+        File.WriteAllText(
+            folder.Of("tokenizer", "chat_template.jinja"),
+            "<|begin|>{{ strftime_now('%d %b %Y') }}{% for m in messages %}{% if m.role == 'user' %}<|user|> {{ m.content }}{% else %}<|assistant|> {{ m.content }}<|end|>{% endif %}{% endfor %}"
+            + "{% if add_generation_prompt %}<|assistant|>{% endif %}");
+        var today = folder.Plan();
+        Assert.NotNull(today.Description.Day);
+
+        using (var trainer = Trainer.FromScratch(today.Config, today.Options))
+        {
+            Directory.CreateDirectory(folder.Of("run"));
+            trainer.Save(folder.Of("run", "state.safetensors"), """{"date": "2024-02-03"}""");
+            var plan = folder.Plan();
+            Assert.Contains("03 Feb 2024", plan.Start.Tokenizer.Decode([.. plan.Sets[0].Sequences[0].Tokens]), StringComparison.Ordinal);
+            trainer.Save(folder.Of("run", "state.safetensors"), plan.Description.ToString());
+        }
+
+        RunToEnd(folder, "run");
+        Assert.Contains("\"date\":\"2024-02-03\"", SavedRun.Read(folder.Of("run", "state.safetensors")).Description, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Exit_that_nothing_trains_is_noted()
+    {
+        using var folder = new TrainingFolder();
+        Assert.DoesNotContain("note ", folder.Train("--check").Output, StringComparison.Ordinal);
+
+        var plain = folder.With("recipe", null).Train("--check").Output;
+        Assert.Contains("exit 2, which is to draft (generation.exit_layer), has no loss in any step", plain, StringComparison.Ordinal);
+        Assert.Contains("exit 2 (evaluation.exits) has no loss in any step", plain, StringComparison.Ordinal);
+
+        // The paper's e(l) of the first exit is 0, whatever its scale.
+        var first = folder.With("recipe", """{"exit_scale": 1}""").With("generation.exit_layer", "1").Train("--check").Output;
+        Assert.Contains("exit 1, which is to draft (generation.exit_layer), has no loss in any step", first, StringComparison.Ordinal);
+        Assert.DoesNotContain("exit 2 (evaluation.exits)", first, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Draft_vocabulary_of_other_rows_is_not_taken_over()
+    {
+        using var folder = new TrainingFolder().With("tokenizer", null).With("shape", null).With("from", JsonSerializer.Serialize(Tool.Parser));
+        Assert.Empty(folder.Plan().Generation.DraftVocabulary);
+        Assert.Matches("note +the draft vocabulary of [0-9]+ tokens in .* is not taken over", folder.Train("--check").Output);
+
+        Assert.NotEmpty(folder.With("generation.draft_coverage", "0.9").Plan().Generation.DraftVocabulary);
+        Assert.DoesNotContain("note ", folder.Train("--check").Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true, "attention_bias")]
+    [InlineData(false, "mlp_bias")]
+    public void Checkpoint_with_biases_is_refused_by_name_before_rows_are_read(bool attention, string field)
+    {
+        using var checkpoint = TokenizedCheckpoint.Write(TokenizedCheckpoint.Config with { AttentionBias = attention, MlpBias = !attention });
+        using var folder = new TrainingFolder().With("tokenizer", null).With("shape", null).With("data.0.files", """["absent.jsonl"]""");
+
+        Assert.Contains($"{checkpoint.Directory}: {field} is true, expected false", folder.TrainBad("--check", "--from", checkpoint.Directory), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -407,6 +529,10 @@ public class TrainingRunTests
 
         // From other weights it would be another run.
         RunToEnd(folder.With("from", "\"run\""), "again");
+
+        // Its state is no part of the model.
+        File.Delete(folder.Of("run", "state.safetensors"));
+        RunToEnd(folder, "again");
         Assert.Contains("start is", folder.With("from", "\"adapted\"").With("output", "\"again\"").TrainBad(), StringComparison.Ordinal);
         Assert.Contains("also the directory to start from", folder.TrainBad("--from", folder.Of("again")), StringComparison.Ordinal);
         Assert.Contains("also the directory to start from", folder.TrainBad("--from", folder.Of("again") + "/"), StringComparison.Ordinal);
@@ -479,6 +605,7 @@ public class TrainingRunTests
         var error = folder.TrainBad();
 
         Assert.Contains("the checkpoint of step 12 could not be written", error, StringComparison.Ordinal);
+        Assert.EndsWith("its state is saved, its model is not", error, StringComparison.Ordinal);
         Directory.Delete(folder.Of("run", "model.safetensors"));
         Assert.Equal(CommandLine.Success, folder.Train().ExitCode);
     }
@@ -497,13 +624,31 @@ public class TrainingRunTests
     }
 
     [Fact]
+    public void Divergence_behind_a_checkpoint_tells_how_to_go_on_from_it()
+    {
+        using var folder = new TrainingFolder();
+        using (var stop = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() => Run(folder, "run", stop, _ => stop.Cancel()));
+        }
+
+        var state = File.ReadAllBytes(folder.Of("run", "state.safetensors"));
+        state.AsSpan(8 + BitConverter.ToInt32(state), 4).Fill(0xFF); // no number any more
+        File.WriteAllBytes(folder.Of("run", "state.safetensors"), state);
+
+        Assert.EndsWith(
+            $"the checkpoint of step 1 stands in {folder.Of("run")}; a recipe with that as \"from\", another \"output\" and a lower learning_rate trains it further",
+            folder.TrainBad(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Check_prints_what_would_run_and_trains_nothing()
     {
         using var folder = new TrainingFolder().With("steps", null).With("epochs", "2.5");
         var result = folder.Train("--check");
 
         Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
-        foreach (var expected in new[] { "parameters: 4 layers, hidden 16", "rows.jsonl: 6 rows", "rows.tsv: 2 rows", "50 % of them an epoch", "7 sequences an epoch", "2 rows every 6 steps", "memory", "MiB" })
+        foreach (var expected in new[] { "parameters: 4 layers, hidden 16", "rows.jsonl: 6 rows", "rows.tsv: 2 rows", "50 % of them an epoch", "7 sequences an epoch", "2 rows every 6 steps", "memory", " to evaluate, the rest", "MiB", "disk" })
         {
             Assert.Contains(expected, result.Output, StringComparison.Ordinal);
         }
