@@ -20,9 +20,11 @@ internal sealed record DiskNeed(long Bytes, long Held, long? Free)
         var output = plan.Recipe.Output;
         return new DiskNeed(
             plan.Parameters * ((2 * StateBytesPerParameter) + model),
-            new[] { RunDirectory.StateName, RunDirectory.ModelName }.Select(name => new FileInfo(Path.Combine(output, name))).Where(file => file.Exists).Sum(file => file.Length),
+            Length(Path.Combine(output, RunDirectory.StateName)) + Length(Path.Combine(output, RunDirectory.ModelName)),
             FreeAt(output));
     }
+
+    private static long Length(string file) => new FileInfo(file) is { Exists: true } found ? found.Length : 0;
 
     private static long? FreeAt(string path)
     {
