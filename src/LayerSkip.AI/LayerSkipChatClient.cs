@@ -187,7 +187,8 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <inheritdoc />
     /// <remarks>
     /// The options are checked and the messages taken here; when the stream is first read, the conversation is rendered, on a thread of the
-    /// pool, and the request queued, which fails with a <see cref="RequestQueueFullException"/> if there are too many. While the model of a
+    /// pool, when one of as many turns as there are processors is free, and the request queued. If there are too many requests it fails with a
+    /// <see cref="RequestQueueFullException"/>, as a rule before that work. While the model of a
     /// container is loading, as many requests wait as the engine will take on, and what only the model tells to be wrong with the options is told once it is loaded.
     /// Cancellation ends either with an <see cref="OperationCanceledException"/>. Neither the messages nor the options are changed.
     /// </remarks>
@@ -296,7 +297,8 @@ public sealed class LayerSkipChatClient : IChatClient
         ChatRequest request;
         try
         {
-            request = model.Reader.Read(settings, messages, cancellationToken);
+            request = await ReadingTurns.RunAsync(
+                model.Engine, () => model.Reader.Read(settings, messages, cancellationToken), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {

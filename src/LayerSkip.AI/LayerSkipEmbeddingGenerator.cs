@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LayerSkip.AI.Embeddings;
 using LayerSkip.AI.Hosting;
+using LayerSkip.AI.Requests;
 using LayerSkip.AI.Telemetry;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
@@ -171,7 +172,8 @@ public sealed class LayerSkipEmbeddingGenerator : IEmbeddingGenerator<string, Em
                 nameof(dimensions), dimensions, $"Dimensions must lie in 1..{hidden}: the model's hidden states have {hidden}.");
         }
 
-        var inputs = new EmbeddingInputs(engine.Model, texts, cancellationToken);
+        var inputs = await ReadingTurns.RunAsync(
+            engine, () => new EmbeddingInputs(engine.Model, texts, cancellationToken), cancellationToken).ConfigureAwait(false);
         var embeddings = new GeneratedEmbeddings<Embedding<float>>(texts.Length)
         {
             Usage = new UsageDetails { InputTokenCount = inputs.Tokens.Length, TotalTokenCount = inputs.Tokens.Length },

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Scheduling;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
 
@@ -24,9 +25,10 @@ internal sealed class RequestTelemetry(string model, Instruments instruments, IL
     {
         var type = error.GetType();
         instruments.RecordRefused(Spans.ChatOperation, model, error, elapsed);
-        if (error is OperationCanceledException)
+        if (error is OperationCanceledException or RequestQueueFullException)
         {
-            Log.Cancelled(logger, model, elapsed.TotalMilliseconds);
+            // The host's load, of which the caller is no cause.
+            Log.EndedBy(logger, error, model, elapsed);
         }
         else
         {

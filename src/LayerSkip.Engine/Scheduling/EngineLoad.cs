@@ -29,6 +29,9 @@ internal sealed class EngineLoad(long limit)
     /// <summary>Bytes of the KV caches that are kept for later requests.</summary>
     public long KvBytesIdle => Interlocked.Read(ref _kvBytesIdle);
 
+    /// <summary>Whether there are as many unfinished ones as there may be.</summary>
+    public bool IsFull => Volatile.Read(ref _unfinished) >= limit;
+
     /// <summary>Counts a request in, as one that waits.</summary>
     /// <returns>False where there are too many.</returns>
     public bool TryEnter()

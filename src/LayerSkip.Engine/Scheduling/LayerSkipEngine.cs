@@ -74,6 +74,16 @@ public sealed class LayerSkipEngine : IDisposable
     /// <summary>Most bytes of all KV caches: what the options say, or their default for this model and machine.</summary>
     public long KvCacheBudget => _budgets.Total;
 
+    /// <summary>Refuses a request that has no chance at present, before the work of preparing it. It may still be refused once it is prepared.</summary>
+    /// <exception cref="RequestQueueFullException">As many requests are unfinished as the engine's options allow.</exception>
+    public void ThrowIfFull()
+    {
+        if (_load.IsFull)
+        {
+            throw new RequestQueueFullException(_options);
+        }
+    }
+
     /// <summary>Starts a request.</summary>
     /// <param name="prompt">Token ids, at least one, fewer than the model's context.</param>
     /// <param name="options">How to decode; null: greedy, drafting as the checkpoint declares, until it stops or the context ends.</param>

@@ -33,6 +33,21 @@ public class QueueTests
     }
 
     [Fact]
+    public async Task Engine_tells_beforehand_whether_it_is_full()
+    {
+        using var gate = new Gate();
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true, new() { MaxConcurrentRequests = 1, MaxQueuedRequests = 0 });
+        engine.ThrowIfFull();
+        await using var first = engine.Generate([1], Models.Autoregressive(3) with { LogitsProcessors = [gate] });
+
+        Assert.Throws<RequestQueueFullException>(engine.ThrowIfFull);
+
+        gate.Open();
+        await first.ReadAll();
+        engine.ThrowIfFull();
+    }
+
+    [Fact]
     public async Task Without_a_queue_only_what_can_run_is_taken()
     {
         using var gate = new Gate();
