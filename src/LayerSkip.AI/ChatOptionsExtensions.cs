@@ -76,6 +76,19 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithLogProbabilities(this ChatOptions options, int top = 0) =>
         options.With(PropertyNames.LogProbabilities, true).With(PropertyNames.TopLogProbabilities, top);
 
+    /// <summary>
+    /// Sets <c>chat_template_kwargs</c>: variables of the chat template beside those that the client sets itself, such as <c>enable_thinking</c>,
+    /// <c>date_string</c> or <c>documents</c>. Their text cannot become control tokens.
+    /// </summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="variables">Values by name, of JSON's types; not <c>messages</c>, <c>tools</c> or <c>add_generation_prompt</c>. The client checks them.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    public static ChatOptions WithTemplateVariables(this ChatOptions options, IDictionary<string, object?> variables)
+    {
+        ArgumentNullException.ThrowIfNull(variables);
+        return options.With(PropertyNames.TemplateVariables, new Dictionary<string, object?>(variables));
+    }
+
     private static ChatOptions With(this ChatOptions options, string name, object value)
     {
         ArgumentNullException.ThrowIfNull(options);

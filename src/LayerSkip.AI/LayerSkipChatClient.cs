@@ -22,18 +22,19 @@ namespace LayerSkip.AI;
 /// <para>
 /// <b>Prompt.</b> Every request brings the whole conversation; the checkpoint's chat template turns it into the prompt. Only the template's own
 /// text can become control tokens, whatever users write, unless <see cref="LayerSkipOptions.AllowControlTokensInMessages"/> says so; assistant messages can hold added tokens that are not special. A checkpoint
-/// without a template gets <see cref="ChatTemplate.Default"/>, and then the tokenizer's own special tokens (begin of sequence).
+/// without a template gets <see cref="ChatTemplate.Default"/>, and then the tokenizer's own special tokens (begin of sequence); its answers end where a line begins
+/// with another speaker (<c>user:</c>, <c>system:</c>, <c>tool:</c>).
 /// <see cref="ChatOptions.Instructions"/> and system messages that the template would refuse or drop are put before the text of the user's
-/// turn that follows, where it insists on alternating roles, neighbours of one role are joined, and where on one call a turn, calls are told
-/// one by one. Tools that it leaves out are described in the system message.
+/// turn that follows, where it insists on alternating roles, neighbours of one role are joined, where on one call a turn, calls are told
+/// one by one, and where on a user who speaks first, one who says nothing goes before an assistant's greeting. Tools that it leaves out are described in the system message.
 /// </para>
 /// <para>
 /// <b>Options.</b> Honoured are <c>Instructions</c>, <c>Temperature</c> (0: greedy), <c>TopK</c>, <c>TopP</c> (0: the likeliest token only), <c>Seed</c>,
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (of the
 /// answer's own tokens, as OpenAI has them), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON of a schema, or any object: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
-/// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c> and
-/// <c>top_logprobs</c>, see <see cref="ChatOptionsExtensions"/>; other keys there are left to others, one that is a setting's but for its
+/// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c>,
+/// <c>top_logprobs</c> and <c>chat_template_kwargs</c>, see <see cref="ChatOptionsExtensions"/>; other keys there are left to others, one that is a setting's but for its
 /// spelling (<c>exitLayer</c>) is dealt with as <see cref="LayerSkipOptions.UnsupportedOptions"/> says. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members left null are filled from the rest (its sampling is one member, of which only the seed is filled). Where a request is silent, <see cref="LayerSkipOptions"/> hold,
 /// then the checkpoint's <c>generation_config.json</c>.
@@ -43,7 +44,7 @@ namespace LayerSkip.AI;
 /// seed they are the same in both modes, too, however tokens are drafted.
 /// </para>
 /// <para>
-/// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out: a leading space stays. <c>Length</c> is the finish reason at the
+/// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out but for marks of calls and of reasoning: a leading space stays. <c>Length</c> is the finish reason at the
 /// token limit and at the context's end, <c>ToolCalls</c> where a tool is called. A call comes whole and its <c>CallId</c> is unique; its
 /// arguments are <see cref="System.Text.Json.JsonElement"/>s or null. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
 /// input tokens those whose KV entries another request had computed. Usage has in
@@ -56,7 +57,7 @@ namespace LayerSkip.AI;
 /// <c>tokens_per_second</c> and <c>time_per_token_ms</c>.
 /// </para>
 /// <para>
-/// <b>Reasoning.</b> <c>Reasoning.Effort</c> sets the template's <c>enable_thinking</c> (false for <c>None</c>) and <c>reasoning_effort</c>, whichever
+/// <b>Reasoning.</b> <c>Reasoning.Effort</c> sets the template's <c>enable_thinking</c> or <c>thinking</c> (false for <c>None</c>) and <c>reasoning_effort</c>, whichever
 /// it reads. Where the template knows <c>&lt;/think&gt;</c>, what an answer has up to it comes as <see cref="TextReasoningContent"/>, or not at all under
 /// <c>Reasoning.Output</c> <c>None</c>; usage counts its tokens either way. Call marks in it are
 /// nothing but text. An answer that must be JSON or a call has reasoning only where the prompt begins it, or <c>Reasoning.Effort</c> asks for it.
@@ -195,9 +196,10 @@ public sealed class LayerSkipChatClient : IChatClient
     /// <exception cref="ArgumentNullException"><paramref name="messages"/> is null.</exception>
     /// <exception cref="ArgumentException">
     /// An option does not parse, is outside its range or does not fit the model. Or, when the stream is first read: the conversation has no
-    /// messages, one that is null or holds data that should be text and is not valid UTF-8, or more tokens than fit the model's context, or
+    /// messages, one that is null or holds data that should be text and is not valid UTF-8, or
     /// nothing satisfies a schema.
     /// </exception>
+    /// <exception cref="PromptTooLongException">When the stream is first read: the conversation has more tokens than fit the model's context.</exception>
     /// <exception cref="ChatTemplateException">When the stream is first read: the checkpoint's chat template refuses the conversation.</exception>
     /// <exception cref="InvalidOperationException">The options name another model, or the model could not be loaded: the message says why.</exception>
     /// <exception cref="NotSupportedException">
@@ -347,11 +349,12 @@ public sealed class LayerSkipChatClient : IChatClient
         cancellationToken.ThrowIfCancellationRequested();
         var engine = model.Engine;
         var updates = new AnswerUpdates(engine.Model.Name);
-        var answer = new AnswerText(engine.Model.Tokenizer, request.StopSequences, request.Calls?.CreateReader(), request.Reasoning);
+        var tokenizer = model.Reader.AnswerTokenizer;
+        var answer = new AnswerText(tokenizer, request.StopSequences, request.Calls?.CreateReader(), request.Reasoning);
 
         // Disposed also where the consumer walks away: the engine stops, and the KV cache is freed.
         var tokens = engine.Generate(request.Prompt, request.Decoding, cancellationToken);
-        var logProbabilities = request.Decoding.TopLogProbabilities is null ? null : new AnswerLogProbabilities(engine.Model.Tokenizer, tokens);
+        var logProbabilities = request.Decoding.TopLogProbabilities is null ? null : new AnswerLogProbabilities(tokenizer, tokens);
         await using (tokens.ConfigureAwait(false))
         {
             bool more;

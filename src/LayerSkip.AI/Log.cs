@@ -29,6 +29,10 @@ internal static partial class Log
         Message = "LayerSkipOptions.Threads is {Threads}, but there are {Processors} processors: threads wait for each other, so that more of them are slower.")]
     public static partial void ManyThreads(ILogger logger, int threads, int processors);
 
+    [LoggerMessage(EventId = 17, Level = LogLevel.Warning,
+        Message = "The model {Model} has no chat template: messages are written as lines \"role: content\", which a model that is not trained to chat may go on with as it likes.")]
+    public static partial void NoChatTemplate(ILogger logger, string model);
+
     [LoggerMessage(EventId = 20, Level = LogLevel.Debug, Message = "Answering a prompt of {PromptTokens} tokens with {Model}.")]
     public static partial void Answering(ILogger logger, string model, int promptTokens);
 

@@ -18,6 +18,7 @@ internal static class PropertyNames
     public const string MinP = "min_p";
     public const string TopLogProbabilities = "top_logprobs";
     public const string PrefixScope = "prefix_scope";
+    public const string TemplateVariables = "chat_template_kwargs";
 
     // Of responses.
     public const string MeanExitLayer = "mean_exit_layer";

@@ -218,7 +218,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     {
         await Refused<ArgumentException>([null!]);
         await Refused<ArgumentException>([], new() { Instructions = "Answer.", ResponseFormat = ChatResponseFormat.Json });
-        Assert.Contains("256", (await Refused<ArgumentException>(TestModels.User(new string('x', 2000)))).Message);
+        Assert.Contains("256", (await Refused<PromptTooLongException>(TestModels.User(new string('x', 2000)))).Message);
 
         async Task<T> Refused<T>(ChatMessage[] messages, ChatOptions? options = null)
             where T : ArgumentException
@@ -239,7 +239,7 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
 
         var responses = requests.Select(request => parser.Client.GetResponseAsync(request.Messages, request.Options)).ToArray();
 
-        await Assert.ThrowsAsync<ArgumentException>("messages", () => responses[1]);
+        await Assert.ThrowsAsync<PromptTooLongException>("messages", () => responses[1]);
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => responses[2]);
         await Assert.ThrowsAsync<NotSupportedException>(() => responses[3]);
         Assert.Equal((Parse, Parse), ((await responses[0]).Text, (await responses[4]).Text));
@@ -380,6 +380,33 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
         // What stands in the prompt alone is copied, but no slot is closed like the one before.
         Assert.StartsWith(" [IN:SEND_MESSAGE [SL:RECIPIENT alex ]", answer);
         Assert.Single(answer, letter => letter == ']');
+    }
+
+    [Theory]
+    [InlineData("Hello.\nuser: And now?", "Hello.")]
+    [InlineData("Hello.\nsystem: x", "Hello.")]
+    [InlineData("Hello.\ntool: x", "Hello.")]
+    [InlineData("Hello, user: you\nusers", "Hello, user: you\nusers")]
+    public async Task Checkpoint_without_a_template_speaks_for_itself_alone(string written, string expected)
+    {
+        using var plain = new LayerSkipChatClient(new LayerSkipEngine(ScriptedModel.Create(written), ownsModel: true), ownsEngine: true);
+        using var own = new LayerSkipChatClient(
+            new LayerSkipEngine(ScriptedModel.Create(written), ownsModel: true), ChatTemplate.Parse("{{ messages[0].content }}"), ownsEngine: true);
+
+        Assert.Equal((expected, written), (await plain.Answer("x"), await own.Answer("x")));
+    }
+
+    [Fact]
+    public void Checkpoint_without_a_template_is_warned_of_once()
+    {
+        using var checkpoint = TestModels.WriteEndless();
+        var log = new Requests.LogRecorder<LayerSkipChatClient>();
+        foreach (var path in (string[])[checkpoint.Directory, TestModels.ParserPath])
+        {
+            LayerSkipChatClient.Load(new LayerSkipOptions { ModelPath = path }, log).Dispose();
+        }
+
+        Assert.Contains("has no chat template", Assert.Single(log.Entries, entry => entry.Level == Microsoft.Extensions.Logging.LogLevel.Warning).Text, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -191,6 +191,25 @@ public class ReasoningTests
         Assert.Equal("<think>hm</think>yes", await client.Answer("x"));
     }
 
+    [Theory]
+    [InlineData("{% if thinking is defined and thinking %}on{% endif %}:{{ messages[0].content }}")]
+    [InlineData("{%- if not thinking %}{% else %}on{% endif %}:{{ messages[0].content }}")]
+    public async Task Effort_sets_the_switch_by_its_short_name(string template)
+    {
+        var prompts = new List<string>();
+        using var client = Client(template, text =>
+        {
+            prompts.Add(text);
+            return "yes";
+        }, UnsupportedOptionBehavior.Throw);
+        foreach (var effort in (ReasoningEffort[])[ReasoningEffort.High, ReasoningEffort.None])
+        {
+            await client.GetResponseAsync(TestModels.User("x"), new ChatOptions { Reasoning = new() { Effort = effort } });
+        }
+
+        Assert.Equal(["on:x", ":x"], prompts);
+    }
+
     [Fact]
     public void Effort_that_the_template_does_not_know_is_told()
     {

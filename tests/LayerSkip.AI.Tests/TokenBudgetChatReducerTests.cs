@@ -126,7 +126,7 @@ public sealed class TokenBudgetChatReducerTests(TokenBudgetChatReducerTests.Pars
         using var client = parser.Client.AsBuilder().UseChatReducer(new TokenBudgetChatReducer(parser.Client, 150)).Build();
 #pragma warning restore MEAI001
         ChatMessage[] messages = [.. Enumerable.Repeat(new ChatMessage(ChatRole.User, Words(new Random(5))), 60)];
-        await Assert.ThrowsAsync<ArgumentException>("messages", () => parser.Client.GetResponseAsync(messages));
+        await Assert.ThrowsAsync<PromptTooLongException>("messages", () => parser.Client.GetResponseAsync(messages));
 
         var response = await client.GetResponseAsync(messages, new ChatOptions { MaxOutputTokens = 5 });
 

@@ -54,7 +54,13 @@ internal sealed record ServedModel(
         try
         {
             Probe(model, cancellationToken);
-            return Create(engine, ChatTemplate.LoadFrom(options.ModelPath), options, logger, instruments);
+            var template = ChatTemplate.LoadFrom(options.ModelPath);
+            if (logger is not null && template is null)
+            {
+                Log.NoChatTemplate(logger, model.Name);
+            }
+
+            return Create(engine, template, options, logger, instruments);
         }
         catch
         {

@@ -117,6 +117,23 @@ internal static class AdditionalSettings
         };
     }
 
+    /// <exception cref="ArgumentException">The value is no JSON object.</exception>
+    public static JsonElement? Members(AdditionalPropertiesDictionary? properties, string name)
+    {
+        if (Value(properties, name) is not { } value)
+        {
+            return null;
+        }
+
+        return value switch
+        {
+            JsonElement { ValueKind: JsonValueKind.Object } json => json,
+            IDictionary<string, object?> members => JsonSerializer.SerializeToElement(
+                members, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>))),
+            _ => throw Wrong(name, value, "a JSON object"),
+        };
+    }
+
     private static object? Value(AdditionalPropertiesDictionary? properties, string name)
     {
         var value = properties?.GetValueOrDefault(name);

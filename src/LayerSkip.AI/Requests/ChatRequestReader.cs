@@ -13,6 +13,9 @@ namespace LayerSkip.AI.Requests;
 /// <summary>Reads what a caller asks: options first, so that their errors come before any work, and the conversation when the answer is wanted. Safe for concurrent use.</summary>
 internal sealed class ChatRequestReader
 {
+    // Where the default template's next turn would begin: a model that knows no end of turn goes on with it.
+    private static readonly string[] s_plainTurns = ["\nuser:", "\nsystem:", "\ntool:"];
+
     private readonly LayerSkipModel _model;
     private readonly Tokenizer _tokenizer;
     private readonly PromptEncoder _encoder;
@@ -20,6 +23,8 @@ internal sealed class ChatRequestReader
     private readonly RequestDefaults _defaults;
     private readonly UnsupportedOptions _unsupported;
     private readonly ConstraintCache _constraints;
+    private readonly int? _announcement;
+    private readonly string[] _turns;
     private readonly bool _describesResponseFormat;
 
     /// <exception cref="ArgumentException">The client's options do not fit the model; the message names the option.</exception>
@@ -31,10 +36,17 @@ internal sealed class ChatRequestReader
         _reasoning = new ReasoningSupport(template);
         _defaults = RequestDefaults.From(options, model.Defaults);
         _unsupported = new UnsupportedOptions(options.UnsupportedOptions, logger);
-        _constraints = new ConstraintCache(_tokenizer);
+        var syntax = ToolCallSyntax.Of(_encoder.ToolCallFormat);
+        _announcement = syntax.Announcement is { } announcement ? SpecialToken(announcement) : null;
+        AnswerTokenizer = SpellingOut([.. syntax.Marks, .. _reasoning.Marks]);
+        _constraints = new ConstraintCache(AnswerTokenizer);
+        _turns = ReferenceEquals(template, ChatTemplate.Default) ? s_plainTurns : [];
         _describesResponseFormat = options.DescribeResponseFormat;
         model.Validate(DecodingOptionsMapping.Map(new DecodingOptions(), options: null, _defaults));
     }
+
+    /// <summary>What answers are read with: the model's tokenizer, but for marks of calls and of reasoning that are special tokens, which have a text in it.</summary>
+    public Tokenizer AnswerTokenizer { get; }
 
     /// <summary>Reads a request's options, and keeps nothing of them that their owner may change.</summary>
     /// <param name="client">The client that was asked, for <see cref="ChatOptions.RawRepresentationFactory"/>.</param>
@@ -52,7 +64,7 @@ internal sealed class ChatRequestReader
         _model.Validate(decoding);
         var reasoning = options?.Reasoning is { } asked ? new ReasoningOptions { Effort = asked.Effort, Output = asked.Output } : null;
         return new RequestSettings(
-            decoding, stopSequences, tools, format, options?.Instructions, reasoning, _reasoning.Variables(reasoning, _unsupported));
+            decoding, stopSequences, tools, format, options?.Instructions, reasoning, Variables(options));
     }
 
     /// <summary>Reads a request. A long history takes its time to render, and a new form of answers up to seconds to be made a grammar of.</summary>
@@ -80,7 +92,7 @@ internal sealed class ChatRequestReader
 
         if (prompt.Length >= _model.Config.MaxPositions)
         {
-            throw new ArgumentException(
+            throw new PromptTooLongException(
                 $"The conversation has {prompt.Length} tokens{Overhead(conversation, settings, prompt.Length)}, expected fewer than the model's context of {_model.Config.MaxPositions}.", nameof(messages));
         }
 
@@ -100,7 +112,19 @@ internal sealed class ChatRequestReader
         return _encoder.Encode(_encoder.Render(
             Conversation.Read(messages, Instructions(options?.Instructions, format), _unsupported),
             tools: ToolChoice.Read(options, _unsupported).Declared,
-            variables: _reasoning.Variables(options?.Reasoning, _unsupported))).Length;
+            variables: Variables(options))).Length;
+    }
+
+    /// <summary>The template's variables: those that the request names itself come before what it asks of reasoning.</summary>
+    private Dictionary<string, TemplateValue> Variables(ChatOptions? options)
+    {
+        var variables = TemplateVariables.Read(options?.AdditionalProperties);
+        foreach (var (name, value) in _reasoning.Variables(options?.Reasoning, _unsupported))
+        {
+            variables.TryAdd(name, value);
+        }
+
+        return variables;
     }
 
     /// <summary>What of a prompt that is too long nobody said: a small context may be full of tools before the first word.</summary>
@@ -159,7 +183,7 @@ internal sealed class ChatRequestReader
     {
         if (tools.Declared.Count > 0)
         {
-            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), format, reasoning, _unsupported);
+            var language = new ToolCallLanguage(tools, ToolCallSyntax.Of(_encoder.ToolCallFormat), _announcement, format, reasoning, _unsupported);
             return _constraints.Get(language.Key, language.Language);
         }
 
@@ -167,6 +191,14 @@ internal sealed class ChatRequestReader
             ReasoningLanguage.Key(reasoning) + format.Key,
             grammar => ReasoningLanguage.Before(grammar, reasoning, isStrict: true, isBehind => grammar.Sequence(
                 isBehind ? grammar.OneOf(ReasoningLanguage.Breaks) : grammar.Empty, format.Language(grammar))));
+    }
+
+    private int? SpecialToken(string text) => _tokenizer.TryGetId(text, out var id) && _tokenizer.IsSpecial(id) ? id : null;
+
+    private Tokenizer SpellingOut(IEnumerable<string> marks)
+    {
+        int[] special = [.. marks.Select(SpecialToken).OfType<int>()];
+        return special.Length == 0 ? _tokenizer : _tokenizer.WithText(special);
     }
 
     private AnswerCalls? Calls(ToolChoice tools) => tools.Callable.Count == 0 ? null : new AnswerCalls(
@@ -181,7 +213,7 @@ internal sealed class ChatRequestReader
     /// <summary>Special tokens have no text in an answer, so a stop sequence that spells one is meant as its id.</summary>
     private (List<string> Texts, List<int> Ids) StopSequences(ChatOptions? options)
     {
-        var texts = new List<string>();
+        var texts = new List<string>(_turns);
         var ids = new List<int>();
         foreach (var stop in options?.StopSequences ?? [])
         {
@@ -190,7 +222,7 @@ internal sealed class ChatRequestReader
                 throw new ArgumentException("ChatOptions.StopSequences holds an empty text.", nameof(options));
             }
 
-            if (_tokenizer.TryGetId(stop, out var id) && _tokenizer.IsSpecial(id))
+            if (SpecialToken(stop) is { } id)
             {
                 ids.Add(id);
             }

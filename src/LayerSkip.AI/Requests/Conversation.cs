@@ -18,9 +18,9 @@ internal static class Conversation
     /// <summary>Reads the messages, once.</summary>
     /// <param name="messages">The conversation.</param>
     /// <param name="instructions">A system message before all others, or null.</param>
-    /// <param name="unsupported">Told of contents that are left out.</param>
+    /// <param name="unsupported">Told of contents that are left out, data in tools' results included.</param>
     /// <exception cref="ArgumentException">A message is null, or holds data of a text's media type that is not valid UTF-8.</exception>
-    /// <exception cref="NotSupportedException">A message or a tool's result holds an image or other data than text.</exception>
+    /// <exception cref="NotSupportedException">A message holds an image or other data than text.</exception>
     public static List<TemplateMessage> Read(IEnumerable<ChatMessage> messages, string? instructions, UnsupportedOptions unsupported)
     {
         var turns = new List<TemplateMessage>();
@@ -58,9 +58,11 @@ internal static class Conversation
                 case TextContent part:
                     text.Add(part.Text);
                     break;
-                case DataContent part:
+                case DataContent part when IsText(part):
                     text.Add(Decode(part));
                     break;
+                case DataContent part:
+                    throw Unreadable(part.MediaType);
                 case TextReasoningContent part:
                     reasoning.Add(part.Text);
                     break;
@@ -125,28 +127,29 @@ internal static class Conversation
         {
             case TextContent text:
                 return text.Text;
-            case DataContent data:
+            case DataContent data when IsText(data):
                 return Decode(data);
+            case DataContent data:
+                // A tool's result is not the caller's choice, and its other contents may be all that is needed.
+                unsupported.Report($"{nameof(FunctionResultContent)} with data of the media type '{data.MediaType}'");
+                return $"[{data.MediaType} left out]";
             case ErrorContent error:
                 return error.Message;
             case UriContent uri:
-                throw Unreadable(uri.MediaType);
+                return uri.Uri.OriginalString;
             default:
                 unsupported.Report($"{nameof(FunctionResultContent)} with a {content?.GetType().Name ?? "null"}");
                 return string.Empty;
         }
     }
 
+    private static bool IsText(DataContent data) =>
+        data.HasTopLevelMediaType("text")
+        || data.MediaType.Split(';')[0].TrimEnd().Equals("application/json", StringComparison.OrdinalIgnoreCase); // a parameter may follow, as a rule the character set
+
     /// <summary>The text that data is, such as an attached file.</summary>
     private static string Decode(DataContent data)
     {
-        // A parameter may follow, as a rule the character set.
-        var isJson = data.MediaType.Split(';')[0].TrimEnd().Equals("application/json", StringComparison.OrdinalIgnoreCase);
-        if (!isJson && !data.HasTopLevelMediaType("text"))
-        {
-            throw Unreadable(data.MediaType);
-        }
-
         try
         {
             return s_strictUtf8.GetString(data.Data.Span).TrimStart('\uFEFF');

@@ -12,7 +12,7 @@ internal static class MisspeltSettings
         [
             PropertyNames.ExitLayer, PropertyNames.NumSpeculations, PropertyNames.DecodingMode, PropertyNames.DraftController,
             PropertyNames.DraftThreshold, PropertyNames.DraftSource, PropertyNames.MinP, PropertyNames.PrefixScope,
-            PropertyNames.LogProbabilities, PropertyNames.TopLogProbabilities,
+            PropertyNames.LogProbabilities, PropertyNames.TopLogProbabilities, PropertyNames.TemplateVariables,
         ]).ToDictionary(Letters);
 
     private static readonly int s_longest = s_settings.Values.Max(name => name.Length);

@@ -39,7 +39,7 @@ internal sealed class PromptEncoder(
 
     /// <summary>
     /// Many templates insist on alternating turns, or on one call a turn; a conversation that they refuse is retried with neighbours joined, and
-    /// with its calls one by one. Tools that the template knows nothing of are described in the system message, and calls are told as the model
+    /// with its calls one by one, and, should the assistant speak first, with a user before it who says nothing. Tools that the template knows nothing of are described in the system message, and calls are told as the model
     /// writes them: also where there are no tools any more, and the template then writes calls in another format, or refuses them.
     /// </summary>
     /// <param name="messages">The conversation.</param>
@@ -78,7 +78,7 @@ internal sealed class PromptEncoder(
         IReadOnlyDictionary<string, TemplateValue> variables)
     {
         ChatTemplateException? refusal = null;
-        foreach (var attempt in Forms(_support.Adapt(messages)))
+        foreach (var attempt in Forms(messages))
         {
             try
             {
@@ -106,11 +106,12 @@ internal sealed class PromptEncoder(
         || (ToolCallFormat == _toolSupport.Value.Format && (tools.Count > 0 || _toolSupport.Value.RendersCallsAlone));
 
     /// <summary>The conversation as it is, and in other forms that say the same.</summary>
-    private static IEnumerable<IReadOnlyList<TemplateMessage>> Forms(IReadOnlyList<TemplateMessage> messages)
+    private IEnumerable<IReadOnlyList<TemplateMessage>> Forms(IReadOnlyList<TemplateMessage> messages)
     {
-        yield return messages;
-        var joined = Turns.JoinNeighbours(messages);
-        if (joined.Count < messages.Count)
+        var adapted = _support.Adapt(messages);
+        yield return adapted;
+        var joined = Turns.JoinNeighbours(adapted);
+        if (joined.Count < adapted.Count)
         {
             yield return joined;
         }
@@ -119,6 +120,12 @@ internal sealed class PromptEncoder(
         if (single.Count > joined.Count)
         {
             yield return single;
+        }
+
+        var opened = Turns.OpenByUser(messages);
+        if (opened.Count > messages.Count)
+        {
+            yield return Turns.SplitCalls(Turns.JoinNeighbours(_support.Adapt(opened)));
         }
     }
 

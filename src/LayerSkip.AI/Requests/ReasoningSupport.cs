@@ -1,19 +1,25 @@
+using System.Text.RegularExpressions;
 using LayerSkip.AI.ChatTemplates;
 using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.Requests;
 
 /// <summary>How a model takes <see cref="ReasoningOptions"/>: its template tells by the variables it reads and the marks it writes.</summary>
-internal sealed class ReasoningSupport(ChatTemplate template)
+internal sealed partial class ReasoningSupport(ChatTemplate template)
 {
     private const string Switch = "enable_thinking";
+    private const string ShortSwitch = "thinking";
     private const string Effort = "reasoning_effort";
 
     private static readonly IReadOnlyDictionary<string, TemplateValue> s_none = new Dictionary<string, TemplateValue>();
 
     private readonly bool _hasSwitch = template.Source.Contains(Switch, StringComparison.Ordinal);
+    private readonly bool _hasShortSwitch = ReadsShortSwitch().IsMatch(template.Source);
     private readonly bool _hasEffort = template.Source.Contains(Effort, StringComparison.Ordinal);
     private readonly bool _hasMarks = template.Source.Contains(AnswerReasoning.End, StringComparison.Ordinal);
+
+    /// <summary>The marks that the model writes around its reasoning; none where the template knows none.</summary>
+    public IReadOnlyList<string> Marks => _hasMarks ? [AnswerReasoning.Begin, AnswerReasoning.End] : [];
 
     /// <summary>The template's variables for what a request asks; none where it leaves that to the model.</summary>
     /// <param name="options">What it asks.</param>
@@ -31,12 +37,18 @@ internal sealed class ReasoningSupport(ChatTemplate template)
             variables[Switch] = TemplateValue.FromBoolean(effort != ReasoningEffort.None);
         }
 
+        if (_hasShortSwitch)
+        {
+            variables[ShortSwitch] = TemplateValue.FromBoolean(effort != ReasoningEffort.None);
+        }
+
         if (_hasEffort && Name(effort) is { } name)
         {
             variables[Effort] = TemplateValue.FromText(name, PromptOrigin.Template);
         }
 
-        if (variables.Count == 0)
+        // A model that does not reason does what None asks.
+        if (variables.Count == 0 && (effort != ReasoningEffort.None || _hasMarks || _hasEffort))
         {
             unsupported.Report($"ChatOptions.Reasoning.Effort {effort}");
         }
@@ -61,6 +73,10 @@ internal sealed class ReasoningSupport(ChatTemplate template)
         var isWanted = hasBegun || !isStrict || options?.Effort is not (null or ReasoningEffort.None);
         return !isWanted ? null : new(hasBegun, options?.Output != ReasoningOutput.None);
     }
+
+    /// <summary>The word is too common to look for it alone.</summary>
+    [GeneratedRegex(@"\b(if|elif|not|and|or)\s+thinking\b|\bthinking\s+is\s")]
+    private static partial Regex ReadsShortSwitch();
 
     /// <summary>Templates know three efforts.</summary>
     private static string? Name(ReasoningEffort effort) => effort switch

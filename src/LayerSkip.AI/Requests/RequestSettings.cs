@@ -13,7 +13,7 @@ namespace LayerSkip.AI.Requests;
 /// <param name="Format">The answer's form; null: text.</param>
 /// <param name="Instructions">What the caller tells the model before the conversation, or null.</param>
 /// <param name="Reasoning">What is asked of reasoning, or null.</param>
-/// <param name="Variables">The template's variables that say so.</param>
+/// <param name="Variables">The template's variables: those that say so, and the request's own.</param>
 internal sealed record RequestSettings(
     DecodingOptions Decoding,
     IReadOnlyList<string> StopSequences,

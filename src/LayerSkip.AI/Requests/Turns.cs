@@ -70,6 +70,15 @@ internal static class Turns
         return turns;
     }
 
+    /// <summary>Puts a user who says nothing before an assistant who speaks first, system messages aside: a greeting.</summary>
+    public static IReadOnlyList<TemplateMessage> OpenByUser(IReadOnlyList<TemplateMessage> messages)
+    {
+        var systems = messages.TakeWhile(message => message.Role == TemplateRoles.System).Count();
+        return systems < messages.Count && messages[systems].Role == TemplateRoles.Assistant
+            ? [.. messages.Take(systems), new TemplateMessage { Role = TemplateRoles.User, Content = string.Empty }, .. messages.Skip(systems)]
+            : messages;
+    }
+
     /// <summary>Two turns as one of the second's role, of the less trusted one's origin.</summary>
     public static TemplateMessage Join(TemplateMessage first, TemplateMessage second) => new()
     {

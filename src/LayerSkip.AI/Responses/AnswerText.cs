@@ -23,7 +23,7 @@ internal sealed class AnswerText
     // How much of the ready text is known to be white space, and nothing before it: a model may write it without end, and none is looked at twice.
     private int _blank;
 
-    /// <param name="tokenizer">The model's.</param>
+    /// <param name="tokenizer">The model's; the marks of calls and of reasoning are no special tokens in it.</param>
     /// <param name="stopSequences">Texts that end the answer. They are looked for in its text alone: a call's layout is not the caller's.</param>
     /// <param name="calls">Finds tool calls; null where there are none to find.</param>
     /// <param name="reasoning">What comes before all that; null where it is no reasoning.</param>

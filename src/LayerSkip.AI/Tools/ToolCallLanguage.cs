@@ -14,18 +14,21 @@ internal sealed class ToolCallLanguage
 
     private readonly ToolChoice _tools;
     private readonly ToolCallSyntax _syntax;
+    private readonly int? _announcement;
     private readonly AnswerFormat? _format;
     private readonly AnswerReasoning? _reasoning;
     private readonly UnsupportedOptions _unsupported;
 
     /// <param name="tools">The tools, at least one.</param>
     /// <param name="syntax">How calls are written.</param>
+    /// <param name="announcement">The special token that may stand before the first call of the model's own accord; null: none.</param>
     /// <param name="format">The form of an answer without a call; null: text.</param>
     /// <param name="reasoning">What reasoning comes before it; null: none.</param>
     /// <param name="unsupported">Told of what the arguments are not held to.</param>
-    public ToolCallLanguage(ToolChoice tools, ToolCallSyntax syntax, AnswerFormat? format, AnswerReasoning? reasoning, UnsupportedOptions unsupported)
+    public ToolCallLanguage(
+        ToolChoice tools, ToolCallSyntax syntax, int? announcement, AnswerFormat? format, AnswerReasoning? reasoning, UnsupportedOptions unsupported)
     {
-        (_tools, _syntax, _format, _reasoning, _unsupported) = (tools, syntax, format, reasoning, unsupported);
+        (_tools, _syntax, _announcement, _format, _reasoning, _unsupported) = (tools, syntax, announcement, format, reasoning, unsupported);
         var names = string.Join(',', tools.Callable.Select(tool => JsonText.Quote(tool.Name)));
         var declarations = string.Join('\n', tools.Declared.Select(tool => tool.Json.GetRawText()));
         Key = $"{ReasoningLanguage.Key(reasoning)}tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
@@ -39,6 +42,11 @@ internal sealed class ToolCallLanguage
     public GrammarNode Language(Grammar grammar)
     {
         var calls = _tools.Callable.Count == 0 ? grammar.Nothing : Calls(grammar);
+        if (_announcement is { } announcement && !_tools.IsRequired)
+        {
+            calls = grammar.Sequence(grammar.Optional(grammar.SpecialToken(announcement)), calls);
+        }
+
         var format = _format?.Language(grammar);
         return ReasoningLanguage.Before(grammar, _reasoning, _tools.IsRequired || format is not null, Answers);
 

@@ -15,6 +15,7 @@ internal sealed class ToolCallSyntax
     private static readonly ToolCallSyntax s_bare = new()
     {
         Separator = ";",
+        Announcement = "<|python_tag|>",
         HeadsBeforeName = [NameMember, """{"name":""", """{"type": "function", "name": """, """{"type":"function","name":"""],
         ArgumentsName = "parameters",
     };
@@ -25,6 +26,9 @@ internal sealed class ToolCallSyntax
 
     /// <summary>What begins a call anywhere in an answer. Null: a call is a JSON object at the answer's start.</summary>
     public string? Opening { get; private init; }
+
+    /// <summary>A special token, which has no text, that models may write before the first call; null: none.</summary>
+    public string? Announcement { get; private init; }
 
     /// <summary>What ends a call, or null.</summary>
     public string? Closing { get; private init; }
@@ -37,6 +41,9 @@ internal sealed class ToolCallSyntax
 
     /// <summary>How a call's JSON may begin, up to the tool's name: as a rule the first way, and in others that models have.</summary>
     public required IReadOnlyList<string> HeadsBeforeName { get; init; }
+
+    /// <summary>The marks around a call.</summary>
+    public IEnumerable<string> Marks => ((string?[])[Opening, Closing]).OfType<string>();
 
     /// <summary>All that stands before a call's JSON.</summary>
     public string Open => Opening is null ? string.Empty : Opening + "\n";

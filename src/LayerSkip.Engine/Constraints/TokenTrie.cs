@@ -75,7 +75,7 @@ internal sealed class TokenTrie
     /// <summary>Finds the tokens that a language allows to come next.</summary>
     /// <param name="start">The language.</param>
     /// <param name="found">Is given tokens of one text, and what may follow them.</param>
-    /// <exception cref="InvalidOperationException">It takes too much.</exception>
+    /// <exception cref="ConstraintException">It takes too much.</exception>
     public void Find(GrammarNode start, Action<ReadOnlySpan<int>, GrammarNode> found)
     {
         var path = new GrammarNode[MaxBytes + 1];
@@ -94,7 +94,7 @@ internal sealed class TokenTrie
 
             if (grammar.Work > last)
             {
-                throw new InvalidOperationException(
+                throw new ConstraintException(
                     $"Which tokens the constraint allows takes more than {MaxWork} steps to find, expected a language of fewer alternatives that begin alike.");
             }
 

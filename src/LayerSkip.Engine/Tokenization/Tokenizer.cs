@@ -132,6 +132,15 @@ public sealed class Tokenizer
     /// <summary>Whether this is the id of a special (control) token.</summary>
     public bool IsSpecial(int id) => _tokens.IsSpecial(id);
 
+    /// <summary>The same tokenizer, but for special tokens that are text in it: what is decoded has them as they are spelled, and a constraint holds them to its language.</summary>
+    /// <param name="ids">Their ids; those of other tokens change nothing.</param>
+    public Tokenizer WithText(params ReadOnlySpan<int> ids)
+    {
+        int[] texts = [.. ids];
+        var tokens = _definition.AddedTokens.Select(token => texts.Contains(token.Id) ? token with { IsSpecial = false } : token);
+        return new Tokenizer(_definition with { AddedTokens = [.. tokens] }, VocabularySize);
+    }
+
     /// <summary>The bytes that a token adds to a text, behind others: UTF-8, but not always whole characters. Special tokens have those of their spelling.</summary>
     /// <param name="id">A token id. An id within the vocabulary that no token has adds none.</param>
     /// <exception cref="ArgumentOutOfRangeException">The id is negative, or not below <see cref="VocabularySize"/>.</exception>

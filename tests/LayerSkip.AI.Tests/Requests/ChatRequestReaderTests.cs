@@ -62,7 +62,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     {
         var options = new ChatOptions { AdditionalProperties = new() { ["layer"] = 1, ["exit"] = 1, [""] = 1, [new string('s', 1 << 20)] = 1, ["max_tokens"] = 4 } };
         options.WithExitLayer(2).WithNumSpeculations(3).WithDecodingMode(DecodingMode.SelfSpeculative).WithDraftController(DraftController.Confidence, 0.5f)
-            .WithDraftSource(DraftSource.Exit).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1);
+            .WithDraftSource(DraftSource.Exit).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1).WithTemplateVariables(new Dictionary<string, object?>());
 
         Read(options, UnsupportedOptionBehavior.Throw);
         Read(new ChatOptions { AdditionalProperties = new() { ["Exit_Layer"] = 2 } }, UnsupportedOptionBehavior.Throw);
@@ -72,15 +72,15 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     public void Tools_and_response_formats_that_fill_the_context_are_named_as_what_fills_it()
     {
         ChatOptions options = new() { Tools = [.. Enumerable.Range(0, 20).Select(i => Function($"function_{i}"))] };
-        var error = Assert.Throws<ArgumentException>(() => Read(options)).Message;
+        var error = Assert.Throws<PromptTooLongException>(() => Read(options)).Message;
         var counts = System.Text.RegularExpressions.Regex.Match(error, @"The conversation has (\d+) tokens \((\d+) of them to describe 20 of ChatOptions\.Tools\), expected fewer than the model's context of 256");
         Assert.True(counts.Success, error);
         Assert.InRange(int.Parse(counts.Groups[1].Value) - int.Parse(counts.Groups[2].Value), 3, 12);
 
         options = new() { ResponseFormat = ChatResponseFormat.ForJsonSchema(JsonElement.Parse($$"""{"enum":["{{new string('x', 1000)}}"]}""")) };
-        Assert.Matches(@"tokens \(\d+ to describe ChatOptions\.ResponseFormat\), expected", Assert.Throws<ArgumentException>(() => Read(options)).Message);
+        Assert.Matches(@"tokens \(\d+ to describe ChatOptions\.ResponseFormat\), expected", Assert.Throws<PromptTooLongException>(() => Read(options)).Message);
 
-        Assert.Contains("tokens, expected fewer", Assert.Throws<ArgumentException>(() => Read(Reader(), TestModels.User(new string('x', 2000)))).Message);
+        Assert.Contains("tokens, expected fewer", Assert.Throws<PromptTooLongException>(() => Read(Reader(), TestModels.User(new string('x', 2000)))).Message);
     }
 
     [Theory]
@@ -122,6 +122,30 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         Read(Reader(UnsupportedOptionBehavior.Warn), messages);
         Assert.Contains("HostedFileContent", Assert.Single(_log.Entries).Text);
         Assert.Throws<NotSupportedException>(() => Read(Reader(UnsupportedOptionBehavior.Throw), messages));
+    }
+
+    [Fact]
+    public void Data_in_a_tools_result_follows_the_policy()
+    {
+        var image = new DataContent(new byte[] { 1 }, "image/png");
+        ChatMessage[] messages =
+        [
+            new(ChatRole.User, "x"), new(ChatRole.Assistant, [new FunctionCallContent("1", "look")]), new(ChatRole.Tool, [new FunctionResultContent("1", image)]),
+        ];
+
+        Read(Reader(UnsupportedOptionBehavior.Warn), messages);
+        Assert.Contains("FunctionResultContent with data of the media type 'image/png'", Assert.Single(_log.Entries).Text);
+        Assert.Throws<NotSupportedException>(() => Read(Reader(UnsupportedOptionBehavior.Throw), messages));
+    }
+
+    [Theory]
+    [InlineData(ReasoningEffort.None, true)]
+    [InlineData(ReasoningEffort.Low, false)]
+    public void No_reasoning_is_what_a_model_without_it_does(ReasoningEffort effort, bool served)
+    {
+        var options = new ChatOptions { Reasoning = new() { Effort = effort } };
+        var error = Record.Exception(() => Read(options, UnsupportedOptionBehavior.Throw));
+        Assert.Equal(served ? null : typeof(NotSupportedException), error?.GetType());
     }
 
     public static TheoryData<ChatOptions, string> WrongTools => new()

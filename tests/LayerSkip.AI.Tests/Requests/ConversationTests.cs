@@ -120,13 +120,20 @@ public class ConversationTests
             new FunctionResultContent("1", new TextContent("warm")),
             new FunctionResultContent("2", new List<AIContent> { new TextContent("a"), new TextContent("b"), new ErrorContent("no") }),
         ]));
-        var data = new DataContent(new byte[] { 1 }, "image/png");
 
         Assert.Equal("tool:warm|tool:a\nb\nno", turns.Text());
-        foreach (var result in (object[])[data, new AIContent[] { data }])
-        {
-            var message = new ChatMessage(ChatRole.Tool, [new FunctionResultContent("1", result)]);
-            Assert.Contains("image/png", Assert.Throws<NotSupportedException>(() => RequestReading.Read(message)).Message);
-        }
+    }
+
+    [Fact]
+    public void Links_in_a_result_are_text_and_other_data_leaves_a_note()
+    {
+        var image = new DataContent(new byte[] { 1 }, "image/png");
+        var turns = RequestReading.Read(new ChatMessage(ChatRole.Tool,
+        [
+            new FunctionResultContent("1", new AIContent[] { new TextContent("a map"), image, new UriContent("https://example.org/a%20b.png?c=1", "image/png") }),
+            new FunctionResultContent("2", image),
+        ]));
+
+        Assert.Equal("tool:a map\n[image/png left out]\nhttps://example.org/a%20b.png?c=1|tool:[image/png left out]", turns.Text());
     }
 }

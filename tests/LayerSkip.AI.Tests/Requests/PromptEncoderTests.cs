@@ -14,6 +14,16 @@ public class PromptEncoderTests
     private const int End = 2303;
     private const int FirstLabel = 2132;
 
+    // No system role, as Mistral 7B has it.
+    private const string Alternating = """
+        {% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{{ m['role'] }}={{ m['content'] }};{% endfor %}
+        """;
+
+    // A system message before them, as Llama 2 has it.
+    private const string AlternatingBehindSystem = """
+        {% if messages[0].role == 'system' %}system={{ messages[0].content }};{% set messages = messages[1:] %}{% endif %}
+        """ + Alternating;
+
     private static readonly Tokenizer s_tokenizer = Tokenizer.Load(TestModels.ParserPath);
     private static readonly PromptEncoder s_parser = new(ChatTemplate.LoadFrom(TestModels.ParserPath)!, s_tokenizer);
 
@@ -89,16 +99,27 @@ public class PromptEncoderTests
     [Fact]
     public void Neighbours_of_one_role_are_joined_where_the_template_insists()
     {
-        const string Alternating = """
-            {% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}{{ m['role'] }}={{ m['content'] }};{% endfor %}
-            """;
         var encoder = new PromptEncoder(ChatTemplate.Parse(Alternating), s_tokenizer);
 
         var ids = encoder.Encode(RequestReading.Read(new(ChatRole.User, "a"), new(ChatRole.User, "b"), new(ChatRole.Assistant, "c")));
         Assert.Equal("user=a\n\nb;assistant=c;", s_tokenizer.Decode(ids).Trim());
 
-        var refused = Assert.Throws<ChatTemplateException>(() => encoder.Encode(RequestReading.Read(new ChatMessage(ChatRole.Assistant, "c"))));
+        var refused = Assert.Throws<ChatTemplateException>(() => encoder.Encode(RequestReading.Read(new(ChatRole.User, "a"), new(ChatRole.Assistant, "b"), new(new ChatRole("critic"), "c"))));
         Assert.Equal("roles must alternate", refused.Refusal);
+    }
+
+    [Theory]
+    [InlineData(Alternating, "user=Be kind.;assistant=Hello!;user=Hi.;")]
+    [InlineData(AlternatingBehindSystem, "system=Be kind.;user=;assistant=Hello!;user=Hi.;")]
+    public void Greeting_has_a_user_before_it_where_the_template_insists(string template, string expected)
+    {
+        var encoder = new PromptEncoder(ChatTemplate.Parse(template), s_tokenizer);
+
+        var prompt = encoder.Render(RequestReading.Read(new(ChatRole.System, "Be kind."), new(ChatRole.Assistant, "Hello!"), new(ChatRole.User, "Hi.")));
+        Assert.Equal(expected, prompt.Text.Trim());
+
+        var free = new PromptEncoder(ChatTemplate.Parse("{% for m in messages %}{{ m.role }};{% endfor %}"), s_tokenizer);
+        Assert.Equal("assistant;user;", free.Render(RequestReading.Read(new(ChatRole.Assistant, "Hello!"), new(ChatRole.User, "Hi."))).Text);
     }
 
     [Fact]

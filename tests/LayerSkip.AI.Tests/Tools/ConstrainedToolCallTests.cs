@@ -230,6 +230,33 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
         Assert.Equal(ChatFinishReason.Length, response.FinishReason);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Llamas_mark_before_a_call_keeps_it_a_call_of_its_schema(bool hasFormat)
+    {
+        string[] arguments = ["""{"city": "Rome", "days": 2}""", """{"city": 5, "days": "many"}"""];
+        using var client = Client(ToolCallFormat.Llama3Json, [.. arguments.Select(written => "<|python_tag|>" + Written(ToolCallFormat.Llama3Json, "get_weather", written))]);
+        var options = Options();
+        options.ResponseFormat = hasFormat ? ChatResponseFormat.Json : null;
+        foreach (var _ in arguments)
+        {
+            var response = await client.GetResponseAsync("?", options);
+
+            AssertValid(Assert.Single(Calls(response)));
+            Assert.Equal((string.Empty, ChatFinishReason.ToolCalls), (response.Text, response.FinishReason));
+        }
+    }
+
+    [Fact]
+    public async Task Llamas_mark_before_text_is_no_part_of_it()
+    {
+        using var client = Client(ToolCallFormat.Llama3Json, "<|python_tag|>print(1)");
+        var response = await client.GetResponseAsync("?", Options());
+
+        Assert.Equal(("print(1)", ChatFinishReason.Stop), (response.Text, response.FinishReason));
+    }
+
     [Fact]
     public async Task Schema_that_nothing_satisfies_is_refused_by_the_tools_name()
     {

@@ -165,7 +165,7 @@ public sealed class HostileSchemaTests : IDisposable
         var alternatives = Enumerable.Range(0, 3000).Select(i => grammar.Sequence(
             grammar.Repeat(grammar.OneOf(letters)), grammar.Literal(letters[i % 26]), grammar.Repeat(grammar.OneOf(letters), i, i), grammar.Literal(".")));
         var constraint = new TokenConstraint(grammar.Choice([.. alternatives]), TestTokenizers.Parser);
-        var exception = Assert.Throws<InvalidOperationException>(() => _model.Decode([1, 2], Models.Autoregressive(60) with { Constraint = constraint }));
+        var exception = Assert.Throws<ConstraintException>(() => _model.Decode([1, 2], Models.Autoregressive(60) with { Constraint = constraint }));
         Assert.Contains("fewer alternatives", exception.Message, StringComparison.Ordinal);
 
         using var other = _model.Decode([1, 2], Models.Autoregressive(5) with { Constraint = new TokenConstraint(grammar.Literal("yes"), TestTokenizers.Parser) });
