@@ -17,7 +17,7 @@ namespace LayerSkip.Tokenizers;
 /// </para>
 /// <para>
 /// Offsets are UTF-16 positions in the text that was given; where its tokens decode to another one, since the tokenizer normalizes it, they are positions in that, which is
-/// then the normalized text. A token that ends within a character ends before it, so that no cut parts a character.
+/// then the normalized text. A token that ends within a character ends before it, so that no cut parts a character; one from the end begins with a token that begins one.
 /// </para>
 /// </remarks>
 /// <param name="tokenizer">The model's tokenizer.</param>
@@ -121,6 +121,35 @@ public sealed class ModelTokenizer(Tokenizer tokenizer, AddedTokenMatching match
     /// <inheritdoc/>
     protected override int CountTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings) =>
         Math.Min(_tokenizer.Encode(text ?? textSpan.ToString(), addSpecialTokens: false, _matching).Length, settings.MaxTokenCount);
+
+    /// <inheritdoc/>
+    protected override int GetIndexByTokenCount(
+        string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings, bool fromEnd, out string? normalizedText, out int tokenCount)
+    {
+        if (!fromEnd)
+        {
+            return base.GetIndexByTokenCount(text, textSpan, settings, fromEnd, out normalizedText, out tokenCount);
+        }
+
+        var most = settings.MaxTokenCount;
+        ArgumentOutOfRangeException.ThrowIfLessThan(most, 1, nameof(settings));
+        settings.MaxTokenCount = int.MaxValue;
+        var results = EncodeToTokens(text, textSpan, settings);
+        normalizedText = results.NormalizedText;
+
+        // A token that begins within a character would bring those before it along, beyond what may be taken.
+        var first = Math.Max(0, results.Tokens.Count - most);
+        while (first < results.Tokens.Count && IsWithinCharacter(results.Tokens[first].Id))
+        {
+            first++;
+        }
+
+        tokenCount = results.Tokens.Count - first;
+        return tokenCount > 0 ? results.Tokens[first].Offset.Start.Value : results.CharsConsumed;
+    }
+
+    /// <summary>Whether a token's first byte goes on with a character of UTF-8.</summary>
+    private bool IsWithinCharacter(int id) => _tokenizer.GetBytes(id) is [>= 0x80 and < 0xC0, ..];
 
     /// <summary>What tokens decode to, and where each of them ends in it.</summary>
     private (int[] Ends, string Text) Decode(int[] ids)

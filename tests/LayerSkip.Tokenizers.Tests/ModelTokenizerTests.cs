@@ -44,8 +44,9 @@ public class ModelTokenizerTests
             Assert.Equal(ends[count - 1], index);
 
             index = tokenizer.GetIndexByTokenCountFromEnd(text, most, out _, out count);
-            Assert.Equal(Math.Min(most, ends.Length), count);
+            Assert.InRange(count, 0, Math.Min(most, ends.Length));
             Assert.Equal(count == ends.Length ? 0 : ends[^(count + 1)], index);
+            Assert.InRange(tokenizer.CountTokens(text[index..]), 0, most);
 
             var ids = tokenizer.EncodeToIds(text, most, out _, out var consumed);
             Assert.Equal(tokenizer.EncodeToIds(text).Take(most), ids);
@@ -61,8 +62,28 @@ public class ModelTokenizerTests
         for (var most = 1; most <= tokenizer.CountTokens(Family); most++)
         {
             AssertIsBorder(Family, tokenizer.GetIndexByTokenCount(Family, most, out _, out _));
-            AssertIsBorder(Family, tokenizer.GetIndexByTokenCountFromEnd(Family, most, out _, out _));
+            var index = tokenizer.GetIndexByTokenCountFromEnd(Family, most, out _, out var count);
+            AssertIsBorder(Family, index);
+            Assert.Equal(count, tokenizer.CountTokens(Family[index..]));
+            Assert.InRange(count, 1, most);
         }
+    }
+
+    [Fact]
+    public void A_cut_from_the_end_takes_no_more_than_it_may()
+    {
+        const string Text = "👧x";
+        var tokenizer = new ModelTokenizer(TestTokenizers.Parser);
+        var all = tokenizer.CountTokens(Text);
+        Assert.True(all > 3);
+        for (var most = 1; most < all; most++)
+        {
+            Assert.Equal((2, 1), (tokenizer.GetIndexByTokenCountFromEnd(Text, most, out _, out var count), count));
+        }
+
+        Assert.Equal(0, tokenizer.GetIndexByTokenCountFromEnd(Text, all, out _, out _));
+        Assert.Equal(2, tokenizer.GetIndexByTokenCountFromEnd("👧", 2, out _, out var none));
+        Assert.Equal(0, none);
     }
 
     [Fact]
@@ -168,6 +189,7 @@ public class ModelTokenizerTests
     {
         Assert.Throws<ArgumentNullException>("tokenizer", () => new ModelTokenizer(null!));
         Assert.Throws<ArgumentOutOfRangeException>("matching", () => new ModelTokenizer(TestTokenizers.Parser, (AddedTokenMatching)77));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ModelTokenizer(TestTokenizers.Parser).GetIndexByTokenCountFromEnd("x", 0, out _, out _));
         Assert.Throws<ArgumentNullException>("ids", () => new ModelTokenizer(TestTokenizers.Parser).Decode(null!));
     }
 
