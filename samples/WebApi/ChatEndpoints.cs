@@ -16,7 +16,7 @@ internal static class ChatEndpoints
         routes.MapPost("/chat/stream", static async (ChatInput input, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
         {
             var updates = client.GetStreamingResponseAsync(input.ToMessages(), input.ToOptions().For(caller), cancellationToken);
-            return TypedResults.ServerSentEvents(Events(await updates.StartAsync(cancellationToken)));
+            return TypedResults.ServerSentEvents(Events(await updates.StartAsync(cancellationToken)).TellFailure("error"));
         });
     }
 

@@ -10,6 +10,7 @@ namespace WebApi;
 [JsonSerializable(typeof(ChatOutput))]
 [JsonSerializable(typeof(HealthOutput))]
 [JsonSerializable(typeof(ErrorOutput))]
+[JsonSerializable(typeof(ErrorEvent))]
 [JsonSerializable(typeof(CompletionRequest))]
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(Completion))]

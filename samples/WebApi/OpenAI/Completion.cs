@@ -45,4 +45,4 @@ internal sealed record CompletionTokensDetails(long ReasoningTokens, long Accept
 
 internal sealed record ModelList(string Object, IReadOnlyList<ModelEntry> Data);
 
-internal sealed record ModelEntry(string Id, string Object, string OwnedBy);
+internal sealed record ModelEntry(string Id, string Object, long Created, string OwnedBy);

@@ -9,11 +9,12 @@ internal static class CompletionEndpoints
 {
     public static void MapCompletions(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/models", static (IChatClient client) => new ModelList("list", [Model(client)]));
-        routes.MapGet("/v1/models/{model}", static (string model, IChatClient client) =>
+        var started = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        routes.MapGet("/v1/models", (IChatClient client) => new ModelList("list", [Model(client, started)]));
+        routes.MapGet("/v1/models/{model}", (string model, IChatClient client) =>
         {
             ModelNotFoundException.ThrowIfNot(ModelId(client), model);
-            return Model(client);
+            return Model(client, started);
         });
         routes.MapPost("/v1/chat/completions", static async Task<IResult> (CompletionRequest request, HttpContext caller, IChatClient client, CancellationToken cancellationToken) =>
         {
@@ -26,11 +27,13 @@ internal static class CompletionEndpoints
             }
 
             var updates = await client.GetStreamingResponseAsync(messages, options, cancellationToken).StartAsync(cancellationToken);
-            return TypedResults.ServerSentEvents(Events(updates, request.StreamOptions?.IncludeUsage == true));
+            return TypedResults.ServerSentEvents(Events(updates, request.StreamOptions?.IncludeUsage == true).TellFailure());
         });
     }
 
-    private static ModelEntry Model(IChatClient client) => new(ModelId(client), "model", "layerskip");
+    /// <param name="client">Whose model.</param>
+    /// <param name="created">When it came to be, in seconds since 1970: clients demand it, and checkpoints do not say.</param>
+    private static ModelEntry Model(IChatClient client, long created) => new(ModelId(client), "model", created, "layerskip");
 
     private static string ModelId(IChatClient client) => client.GetService<ChatClientMetadata>()?.DefaultModelId ?? string.Empty;
 

@@ -7,7 +7,7 @@ namespace WebApi.OpenAI;
 internal static class RequestReader
 {
     /// <summary>The client's own settings that callers may set. Not <c>prefix_scope</c>: it keeps callers apart.</summary>
-    private static readonly string[] s_settings = ["exit_layer", "num_speculations", "decoding_mode", "logprobs", "top_logprobs"];
+    private static readonly string[] s_settings = ["exit_layer", "num_speculations", "decoding_mode", "logprobs", "top_logprobs", "chat_template_kwargs"];
 
     /// <exception cref="ArgumentException">A message cannot be read; the message names it.</exception>
     public static List<ChatMessage> Messages(CompletionRequest request) => request.Messages is { Count: > 0 }

@@ -337,6 +337,72 @@ public sealed class WebApiTests : IAsyncLifetime
         }
     }
 
+    [Theory]
+    [InlineData("gpt-4o", "x", "model", "model_not_found")]
+    [InlineData("topv2-parser", null, "messages", "context_length_exceeded")]
+    [InlineData("topv2-parser", "", null, null)]
+    public async Task Errors_that_clients_look_for_have_a_code(string model, string? content, string? param, string? code)
+    {
+        content ??= string.Concat(Enumerable.Repeat("wake me at 7 ", 200));
+        using var response = await Post("/v1/chat/completions", JsonSerializer.Serialize(new { model, messages = new[] { new { role = "user", content } } }));
+
+        var error = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error");
+        Assert.Equal((param, code), (error.GetProperty("param").GetString(), error.GetProperty("code").GetString()));
+    }
+
+    [Fact]
+    public async Task Models_have_what_OpenAIs_have()
+    {
+        var model = (await _http.GetFromJsonAsync<JsonElement>("/v1/models")).GetProperty("data")[0];
+
+        Assert.Equal(("topv2-parser", "model", "layerskip"), (model.GetProperty("id").GetString(), model.GetProperty("object").GetString(), model.GetProperty("owned_by").GetString()));
+        Assert.InRange(DateTimeOffset.FromUnixTimeSeconds(model.GetProperty("created").GetInt64()), DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow);
+    }
+
+    [Fact]
+    public async Task A_prompt_that_could_never_run_is_the_callers_to_change()
+    {
+        await using var app = await Start($"--LayerSkip:ModelPath={Parser.ModelPath}", "--LayerSkip:KvCacheBudget=1");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        using var response = await http.PostAsJsonAsync("/v1/chat/completions", s_question);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("bytes of KV cache, but KvCacheBudget is 1.", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/chat/stream", "error")]
+    [InlineData("/v1/chat/completions", "message")]
+    public async Task A_stream_that_fails_says_so_last(string path, string type)
+    {
+        await using var app = await StartWith(new FailingClient());
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        var body = path == "/chat/stream" ? JsonSerializer.Serialize(s_question) : JsonSerializer.Serialize(new { messages = new[] { new { role = "user", content = "x" } }, stream = true });
+
+        using var response = await http.SendAsync(Request(path, body));
+        var events = await SseParser.Create(await response.Content.ReadAsStreamAsync()).EnumerateAsync().ToListAsync();
+
+        Assert.Contains("Hello", events[^2].Data, StringComparison.Ordinal);
+        Assert.Equal((type, "{\"error\":{\"message\":\"The request failed.\",\"type\":\"server_error\"}}"), (events[^1].EventType, events[^1].Data));
+    }
+
+    [Fact]
+    public async Task Variables_of_the_template_reach_it()
+    {
+        string? prompt = null;
+        await using var app = await StartScripted(text => (prompt = text, "yes").Item2, "{{ date_string }}:{{ messages[0].content }}");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        const string Body = "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"chat_template_kwargs\":";
+
+        using var response = await http.SendAsync(Request("/v1/chat/completions", Body + "{\"date_string\":\"1 May\"}}"));
+        using var refused = await http.SendAsync(Request("/v1/chat/completions", Body + "{\"messages\":[]}}"));
+
+        Assert.Equal((HttpStatusCode.OK, "1 May:x"), (response.StatusCode, prompt));
+        Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        Assert.Contains("chat_template_kwargs has the member 'messages', expected none of", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_caller_that_hangs_up_ends_the_generation()
     {
@@ -605,6 +671,28 @@ public sealed class WebApiTests : IAsyncLifetime
                 Errors.Enqueue(formatter(state, exception));
             }
         }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    /// <summary>Says hello, and fails.</summary>
+    private sealed class FailingClient : IChatClient
+    {
+        public Task<ChatResponse> GetResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) =>
+            GetStreamingResponseAsync(messages, options, cancellationToken).ToChatResponseAsync(cancellationToken);
+
+        public async IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(
+            IEnumerable<ChatMessage> messages, ChatOptions? options = null, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        {
+            yield return new ChatResponseUpdate(ChatRole.Assistant, "Hello");
+            await Task.Yield();
+            throw new InvalidOperationException("secret");
+        }
+
+        public object? GetService(Type serviceType, object? serviceKey = null) => null;
 
         public void Dispose()
         {
