@@ -17,7 +17,7 @@ internal static class AutomatonBuilder
         var steps = new List<(int From, int First, int Size, int To)>();
         var borders = default(ByteSet);
         var grammar = all[0].Grammar;
-        var last = grammar.Work + MaxWork;
+        var last = Grammar.ThreadWork + MaxWork;
         if (Add(new Point([.. all, .. none])) is null)
         {
             return null;
@@ -36,7 +36,7 @@ internal static class AutomatonBuilder
             var classes = grammar.ClassesOf(own);
             for (var index = 0; index < classes.Count; index++)
             {
-                if (grammar.Work > last)
+                if (Grammar.ThreadWork > last)
                 {
                     return null;
                 }

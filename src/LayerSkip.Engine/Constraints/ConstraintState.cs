@@ -25,6 +25,9 @@ internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode no
     /// <summary>Whether it must.</summary>
     public bool IsComplete => Node is EmptyNode || (CanEnd && Mask.Count == 0);
 
+    /// <summary>Whether <see cref="Mask"/> has been found already.</summary>
+    public bool HasMask => _mask is not null;
+
     /// <summary>The tokens that may come next, without those that end the output.</summary>
     public TokenMask Mask => _mask ??= constraint.MaskOf(this);
 

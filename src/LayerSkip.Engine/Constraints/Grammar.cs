@@ -11,6 +11,9 @@ public sealed class Grammar
     // Words of memory beyond which what has been derived is forgotten and found anew: hostile grammars may take time, but not all memory.
     private const long MaxWords = 4L << 20;
 
+    [ThreadStatic]
+    private static long t_work;
+
     private readonly Lock _gate = new();
     private readonly HashSet<GrammarNode> _nodes = new(SameParts.Instance);
     private readonly Dictionary<ByteSet, ByteClasses> _classes = [];
@@ -37,6 +40,9 @@ public sealed class Grammar
 
     /// <summary>What making nodes has cost so far, those that were known already included: a unit for each node and for each part that it may have many of.</summary>
     internal long Work => Interlocked.Read(ref _work);
+
+    /// <summary>What making nodes, of whatever grammar, has cost the calling thread so far: what others make at the same time is not among it.</summary>
+    internal static long ThreadWork => t_work;
 
     /// <summary>Bytes of the nodes that are remembered, about.</summary>
     internal long MemoryBytes => Interlocked.Read(ref _words) * sizeof(long);
@@ -301,6 +307,7 @@ public sealed class Grammar
 
     private GrammarNode Intern(GrammarNode node)
     {
+        t_work += node.Parts;
         lock (_gate)
         {
             _work += node.Parts;

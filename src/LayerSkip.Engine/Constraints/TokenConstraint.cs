@@ -46,7 +46,7 @@ public sealed class TokenConstraint
     /// <exception cref="ArgumentException">The language has no text.</exception>
     /// <remarks>
     /// A language may have so many alternatives that begin alike that the tokens which may come next take too long to find. A generation
-    /// that comes to such a place fails with a <see cref="ConstraintException"/>; others go on.
+    /// that comes to such a place, or to too many that are nearly such, fails with a <see cref="ConstraintException"/>; others go on.
     /// </remarks>
     public TokenConstraint(GrammarNode language, Tokenizer tokenizer)
     {

@@ -80,8 +80,7 @@ internal sealed class TokenTrie
     {
         var path = new GrammarNode[MaxBytes + 1];
         path[0] = start;
-        var grammar = start.Grammar;
-        var last = grammar.Work + MaxWork;
+        var last = Grammar.ThreadWork + MaxWork;
         for (var node = 0; node < _value.Length;)
         {
             var depth = _depth[node];
@@ -92,10 +91,9 @@ internal sealed class TokenTrie
                 continue;
             }
 
-            if (grammar.Work > last)
+            if (Grammar.ThreadWork > last)
             {
-                throw new ConstraintException(
-                    $"Which tokens the constraint allows takes more than {MaxWork} steps to find, expected a language of fewer alternatives that begin alike.");
+                throw TakesTooMuch(MaxWork);
             }
 
             path[depth + 1] = next;
@@ -107,6 +105,12 @@ internal sealed class TokenTrie
             node++;
         }
     }
+
+    /// <summary>The error of a language whose tokens take too much to find.</summary>
+    /// <param name="steps">What they may take, as <see cref="Grammar.ThreadWork"/> counts.</param>
+    /// <param name="where">Where they come; empty: in one place.</param>
+    public static ConstraintException TakesTooMuch(long steps, string where = "") => new(
+        $"Which tokens the constraint allows{where} takes more than {steps} steps to find, expected a language of fewer alternatives that begin alike.");
 
     /// <summary>The tokens along a text, from its first byte: how many there are, and the longest of them (of equals the one added last), or -1.</summary>
     public (int Count, int Longest) Along(ReadOnlySpan<byte> text)

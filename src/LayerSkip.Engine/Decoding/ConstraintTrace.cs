@@ -1,17 +1,26 @@
 using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Constraints.Nodes;
 using LayerSkip.Engine.Sampling;
 
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>Where a constrained generation stands, and where the tokens drafted in a round would lead. Rejecting a draft forgets nothing else.</summary>
-internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
+/// <param name="constraint">What may be written.</param>
+/// <param name="stopIds">Tokens that end the output.</param>
+/// <param name="maxWork">What finding its masks may take in all, as <see cref="Grammar.ThreadWork"/> counts.</param>
+internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds, long maxWork = ConstraintTrace.MaxWork)
 {
+    /// <summary>Some seconds: an output whose masks are all new to it, and all take long, ends before it holds others up for minutes.</summary>
+    public const long MaxWork = 64 << 20;
+
     // [i]: after i tokens of the round's draft.
     private readonly ConstraintState[] _states = CreateStates(constraint.Start);
 
     // [i]: whether the likeliest token after i of them was banned for want of room.
     private readonly bool[] _curtailed = new bool[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _stopLogits = new float[stopIds.Length];
+    private long _work;
+    private CancellationToken _cancellation;
     private int _room;
     private int _count;
     private int _curtailedAt = int.MaxValue;
@@ -22,6 +31,9 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     /// <summary>Index in the output of the first token that was taken for want of room for a likelier one, or null. May be read on any thread.</summary>
     public int? CurtailedAt => Volatile.Read(ref _curtailedAt) is var index and not int.MaxValue ? index : null;
 
+    /// <summary>From now on cancellation is looked at before a mask is found for a draft or a choice.</summary>
+    public void Watch(CancellationToken cancellationToken) => _cancellation = cancellationToken;
+
     /// <summary>A round begins, perhaps again after it has failed.</summary>
     /// <param name="room">Tokens that may still be generated.</param>
     public void BeginRound(int room)
@@ -31,11 +43,12 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     }
 
     /// <summary>Whether the output must end after so many tokens of the draft.</summary>
-    public bool IsComplete(int index) => _states[index].IsComplete || MustEnd(index);
+    public bool IsComplete(int index) =>
+        _states[index] is { CanEnd: true } state && (state.Node is EmptyNode || Known(state).IsComplete || MustEnd(index));
 
     /// <summary>The token that follows so many tokens of the draft without being asked for, or null.</summary>
     public int? Forced(int index) =>
-        !_states[index].CanEnd && _states[index].Mask.Forced is >= 0 and var token && !IsStop(token) ? token : null;
+        !_states[index].CanEnd && Wanted(index).Mask.Forced is >= 0 and var token && !IsStop(token) ? token : null;
 
     /// <summary>Takes the token that follows without being asked for into the draft, if there is one.</summary>
     public int? Force(int index)
@@ -86,7 +99,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     /// <summary>Whether a token may follow so many tokens of the draft.</summary>
     public bool Allows(int index, int token)
     {
-        var state = _states[index];
+        var state = Wanted(index);
         var left = Left(index);
         var allows = IsStop(token) ? state.CanEndBy(token) : state.Mask.Contains(token) && Scarce(state, left)?.Allows(token, left) != false;
         _curtailed[index] &= !allows;
@@ -96,7 +109,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     /// <summary>Bans what may not follow so many tokens of the draft. Tokens that end the output are allowed exactly where it may end, or may end by them.</summary>
     public void Mask(int index, Span<float> logits)
     {
-        var state = _states[index];
+        var state = Wanted(index);
         var left = Left(index);
         var completions = Scarce(state, left);
         var likeliestStop = float.NegativeInfinity;
@@ -160,7 +173,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     private int Left(int index) => _room - index - 1;
 
     /// <summary>What decides where there is not room to complete the output behind all that the mask allows, in <paramref name="left"/> tokens; null: the mask alone.</summary>
-    private static CompletionTable? Scarce(ConstraintState state, int left)
+    private CompletionTable? Scarce(ConstraintState state, int left)
     {
         // The tables are for those who come to need them: a byte takes a token at most, one of its own.
         if (left >= state.Mask.MaxRemainder)
@@ -169,7 +182,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
         }
 
         // If it cannot be completed, the limit cuts it.
-        var completions = state.Completions;
+        var completions = CompletionsOf(state);
         return left >= completions.Most || (left < completions.Least && !state.CanEnd) ? null : completions;
     }
 
@@ -180,7 +193,58 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds)
     private bool MustEnd(int index)
     {
         var (state, left) = (_states[index], Left(index));
-        return stopIds.Length == 0 && state.CanEnd && left < state.Mask.MaxRemainder && left < state.Completions.Least;
+        return stopIds.Length == 0 && state.CanEnd && left < Known(state).Mask.MaxRemainder && left < CompletionsOf(state).Least;
+    }
+
+    /// <summary>The point after so many tokens of the draft, with its mask. Cancellation may end a round here while it drafts and chooses; when it accepts, all these masks are known.</summary>
+    private ConstraintState Wanted(int index)
+    {
+        var state = _states[index];
+        if (!state.HasMask)
+        {
+            _cancellation.ThrowIfCancellationRequested();
+        }
+
+        return Known(state);
+    }
+
+    private ConstraintState Known(ConstraintState state)
+    {
+        if (!state.HasMask)
+        {
+            Find(state, completions: false);
+        }
+
+        return state;
+    }
+
+    private CompletionTable CompletionsOf(ConstraintState state)
+    {
+        if (state.Mask.Completions is null)
+        {
+            Find(state, completions: true);
+        }
+
+        return state.Completions;
+    }
+
+    /// <summary>Finds a point's mask, or its completions. Others wait for the engine's thread meanwhile, so there is an end to what one output may have it do.</summary>
+    private void Find(ConstraintState state, bool completions)
+    {
+        if (_work >= maxWork)
+        {
+            throw TokenTrie.TakesTooMuch(maxWork, " in one output");
+        }
+
+        var before = Grammar.ThreadWork;
+        try
+        {
+            _ = completions ? (object)state.Completions : state.Mask;
+        }
+        finally
+        {
+            _work += Grammar.ThreadWork - before;
+        }
     }
 
     private bool IsStop(int token) => stopIds.AsSpan().Contains(token);

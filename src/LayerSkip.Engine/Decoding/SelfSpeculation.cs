@@ -247,6 +247,7 @@ internal sealed class SelfSpeculation
         // An iterator that throws is at its end: the next round is then another's.
         var rounds = _rounds ?? Rounds();
         (_rounds, _cancellation) = (null, cancellationToken);
+        _constraint?.Watch(cancellationToken);
         try
         {
             rounds.MoveNext();

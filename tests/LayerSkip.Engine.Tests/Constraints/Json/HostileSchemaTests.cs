@@ -172,6 +172,71 @@ public sealed class HostileSchemaTests : IDisposable
         Assert.Equal("yes", TestTokenizers.Parser.Decode(other.Output));
     }
 
+    [Fact]
+    public void Masks_that_each_take_long_end_the_output_that_is_the_first_to_need_them_all()
+    {
+        // What is in the text decides which patterns may end where: no mask serves another place.
+        var patterns = Join(15, i => $"{{\"type\":\"string\",\"pattern\":\"^[a-zA-Z ]*{(char)('e' + i)}[a-zA-Z ]{{9}}$\"}}");
+        var constraint = new TokenConstraint(new JsonGrammar(new Grammar()).Schema(JsonElement.Parse($"{{\"anyOf\":[{patterns}]}}")), TestTokenizers.Parser);
+        var trace = new ConstraintTrace(constraint, [], maxWork: 1_000_000);
+        var before = Grammar.ThreadWork;
+        var exception = Assert.Throws<InvalidOperationException>(() => Write(trace, 100_000));
+        Assert.Contains("in one output takes more than 1000000 steps", exception.Message, StringComparison.Ordinal);
+        Assert.InRange(Grammar.ThreadWork - before, 1_000_000, 1_500_000);
+        Assert.Throws<InvalidOperationException>(() => Write(trace, 1000));
+
+        // Another output has its own, and one that nobody waits for any more finds nothing.
+        var other = new ConstraintTrace(constraint, []);
+        Write(other, 50);
+        other.Watch(new CancellationToken(canceled: true));
+        before = Grammar.ThreadWork;
+        Assert.Throws<OperationCanceledException>(() => Write(other, 1000));
+        Assert.InRange(Grammar.ThreadWork - before, 0, 1000);
+    }
+
+    [Fact]
+    public void What_another_thread_makes_of_a_grammar_is_not_charged_to_a_mask()
+    {
+        var grammar = new Grammar();
+        var language = grammar.Repeat(grammar.OneOf(["a", "b"]));
+        var nodes = Enumerable.Range(0, 20_000).Select(i => grammar.Literal(((char)(0x4E00 + i)).ToString())).ToArray();
+        var found = 0;
+        TestTokenizers.Parser.Trie(atStart: false).Find(language, (tokens, _) =>
+        {
+            if (found++ == 0)
+            {
+                // More than any mask may take.
+                var thread = new Thread(() =>
+                {
+                    for (var i = 0; i < 300; i++)
+                    {
+                        grammar.Choice(nodes);
+                    }
+                });
+                thread.Start();
+                thread.Join();
+            }
+        });
+        Assert.InRange(grammar.Work, 5 << 20, long.MaxValue);
+        Assert.InRange(found, 2, 100);
+    }
+
+    /// <summary>Writes a string of random letters, as far as a constraint lets it.</summary>
+    private static void Write(ConstraintTrace trace, int tokens)
+    {
+        var random = new Random(4);
+        trace.BeginRound(tokens + 1000);
+        for (var i = 0; i < tokens; i++)
+        {
+            var letter = Token((char)random.Next('a', 'z' + 1));
+            var token = trace.Forced(0) ?? (trace.Allows(0, letter) ? letter : Token('"'));
+            Assert.True(trace.Allows(0, token));
+            trace.Accept(0, token);
+        }
+
+        static int Token(char text) => TestTokenizers.Parser.Encode(text.ToString(), addSpecialTokens: false)[0];
+    }
+
     private static string Join(int count, Func<int, string> item) => string.Join(',', Enumerable.Range(0, count).Select(item));
 
     private static string Object(int properties, Func<int, string> value, bool isRequired, string others = "") => string.Create(
