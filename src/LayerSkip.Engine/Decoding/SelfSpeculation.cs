@@ -379,7 +379,12 @@ internal sealed class SelfSpeculation
             _tokens.Draft(taken++, bonus);
         }
 
-        _logProbabilities?.Record(_memory.Rows, judged, _tokens.Slice(before, taken), _tokens.OutputCount);
+        // A constraint may leave nothing to write.
+        if (taken > 0)
+        {
+            _logProbabilities?.Record(_memory.Rows, judged, _tokens.Slice(before, taken), _tokens.OutputCount);
+        }
+
         for (var i = 0; i < accepted; i++)
         {
             if (_constraint?.Forced(i) is null)

@@ -1,8 +1,10 @@
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Sampling;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tests.Scheduling;
+using LayerSkip.Engine.Tests.Tokenization;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -105,6 +107,23 @@ public class LogProbabilityTests
 
         Assert.Throws<ArgumentOutOfRangeException>(() => generation.LogProbabilities(generation.Output.Length));
         Assert.Throws<ArgumentOutOfRangeException>(() => generation.LogProbabilities(-1));
+    }
+
+    [Fact]
+    public void An_output_that_is_complete_before_its_first_token_has_none()
+    {
+        var grammar = new Grammar();
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig with { VocabularySize = 2400 });
+        foreach (var (language, length) in ((GrammarNode, int)[])[(grammar.Empty, 10), (grammar.OneOf([""]), 10), (grammar.Optional(grammar.Literal("more than one token has room for")), 1)])
+        {
+            foreach (var options in (DecodingOptions[])[Models.Autoregressive(length), Models.Speculative(2, 3, length)])
+            {
+                var constraint = new TokenConstraint(language, TestTokenizers.Parser);
+                using var generation = model.Decode([1, 2], options with { Constraint = constraint, TopLogProbabilities = 0 });
+                Assert.Equal(0, generation.Output.Length);
+                Assert.Throws<ArgumentOutOfRangeException>(() => generation.LogProbabilities(0));
+            }
+        }
     }
 
     [Fact]
