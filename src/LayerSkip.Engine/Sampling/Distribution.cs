@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Runtime.Intrinsics;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -66,7 +67,12 @@ internal sealed class Distribution(SamplingOptions options)
             sum += logits[i];
         }
 
-        foreach (ref var weight in logits)
+        for (i = 0; i <= logits.Length - 8; i += 8)
+        {
+            (Vector256.Create<float>(logits.Slice(i, 8)) / sum).CopyTo(logits[i..]);
+        }
+
+        foreach (ref var weight in logits[i..])
         {
             weight /= sum;
         }
@@ -97,10 +103,20 @@ internal sealed class Distribution(SamplingOptions options)
         // With top-k the remaining mass is rescaled before that, so there the floor is what the k likeliest so far leave.
         var floor = options.TopK > 0 ? 0 : (1 - options.TopP) / probabilities.Length;
         var count = 0;
-        for (var id = 0; id < probabilities.Length; id++)
+        for (var start = 0; start < probabilities.Length; start += 8)
         {
-            if (probabilities[id] > floor)
+            // Of a large vocabulary most tokens are below the floor: looked at eight at a time, but for the last.
+            var above = start <= probabilities.Length - 8
+                ? Vector256.GreaterThan(Vector256.Create<float>(probabilities.Slice(start, 8)), Vector256.Create(floor)).ExtractMostSignificantBits()
+                : (1u << (probabilities.Length - start)) - 1;
+            for (; above != 0; above &= above - 1)
             {
+                var id = start + BitOperations.TrailingZeroCount(above);
+                if (!(probabilities[id] > floor))
+                {
+                    continue;
+                }
+
                 if (count == room.Length)
                 {
                     count = Likeliest(room, limit);

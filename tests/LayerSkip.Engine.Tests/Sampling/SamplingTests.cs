@@ -130,6 +130,41 @@ public class SamplingTests
         }
     }
 
+    [Theory]
+    [InlineData(0, 0.9f)]
+    [InlineData(0, 0.9999f)]
+    [InlineData(7, 1f)]
+    [InlineData(1500, 0.95f)]
+    public void Top_p_and_top_k_rescale_the_same_probabilities_to_the_last_bit(int topK, float topP)
+    {
+        var random = new Random(9);
+        foreach (var size in (int[])[1, 7, 8, 9, 31, 1023, 6003])
+        {
+            // Some are equal, and what comes later is likelier, so that the candidates are cut again and again.
+            var logits = Enumerable.Range(0, size).Select(i => (random.Next(40) / 10f) + (4f * i / size)).ToArray();
+            var all = logits.ToArray();
+            var kept = logits.ToArray();
+            new Distribution(new() { Temperature = 0.7f }).TryFromLogits(all);
+            new Distribution(new() { Temperature = 0.7f, TopK = topK, TopP = topP }).TryFromLogits(kept);
+
+            int[] order = [.. Enumerable.Range(0, size).OrderByDescending(id => all[id]).ThenBy(static id => id).Take(topK > 0 ? topK : size)];
+            var mass = topK > 0 ? order.Reverse().Aggregate(0.0, (sum, id) => sum + all[id]) : 1;
+            var (sum, count) = (0.0, 0);
+            while (count < order.Length && sum < topP * mass)
+            {
+                sum += all[order[count++]];
+            }
+
+            var expected = new float[size];
+            foreach (var id in order[..count])
+            {
+                expected[id] = (float)(all[id] / sum);
+            }
+
+            Assert.Equal(expected.Select(BitConverter.SingleToInt32Bits), kept.Select(BitConverter.SingleToInt32Bits));
+        }
+    }
+
     [Fact]
     public void Min_p_keeps_what_is_likely_beside_the_likeliest()
     {
