@@ -14,8 +14,8 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell.
 /// </para>
 /// <para>
-/// Where nothing pays, steps are plain. A guess of the best exit is then noted, not drafted, after 4, 8, 16 and from then on every 32 steps (in company after as many times more); look-up is checked in
-/// every step at no cost. What agrees again is used again.
+/// Where nothing pays, steps are plain. A guess is then noted, not drafted, after 4, 8, 16 and from then on every 32 steps (in company after as many times more): by turns of the best exit and of
+/// another one, since any of the ladder may agree where this one does not. Look-up is checked in every step at no cost. What agrees again is used again.
 /// </para>
 /// </remarks>
 internal sealed class AutoDraft : IDraftController
@@ -24,6 +24,9 @@ internal sealed class AutoDraft : IDraftController
     private const double Margin = 0.02;
 
     private const int SurveyEvery = 6;
+
+    // Of so many surveys one is of another exit than those beside the draft's.
+    private const int FarSurveyEvery = 4;
     private const double EnoughSeen = 3;
     private const int FirstPause = 4;
     private const int LongestPause = 32;
@@ -44,6 +47,11 @@ internal sealed class AutoDraft : IDraftController
     private int _round;
     private int _pause = FirstPause;
     private int _steps;
+
+    // The other exit whose turn it is, and whether it was right when last asked.
+    private int _other = -1;
+    private bool _otherAgrees;
+    private bool _asksOther = true;
 
     // As of the last review: what rounds cost, how many run together, what a plain step costs, the price of a token, the best exit, whether it pays, and how likely its guesses are kept, and kept and right.
     private RoundCost _cost;
@@ -95,15 +103,14 @@ internal sealed class AutoDraft : IDraftController
         {
             (_current, _inputs) = (exit, inputs);
             (_steps, _pause) = (0, FirstPause);
-            var surveys = ++_round % SurveyEvery == 0;
-            return new(_exits[exit], _longest, surveys ? _neighbours[exit] : null, SurveyRows: 1);
+            return new(_exits[exit], _longest, ++_round % SurveyEvery == 0 ? Survey(exit) : null, SurveyRows: 1);
         }
 
         // In company a look costs as many more plain steps, since it shares no pass.
         if (exit >= 0 && ++_steps >= _pause * _company)
         {
-            (_steps, _pause) = (0, Math.Min(2 * _pause, LongestPause));
-            return new(0, 0, _alone[exit], SurveyRows: 1);
+            (_steps, _pause, _asksOther) = (0, Math.Min(2 * _pause, LongestPause), !_asksOther);
+            return new(0, 0, _asksOther ? Another(exit) : _alone[exit], SurveyRows: 1);
         }
 
         return DraftPlan.None;
@@ -145,9 +152,28 @@ internal sealed class AutoDraft : IDraftController
             if (outcome.IsKnown(guess))
             {
                 _newGuesses = true;
-                _acceptance[Array.IndexOf(_exits, guess.ExitLayer)].Add(guess.Guess.Probability, outcome.IsRight(guess));
+                var (exit, isRight) = (Array.IndexOf(_exits, guess.ExitLayer), outcome.IsRight(guess));
+                _acceptance[exit].Add(guess.Guess.Probability, isRight);
+                _otherAgrees = exit == _other ? isRight : _otherAgrees;
             }
         }
+    }
+
+    /// <summary>The exits to ask beside a draft: those next to its own, and now and then another, where there is one.</summary>
+    private int[] Survey(int exit) => _exits.Length > 2 && _round % (SurveyEvery * FarSurveyEvery) == 0 ? Another(exit) : _neighbours[exit];
+
+    /// <summary>
+    /// An exit to ask beside the best one, in a list: one after another, and one that agrees again until enough is known of it to compare it. The same one where there is no other.
+    /// </summary>
+    private int[] Another(int best)
+    {
+        if (_other == best || !_otherAgrees || _acceptance[_other].Seen >= EnoughSeen)
+        {
+            _other = (_other + 1) % _exits.Length;
+            _other = _other == best ? (_other + 1) % _exits.Length : _other;
+        }
+
+        return _alone[_other];
     }
 
     /// <summary>Takes new costs and counts into account.</summary>

@@ -79,6 +79,54 @@ public class AutoDraftTests
         Assert.All(exits[^100..], exit => Assert.Equal(2, exit));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_exit_far_from_the_first_is_found_where_it_alone_agrees(bool isGood)
+    {
+        var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isGood, Longest);
+        var exits = new List<int>();
+        for (var round = 0; round < 1000; round++)
+        {
+            exits.Add(Round(draft, static exit => exit == 6 ? 0 : 1).ExitLayer);
+        }
+
+        Assert.All(exits[^100..], exit => Assert.Equal(6, exit));
+    }
+
+    [Fact]
+    public void A_cheaper_exit_is_found_behind_one_that_never_agrees()
+    {
+        var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isGood: true, Longest);
+        var exits = new List<int>();
+        for (var round = 0; round < 600; round++)
+        {
+            exits.Add(Round(draft, static exit => exit is 1 or >= 6 ? 0 : 1).ExitLayer);
+        }
+
+        Assert.All(exits[^100..], exit => Assert.Equal(1, exit));
+    }
+
+    [Fact]
+    public void Where_no_exit_agrees_looks_at_all_of_them_are_as_few_as_at_one()
+    {
+        var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isGood: true, Longest);
+        var asked = new List<int[]>();
+        for (var round = 0; round < 1000; round++)
+        {
+            var plan = draft.Next(default, 1);
+            asked.Add([.. plan.Survey ?? [], .. plan.Length > 0 ? [plan.ExitLayer] : Array.Empty<int>()]);
+            draft.Learn(new RoundOutcome(plan.ExitLayer, 0, 0, default, [.. asked[^1].Select(static exit => new ExitGuess(exit, 0, new(1, 0.9f)))], [0]));
+        }
+
+        // One every 32 steps, and some more where enough is known of an exit to try it once.
+        Assert.InRange(asked[^640..].Sum(static exits => exits.Length), 20, 32);
+        Assert.Equal(6, asked[^640..].SelectMany(static exits => exits).Distinct().Count());
+    }
+
     [Fact]
     public void Copies_are_made_where_they_come_true_and_not_where_they_do_not()
     {
@@ -140,12 +188,13 @@ public class AutoDraftTests
         var drafted = 0;
         for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
         {
-            guesses.Add(new(plan.ExitLayer, drafted, new(0, 0.99f)));
-            verdict = draft.Judge(new(0, 0.99f), drafted, drafted);
+            guesses.Add(new(plan.ExitLayer, drafted, new(guessOf(plan.ExitLayer), 0.99f)));
+            verdict = draft.Judge(guesses[^1].Guess, drafted, drafted);
             drafted += verdict == GuessVerdict.Drop ? 0 : 1;
         }
 
-        draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, drafted, default, guesses.ToArray(), new int[drafted + 1]));
+        var accepted = guessOf(plan.ExitLayer) == 0 ? drafted : 0;
+        draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, accepted, default, guesses.ToArray(), new int[accepted + 1]));
         return (plan.ExitLayer, drafted);
     }
 
