@@ -205,7 +205,7 @@ internal sealed class CpuModel : IDeviceModel
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
-        slots.CheckPlaced(start, count);
+        slots.Prepare(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
         if (_pass.Suits(slots, start, count))
         {

@@ -10,6 +10,9 @@ internal sealed class CpuRows : RowBuffer
     private readonly float[] _cosines;
     private readonly float[] _sines;
     private readonly int[] _positions;
+
+    // [slot]: the position whose angles it has, or -1. They are found where layers run, since most of the slots that are placed for a draft never do.
+    private readonly int[] _anglesOf;
     private readonly CpuKvCache?[] _caches;
     private readonly RowsView _slots;
     private readonly int _planes;
@@ -25,6 +28,8 @@ internal sealed class CpuRows : RowBuffer
         _cosines = new float[capacity * _planes];
         _sines = new float[capacity * _planes];
         _positions = new int[capacity];
+        _anglesOf = new int[capacity];
+        Array.Fill(_anglesOf, -1);
         _caches = new CpuKvCache[capacity];
     }
 
@@ -48,14 +53,16 @@ internal sealed class CpuRows : RowBuffer
 
     public int Position(int slot) => _positions[slot];
 
+    /// <summary>cos of a slot's angles; of one that <see cref="Prepare"/> has seen.</summary>
     public ReadOnlySpan<float> Cosines(int slot) => _cosines.AsSpan(slot * _planes, _planes);
 
+    /// <summary>Their sines.</summary>
     public ReadOnlySpan<float> Sines(int slot) => _sines.AsSpan(slot * _planes, _planes);
 
-    /// <summary>Checks that slots have a place in a cache that is there: kernels go by addresses.</summary>
+    /// <summary>Checks that slots have a place in a cache that is there, since kernels go by addresses, and finds their angles.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The slots are not all the buffer's.</exception>
     /// <exception cref="InvalidOperationException">A slot was not placed, or its cache has been disposed.</exception>
-    public void CheckPlaced(int start, int count)
+    public void Prepare(int start, int count)
     {
         CheckSlots(start, count);
         for (var slot = start; slot < start + count; slot++)
@@ -63,6 +70,12 @@ internal sealed class CpuRows : RowBuffer
             if (_caches[slot] is not { } cache || _positions[slot] >= cache.Capacity)
             {
                 throw new InvalidOperationException($"row slot {slot} has no place in a cache, expected {nameof(Place)} before");
+            }
+
+            if (_anglesOf[slot] != _positions[slot])
+            {
+                _anglesOf[slot] = _positions[slot];
+                Rope.Angles(_positions[slot], _model.RopeFrequencies, _cosines.AsSpan(slot * _planes, _planes), _sines.AsSpan(slot * _planes, _planes));
             }
         }
     }
@@ -83,7 +96,6 @@ internal sealed class CpuRows : RowBuffer
             var slot = start + i;
             _caches[slot] = own;
             _positions[slot] = position + i;
-            Rope.Angles(position + i, _model.RopeFrequencies, _cosines.AsSpan(slot * _planes, _planes), _sines.AsSpan(slot * _planes, _planes));
         }
     }
 
@@ -95,9 +107,10 @@ internal sealed class CpuRows : RowBuffer
     public void Take(int start, CpuRows others, int first, int count)
     {
         CheckSlots(start, count);
-        others.CheckSlots(first, count);
+        others.Prepare(first, count);
         Array.Copy(others._caches, first, _caches, start, count);
         Array.Copy(others._positions, first, _positions, start, count);
+        Array.Copy(others._anglesOf, first, _anglesOf, start, count);
         Array.Copy(others._cosines, first * _planes, _cosines, start * _planes, count * _planes);
         Array.Copy(others._sines, first * _planes, _sines, start * _planes, count * _planes);
         TakeStates(start, others, first, count);

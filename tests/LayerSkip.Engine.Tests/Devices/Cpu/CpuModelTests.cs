@@ -207,6 +207,25 @@ public class CpuModelTests
     }
 
     [Fact]
+    public void Angles_are_found_of_the_slots_that_run_and_anew_where_they_are_placed_elsewhere()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.RandomOnCpu(config);
+        using var cache = model.CreateCache();
+        using var rows = (CpuRows)model.CreateRows(65);
+        foreach (var position in (int[])[0, 3, 0])
+        {
+            // Of the places of a draft as long as may be, those of the rows that it comes to have.
+            rows.Place(0, 65, cache, position);
+            model.Embed(rows, 0, [1, 2]);
+            model.RunLayers(rows, 0, 2, 0, config.Layers);
+            Assert.Equal((float)Math.Cos((position + 1) * model.RopeFrequencies[0]), rows.Cosines(1)[0]);
+            Assert.Equal((float)Math.Sin((position + 1) * model.RopeFrequencies[0]), rows.Sines(1)[0]);
+            Assert.All(rows.Cosines(2).ToArray(), static cosine => Assert.Equal(0, cosine));
+        }
+    }
+
+    [Fact]
     public void ArgMax_is_the_greatest_logit_whatever_the_chunks()
     {
         var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 3001 };
