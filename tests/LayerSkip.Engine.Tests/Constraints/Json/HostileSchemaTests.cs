@@ -180,10 +180,10 @@ public sealed class HostileSchemaTests : IDisposable
         var constraint = new TokenConstraint(new JsonGrammar(new Grammar()).Schema(JsonElement.Parse($"{{\"anyOf\":[{patterns}]}}")), TestTokenizers.Parser);
         var trace = new ConstraintTrace(constraint, [], maxWork: 1_000_000);
         var before = Grammar.ThreadWork;
-        var exception = Assert.Throws<InvalidOperationException>(() => Write(trace, 100_000));
+        var exception = Assert.Throws<ConstraintException>(() => Write(trace, 100_000));
         Assert.Contains("in one output takes more than 1000000 steps", exception.Message, StringComparison.Ordinal);
         Assert.InRange(Grammar.ThreadWork - before, 1_000_000, 1_500_000);
-        Assert.Throws<InvalidOperationException>(() => Write(trace, 1000));
+        Assert.Throws<ConstraintException>(() => Write(trace, 1000));
 
         // Another output has its own, and one that nobody waits for any more finds nothing.
         var other = new ConstraintTrace(constraint, []);
