@@ -19,6 +19,7 @@ internal static class ReadingTurns
     /// <exception cref="OperationCanceledException"><paramref name="cancellationToken"/> was cancelled.</exception>
     public static async Task<T> RunAsync<T>(LayerSkipEngine engine, Func<T> read, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         engine.ThrowIfFull();
         await s_turns.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
