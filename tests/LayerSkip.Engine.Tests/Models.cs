@@ -31,7 +31,7 @@ internal static class Models
         return CpuModel.Load(config, weights, format, threads, path ?? SimdPaths.Choose(), draftVocabulary, compression: compression);
     }
 
-    /// <summary>A random shape of a model, odd sizes and grouped-query attention among them.</summary>
+    /// <summary>A random shape of a model: odd sizes, grouped-query attention and now and then a real model's heads, of several panels, among them.</summary>
     public static ModelConfig RandomConfig(Random random)
     {
         var keyValueHeads = random.Next(1, 4);
@@ -43,7 +43,7 @@ internal static class Models
             Layers = random.Next(2, 6),
             AttentionHeads = keyValueHeads * random.Next(1, 4),
             KeyValueHeads = keyValueHeads,
-            HeadDimension = random.Next(2) == 0 ? 32 : 2 * random.Next(1, 21),
+            HeadDimension = random.Next(10) switch { 0 => 64, 1 => 128, < 6 => 32, _ => 2 * random.Next(1, 21) },
             MaxPositions = 160,
             TiedEmbeddings = random.Next(2) == 0,
             AttentionBias = random.Next(3) == 0,

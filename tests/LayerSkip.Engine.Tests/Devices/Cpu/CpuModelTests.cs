@@ -62,20 +62,26 @@ public class CpuModelTests
         var random = new Random(12);
         for (var round = 0; round < 6; round++)
         {
-            // The last shape is wide enough for several slices along k and several panels a chunk.
+            // Heads as of real models, as many as there are threads; and the last shape is wide enough for several slices along k and several panels a chunk.
             var config = Models.RandomConfig(random);
-            config = round < 5 ? config : config with { HiddenSize = 300, IntermediateSize = 700, VocabularySize = 1500, Layers = 2 };
+            config = round switch
+            {
+                3 => config with { AttentionHeads = 6, KeyValueHeads = 3, HeadDimension = 64, Layers = 2 },
+                4 => config with { AttentionHeads = 4, KeyValueHeads = 4, HeadDimension = 128, Layers = 2 },
+                5 => config with { HiddenSize = 300, IntermediateSize = 700, VocabularySize = 1500, Layers = 2 },
+                _ => config,
+            };
             var tokens = Tokens(random, config, 40);
             foreach (var format in (WeightFormat[])[WeightFormat.F32, WeightFormat.BF16, WeightFormat.Int8, WeightFormat.Int4])
             {
                 float[]? reference = null;
                 foreach (var path in Enum.GetValues<SimdPath>())
                 {
-                    foreach (var (threads, compression) in Variants(format))
+                    foreach (var (threads, compression) in Variants(config, format))
                     {
                         using var model = Models.RandomOnCpu(config, (ulong)round, format, threads, path, compression);
                         reference ??= Prefill(model, tokens, 1);
-                        for (var chunk = 1; chunk <= 16; chunk++)
+                        for (var chunk = 1; chunk <= 16; chunk += threads > 2 ? 5 : 1)
                         {
                             Assert.Equal(reference, Prefill(model, tokens, chunk));
                         }
@@ -318,9 +324,9 @@ public class CpuModelTests
         return logits;
     }
 
-    /// <summary>Threads, and bfloat16 with and without compression.</summary>
-    private static IEnumerable<(int Threads, WeightCompression Compression)> Variants(WeightFormat format) =>
-        from threads in (int[])[1, 2]
+    /// <summary>Threads (of three or four those that share the heads evenly, where there are such), and bfloat16 with and without compression.</summary>
+    private static IEnumerable<(int Threads, WeightCompression Compression)> Variants(ModelConfig config, WeightFormat format) =>
+        from threads in (int[])[1, 2, config.KeyValueHeads == 4 ? 4 : 3]
         from compression in format == WeightFormat.BF16 ? (WeightCompression[])[WeightCompression.Never, WeightCompression.Always] : [WeightCompression.Auto]
         select (threads, compression);
 
