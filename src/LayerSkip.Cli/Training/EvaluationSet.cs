@@ -91,7 +91,7 @@ internal sealed class EvaluationSet
     {
         var answer = _generation.MaxNewTokens ?? EvaluatorSettings.DefaultMaxTokens;
         var positions = Math.Min(config.MaxPositions, _evaluator.Prompts.Max(prompt => prompt.Length) + answer);
-        return ModelSize.WeightBytes(config, _format == WeightFormat.F32 ? 4 : 2)
+        return (ModelSize.Matrices(config) * (_format == WeightFormat.F32 ? 4 : 2)) + (ModelSize.Vectors(config) * sizeof(float))
             + (Math.Min(Rows, _settings.Concurrency) * positions * ModelSize.KvBytesPerToken(config));
     }
 
