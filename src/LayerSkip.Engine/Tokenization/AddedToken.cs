@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace LayerSkip.Engine.Tokenization;
 
 /// <summary>An entry of <c>added_tokens</c>: a token which is looked for in the text before any BPE.</summary>
@@ -15,4 +17,9 @@ internal sealed record AddedToken(
     bool IsNormalized,
     bool StripLeft,
     bool StripRight,
-    bool IsSingleWord);
+    bool IsSingleWord)
+{
+    /// <summary>Whether it is no more than the text it spells: not special, and one character or white space, as no marker is.</summary>
+    public bool IsPlainText => !IsSpecial
+        && (string.IsNullOrWhiteSpace(Content) || (Rune.TryGetRuneAt(Content, 0, out var first) && first.Utf16SequenceLength == Content.Length));
+}

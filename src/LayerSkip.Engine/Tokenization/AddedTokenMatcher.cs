@@ -105,12 +105,7 @@ internal sealed class AddedTokenMatcher
         for (var i = start; i < text.Length && _edges.TryGetValue((node, text[i]), out node); i++)
         {
             strictest = AddedTokenRules.Stricter(strictest, rules[i]);
-            if (strictest == AddedTokenMatching.None)
-            {
-                break;
-            }
-
-            if (_tokens[node] is { } token && (strictest == AddedTokenMatching.All || !token.IsSpecial))
+            if (_tokens[node] is { } token && Permits(strictest, token))
             {
                 (found, foundLength) = (token, i + 1 - start);
             }
@@ -118,6 +113,13 @@ internal sealed class AddedTokenMatcher
 
         return (found, foundLength);
     }
+
+    private static bool Permits(AddedTokenMatching matching, AddedToken token) => matching switch
+    {
+        AddedTokenMatching.All => true,
+        AddedTokenMatching.NonSpecial => !token.IsSpecial,
+        _ => token.IsPlainText,
+    };
 
     private static bool TouchesWord(ReadOnlySpan<char> text, int start, int end) =>
         (Rune.DecodeLastFromUtf16(text[..start], out var before, out _) == OperationStatus.Done && UnicodeCategories.IsWord(before))

@@ -10,6 +10,9 @@ public enum AddedTokenMatching
     /// <summary>Only added tokens which are not special are matched.</summary>
     NonSpecial = 1,
 
-    /// <summary>No added token is matched: text from users, which must never turn into control tokens.</summary>
+    /// <summary>
+    /// No added token that could be a marker is matched, only single characters and white space that are not special, which many vocabularies add since their
+    /// BPE lacks them: text from users, which must never turn into control tokens.
+    /// </summary>
     None = 2,
 }
