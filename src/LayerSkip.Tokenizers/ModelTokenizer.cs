@@ -21,7 +21,7 @@ namespace LayerSkip.Tokenizers;
 /// </para>
 /// </remarks>
 /// <param name="tokenizer">The model's tokenizer.</param>
-/// <param name="matching">Which added tokens the texts may hold: none, as what users say, unless told otherwise.</param>
+/// <param name="matching">Which added tokens the texts may hold: no markers, as what users say, unless told otherwise.</param>
 public sealed class ModelTokenizer(Tokenizer tokenizer, AddedTokenMatching matching = AddedTokenMatching.None) : Microsoft.ML.Tokenizers.Tokenizer
 {
     private readonly Tokenizer _tokenizer = tokenizer ?? throw new ArgumentNullException(nameof(tokenizer));
@@ -43,8 +43,8 @@ public sealed class ModelTokenizer(Tokenizer tokenizer, AddedTokenMatching match
     /// <summary>Decodes tokens, special ones left out, as far as there is room; never half a character.</summary>
     /// <param name="ids">Token ids.</param>
     /// <param name="destination">Takes the text.</param>
-    /// <param name="idsConsumed">How many ids, from the first on, the text that was written is of.</param>
-    /// <param name="charsWritten">UTF-16 length of what was written.</param>
+    /// <param name="idsConsumed">How many ids, from the first on, the text that was written is of: decoding goes on with the next. They end with a whole character.</param>
+    /// <param name="charsWritten">UTF-16 length of what was written. The destination may hold some of the next text behind it.</param>
     /// <returns>
     /// <see cref="OperationStatus.Done"/>, <see cref="OperationStatus.DestinationTooSmall"/>, or <see cref="OperationStatus.InvalidData"/> where an id does not lie in the vocabulary.
     /// </returns>
@@ -53,7 +53,7 @@ public sealed class ModelTokenizer(Tokenizer tokenizer, AddedTokenMatching match
         ArgumentNullException.ThrowIfNull(ids);
         (idsConsumed, charsWritten) = (0, 0);
         var text = _tokenizer.CreateDetokenizer();
-        var read = 0;
+        var (read, length) = (0, 0);
         foreach (var id in ids)
         {
             if (id < 0 || id >= _tokenizer.VocabularySize)
@@ -63,25 +63,25 @@ public sealed class ModelTokenizer(Tokenizer tokenizer, AddedTokenMatching match
 
             read++;
             var piece = text.Append(id);
-            if (!piece.TryCopyTo(destination[charsWritten..]))
+            if (!piece.TryCopyTo(destination[length..]))
             {
                 return OperationStatus.DestinationTooSmall;
             }
 
-            charsWritten += piece.Length;
-
-            // Where nothing came, the token may have begun a character, which the next ones end.
-            idsConsumed = piece.Length > 0 || _tokenizer.IsSpecial(id) ? read : idsConsumed;
+            length += piece.Length;
+            if (!text.HoldsText)
+            {
+                (idsConsumed, charsWritten) = (read, length);
+            }
         }
 
         var rest = text.Flush();
-        if (!rest.TryCopyTo(destination[charsWritten..]))
+        if (!rest.TryCopyTo(destination[length..]))
         {
             return OperationStatus.DestinationTooSmall;
         }
 
-        charsWritten += rest.Length;
-        idsConsumed = read;
+        (idsConsumed, charsWritten) = (read, length + rest.Length);
         return OperationStatus.Done;
     }
 

@@ -161,6 +161,32 @@ public class ModelTokenizerTests
         }
     }
 
+    [Fact]
+    public void Decoding_goes_on_with_a_token_that_ends_one_character_and_begins_the_next()
+    {
+        const string Text = "a “b” 👧";
+        var tokenizer = new ModelTokenizer(TestTokenizers.Gpt2);
+        var ids = tokenizer.EncodeToIds(Text);
+        Assert.Contains(564, ids); // a space, and two bytes of a quotation mark
+        for (var room = 0; room <= Text.Length; room++)
+        {
+            var text = new char[room];
+            var status = tokenizer.Decode(ids, text, out var consumed, out var written);
+
+            Assert.Equal(room < Text.Length ? OperationStatus.DestinationTooSmall : OperationStatus.Done, status);
+            Assert.Equal(Text, new string(text, 0, written) + tokenizer.Decode(ids.Skip(consumed)));
+        }
+    }
+
+    [Fact]
+    public void What_is_no_data_behind_half_a_character_leaves_that_for_the_next_call()
+    {
+        var tokenizer = new ModelTokenizer(TestTokenizers.Gpt2);
+        var ids = tokenizer.EncodeToIds("a “b”").Take(2);
+        Assert.Equal(OperationStatus.InvalidData, tokenizer.Decode([.. ids, -1], new char[100], out var consumed, out var written));
+        Assert.Equal((1, 1), (consumed, written));
+    }
+
     [Theory]
     [InlineData(-1)]
     [InlineData(1_000_000)]

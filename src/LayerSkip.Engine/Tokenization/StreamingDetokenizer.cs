@@ -28,6 +28,9 @@ public sealed class StreamingDetokenizer
         Reset();
     }
 
+    /// <summary>Whether something of the tokens so far is held back: the beginning of a character, or what goes where the text ends there.</summary>
+    public bool HoldsText => _trailingHeld > 0 || _utf8.GetCharCount([], flush: true) > 0;
+
     /// <summary>Adds one token.</summary>
     /// <param name="id">The token's id. An id within the vocabulary that no token has adds nothing.</param>
     /// <returns>The text that is now certain; empty where there is none.</returns>
