@@ -155,6 +155,31 @@ public sealed class DamagedTokenizerTests
     }
 
     [Fact]
+    public void Templates_are_bounded_and_their_tokens_looked_up_in_no_time()
+    {
+        // Each would be billions of ids or comparisons.
+        var ids = string.Join(',', Enumerable.Repeat("0", 300_000));
+        Expect("post_processor.single[0] is an object, expected no more than 64 tokens before a text", "post_processor", Many("\"x\":{\"ids\":[" + ids + "]}", 20_000, _ => "x"));
+        Expect("post_processor.single[64] is an object, expected no more than 64 tokens before a text", "post_processor", Many("""
+            "x":{"ids":[0]}
+            """, 20_000, _ => "x"));
+        Expect(
+            "post_processor.single[99999] is an object, expected a 'SpecialToken' or the 'Sequence' A, once",
+            "post_processor",
+            Many(string.Join(',', Enumerable.Range(0, 99_999).Select(index => $"\"x{index}\":{{\"ids\":[]}}")), 99_999, index => $"x{index}", last: "{}"));
+        Expect(
+            "post_processor.processors[64] is an object, expected no more than 64 tokens",
+            "post_processor",
+            JsonNode.Parse($$"""{"type":"Sequence","processors":[{{string.Join(',', Enumerable.Repeat(Template(0).ToJsonString(), 100))}}]}""")!);
+
+        static JsonNode Many(string specialTokens, int count, Func<int, string> name, string last = """{"Sequence":{"id":"A"}}""") => JsonNode.Parse(
+            $$"""
+            {"type":"TemplateProcessing","special_tokens":{{{specialTokens}}},
+            "single":[{{string.Join(',', Enumerable.Range(0, count).Select(index => $"{{\"SpecialToken\":{{\"id\":\"{name(index)}\"}}}}"))}},{{last}}]}
+            """)!;
+    }
+
+    [Fact]
     public void Errors_quote_a_file_in_one_short_line_and_name_it()
     {
         const string Hostile = "\u001b[2J\r\n";

@@ -29,6 +29,22 @@ internal readonly struct JsonField(JsonElement element, string file, string path
     /// <exception cref="CheckpointException">The property is missing or null.</exception>
     public JsonField Get(string name, string expected) => Find(name) ?? throw Missing(name, expected);
 
+    /// <summary>An object's properties by name, without those that are JSON's null.</summary>
+    public Dictionary<string, JsonField> Properties()
+    {
+        RequireKind(JsonValueKind.Object, "an object");
+        var properties = new Dictionary<string, JsonField>(element.GetPropertyCount());
+        foreach (var property in element.EnumerateObject())
+        {
+            if (property.Value.ValueKind != JsonValueKind.Null)
+            {
+                properties.Add(property.Name, new JsonField(property.Value, file, PathOf(property.Name)));
+            }
+        }
+
+        return properties;
+    }
+
     public IEnumerable<JsonField> Items()
     {
         RequireKind(JsonValueKind.Array, "an array");

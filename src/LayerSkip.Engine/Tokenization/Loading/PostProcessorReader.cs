@@ -1,10 +1,14 @@
 using System.Text.Json;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Engine.Tokenization.Loading;
 
 /// <summary>Reads <c>post_processor</c>: the special tokens around a single text.</summary>
 internal static class PostProcessorReader
 {
+    // Real ones put one or two; every id that a file names again and again would count.
+    private const int MaxTokens = 64;
+
     private const string Expected = "'TemplateProcessing', 'ByteLevel' or 'Sequence'";
 
     /// <param name="field">The post-processor.</param>
@@ -22,6 +26,11 @@ internal static class PostProcessorReader
                 foreach (var step in field.Get("processors", "an array of post-processors").Items())
                 {
                     var template = Read(step, ids);
+                    if (Math.Max(before.Count + template.Before.Count, after.Count + template.After.Count) > MaxTokens)
+                    {
+                        throw TooMany(step);
+                    }
+
                     before.InsertRange(0, template.Before);
                     after.AddRange(template.After);
                 }
@@ -38,14 +47,23 @@ internal static class PostProcessorReader
         var (before, after) = (new List<int>(), new List<int>());
         var current = before;
         var single = field.Get("single", "an array of template items");
+        Dictionary<string, JsonField>? specialTokens = null;
         foreach (var item in single.Items())
         {
             if (item.Find("SpecialToken") is { } special)
             {
                 var name = special.Get("id", "a special token's name").AsString();
-                var token = field.Get("special_tokens", "an object of special tokens").Get(name, "the ids of this special token");
-                current.AddRange(token.Get("ids", "an array of ids").Items()
-                    .Select(id => id.AsInteger(ModelReader.IdLimit) is var value && ids.Contains(value) ? value : throw id.Unexpected("a token's id")));
+                var allTokens = field.Get("special_tokens", "an object of special tokens");
+                specialTokens ??= allTokens.Properties();
+                var token = specialTokens.TryGetValue(name, out var found) ? found : throw allTokens.Missing(name, "the ids of this special token");
+                foreach (var id in token.Get("ids", "an array of ids").Items())
+                {
+                    var value = id.AsInteger(ModelReader.IdLimit);
+                    current.Add(
+                        !ids.Contains(value) ? throw id.Unexpected("a token's id")
+                        : current.Count == MaxTokens ? throw TooMany(item)
+                        : value);
+                }
             }
             else if (current == before && item.Find("Sequence")?.Find("id") is { Kind: JsonValueKind.String } text && text.AsString() == "A")
             {
@@ -59,4 +77,6 @@ internal static class PostProcessorReader
 
         return current == after ? new SpecialTokenTemplate(before, after) : throw single.Unexpected("a template with the 'Sequence' A");
     }
+
+    private static CheckpointException TooMany(JsonField field) => field.Unexpected($"no more than {MaxTokens} tokens before a text, and as many behind it");
 }
