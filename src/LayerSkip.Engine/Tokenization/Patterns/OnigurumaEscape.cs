@@ -1,11 +1,12 @@
 using System.Globalization;
+using System.Text;
 
 namespace LayerSkip.Engine.Tokenization.Patterns;
 
 /// <summary>What a backslash sequence stands for: one character, or the members of a class as .NET writes them between brackets.</summary>
 /// <param name="Literal">The character, or null.</param>
 /// <param name="Members">The members where it is not one character.</param>
-internal readonly record struct OnigurumaEscape(char? Literal, string Members)
+internal readonly record struct OnigurumaEscape(int? Literal, string Members)
 {
     private const string Word = @"\p{L}\p{M}\p{Nd}\p{Pc}";
     private const string NotWord = @"\p{Nl}\p{No}\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Po}\p{S}\p{Z}\p{C}";
@@ -46,6 +47,10 @@ internal readonly record struct OnigurumaEscape(char? Literal, string Members)
             ('\uFFD2', '\uFFD7'), ('\uFFDA', '\uFFDC'),
         ],
     };
+
+    /// <summary>The name of a character's script, where it is one that splitting expressions name.</summary>
+    public static string? ScriptOf(char character) =>
+        Scripts.FirstOrDefault(script => Array.Exists(script.Value, range => character >= range.First && character <= range.Last)).Key;
 
     /// <summary>Reads the sequence at <paramref name="position"/> and moves behind it.</summary>
     /// <exception cref="FormatException">The sequence is malformed or not supported.</exception>
@@ -114,7 +119,7 @@ internal readonly record struct OnigurumaEscape(char? Literal, string Members)
         throw new FormatException($"the property '{name}' at position {start}.");
     }
 
-    private static char CodePoint(string pattern, ref int position, char letter)
+    private static int CodePoint(string pattern, ref int position, char letter)
     {
         var start = position - 2;
         var braced = letter == 'x' && position < pattern.Length && pattern[position] == '{';
@@ -122,13 +127,13 @@ internal readonly record struct OnigurumaEscape(char? Literal, string Members)
         var end = braced ? pattern.IndexOf('}', first) : first + (letter == 'x' ? 2 : 4);
         if (end < 0 || end > pattern.Length
             || !uint.TryParse(pattern.AsSpan(first, end - first), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var value)
-            || value > char.MaxValue)
+            || !Rune.IsValid(value))
         {
             throw Unsupported(start);
         }
 
         position = braced ? end + 1 : end;
-        return (char)value;
+        return (int)value;
     }
 
     private static IEnumerable<(char First, char Last)> Complement((char First, char Last)[] ranges)

@@ -14,6 +14,7 @@ internal sealed class OnigurumaTranslator
     private const int MaxRepetition = 1000;
 
     private readonly string _pattern;
+    private readonly NamedCharacters _named = new();
     private int _position;
     private bool _isRegular = true;
 
@@ -21,9 +22,8 @@ internal sealed class OnigurumaTranslator
 
     /// <summary>The expression for .NET.</summary>
     /// <param name="pattern">The expression in Oniguruma syntax.</param>
-    /// <param name="isRegular">Whether an automaton can run it: no look-around, no atomic group, and few repetitions to unroll.</param>
     /// <exception cref="FormatException">The expression is malformed or holds an unsupported construct; the message says which and where.</exception>
-    public static string Translate(string pattern, out bool isRegular)
+    public static TranslatedExpression Translate(string pattern)
     {
         if (pattern.Length > MaxLength)
         {
@@ -38,8 +38,17 @@ internal sealed class OnigurumaTranslator
             throw translator.Unsupported("an unmatched ')'");
         }
 
-        isRegular = translator._isRegular && unrolled <= MaxRepetition;
-        return prefix + text;
+        if (translator._named.Astral.Count > 0 && pattern.Contains("(?i", StringComparison.Ordinal))
+        {
+            throw new FormatException("characters beyond U+FFFF where case is ignored.");
+        }
+
+        var projection = new BasicPlaneProjection(translator._named);
+        var standIns = string.Concat(projection.StandIns.Select(unit => OnigurumaClass.Literal(unit, 0)));
+        return new TranslatedExpression(
+            prefix + text.Replace(OnigurumaClass.StandInMark.ToString(), standIns, StringComparison.Ordinal),
+            translator._isRegular && unrolled <= MaxRepetition,
+            projection);
     }
 
     private bool AtEnd => _position >= _pattern.Length;
@@ -181,7 +190,7 @@ internal sealed class OnigurumaTranslator
             case '(':
                 return Group(depth);
             case '[':
-                return (new OnigurumaClass(_pattern, _position).Translate(out _position), 1);
+                return (new OnigurumaClass(_pattern, _position).Translate(_named, out _position), 1);
             case '\\':
                 return (Escape(), 1);
             case '*' or '+' or '?':
@@ -194,7 +203,7 @@ internal sealed class OnigurumaTranslator
             '.' => "[^\\n]",
             '^' => "(?m:^)", // always at each line, in Oniguruma
             '$' => "(?m:$)",
-            _ => OnigurumaClass.Literal(character, _position - 1),
+            _ => Literal(character, _position - 1),
         }, 1);
     }
 
@@ -240,7 +249,14 @@ internal sealed class OnigurumaTranslator
         }
 
         var set = OnigurumaEscape.Read(_pattern, ref _position);
-        return set.Literal is { } literal ? OnigurumaClass.Literal(literal, _position) : $"[{set.Members}]";
+        return set.Literal is { } literal ? Literal(literal, _position) : $"[{set.Members}]";
+    }
+
+    private string Literal(int character, int position)
+    {
+        var text = OnigurumaClass.Literal(character, position);
+        _named.Add(character, character);
+        return text;
     }
 
     private bool TryTake(string text)

@@ -12,12 +12,14 @@ internal sealed class RegexPattern : TextPattern
 
     private readonly Regex _regex;
     private readonly bool _isRegular;
+    private readonly BasicPlaneProjection _projection;
     private readonly string _origin;
 
-    private RegexPattern(Regex regex, bool isRegular, string origin)
+    private RegexPattern(TranslatedExpression expression, string origin)
     {
-        _regex = regex;
-        _isRegular = isRegular;
+        _regex = new Regex(expression.Text, Options(expression.IsRegular), OneMatch);
+        _isRegular = expression.IsRegular;
+        _projection = expression.Projection;
         _origin = origin;
     }
 
@@ -28,8 +30,7 @@ internal sealed class RegexPattern : TextPattern
     {
         try
         {
-            var translated = OnigurumaTranslator.Translate(expression, out var isRegular);
-            return new RegexPattern(new Regex(translated, Options(isRegular), OneMatch), isRegular, origin);
+            return new RegexPattern(OnigurumaTranslator.Translate(expression), origin);
         }
         catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException)
         {
@@ -42,7 +43,7 @@ internal sealed class RegexPattern : TextPattern
     /// <exception cref="CheckpointException">The expression takes too long on this text.</exception>
     public override void FindMatches(ReadOnlySpan<char> text, RegexBudget budget, List<TextMatch> matches)
     {
-        if (text.IndexOfAnyInRange('\uD800', '\uDFFF') < 0)
+        if (!_projection.Changes(text))
         {
             FindMatches(text, default, budget, matches);
             return;
@@ -50,7 +51,7 @@ internal sealed class RegexPattern : TextPattern
 
         var units = ArrayPool<char>.Shared.Rent(text.Length);
         var starts = ArrayPool<int>.Shared.Rent(text.Length + 1);
-        var length = BasicPlaneProjection.Project(text, units, starts);
+        var length = _projection.Project(text, units, starts);
         FindMatches(units.AsSpan(0, length), starts, budget, matches);
         ArrayPool<char>.Shared.Return(units);
         ArrayPool<int>.Shared.Return(starts);
