@@ -26,6 +26,8 @@ public sealed class TokenizerConfigTests
     [InlineData(Begin, """{"tokenizer_class":"LlamaTokenizer","bos_token":"<begin>"}""", 3, 0)]
     [InlineData(Begin, """{"tokenizer_class":"LlamaTokenizer","bos_token":"<unheard-of>"}""", 1, 0)]
     [InlineData(Begin, """{"add_bos_token":false}""", 0)]
+    [InlineData(Begin, """{"tokenizer_class":"LlamaTokenizer","add_bos_token":null}""", 0)]
+    [InlineData(Begin, """{"tokenizer_class":"LlamaTokenizer","add_eos_token":null}""", 1, 0)]
     [InlineData(None, """{"add_bos_token":true}""", 1, 0)]
     [InlineData(None, "{}", 0)]
     [InlineData(Begin, "{}", 1, 0)]

@@ -16,7 +16,7 @@ internal static class ModelReader
         // GPT-2's own file predates the type.
         if (model.Find("type") is { } type && type.AsString() != "BPE")
         {
-            throw type.Unexpected("'BPE'");
+            throw type.Unexpected("'BPE', the one kind that is read: 'Unigram', 'WordPiece' and 'WordLevel' are not");
         }
 
         RequireAbsent(model, "continuing_subword_prefix");

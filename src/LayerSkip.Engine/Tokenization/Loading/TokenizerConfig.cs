@@ -15,8 +15,8 @@ internal static class TokenizerConfig
     public static TokenizerDefinition Apply(JsonField config, TokenizerDefinition definition)
     {
         var type = config.Find("tokenizer_class")?.AsString();
-        var begin = config.Find("add_bos_token")?.AsBoolean();
-        var end = config.Find("add_eos_token")?.AsBoolean();
+        var begin = Flag(config, "add_bos_token");
+        var end = Flag(config, "add_eos_token");
         var isLlama = type switch
         {
             "LlamaTokenizer" or "LlamaTokenizerFast" or "CodeLlamaTokenizer" or "CodeLlamaTokenizerFast" => true,
@@ -28,21 +28,33 @@ internal static class TokenizerConfig
             return definition;
         }
 
-        var before = begin != false ? Token("bos_token", "<s>", begin) : [];
-        var after = end == true ? Token("eos_token", "</s>", end) : [];
+        var before = begin != false ? Token(config, definition, "bos_token", "<s>", begin == true) : [];
+        var after = end == true ? Token(config, definition, "eos_token", "</s>", isAsked: true) : [];
         return before is null || after is null ? definition : definition with { Template = new SpecialTokenTemplate(before, after) };
-
-        // Null where nobody asks for it and it does not exist.
-        int[]? Token(string name, string otherwise, bool? isAsked)
-        {
-            var field = config.Find(name);
-            var spelling = field is not { } given ? otherwise
-                : given.Kind == JsonValueKind.Object ? given.Get("content", "the token's spelling").AsString()
-                : given.AsString();
-            return definition.TryGetId(spelling, out var id) ? [id]
-                : isAsked != true ? null
-                : field is { } unknown ? throw unknown.Unexpected("a token of the tokenizer")
-                : throw config.Missing(name, "the token that is put around texts");
-        }
     }
+
+    /// <summary>The id of a special token that is put around texts; null where nobody asks for it and it does not exist.</summary>
+    /// <param name="config">The file.</param>
+    /// <param name="definition">The tokenizer.</param>
+    /// <param name="name">The file's name for it, such as <c>bos_token</c>.</param>
+    /// <param name="otherwise">Its spelling where the file has none.</param>
+    /// <param name="isAsked">Whether the file asks for it.</param>
+    /// <exception cref="Checkpoints.CheckpointException">It is asked for and does not exist.</exception>
+    public static int[]? Token(JsonField config, TokenizerDefinition definition, string name, string otherwise, bool isAsked)
+    {
+        var field = config.Find(name);
+        var spelling = field is not { } given ? otherwise
+            : given.Kind == JsonValueKind.Object ? given.Get("content", "the token's spelling").AsString()
+            : given.AsString();
+        return definition.TryGetId(spelling, out var id) ? [id]
+            : !isAsked ? null
+            : field is { } unknown ? throw unknown.Unexpected("a token of the tokenizer")
+            : throw config.Missing(name, "the token that is put around texts");
+    }
+
+    // To Python JSON's null is a value, and a false one, not the lack of one.
+    private static bool? Flag(JsonField config, string name) =>
+        config.Find(name) is { } given ? given.AsBoolean()
+        : config.Element.TryGetProperty(name, out _) ? false
+        : null;
 }

@@ -9,6 +9,12 @@ internal static class TokenizerFiles
     // Three times the largest genuine ones, which list a quarter of a million tokens; parsed, a file takes several times its size.
     private const int MaxFileSize = 128 << 20;
 
+    // Mistral's and SentencePiece's own.
+    private static readonly string[] s_otherFormats = ["tekken.json", "tokenizer.model", "tokenizer.model.v3"];
+
+    /// <summary>For errors: where a <c>tokenizer.json</c> comes from.</summary>
+    public const string HowToWriteJson = "Python's transformers write it: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)";
+
     /// <exception cref="CheckpointException">There is no tokenizer that can be read.</exception>
     public static TokenizerDefinition Read(string path)
     {
@@ -19,22 +25,25 @@ internal static class TokenizerFiles
 
         var directory = path;
         var json = Path.Combine(directory, "tokenizer.json");
+        var configFile = Path.Combine(directory, "tokenizer_config.json");
+        JsonField? config = File.Exists(configFile) ? ReadJson(configFile, field => field) : null;
         if (File.Exists(json))
         {
             var definition = ReadJson(json, TokenizerJson.Read);
-            var config = Path.Combine(directory, "tokenizer_config.json");
-            return File.Exists(config) ? ReadJson(config, field => TokenizerConfig.Apply(field, definition)) : definition;
+            return config is { } given ? TokenizerConfig.Apply(given, definition) : definition;
         }
 
         var vocabulary = Path.Combine(directory, "vocab.json");
         var merges = Path.Combine(directory, "merges.txt");
         if (File.Exists(vocabulary) && File.Exists(merges))
         {
-            return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, JsonFile.ReadBytes(merges, MaxFileSize)));
+            return ReadJson(vocabulary, field => Gpt2Files.Read(field, merges, JsonFile.ReadBytes(merges, MaxFileSize), config));
         }
 
-        var found = Directory.Exists(directory) ? "found no tokenizer" : "does not exist";
-        throw new CheckpointException($"{directory}: {found}, expected tokenizer.json, or vocab.json with merges.txt, or a GGUF file.");
+        var other = Array.Find(s_otherFormats, name => File.Exists(Path.Combine(directory, name)));
+        throw new CheckpointException(other is null
+            ? $"{directory}: {(Directory.Exists(directory) ? "found no tokenizer" : "does not exist")}, expected tokenizer.json, or vocab.json with merges.txt, or a GGUF file."
+            : $"{directory}: found no tokenizer but {other}, which is not read, expected tokenizer.json ({HowToWriteJson}).");
     }
 
     /// <summary>Reads something out of a JSON file.</summary>
