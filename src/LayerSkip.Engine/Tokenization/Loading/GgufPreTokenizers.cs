@@ -17,6 +17,15 @@ internal static class GgufPreTokenizers
     private static readonly string[] s_singleDigits = [@"\p{N}", GptPattern.Expression(GptDialect.Gpt2)];
     private static readonly string[] s_deepSeekCoder = [@"[\r\n]", @"\s?\p{L}+", @"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+", @"\p{N}"];
 
+    // The second names letters that have a case, and is told so by the model's own files; escaped are those that editors like to normalize.
+    private static readonly string[] s_deepSeekLlm =
+    [
+        @"[\r\n]",
+        "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝ\u1F5F-\u1F7Dᾀ-ᾴᾶ-ᾼ\u1FBEῂ-ῄῆ-ῌ\u1FD0-\u1FD3\u1FD6-\u1FDBῠ-Ῥῲ-ῴῶ-ῼ"
+        + "ℂℇℊ-ℓℕℙ-ℝℤ\u2126ℨ\u212A-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+",
+        @"\s?[!-/:-~！-／：-～‘-‟　-。]+", @"\s+$", "[一-龥ࠀ-一가-퟿]+", @"\p{N}+",
+    ];
+
     // Mistral's own expression, with which its models were trained: llama.cpp tells the case of ASCII letters only.
     private static readonly string[] s_tekken =
     [
@@ -39,12 +48,18 @@ internal static class GgufPreTokenizers
         ["mpt"] = new(s_gpt2),
         ["olmo"] = new(s_gpt2),
         ["trillion"] = new(s_gpt2),
+        ["mellum"] = new(s_gpt2),
+        ["exaone4"] = new(s_gpt2),
+        ["gigachat"] = new(s_gpt2),
+        ["a.x-4.0"] = new(s_gpt2),
         ["llama-bpe"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["llama3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["llama-v3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["falcon3"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["pixtral"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["midm-2.0"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["falcon-h1"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
+        ["lfm2"] = new(s_llama3, IgnoresMerges: true, AddsBegin: true),
         ["tekken"] = new(s_tekken, IgnoresMerges: true, AddsBegin: true),
         ["smaug-bpe"] = new(s_llama3),
         ["dbrx"] = new(s_llama3),
@@ -60,6 +75,7 @@ internal static class GgufPreTokenizers
         ["codeshell"] = new(s_singleDigits),
         ["minerva-7b"] = new(s_singleDigits),
         ["deepseek-coder"] = new(s_deepSeekCoder),
+        ["deepseek-llm"] = new(s_deepSeekLlm),
         ["seed-coder"] = new(s_seedCoder),
         ["viking"] = new(s_viking),
     };
@@ -70,6 +86,10 @@ internal static class GgufPreTokenizers
         s_byName.TryGetValue(metadata.TextOrNull(GgufKeys.PreTokenizer) ?? "default", out var found)
             ? found
             : throw metadata.Wrong(GgufKeys.PreTokenizer, $"one of {string.Join(", ", s_byName.Keys)}");
+
+    /// <summary>The first name of a way of splitting, or null where it has none.</summary>
+    public static string? NameOf(IReadOnlyList<string> expressions, bool ignoresMerges) => s_byName
+        .FirstOrDefault(entry => entry.Value.IgnoresMerges == ignoresMerges && entry.Value.Expressions.SequenceEqual(expressions)).Key;
 
     /// <summary>A way of splitting, and what goes with its name.</summary>
     /// <param name="Expressions">What cuts, one after the other; matches and what lies between become pieces.</param>

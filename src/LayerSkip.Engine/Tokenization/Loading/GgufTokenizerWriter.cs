@@ -168,47 +168,59 @@ internal sealed class GgufTokenizerWriter
     /// <summary>The name that GGUF has for a byte-level tokenizer's way of splitting.</summary>
     private string NameSplitting(JsonField root)
     {
-        RequireAbsent(root, "normalizer");
+        RequireAbsent(root, "normalizer", "normalizers");
         var splitting = root.Get("pre_tokenizer", "a pre-tokenizer");
-        var steps = splitting.AsType("a pre-tokenizer's type") == "Sequence" ? splitting.Get("pretokenizers", "an array").Items().ToList() : [splitting];
-        var isPlain = steps[^1].AsType("a pre-tokenizer's type") == "ByteLevel" && steps[^1].Find("add_prefix_space")?.AsBoolean() == false;
-        var splits = steps[^1].Find("use_regex")?.AsBoolean() ?? true;
-        var name = (steps, splits) switch
+        var steps = Steps(splitting, "pretokenizers");
+        string? name = null;
+        if (steps is [.., var last] && last.AsType("a pre-tokenizer's type") == "ByteLevel" && last.Find("add_prefix_space")?.AsBoolean() == false)
         {
-            _ when !isPlain => null,
-            ([_], true) => "gpt-2",
-            ([var first, _], true) when IsSingleDigits(first) => "smollm",
-            ([var first, _], false) => ExpressionOf(first) switch
+            var expressions = steps.SkipLast(1).Select(ExpressionOf);
+            if (last.Find("use_regex")?.AsBoolean() ?? true)
             {
-                var expression when expression == GptPattern.Expression(GptDialect.Llama3) => _definition.Model.Options.IgnoreMerges ? "llama-bpe" : "smaug-bpe",
-                var expression when expression == GptPattern.Expression(GptDialect.Qwen2) => "qwen2",
-                _ => null,
-            },
-            _ => null,
-        };
-        return name is not null && (name == "llama-bpe" || !_definition.Model.Options.IgnoreMerges)
-            ? name
-            : throw splitting.Unexpected("the splitting of GPT-2, Llama 3, Qwen2 or SmolLM, which GGUF has names for");
+                expressions = expressions.Append(GptPattern.Expression(GptDialect.Gpt2));
+            }
+
+            name = expressions.ToArray() is var all && Array.IndexOf(all, null) < 0 ? GgufPreTokenizers.NameOf(all!, _definition.Model.Options.IgnoreMerges) : null;
+        }
+
+        return name ?? throw splitting.Unexpected("a splitting that GGUF has a name for, such as that of GPT-2, Llama 3, Qwen2 or SmolLM");
     }
 
-    private static bool IsSingleDigits(JsonField step) =>
-        step.AsType("a type") == "Digits" && step.Find("individual_digits")?.AsBoolean() == true;
+    /// <summary>The expression whose matches, and what lies between them, are the pieces that a step makes; null where none does it.</summary>
+    private static string? ExpressionOf(JsonField step)
+    {
+        switch (step.AsType("a type"))
+        {
+            case "Digits":
+                return step.Find("individual_digits")?.AsBoolean() == true ? @"\p{N}" : @"\p{N}+";
+            case "Split" when step.Find("pattern")?.Find("Regex")?.AsString() is { } expression:
+                return step.Find("behavior")?.AsString() switch
+                {
+                    "Isolated" => WithEscapedLineEnds(expression),
 
-    private static string? ExpressionOf(JsonField step) =>
-        step.AsType("a type") == "Split" && step.Find("behavior")?.AsString() == "Isolated" && step.Find("invert")?.AsBoolean() != true
-            ? step.Find("pattern")?.Find("Regex")?.AsString()
-            : null;
+                    // Nothing lies between the matches of these, so that nothing is removed.
+                    "Removed" when step.Find("invert")?.AsBoolean() == true && GptPattern.TryRecognize(expression) is not null => expression,
+                    _ => null,
+                };
+            default:
+                return null;
+        }
+    }
+
+    // A file may hold line ends themselves.
+    private static string WithEscapedLineEnds(string expression) =>
+        expression.Replace("\r", @"\r", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal);
 
     /// <summary>Whether a SentencePiece tokenizer puts a space before texts.</summary>
     private bool AddsSpacePrefix(JsonField root)
     {
         const string Expected = "'Prepend' and 'Replace' of a space by '▁', as SentencePiece has it, or the 'Replace' alone";
-        RequireAbsent(root, "pre_tokenizer");
+        RequireAbsent(root, "pre_tokenizer", "pretokenizers");
         var normalizer = root.Get("normalizer", Expected);
-        var steps = normalizer.AsType(Expected) == "Sequence" ? normalizer.Get("normalizers", "an array").Items().ToList() : [normalizer];
-        var isReplace = steps[^1].AsType(Expected) == "Replace"
-            && steps[^1].Find("pattern")?.Find("String")?.AsString() == " "
-            && steps[^1].Find("content")?.AsString() == "▁";
+        var steps = Steps(normalizer, "normalizers");
+        var isReplace = steps is [.., var last] && last.AsType(Expected) == "Replace"
+            && last.Find("pattern")?.Find("String")?.AsString() == " "
+            && last.Find("content")?.AsString() == "▁";
         return steps switch
         {
             [_] when isReplace => false,
@@ -217,9 +229,16 @@ internal sealed class GgufTokenizerWriter
         };
     }
 
-    private static void RequireAbsent(JsonField root, string name)
+    /// <summary>What a step does, one thing after the other: itself, or the steps of a <c>Sequence</c>.</summary>
+    /// <param name="field">The step.</param>
+    /// <param name="name">Where a sequence has its steps.</param>
+    private static List<JsonField> Steps(JsonField field, string name) =>
+        field.AsType("a type") == "Sequence" ? [.. field.Get(name, "an array").Items().SelectMany(step => Steps(step, name))] : [field];
+
+    // A sequence of nothing does nothing.
+    private static void RequireAbsent(JsonField root, string name, string steps)
     {
-        if (root.Find(name) is { } field)
+        if (root.Find(name) is { } field && Steps(field, steps).Count > 0)
         {
             throw field.Unexpected("null: a GGUF file cannot tell it");
         }

@@ -1,10 +1,13 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Checkpoints.Gguf;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Tokenization;
 using LayerSkip.Engine.Tokenization.Loading;
+using LayerSkip.Engine.Tokenization.Patterns;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Checkpoints.Gguf;
@@ -58,6 +61,14 @@ public class GgufTokenizerTests
     [InlineData("seed-coder", ";\n", ";", "\n")]
     [InlineData("viking", "a;,B", "a;", ",", "B")]
     [InlineData("gpt-2", "a;,B", "a", ";", ",", "B")]
+    [InlineData("mellum", "a;,B", "a", ";", ",", "B")]
+    [InlineData("exaone4", "a;,B", "a", ";", ",", "B")]
+    [InlineData("gigachat", "a;,B", "a", ";", ",", "B")]
+    [InlineData("a.x-4.0", "a;,B", "a", ";", ",", "B")]
+    [InlineData("gpt-2", ";\n", ";", "\n")]
+    [InlineData("falcon-h1", ";\n", ";\n")]
+    [InlineData("lfm2", ";\n", ";\n")]
+    [InlineData("deepseek-llm", "a;\néÉaB", "a", ";", "\n", "éÉ", "aB")]
     public void Ways_of_splitting_differ_where_llama_cpp_or_the_model_says_so(string pre, string text, params string[] expected)
     {
         // Every two characters that stand together in a piece are a token.
@@ -102,6 +113,64 @@ public class GgufTokenizerTests
             var ids = source.Encode(text);
             Assert.Equal(source.Decode(ids), written.Decode(ids));
         }
+    }
+
+    [Theory]
+    [InlineData("gpt-2", false, """{"type":"ByteLevel","add_prefix_space":false}""")]
+    [InlineData("gpt-2", false, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"GPT2"},"behavior":"Isolated"},BYTES]}""")]
+    [InlineData("llama-bpe", true, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"LLAMA3"},"behavior":"Isolated","invert":false},BYTES]}""")]
+    [InlineData("llama-bpe", true, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"LLAMA3"},"behavior":"Removed","invert":true},BYTES]}""")]
+    [InlineData("smaug-bpe", false, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"LLAMA3"},"behavior":"Isolated"},{"type":"Sequence","pretokenizers":[BYTES]}]}""")]
+    [InlineData("smollm", false, """{"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},{"type":"ByteLevel","add_prefix_space":false,"use_regex":true}]}""")]
+    [InlineData("deepseek-coder", false, """
+        {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[\r\n]"},"behavior":"Isolated"},{"type":"Split","pattern":{"Regex":"\\s?\\p{L}+"},"behavior":"Isolated"},
+        {"type":"Split","pattern":{"Regex":"\\s?\\p{P}+"},"behavior":"Isolated"},{"type":"Split","pattern":{"Regex":"[一-龥ࠀ-一가-퟿]+"},"behavior":"Isolated"},
+        {"type":"Digits","individual_digits":true},BYTES]}
+        """)]
+    [InlineData("tekken", true, """
+        {"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated"},BYTES]}
+        """)]
+    [InlineData(null, true, """{"type":"ByteLevel","add_prefix_space":false}""")]
+    [InlineData(null, false, """{"type":"ByteLevel","add_prefix_space":true}""")]
+    [InlineData(null, false, """{"type":"Sequence","pretokenizers":[BYTES]}""")]
+    [InlineData(null, false, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"LLAMA3"},"behavior":"Removed"},BYTES]}""")]
+    [InlineData(null, false, """{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\p{L}+"},"behavior":"Removed","invert":true},BYTES]}""")]
+    [InlineData(null, false, """{"type":"Sequence","pretokenizers":[BYTES,{"type":"Digits"}]}""")]
+    public void Ways_of_splitting_are_written_by_the_names_that_are_read(string? name, bool ignoresMerges, string preTokenizer)
+    {
+        foreach (var (placeholder, text) in (ReadOnlySpan<(string, string)>)
+            [("GPT2", GptPattern.Expression(GptDialect.Gpt2)), ("LLAMA3", GptPattern.Expression(GptDialect.Llama3)), ("BYTES", string.Empty)])
+        {
+            preTokenizer = preTokenizer.Replace(
+                placeholder,
+                text.Length > 0 ? JsonEncodedText.Encode(text).ToString() : """{"type":"ByteLevel","add_prefix_space":false,"use_regex":false}""",
+                StringComparison.Ordinal);
+        }
+
+        var json = Tokenization.TestTokenizers.ByteLevel(preTokenizer);
+        json["model"]!["ignore_merges"] = ignoresMerges;
+        json["normalizer"] = JsonNode.Parse("""{"type":"Sequence","normalizers":[]}""");
+        Tokenization.TestTokenizers.WithFiles(
+            directory =>
+            {
+                if (name is null)
+                {
+                    Assert.Contains("expected a splitting that GGUF has a name for", Assert.Throws<CheckpointException>(WriteName).Message, StringComparison.Ordinal);
+                }
+                else
+                {
+                    Assert.Equal(name, WriteName());
+                }
+
+                return 0;
+
+                string? WriteName()
+                {
+                    using var file = Write(writer => GgufTokenizerWriter.Add(writer, directory, 256, new Dictionary<string, string>(), new GenerationDefaults()));
+                    return GgufFile.ReadMetadata(file.Path).TextOrNull(GgufKeys.PreTokenizer);
+                }
+            },
+            ("tokenizer.json", Encoding.UTF8.GetBytes(json.ToJsonString())));
     }
 
     [Theory]
