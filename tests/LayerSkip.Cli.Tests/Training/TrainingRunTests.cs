@@ -255,7 +255,7 @@ public class TrainingRunTests
         {
             if (note.StartsWith("step 6: exact", StringComparison.Ordinal))
             {
-                throw new OutOfMemoryException();
+                throw new InsufficientMemoryException();
             }
         }));
 
