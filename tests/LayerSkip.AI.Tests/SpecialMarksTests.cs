@@ -5,6 +5,7 @@ using LayerSkip.AI.Tests.Tools;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Scheduling;
 using LayerSkip.Engine.Tokenization;
+using LayerSkip.Tests;
 using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.Tests;
@@ -72,23 +73,11 @@ public class SpecialMarksTests
         new LayerSkipEngine(ScriptedModel.Create([answer], new() { Tokenizer = s_tokenizer, EndOfSequence = ["<|end|>"] }), ownsModel: true), template, ownsEngine: true);
 
     /// <summary>The parser's, with further special tokens.</summary>
-    private static Tokenizer Load(params string[] marks)
+    private static Tokenizer Load(params string[] marks) => ParserTokenizer.With(json =>
     {
-        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(TestModels.ParserPath, "tokenizer.json")))!;
         foreach (var (index, mark) in marks.Index())
         {
             json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 2304 + index, ["content"] = mark, ["special"] = true, ["normalized"] = false });
         }
-
-        var directory = Directory.CreateTempSubdirectory();
-        try
-        {
-            File.WriteAllText(Path.Combine(directory.FullName, "tokenizer.json"), json.ToJsonString());
-            return Tokenizer.Load(directory.FullName);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
-    }
+    });
 }

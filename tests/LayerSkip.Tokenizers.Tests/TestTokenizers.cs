@@ -17,19 +17,5 @@ internal static class TestTokenizers
     public static Tokenizer Llama2 => Tokenizer.Load(SharedData.Require("tokenizers/llama2"));
 
     /// <summary>The parser's, but in lower case.</summary>
-    public static Tokenizer Lowercasing()
-    {
-        var json = JsonNode.Parse(File.ReadAllText(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser", "tokenizer.json")))!;
-        json["normalizer"] = new JsonObject { ["type"] = "Lowercase" };
-        var directory = Directory.CreateTempSubdirectory();
-        try
-        {
-            File.WriteAllText(Path.Combine(directory.FullName, "tokenizer.json"), json.ToJsonString());
-            return Tokenizer.Load(directory.FullName);
-        }
-        finally
-        {
-            directory.Delete(recursive: true);
-        }
-    }
+    public static Tokenizer Lowercasing() => ParserTokenizer.With(static json => json["normalizer"] = new JsonObject { ["type"] = "Lowercase" });
 }
