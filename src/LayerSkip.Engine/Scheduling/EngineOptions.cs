@@ -26,6 +26,9 @@ public sealed record EngineOptions
     /// </summary>
     public long? IdleKvCacheBudget { get; init; }
 
+    /// <summary>Tells how long turns take, by which they compute more or fewer rows of prompts.</summary>
+    internal TimeProvider Clock { get; init; } = TimeProvider.System;
+
     /// <summary>Checks every value's range.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it.</exception>
     public void Validate()

@@ -232,7 +232,7 @@ public sealed class LayerSkipEngine : IDisposable
 
     private void Serve()
     {
-        using var scheduler = new Scheduler(Model, _options, _budgets, _load, TimeProvider.System);
+        using var scheduler = new Scheduler(Model, _options, _budgets, _load);
         while (!IsStopping)
         {
             try

@@ -13,7 +13,6 @@ internal sealed class Scheduler : IDisposable
     private readonly KvMemory _memory;
     private readonly PrefixReuse _reuse;
     private readonly PromptTurns _prompts;
-    private readonly TimeProvider _clock;
 
     // Oldest first.
     private readonly List<TokenReader> _running = [];
@@ -24,14 +23,9 @@ internal sealed class Scheduler : IDisposable
     private readonly PoolingQueue _poolings;
     private readonly PassSharing _passes;
 
-    /// <param name="model">The model.</param>
-    /// <param name="options">How much at once.</param>
-    /// <param name="budgets">How much memory.</param>
-    /// <param name="load">Told of it.</param>
-    /// <param name="clock">Tells how long turns take.</param>
-    public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load, TimeProvider clock)
+    public Scheduler(LayerSkipModel model, EngineOptions options, KvCacheBudgets budgets, EngineLoad load)
     {
-        (_model, _options, _clock) = (model, options, clock);
+        (_model, _options) = (model, options);
         _memory = new KvMemory(model, budgets, load);
         _reuse = new PrefixReuse(model, _memory);
         _prompts = new PromptTurns(_reuse);
@@ -64,7 +58,7 @@ internal sealed class Scheduler : IDisposable
     public void Turn()
     {
         Admit();
-        var began = _clock.GetTimestamp();
+        var began = _options.Clock.GetTimestamp();
         _prompts.Deal(_running);
         var (before, takesLong) = (_running.Count, TakesLong());
         if (takesLong)
@@ -106,7 +100,7 @@ internal sealed class Scheduler : IDisposable
             _passes.MemoryIsFreed();
         }
 
-        _prompts.Learn(_clock.GetElapsedTime(began));
+        _prompts.Learn(_options.Clock.GetElapsedTime(began));
         _poolings.Turn();
     }
 

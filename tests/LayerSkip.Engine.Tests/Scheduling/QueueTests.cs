@@ -84,7 +84,7 @@ public class QueueTests
     public async Task Running_requests_take_turns()
     {
         using var gate = new Gate();
-        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true);
+        using var engine = new LayerSkipEngine(Requests.Model(), ownsModel: true, new() { Clock = new SteppingClock() });
         await using var first = engine.Generate([9], Models.Autoregressive(1) with { LogitsProcessors = [gate] });
         gate.WaitUntilEntered();
 

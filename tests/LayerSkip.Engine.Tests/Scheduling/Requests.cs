@@ -61,8 +61,8 @@ internal sealed class TurnByTurn : IDisposable
     public TurnByTurn(LayerSkipModel model, EngineOptions? options = null)
     {
         _model = model;
-        options ??= new();
-        _scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), _load, _clock);
+        options = (options ?? new()) with { Clock = _clock };
+        _scheduler = new Scheduler(model, options, KvCacheBudgets.Of(model, options), _load);
     }
 
     /// <summary>How long turns take, as far as the scheduler can tell.</summary>
