@@ -12,12 +12,12 @@ namespace LayerSkip.Engine.Scheduling;
 internal sealed class PromptTurns(PrefixReuse reuse)
 {
     /// <summary>Most rows of a turn.</summary>
-    public const int MostRows = Generation.PrefillRows;
+    private const int MostRows = Generation.PrefillRows;
 
     /// <summary>Fewest: with less, reading the weights would cost more than computing with them.</summary>
-    public const int LeastRows = 32;
+    private const int LeastRows = 32;
 
-    // Who reads a stream notices, and where a turn takes no longer, more rows at once do not either.
+    // Who reads a stream notices a turn that takes longer than the first; below the second there is room for more rows.
     private static readonly TimeSpan s_long = TimeSpan.FromSeconds(0.25);
     private static readonly TimeSpan s_short = TimeSpan.FromSeconds(0.08);
 
@@ -28,7 +28,7 @@ internal sealed class PromptTurns(PrefixReuse reuse)
     private int _dealt;
 
     /// <summary>Most rows of the present turn.</summary>
-    public int Rows => _somebodyDecodes ? _rowsBesideDecoding : MostRows;
+    private int Rows => _somebodyDecodes ? _rowsBesideDecoding : MostRows;
 
     /// <summary>Decides which requests the present turn is one of: all that decode, and as many others as there are rows for.</summary>
     /// <param name="running">The running requests, the oldest first.</param>
