@@ -63,6 +63,11 @@ internal sealed class EvalCommand
         "How the model writes frames; scores are those of the decoupled form (default: decoupled).",
         [.. Enum.GetValues<TargetForm>().Select(form => (NameOf(form), form))]);
 
+    private readonly Option<bool> _grounded = new("--grounded")
+    {
+        Description = "Hold answers to TOPv2's rows to the frames that the utterance can have: well-formed, of its own words, in its order (default: anything may be answered).",
+    };
+
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: tables)." };
 
     private readonly Option<string?> _output = new("--output") { HelpName = "FILE", Description = "Also write the JSON object to this file (default: none)." };
@@ -78,7 +83,7 @@ internal sealed class EvalCommand
         foreach (var option in (Option[])
             [
                 eval._data, eval._train, eval._exitLayers, eval._numSpeculations, eval._limit, eval._seed, eval._speedRows, eval._runs,
-                eval._maxTokens, eval._concurrency, eval._form, eval._json, eval._output,
+                eval._maxTokens, eval._concurrency, eval._form, eval._grounded, eval._json, eval._output,
             ])
         {
             command.Add(option);
@@ -104,7 +109,13 @@ internal sealed class EvalCommand
         EvaluationRow[] rows = [.. chosen.SelectMany(file => file)];
         if (rows.All(row => row.Frame is null))
         {
-            _terminal.NoteUnused(arguments, "it is of TOPv2's rows, and --data holds none", _form);
+            _terminal.NoteUnused(arguments, "it is of TOPv2's rows, and --data holds none", _form, _grounded);
+        }
+
+        var form = arguments.GetValue(_form) ?? TargetForm.Decoupled;
+        if (arguments.GetValue(_grounded) && form != TargetForm.Decoupled)
+        {
+            throw new UsageException($"--grounded holds answers to frames of the decoupled form, but --form is {NameOf(form)}");
         }
 
         using var model = _model.Load(arguments, _terminal);
@@ -113,7 +124,8 @@ internal sealed class EvalCommand
         {
             MaxTokens = arguments.GetValue(_maxTokens),
             Concurrency = arguments.GetValue(_concurrency) ?? EvaluatorSettings.DefaultConcurrency,
-            Form = arguments.GetValue(_form) ?? TargetForm.Decoupled,
+            Form = form,
+            IsGrounded = arguments.GetValue(_grounded),
         };
         var evaluator = new Evaluator(
             rows, model.Tokenizer, ChatPrompt.Load(arguments.GetRequiredValue(_model.Directory), model.Tokenizer, _terminal), settings);
@@ -133,6 +145,7 @@ internal sealed class EvalCommand
             Limit = limit,
             Seed = seed,
             Form = NameOf(settings.Form),
+            Grounded = settings.IsGrounded,
             MaxTokens = evaluator.MaxTokens(model),
             Concurrency = settings.Concurrency,
             Depths = [.. depths.Select(DepthReport.Of)],
@@ -167,7 +180,8 @@ internal sealed class EvalCommand
                 DraftSetting.Auto,
             ],
             evaluator.MaxTokens(model),
-            arguments.GetValue(_runs) ?? DefaultRuns);
+            arguments.GetValue(_runs) ?? DefaultRuns,
+            arguments.GetValue(_grounded) ? row => evaluator.Constrain(rows[row]) : null);
         return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);
     }
 

@@ -1,6 +1,9 @@
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Cli.Evaluation;
 
@@ -21,6 +24,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
     private readonly int[] _tokens = new int[concurrency];
     private readonly int[] _sequences = new int[concurrency];
     private readonly int[] _positions = new int[concurrency];
+    private float[] _logits = [];
 
     /// <summary>Decodes greedily with one model.</summary>
     public BatchDecoder(LayerSkipModel model, int concurrency)
@@ -34,10 +38,16 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
     /// <param name="maxTokens">Most tokens of an answer, at least 1.</param>
     /// <param name="progress">Told the share of the prompts answered, 0..1.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <param name="constrain">What a prompt's answer may be, by the prompt's index, where a single model takes its most likely tokens; null: anything.</param>
     /// <returns>One answer for each prompt.</returns>
     /// <exception cref="CheckpointException">The model computes no finite numbers.</exception>
     public Answer[] Decode(
-        IReadOnlyList<int[]> prompts, int? layers, int maxTokens, IProgress<double>? progress, CancellationToken cancellationToken)
+        IReadOnlyList<int[]> prompts,
+        int? layers,
+        int maxTokens,
+        IProgress<double>? progress,
+        CancellationToken cancellationToken,
+        Func<int, TokenConstraint?>? constrain = null)
     {
         var answers = new Answer[prompts.Count];
         var running = new List<Sequence>();
@@ -51,8 +61,9 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
 
             for (int next = 0, done = 0; done < answers.Length;)
             {
-                var joining = Join(prompts, ref next, running);
+                var joining = Join(prompts, ref next, running, constrain);
                 Run(rows, running, joining, layers, cancellationToken);
+                Hold(rows[0], running, maxTokens);
                 done += Collect(running, maxTokens, answers);
                 progress?.Report((double)done / answers.Length);
             }
@@ -75,7 +86,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
 
     /// <summary>Lets prompts join, as far as there is room in the next pass. They stand at the list's end.</summary>
     /// <returns>How many.</returns>
-    private int Join(IReadOnlyList<int[]> prompts, ref int next, List<Sequence> running)
+    private int Join(IReadOnlyList<int[]> prompts, ref int next, List<Sequence> running, Func<int, TokenConstraint?>? constrain)
     {
         var before = running.Count;
         for (var room = PromptRows; running.Count < concurrency && next < prompts.Count; next++)
@@ -87,7 +98,10 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
                 break;
             }
 
-            var sequence = new Sequence(next, prompts[next]);
+            var sequence = new Sequence(next, prompts[next])
+            {
+                Constraint = constrain?.Invoke(next) is { } constraint ? new ConstraintTrace(constraint, [.. _model.Defaults.EndOfSequenceIds]) : null,
+            };
             running.Add(sequence);
             sequence.Caches.AddRange(models.Select(model => model.Steps.CreateCache()));
         }
@@ -160,6 +174,31 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
         device.Embed(rows, slot, sequence.Prompt.AsSpan(start, count));
     }
 
+    /// <summary>Replaces the tokens that their sequences may not go on with by the likeliest that they may.</summary>
+    private void Hold(RowBuffer rows, List<Sequence> running, int maxTokens)
+    {
+        for (var i = 0; i < running.Count; i++)
+        {
+            if (running[i].Constraint is not { } constraint)
+            {
+                continue;
+            }
+
+            constraint.BeginRound(maxTokens - running[i].Output.Count);
+            if (constraint.Forced(0) is { } forced)
+            {
+                _tokens[i] = forced;
+            }
+            else if (_tokens[i] >= 0 && !constraint.Allows(0, _tokens[i]))
+            {
+                Array.Resize(ref _logits, _model.Config.VocabularySize);
+                _model.Steps.Logits(rows, i, 1, _logits);
+                constraint.Mask(0, _logits);
+                _tokens[i] = ArgMax.Of(_logits);
+            }
+        }
+    }
+
     /// <summary>Gives each running sequence its token, and takes out those that have ended.</summary>
     /// <returns>How many have.</returns>
     private int Collect(List<Sequence> running, int maxTokens, Answer[] answers)
@@ -179,7 +218,8 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
             }
 
             sequence.Output.Add(_tokens[i]);
-            var isFinished = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]);
+            sequence.Constraint?.Accept(0, _tokens[i]);
+            var isFinished = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]) || sequence.Constraint?.IsComplete(0) == true;
             if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == _maxPositions)
             {
                 answers[sequence.Index] = new Answer([.. sequence.Output], isFinished);
@@ -197,6 +237,9 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
         public int Index => index;
 
         public int[] Prompt => prompt;
+
+        /// <summary>What it may be; null: anything.</summary>
+        public ConstraintTrace? Constraint { get; init; }
 
         /// <summary>One for each model.</summary>
         public List<KvCache> Caches { get; } = [];

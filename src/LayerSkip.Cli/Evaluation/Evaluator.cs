@@ -3,7 +3,9 @@ using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Tokenization;
+using LayerSkip.Parsing.Grounding;
 using LayerSkip.Parsing.Scoring;
 
 namespace LayerSkip.Cli.Evaluation;
@@ -66,7 +68,7 @@ internal sealed class Evaluator
         foreach (var layers in (int[])[model.Config.Layers, .. exits])
         {
             var start = Stopwatch.GetTimestamp();
-            var answers = decoder.Decode(_prompts, layers, MaxTokens(model), share, cancellationToken);
+            var answers = decoder.Decode(_prompts, layers, MaxTokens(model), share, cancellationToken, Constrain);
             var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             var full = evaluations.Count == 0 ? answers : evaluations[0].Answers;
             var scores = answers.Select((answer, row) => Score(row, answer, full[row])).ToArray();
@@ -79,6 +81,10 @@ internal sealed class Evaluator
 
     /// <summary>An answer's text, without control tokens and without white space around it.</summary>
     public string Text(Answer answer) => _tokenizer.Decode([.. answer.Tokens]).Trim();
+
+    /// <summary>What a row's answer may be; null: anything.</summary>
+    public TokenConstraint? Constrain(int row) =>
+        _settings.IsGrounded && Rows[row].Frame is not null ? GroundedFrames.Constrain(Rows[row].Prompt, _tokenizer) : null;
 
     /// <summary>Checks that a model can read all prompts.</summary>
     /// <param name="context">The model's context, in tokens.</param>

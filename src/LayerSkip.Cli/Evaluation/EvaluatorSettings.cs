@@ -17,4 +17,7 @@ internal sealed record EvaluatorSettings
 
     /// <summary>How the model writes frames.</summary>
     public TargetForm Form { get; init; }
+
+    /// <summary>Whether answers to rows with a frame are held to the frames that the utterance can have.</summary>
+    public bool IsGrounded { get; init; }
 }

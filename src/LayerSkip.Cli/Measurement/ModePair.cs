@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Measurement;
@@ -35,8 +36,9 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
     /// <param name="run">Number of the run: every other begins with the other mode.</param>
     /// <param name="allocations">Measures what rounds allocate.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <param name="constrain">Makes what a prompt's answer may be, by the prompt's index, as part of the request; null: anything.</param>
     public (ModeRun Autoregressive, ModeRun Speculative) Run(
-        IEnumerable<int[]> prompts, int run, AllocationMeter allocations, CancellationToken cancellationToken)
+        IEnumerable<int[]> prompts, int run, AllocationMeter allocations, CancellationToken cancellationToken, Func<int, TokenConstraint?>? constrain = null)
     {
         var autoregressive = new ModeRun();
         var speculative = new ModeRun();
@@ -44,23 +46,27 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
         {
             if ((run + index) % 2 == 1)
             {
-                Decode(prompt, SelfSpeculative, speculative, allocations, cancellationToken);
-                Decode(prompt, Autoregressive, autoregressive, allocations, cancellationToken);
+                Decode(SelfSpeculative, speculative);
+                Decode(Autoregressive, autoregressive);
             }
             else
             {
-                Decode(prompt, Autoregressive, autoregressive, allocations, cancellationToken);
-                Decode(prompt, SelfSpeculative, speculative, allocations, cancellationToken);
+                Decode(Autoregressive, autoregressive);
+                Decode(SelfSpeculative, speculative);
             }
+
+            void Decode(DecodingOptions options, ModeRun run) =>
+                this.Decode(prompt, options, constrain is null ? null : () => constrain(index), run, allocations, cancellationToken);
         }
 
         return (autoregressive, speculative);
     }
 
-    private void Decode(int[] prompt, DecodingOptions options, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
+    private void Decode(
+        int[] prompt, DecodingOptions options, Func<TokenConstraint?>? constraint, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        using var generation = model.Generate(prompt, Plan(options));
+        using var generation = model.Generate(prompt, Plan(constraint is null ? options : options with { Constraint = constraint() }));
         for (var last = start; allocations.NextRound(generation, cancellationToken);)
         {
             var now = Stopwatch.GetTimestamp();

@@ -1,5 +1,6 @@
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Constraints;
 
 namespace LayerSkip.Cli.Measurement;
 
@@ -8,7 +9,9 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="prompts">Token ids of the prompts; at least one.</param>
 /// <param name="draft">How to draft.</param>
 /// <param name="maxTokens">Most tokens of an answer.</param>
-internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prompts, DraftSetting draft, int maxTokens)
+/// <param name="constrain">Makes what a prompt's answer may be, by the prompt's index; null: anything.</param>
+internal sealed class PairedCell(
+    LayerSkipModel model, IReadOnlyList<int[]> prompts, DraftSetting draft, int maxTokens, Func<int, TokenConstraint?>? constrain = null)
 {
     private const double WarmUpSeconds = 1;
 
@@ -20,9 +23,9 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
     public void WarmUp(CancellationToken cancellationToken)
     {
         double seconds = 0;
-        foreach (var prompt in prompts.TakeWhile(_ => seconds < WarmUpSeconds))
+        foreach (var (index, prompt) in prompts.Index().TakeWhile(_ => seconds < WarmUpSeconds))
         {
-            var (autoregressive, speculative) = _pair.Run([prompt], 0, new AllocationMeter(), cancellationToken);
+            var (autoregressive, speculative) = _pair.Run([prompt], 0, new AllocationMeter(), cancellationToken, _ => constrain?.Invoke(index));
             seconds += autoregressive.Seconds + speculative.Seconds;
         }
     }
@@ -30,7 +33,7 @@ internal sealed class PairedCell(LayerSkipModel model, IReadOnlyList<int[]> prom
     /// <summary>A measured run over all prompts.</summary>
     public void Run(CancellationToken cancellationToken)
     {
-        var (autoregressive, speculative) = _pair.Run(prompts, _autoregressive.Count, new AllocationMeter(), cancellationToken);
+        var (autoregressive, speculative) = _pair.Run(prompts, _autoregressive.Count, new AllocationMeter(), cancellationToken, constrain);
         _autoregressive.Add(autoregressive);
         _speculative.Add(speculative);
     }

@@ -8,7 +8,7 @@ internal sealed class SpeedGrid(LayerSkipModel model, SpeedSettings settings)
 {
     private readonly PairedCell[] _cells =
     [
-        .. settings.Cells.Select(cell => new PairedCell(model, settings.Prompts, cell, settings.MaxTokens)),
+        .. settings.Cells.Select(cell => new PairedCell(model, settings.Prompts, cell, settings.MaxTokens, settings.Constrain)),
     ];
 
     /// <summary>Measures. Runs go around all cells, so that a machine's slow minute falls on each of them.</summary>

@@ -34,6 +34,9 @@ internal sealed record EvalReport
     /// <summary>How the model writes frames: decoupled or index. Scores are those of the decoupled form.</summary>
     public required string Form { get; init; }
 
+    /// <summary>Whether answers to rows with a frame were held to the frames that the utterance can have.</summary>
+    public required bool Grounded { get; init; }
+
     /// <summary>Most tokens of an answer.</summary>
     public required int MaxTokens { get; init; }
 

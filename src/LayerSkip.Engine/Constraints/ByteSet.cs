@@ -10,6 +10,9 @@ internal readonly record struct ByteSet(ulong A, ulong B, ulong C, ulong D)
     /// <summary>The bytes at which membership differs from the byte before: where the set's ranges begin and end.</summary>
     public ByteSet Borders => this ^ new ByteSet(A << 1, (B << 1) | (A >> 63), (C << 1) | (B >> 63), (D << 1) | (C >> 63));
 
+    /// <summary>Where ranges begin and end that hold one of the set's bytes each.</summary>
+    public ByteSet Each => this | Borders;
+
     public static ByteSet Of(byte value) => Range(value, value);
 
     /// <param name="first">Least byte.</param>

@@ -28,11 +28,17 @@ internal sealed class ConstraintState(TokenConstraint constraint, GrammarNode no
     /// <summary>Whether <see cref="Mask"/> has been found already.</summary>
     public bool HasMask => _mask is not null;
 
+    /// <summary>Whether a token may come next that is taken without the model's being asked; <see cref="TokenMask.Forced"/> knows it.</summary>
+    public bool MayForce => constraint.MayForce(Node);
+
     /// <summary>The tokens that may come next, without those that end the output.</summary>
     public TokenMask Mask => _mask ??= constraint.MaskOf(this);
 
     /// <summary>How many tokens complete the output behind each that the mask allows.</summary>
     public CompletionTable Completions => Mask.Completions ??= constraint.CompletionsOf(this);
+
+    /// <summary>Whether a token may come next, and there is an end in so many bytes behind it. Looks at no other token; no is no more than that it did not look further.</summary>
+    public bool Allows(int token, int left) => constraint.Allows(this, token, left);
 
     /// <summary>The point after a token that the mask allows.</summary>
     public ConstraintState Next(int token) => constraint.After(this, token);

@@ -175,6 +175,20 @@ public sealed class Grammar
     /// <param name="token">Its id; an id of an ordinary token never occurs.</param>
     public GrammarNode SpecialToken(int token) => Intern(new SpecialTokenNode(this, token));
 
+    /// <summary>The texts that an automaton of the caller's own accepts.</summary>
+    /// <param name="state">Where they begin.</param>
+    public GrammarNode Automaton(TextState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var bytes = default(ByteSet);
+        foreach (var value in state.NextBytes)
+        {
+            bytes |= ByteSet.Of(value);
+        }
+
+        return !bytes.IsEmpty ? Intern(new StateNode(this, state, bytes)) : state.CanEnd ? Empty : Nothing;
+    }
+
     internal GrammarNode Bytes(ByteSet set) => set.IsEmpty ? Nothing : Intern(new BytesNode(this, set));
 
     internal GrammarNode Automaton(ByteAutomaton automaton, int state) =>

@@ -10,7 +10,7 @@ namespace LayerSkip.Engine.Constraints;
 /// <remarks>
 /// <para>
 /// The text that is meant is what the tokenizer decodes the output's tokens to, special tokens left out. Where a stretch of the text is certain and
-/// no token reaches beyond it, its longest tokens are taken: the model is not asked.
+/// no token reaches beyond it, its longest tokens are taken: the model is not asked (<see cref="TakesCertainText"/>).
 /// </para>
 /// <para>
 /// Immutable in effect and safe for concurrent use: what it learns about its states (which tokens they allow) is kept, so one constraint should
@@ -61,10 +61,16 @@ public sealed class TokenConstraint
         _tokenizer = tokenizer;
         _trie = tokenizer.Trie(atStart: false);
         _startTrie = tokenizer.Trie(atStart: true);
-        _specialTokens = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(tokenizer.IsSpecial)];
+        _specialTokens = tokenizer.SpecialTokens;
         _completions = new CompletionCounter(_trie, _startTrie, _specialTokens);
         Start = new ConstraintState(this, language, isStart: true);
     }
+
+    /// <summary>
+    /// Whether text that is certain is taken in its longest tokens, without asking the model; true unless set. False where the text quotes what the
+    /// prompt says: the model copies it in the prompt's own tokens, and other ones of the same text are strange to it.
+    /// </summary>
+    public bool TakesCertainText { get; init; } = true;
 
     /// <summary>Ids of the tokenizer; what a model's vocabulary has beyond them is never chosen.</summary>
     public int VocabularySize => _tokenizer.VocabularySize;
@@ -92,6 +98,26 @@ public sealed class TokenConstraint
         }
 
         return StateOf(node, isStart: false);
+    }
+
+    /// <summary>Whether a token may come next, and the output can be completed behind it in so many bytes: what most tokens that a model likes are asked, and need no mask for.</summary>
+    /// <param name="state">Where the output stands.</param>
+    /// <param name="token">Any id. Special tokens, and those without a text, are answered no.</param>
+    /// <param name="left">The bytes.</param>
+    internal bool Allows(ConstraintState state, int token, int left)
+    {
+        if (token >= VocabularySize || TrieOf(state).BytesOf(token) is not { IsEmpty: false } text)
+        {
+            return false;
+        }
+
+        var node = state.Node;
+        foreach (var value in text)
+        {
+            node = node.Next(value);
+        }
+
+        return !node.IsNothing && node.MinBytes <= left;
     }
 
     internal TokenMask MaskOf(ConstraintState state)
@@ -187,10 +213,13 @@ public sealed class TokenConstraint
         }
     }
 
+    /// <summary>Whether a token may be taken unasked: known without a mask, and before it.</summary>
+    internal bool MayForce(GrammarNode node) => TakesCertainText && !node.IsNullable && (node.AllowsSpecialTokens || node.OnlyByte() >= 0);
+
     /// <summary>The token that is taken unasked, or -1 where the text that may follow is not certain, or its end is in a token's middle.</summary>
-    private static int Forced(GrammarNode node, TokenTrie trie, TokenMask mask)
+    private int Forced(GrammarNode node, TokenTrie trie, TokenMask mask)
     {
-        if (node.IsNullable || mask.Count == 0)
+        if (!MayForce(node) || mask.Count == 0)
         {
             return -1;
         }

@@ -31,7 +31,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     /// <summary>Index in the output of the first token that was taken for want of room for a likelier one, or null. May be read on any thread.</summary>
     public int? CurtailedAt => Volatile.Read(ref _curtailedAt) is var index and not int.MaxValue ? index : null;
 
-    /// <summary>From now on cancellation is looked at before a mask is found for a draft or a choice.</summary>
+    /// <summary>From now on cancellation is looked at before a draft or a choice asks what may follow, unless that is known.</summary>
     public void Watch(CancellationToken cancellationToken) => _cancellation = cancellationToken;
 
     /// <summary>A round begins, perhaps again after it has failed.</summary>
@@ -48,7 +48,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
 
     /// <summary>The token that follows so many tokens of the draft without being asked for, or null.</summary>
     public int? Forced(int index) =>
-        !_states[index].CanEnd && Wanted(index).Mask.Forced is >= 0 and var token && !IsStop(token) ? token : null;
+        MayForce(_states[index]) && Wanted(index).Mask.Forced is >= 0 and var token && !IsStop(token) ? token : null;
 
     /// <summary>Takes the token that follows without being asked for into the draft, if there is one.</summary>
     public int? Force(int index)
@@ -69,6 +69,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     {
         if (!IsStop(token))
         {
+            using var charge = new Charge(this);
             _states[index + 1] = _states[index].Next(token);
         }
     }
@@ -99,8 +100,14 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     /// <summary>Whether a token may follow so many tokens of the draft.</summary>
     public bool Allows(int index, int token)
     {
-        var state = Wanted(index);
         var left = Left(index);
+        if (AllowsUnmasked(_states[index], token, left))
+        {
+            _curtailed[index] = false;
+            return true;
+        }
+
+        var state = Wanted(index);
         var allows = IsStop(token) ? state.CanEndBy(token) : state.Mask.Contains(token) && Scarce(state, left)?.Allows(token, left) != false;
         _curtailed[index] &= !allows;
         return allows;
@@ -228,22 +235,40 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
         return state.Completions;
     }
 
-    /// <summary>Finds a point's mask, or its completions. Others wait for the engine's thread meanwhile, so there is an end to what one output may have it do.</summary>
+    private bool MayForce(ConstraintState state)
+    {
+        using var charge = new Charge(this);
+        return state.MayForce;
+    }
+
+    /// <summary>Whether a token may follow, where that can be told without a mask: masks take a look at the vocabulary, and a model that keeps to the language by itself needs none.</summary>
+    private bool AllowsUnmasked(ConstraintState state, int token, int left)
+    {
+        if (state.HasMask || IsStop(token))
+        {
+            return false;
+        }
+
+        _cancellation.ThrowIfCancellationRequested();
+        RequireWork();
+        using var charge = new Charge(this);
+        return state.Allows(token, left);
+    }
+
+    /// <summary>Finds a point's mask, or its completions.</summary>
     private void Find(ConstraintState state, bool completions)
+    {
+        RequireWork();
+        using var charge = new Charge(this);
+        _ = completions ? (object)state.Completions : state.Mask;
+    }
+
+    /// <summary>Others wait for the engine's thread meanwhile, so there is an end to what one output may have it do.</summary>
+    private void RequireWork()
     {
         if (_work >= maxWork)
         {
             throw TokenTrie.TakesTooMuch(maxWork, " in one output");
-        }
-
-        var before = Grammar.ThreadWork;
-        try
-        {
-            _ = completions ? (object)state.Completions : state.Mask;
-        }
-        finally
-        {
-            _work += Grammar.ThreadWork - before;
         }
     }
 
@@ -254,5 +279,13 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
         var states = new ConstraintState[DecodingPlan.MaxSpeculations + 2];
         states[0] = start;
         return states;
+    }
+
+    /// <summary>What is derived until it is disposed of counts as the output's work.</summary>
+    private readonly ref struct Charge(ConstraintTrace trace)
+    {
+        private readonly long _before = Grammar.ThreadWork;
+
+        public void Dispose() => trace._work += Grammar.ThreadWork - _before;
     }
 }

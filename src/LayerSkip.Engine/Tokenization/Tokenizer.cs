@@ -23,6 +23,7 @@ public sealed class Tokenizer
     private readonly AddedTokenMatcher _normalizedMatcher;
     private readonly Lazy<TokenTrie> _trie;
     private readonly Lazy<TokenTrie> _startTrie;
+    private readonly Lazy<int[]> _specialTokens;
 
     internal Tokenizer(TokenizerDefinition definition, int paddedSize = 0)
     {
@@ -38,6 +39,7 @@ public sealed class Tokenizer
             definition.AddedTokens.Where(token => token.IsNormalized).Select(token => (Normalize(token.Content, budget), token)));
         _trie = new(() => new TokenTrie(this, atStart: false));
         _startTrie = new(() => new TokenTrie(this, atStart: true));
+        _specialTokens = new(() => [.. Enumerable.Range(0, VocabularySize).Where(IsSpecial)]);
     }
 
     /// <summary>What the tokenizer's smallest symbols are.</summary>
@@ -159,6 +161,9 @@ public sealed class Tokenizer
     /// <summary>All tokens by their text, for constraints; built when first asked for.</summary>
     /// <param name="atStart">Whether the tokens stand at a text's very start.</param>
     internal TokenTrie Trie(bool atStart) => atStart ? _startTrie.Value : _trie.Value;
+
+    /// <summary>Ids of all special tokens, ascending.</summary>
+    internal int[] SpecialTokens => _specialTokens.Value;
 
     /// <summary>Writes what a token adds to a text: nothing where it is special.</summary>
     internal void WriteText(int id, bool atStart, Stream text)

@@ -32,6 +32,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         ["repeat"] = (g => g.Repeat(g.Sequence(g.OneOf(["x", "yy", "xz"]), g.Literal(",")), 3, 7), "((x|yy|xz),){3,7}"),
         ["overlapping repeats"] = (g => g.Sequence(g.Repeat(g.Literal("ab"), 1), g.Repeat(g.OneOf(["a", "abb"]), 0, 3), g.Literal("c")), "(ab)+(a|abb){0,3}c"),
         ["until"] = (g => g.Sequence(g.TextUntil("<call>"), g.Literal("{}"), g.Literal("</call>")), "((?!<call>)[\\s\\S])*<call>\\{\\}</call>"),
+        ["automaton"] = (g => g.Sequence(g.Literal("f"), g.Automaton(new Brackets(0)), g.Literal(";")), "f(?:(?<open>\\()|x|(?<-open>\\)))*(?(open)(?!));"),
         ["without"] = (g => g.Sequence(g.Literal(">"), g.TextWithout("e", "on"), g.Literal("e!")), ">((?!e|on)[\\s\\S])*e!"),
     };
 
@@ -125,6 +126,22 @@ public sealed class ConstrainedDecodingTests : IDisposable
         Assert.InRange(speculative.Statistics.Drafted, 1, 2);
         Assert.Equal(speculative.Statistics.Accepted, speculative.CountAccepted(speculative.Output.Length));
         Assert.Equal(FinishReason.Complete, speculative.FinishReason);
+    }
+
+    [Fact]
+    public void Certain_text_is_left_to_the_model_where_it_is_to_choose_the_tokens()
+    {
+        var language = new Grammar().Literal("remind me to call mom at 5 pm");
+        using var taken = Decode(Models.Autoregressive(60), new TokenConstraint(language, s_tokenizer), 7);
+        var asking = new TokenConstraint(language, s_tokenizer) { TakesCertainText = false };
+        using var plain = Decode(Models.Autoregressive(60), asking, 7);
+        using var speculative = Decode(Models.Speculative(2, 4, 60), asking, 7);
+
+        Assert.Equal(s_tokenizer.Decode(taken.Output), s_tokenizer.Decode(plain.Output));
+        Assert.NotEqual(taken.Output.ToArray(), plain.Output.ToArray());
+        Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+        Assert.Equal((0, 0), (plain.Statistics.Forced, speculative.Statistics.Forced));
+        Assert.Equal((FinishReason.Complete, FinishReason.Complete), (plain.FinishReason, speculative.FinishReason));
     }
 
     [Fact]
@@ -429,6 +446,18 @@ public sealed class ConstrainedDecodingTests : IDisposable
     {
         var text = s_tokenizer.Decode(generation.Output);
         Assert.True(Regex.IsMatch(text, $"^(?:{pattern})$", RegexOptions.CultureInvariant), $"'{text}' is not of '{pattern}' ({generation.FinishReason})");
+    }
+
+    /// <summary>Brackets that are closed as often as they were opened, with letters in between: more states than an automaton that is spelled out could have.</summary>
+    private sealed record Brackets(int Open) : TextState
+    {
+        public override bool CanEnd => Open == 0;
+
+        public override int MinBytes => Open;
+
+        public override IReadOnlyCollection<byte> NextBytes => Open == 0 ? [.. "x("u8] : [.. ")(x"u8];
+
+        public override TextState After(byte value) => new Brackets(Open + (value == '(' ? 1 : value == ')' ? -1 : 0));
     }
 
     private sealed class Bias(int token, float bias) : ILogitsProcessor

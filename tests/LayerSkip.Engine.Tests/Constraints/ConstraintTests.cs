@@ -39,6 +39,11 @@ public class ConstraintTests
                     var mask = state.Mask;
                     var allowed = Enumerable.Range(0, tokenizer.VocabularySize).Where(mask.Contains).ToArray();
                     AssertExact(tokenizer, language, tokens, allowed, random);
+
+                    // Asked about one token, a state says the same without a mask, but of special tokens, for which it asks to be looked at.
+                    Assert.Equal(
+                        allowed.Where(token => !tokenizer.IsSpecial(token)),
+                        Enumerable.Range(0, tokenizer.VocabularySize + 2).Where(token => state.Allows(token, int.MaxValue)));
                     if (mask.Forced >= 0)
                     {
                         Assert.Contains(mask.Forced, allowed);
@@ -80,6 +85,7 @@ public class ConstraintTests
                     Assert.InRange(state.Completions.Most, 0, state.Mask.MaxRemainder);
                     int[] possible = [.. Enumerable.Range(0, tokenizer.VocabularySize).Where(token => state.Completions.Allows(token, left))];
                     Assert.All(possible, token => Assert.True(state.Mask.Contains(token)));
+                    Assert.Empty(Enumerable.Range(0, tokenizer.VocabularySize).Where(token => state.Allows(token, left)).Except(possible));
                     Assert.True(state.Mask.Forced < 0 || possible.Contains(state.Mask.Forced));
                     if (possible.Length == 0)
                     {

@@ -1,0 +1,20 @@
+using LayerSkip.Engine.Constraints;
+
+namespace LayerSkip.Parsing.Grounding;
+
+/// <summary>Behind a closing bracket.</summary>
+/// <param name="Spoken">The utterance.</param>
+/// <param name="Depth">The bracket that has been closed: behind the root's the frame ends.</param>
+/// <param name="Place">Behind its last word: nothing before can follow any more.</param>
+internal sealed record ClosedState(SpokenText Spoken, int Depth, int Place) : GroundedState(Spoken, Depth)
+{
+    private static readonly byte[] s_space = [Space];
+
+    public override bool CanEnd => Depth == 0;
+
+    public override int MinBytes => 2 * Depth;
+
+    public override IReadOnlyCollection<byte> NextBytes => CanEnd ? [] : s_space;
+
+    public override TextState After(byte value) => new InsideState(Spoken, Depth - 1, Place, IsEmpty: false);
+}

@@ -1,0 +1,33 @@
+using LayerSkip.Engine.Constraints;
+
+namespace LayerSkip.Parsing.Grounding;
+
+/// <summary>
+/// A point in a grounded frame. Brackets alternate between intents and slots, so that how many are open says of which kind the innermost is.
+/// </summary>
+/// <param name="Spoken">The utterance.</param>
+/// <param name="Depth">The innermost bracket: 0 for the root, even for intents, odd for slots.</param>
+internal abstract record GroundedState(SpokenText Spoken, int Depth) : TextState
+{
+    protected const byte Space = (byte)' ';
+    protected const byte Open = (byte)'[';
+    protected const byte Close = (byte)']';
+
+    public override bool CanEnd => false;
+
+    /// <summary>Whether the innermost bracket is a slot's.</summary>
+    protected bool IsSlot => Depth % 2 == 1;
+
+    /// <summary>Bytes that close all brackets, from behind a space in the innermost on: <c>] ] ]</c>.</summary>
+    protected int ClosingBytes => 1 + (2 * Depth);
+
+    /// <summary>Whether a bracket may open in this one: it stands for a word at least.</summary>
+    /// <param name="place">Where its words may begin.</param>
+    protected bool MayOpen(int place) => Depth + 1 < GroundedFrames.MaxDepth && place < Spoken.End;
+
+    /// <summary>The state behind a word's first byte.</summary>
+    /// <param name="places">Where the word may begin.</param>
+    /// <param name="value">The byte; a word at one of them begins with it.</param>
+    protected WordState Word(IEnumerable<int> places, byte value) =>
+        new(Spoken, Depth, new Places([.. places.Where(place => place < Spoken.End && Spoken[place] == value).Select(static place => place + 1)]));
+}
