@@ -48,6 +48,11 @@ internal sealed class CorrectnessCommand
     private readonly Option<float?> _temperature = CheckedOption.Number(
         "--temperature", "T", "0 is greedy; else outputs are drawn, with a seed for each prompt (default: 0).", "a number of at least 0", value => value >= 0);
 
+    private readonly Option<bool> _grounded = new("--grounded")
+    {
+        Description = "Hold answers to TOPv2's rows to the frames that the utterance can have (default: anything may be answered).",
+    };
+
     private readonly Option<int?> _seed = CheckedOption.Integer("--seed", "S", $"Chooses prompts and settings (default: {DefaultSeed}).", 0);
 
     private readonly Option<bool> _json = new("--json") { Description = "Print one JSON object (default: a table)." };
@@ -62,7 +67,7 @@ internal sealed class CorrectnessCommand
         foreach (var option in (Option[])
             [
                 correctness._model, correctness._device, correctness._compression, correctness._threads, correctness._data, correctness._samples, correctness._formats, correctness._controllers,
-                correctness._sources, correctness._exitLayers, correctness._maxTokens, correctness._temperature, correctness._seed, correctness._json,
+                correctness._sources, correctness._exitLayers, correctness._maxTokens, correctness._temperature, correctness._grounded, correctness._seed, correctness._json,
             ])
         {
             command.Add(option);
@@ -77,6 +82,11 @@ internal sealed class CorrectnessCommand
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
         EvaluationRow[] all = [.. arguments.GetRequiredValue(_data).SelectMany(path => EvaluationFile.Read("--data", path, needsResponse: false))];
         EvaluationRow[] rows = [.. RowSample.Spread(all.Length, arguments.GetValue(_samples) ?? DefaultSamples, seed).Select(row => all[row])];
+        if (rows.All(row => row.Frame is null))
+        {
+            _terminal.NoteUnused(arguments, "it is of TOPv2's rows, and --data holds none", _grounded);
+        }
+
         var formats = arguments.GetValue(_formats) ?? [WeightFormat.Auto];
         var uncompressed = new List<string>();
         CorrectnessRun? run = null;
@@ -125,7 +135,7 @@ internal sealed class CorrectnessCommand
             _terminal.NoteUnused(arguments, "with the draft source lookup alone no layer drafts", _exitLayers);
         }
 
-        var settings = new EvaluatorSettings { MaxTokens = arguments.GetValue(_maxTokens) };
+        var settings = new EvaluatorSettings { MaxTokens = arguments.GetValue(_maxTokens), IsGrounded = arguments.GetValue(_grounded) };
         var evaluator = new Evaluator(rows, model.Tokenizer, ChatPrompt.Load(arguments.GetRequiredValue(_model), model.Tokenizer, _terminal), settings);
         evaluator.Check(model.Config.MaxPositions);
         return new(
@@ -154,6 +164,7 @@ internal sealed class CorrectnessCommand
         FirstMismatch = run.FirstMismatch,
         MaxTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? EvaluatorSettings.DefaultMaxTokens,
         Temperature = arguments.GetValue(_temperature) ?? 0,
+        Grounded = arguments.GetValue(_grounded),
         Seed = seed,
         Cells = [.. run.Cells],
     };

@@ -219,10 +219,10 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
 
             sequence.Output.Add(_tokens[i]);
             sequence.Constraint?.Accept(0, _tokens[i]);
-            var isFinished = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]) || sequence.Constraint?.IsComplete(0) == true;
-            if (isFinished || sequence.Output.Count == maxTokens || sequence.Position + 1 == _maxPositions)
+            var isComplete = _model.Defaults.EndOfSequenceIds.Contains(_tokens[i]) || sequence.Constraint?.IsComplete(0) == true;
+            if (isComplete || sequence.Output.Count == maxTokens || sequence.Position + 1 == _maxPositions)
             {
-                answers[sequence.Index] = new Answer([.. sequence.Output], isFinished);
+                answers[sequence.Index] = new Answer([.. sequence.Output], isComplete && sequence.Constraint?.IsCurtailed != true);
                 sequence.Dispose();
                 running.RemoveAt(i);
                 ended++;

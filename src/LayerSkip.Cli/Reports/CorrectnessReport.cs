@@ -23,6 +23,9 @@ internal sealed record CorrectnessReport
 
     public required float Temperature { get; init; }
 
+    /// <summary>Whether answers to rows with a frame were held to the frames that the utterance can have.</summary>
+    public required bool Grounded { get; init; }
+
     public required int Seed { get; init; }
 
     public required IReadOnlyList<CorrectnessCellReport> Cells { get; init; }

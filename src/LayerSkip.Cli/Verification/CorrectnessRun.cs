@@ -7,7 +7,7 @@ using LayerSkip.Engine.Sampling;
 namespace LayerSkip.Cli.Verification;
 
 /// <summary>Decodes prompts without drafts, and again with each controller, each time with other random settings: the tokens must be the same.</summary>
-/// <param name="evaluator">The prompts.</param>
+/// <param name="evaluator">The prompts, and what answers to them may be.</param>
 /// <param name="controllers">The controllers.</param>
 /// <param name="sources">Sources of drafts to choose among.</param>
 /// <param name="exitLayers">Exit layers to choose among; empty: all of the model's.</param>
@@ -46,6 +46,7 @@ internal sealed class CorrectnessRun(
             {
                 Mode = DecodingMode.Autoregressive,
                 MaxNewTokens = evaluator.MaxTokens(model),
+                Constraint = evaluator.Constrain(row),
                 Sampling = temperature > 0 ? new() { Temperature = temperature, Seed = (ulong)((seed * 1_000_003L) + row) } : SamplingOptions.Greedy,
             };
             using var expected = Decode(model, row, plain, cancellationToken);

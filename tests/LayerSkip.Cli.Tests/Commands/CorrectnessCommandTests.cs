@@ -40,6 +40,27 @@ public class CorrectnessCommandTests
     }
 
     [Fact]
+    public void Held_to_the_utterance_answers_are_the_same_too()
+    {
+        var data = Path.Combine(Directory.CreateTempSubdirectory("layerskip-").FullName, "rows.tsv");
+        File.WriteAllText(
+            data,
+            "domain\tutterance\tsemantic_parse\n"
+            + "event\tHoliday events at Pechanga REsort and Casino\t[IN:GET_EVENT [SL:DATE_TIME Holiday ] events at Pechanga REsort and Casino ]\n"
+            + "messaging\tmessage Eva congratulations I am so so so so happy!\t[IN:SEND_MESSAGE message Eva congratulations I am so so so so happy ! ]\n");
+
+        foreach (var temperature in (string[])["0", "1"])
+        {
+            var report = Tool.RunJson("correctness", "--model", Tool.Parser, "--data", data, "--grounded", "--dtype", "bf16,int4", "--temperature", temperature);
+
+            Assert.True(report.GetProperty("grounded").GetBoolean());
+            Assert.Equal((2 * 2 * 6, 0), (report.GetProperty("comparisons").GetInt32(), report.GetProperty("mismatches").GetInt32()));
+        }
+
+        Directory.Delete(Path.GetDirectoryName(data)!, recursive: true);
+    }
+
+    [Fact]
     public void Seed_chooses_the_same_settings_in_every_process_and_a_mismatch_tells_them_all()
     {
         var tokenizer = Tokenizer.Load(Tool.Parser);
@@ -59,6 +80,7 @@ public class CorrectnessCommandTests
 
     [Theory]
     [InlineData("--dtype f32,int8 --compression always", "--compression has no effect: weights are kept in int8, and only bf16 is compressed")]
+    [InlineData("--grounded", "--grounded has no effect: it is of TOPv2's rows, and --data holds none")]
     [InlineData("--exit-layer 2 --draft-source lookup", "--exit-layer has no effect: with the draft source lookup alone no layer drafts")]
     public void Option_without_effect_is_noted(string options, string note)
     {

@@ -36,6 +36,7 @@ public sealed class EvalCommandTests : IDisposable
             report.GetProperty("concurrency").GetInt32(),
             report.GetProperty("seed").GetInt32(),
             report.GetProperty("form").GetString()));
+        Assert.False(report.GetProperty("grounded").GetBoolean());
         Assert.Equal(JsonValueKind.Null, report.GetProperty("limit").ValueKind);
         var file = report.GetProperty("files")[0];
         Assert.Equal((data, 3, 3), (file.GetProperty("path").GetString(), file.GetProperty("rows").GetInt32(), file.GetProperty("evaluated").GetInt32()));
@@ -83,6 +84,24 @@ public sealed class EvalCommandTests : IDisposable
         using var written = JsonDocument.Parse(File.ReadAllBytes(output));
         Assert.Equal(report.GetRawText(), written.RootElement.GetRawText());
         Assert.Equal([output, data, train], Directory.GetFiles(_directory).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Grounded_answers_are_of_the_utterances_words_and_the_same_in_requests_of_their_own()
+    {
+        // The parser by itself spells the name wrongly, and sets the alarm to 6:31.
+        var data = Write(
+            "rows.tsv",
+            "domain\tutterance\tsemantic_parse\n"
+            + "messaging\tDisplay latest texts from Lucía\t[IN:GET_MESSAGE Display [SL:ORDINAL latest ] texts from [SL:SENDER Lucía ] ]\n"
+            + "alarm\tChange my 6 am alarm to 6:13\t[IN:UPDATE_ALARM Change my [SL:ALARM_NAME [IN:GET_TIME [SL:DATE_TIME 6 am ] ] ] alarm [SL:DATE_TIME to 6 : 13 ] ]\n");
+
+        var free = Tool.RunJson("eval", "--model", Tool.Parser, "--data", data, "--speed-rows", "0");
+        var grounded = Tool.RunJson("eval", "--model", Tool.Parser, "--data", data, "--grounded", "--exit-layer", "2", "--runs", "1");
+
+        Assert.Equal((false, 0), (free.GetProperty("grounded").GetBoolean(), free.GetProperty("exact_match").GetDouble()));
+        Assert.Equal((true, 1), (grounded.GetProperty("grounded").GetBoolean(), grounded.GetProperty("exact_match").GetDouble()));
+        Assert.All(grounded.GetProperty("speed").GetProperty("cells").EnumerateArray(), cell => Assert.Equal(2, cell.GetProperty("identical").GetInt32()));
     }
 
     [Fact]
@@ -253,6 +272,7 @@ public sealed class EvalCommandTests : IDisposable
     [InlineData("--speed-rows -1", "--speed-rows is '-1'")]
     [InlineData("--concurrency 5000", "--concurrency is '5000', expected an integer from 1 to 4096")]
     [InlineData("--form flat", "--form is 'flat', expected one of decoupled, full, index")]
+    [InlineData("--grounded --form index", "--grounded holds answers to frames of the decoupled form, but --form is index")]
     [InlineData("--train no-such.tsv", "--train no-such.tsv: does not exist")]
     [InlineData("--data no-such.jsonl", "--data no-such.jsonl: does not exist")]
     [InlineData("--output no/such/report.json", "--output is 'no/such/report.json', expected a file in a directory that exists")]

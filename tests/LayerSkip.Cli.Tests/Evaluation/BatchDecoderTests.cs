@@ -1,7 +1,10 @@
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
+using LayerSkip.Parsing.Grounding;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Cli.Tests.Evaluation;
@@ -43,6 +46,41 @@ public class BatchDecoderTests
         }
 
         Assert.Equal(0, model.KvBytes);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(5)]
+    public void Constrained_answers_are_those_of_requests_of_their_own(int concurrency)
+    {
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 2400 };
+        using var weights = new RandomWeightSource(config, seed: 5);
+        using var model = LayerSkipModel.FromWeights("tiny", config, weights, new GenerationDefaults { EndOfSequenceIds = [2303] });
+        var tokenizer = Tokenizer.Load(Tool.Parser);
+        var grammar = new Grammar();
+        TokenConstraint?[] constraints =
+        [
+            new(grammar.Sequence(grammar.Literal("the time is "), grammar.OneOf(["one", "two"]), grammar.Optional(grammar.Literal(" o'clock"))), tokenizer),
+            null,
+            new(grammar.Literal("remind me"), tokenizer) { TakesCertainText = false },
+            new(grammar.Repeat(grammar.OneOf(["a", "b"]), 3), tokenizer),
+            GroundedFrames.Constrain("a b", tokenizer),
+        ];
+        int[][] prompts = [.. constraints.Select((_, index) => (int[])[index, 9])];
+
+        var answers = new BatchDecoder(model, concurrency).Decode(prompts, null, 12, null, TestContext.Current.CancellationToken, index => constraints[index]);
+
+        foreach (var (index, answer) in answers.Index())
+        {
+            using var generation = model.Generate(
+                prompts[index], new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = 12, Constraint = constraints[index] });
+            while (generation.NextRound(TestContext.Current.CancellationToken))
+            {
+            }
+
+            Assert.Equal(generation.Output.ToArray(), answer.Tokens);
+            Assert.Equal(generation.FinishReason is FinishReason.Stop or FinishReason.Complete, answer.IsFinished);
+        }
     }
 
     [Fact]
