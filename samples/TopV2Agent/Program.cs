@@ -5,6 +5,7 @@
 
 using System.Globalization;
 using LayerSkip.AI;
+using LayerSkip.Parsing.Grounding;
 using LayerSkip.Parsing.Tools;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,11 +39,12 @@ builder.Services.AddLayerSkipChatClient(options =>
 });
 builder.Services.AddSingleton(TimeProvider.System).AddSingleton<Household>();
 
-// Outermost first: whoever asks gets the answer of the tools, which FunctionInvokingChatClient calls as the frames say.
+// Outermost first: whoever asks gets the answer of the tools, which FunctionInvokingChatClient calls as the frames say; and no frame has a word that was not said.
 builder.Services
     .AddChatClient(services => services.GetRequiredService<LayerSkipChatClient>())
     .UseFunctionInvocation()
-    .Use(parser => new FrameToolCallingChatClient(parser));
+    .Use(parser => new FrameToolCallingChatClient(parser))
+    .Use(parser => new GroundedFrameChatClient(parser));
 
 using var host = builder.Build();
 var agent = host.Services.GetRequiredService<IChatClient>();

@@ -8,6 +8,7 @@ using System.Globalization;
 using LayerSkip.AI;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Parsing.Frames;
+using LayerSkip.Parsing.Grounding;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -39,7 +40,9 @@ builder.Services.AddLayerSkipChatClient(options =>
     options.IdleKvCacheBudget = 0; // runs are compared: none may find its prompt in the cache of the one before
 });
 using var host = builder.Build();
-var client = host.Services.GetRequiredService<IChatClient>();
+
+// Whatever is answered is a frame of the utterance's own words.
+var client = new GroundedFrameChatClient(host.Services.GetRequiredService<IChatClient>());
 
 if (args.Length > 0)
 {

@@ -14,7 +14,7 @@ internal sealed class ByteClasses
     {
         for (var value = 0; value < 256; value++)
         {
-            if (value == 0 || borders.Contains(value))
+            if (value == 0 || borders.Contains((byte)value))
             {
                 _first[Count++] = (byte)value;
             }

@@ -1,52 +1,108 @@
+using System.Numerics;
+
 namespace LayerSkip.Engine.Constraints;
 
 /// <summary>A set of bytes.</summary>
-internal readonly record struct ByteSet(ulong A, ulong B, ulong C, ulong D)
+public readonly record struct ByteSet
 {
+    private readonly ulong _a;
+    private readonly ulong _b;
+    private readonly ulong _c;
+    private readonly ulong _d;
+
+    private ByteSet(ulong a, ulong b, ulong c, ulong d) => (_a, _b, _c, _d) = (a, b, c, d);
+
+    /// <summary>Every byte.</summary>
     public static ByteSet All { get; } = new(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, ulong.MaxValue);
 
-    public bool IsEmpty => (A | B | C | D) == 0;
+    /// <summary>Whether it holds no byte.</summary>
+    public bool IsEmpty => (_a | _b | _c | _d) == 0;
+
+    /// <summary>How many bytes it holds.</summary>
+    public int Count => BitOperations.PopCount(_a) + BitOperations.PopCount(_b) + BitOperations.PopCount(_c) + BitOperations.PopCount(_d);
 
     /// <summary>The bytes at which membership differs from the byte before: where the set's ranges begin and end.</summary>
-    public ByteSet Borders => this ^ new ByteSet(A << 1, (B << 1) | (A >> 63), (C << 1) | (B >> 63), (D << 1) | (C >> 63));
+    internal ByteSet Borders => this ^ new ByteSet(_a << 1, (_b << 1) | (_a >> 63), (_c << 1) | (_b >> 63), (_d << 1) | (_c >> 63));
 
     /// <summary>Where ranges begin and end that hold one of the set's bytes each.</summary>
-    public ByteSet Each => this | Borders;
+    internal ByteSet Each => this | Borders;
 
-    public static ByteSet Of(byte value) => Range(value, value);
-
-    /// <param name="first">Least byte.</param>
-    /// <param name="last">Greatest byte, included.</param>
-    public static ByteSet Range(int first, int last)
+    /// <summary>The set of one byte.</summary>
+    public static ByteSet Of(byte value)
     {
-        Span<ulong> words = stackalloc ulong[4];
-        for (var value = first; value <= last; value++)
-        {
-            words[value >> 6] |= 1UL << (value & 63);
-        }
-
-        return new(words[0], words[1], words[2], words[3]);
+        var bit = 1UL << (value & 63);
+        return (value >> 6) switch { 0 => new(bit, 0, 0, 0), 1 => new(0, bit, 0, 0), 2 => new(0, 0, bit, 0), _ => new(0, 0, 0, bit) };
     }
 
     /// <summary>The bytes of ASCII characters.</summary>
+    /// <exception cref="ArgumentException">A character is none of ASCII's.</exception>
     public static ByteSet Of(string characters)
     {
+        ArgumentNullException.ThrowIfNull(characters);
         var set = default(ByteSet);
         foreach (var character in characters)
         {
-            set |= Of((byte)character);
+            set |= char.IsAscii(character) ? Of((byte)character) : throw new ArgumentException($"'{character}' is not of ASCII's characters.", nameof(characters));
         }
 
         return set;
     }
 
-    public bool Contains(int value) => (((value >> 6) switch { 0 => A, 1 => B, 2 => C, _ => D } >> (value & 63)) & 1) != 0;
+    /// <summary>All bytes from one to another; none where the first is the greater.</summary>
+    /// <param name="first">Least byte, at least 0.</param>
+    /// <param name="last">Greatest byte, included; at most 255.</param>
+    /// <exception cref="ArgumentOutOfRangeException">One of them is no byte.</exception>
+    public static ByteSet Range(int first, int last)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(last, byte.MaxValue);
+        var set = default(ByteSet);
+        for (var value = first; value <= last; value++)
+        {
+            set |= Of((byte)value);
+        }
 
-    public static ByteSet operator |(ByteSet x, ByteSet y) => new(x.A | y.A, x.B | y.B, x.C | y.C, x.D | y.D);
+        return set;
+    }
 
-    public static ByteSet operator &(ByteSet x, ByteSet y) => new(x.A & y.A, x.B & y.B, x.C & y.C, x.D & y.D);
+    /// <summary>Whether it holds a byte.</summary>
+    public bool Contains(byte value) => ((Word(value >> 6) >> (value & 63)) & 1) != 0;
 
-    public static ByteSet operator ^(ByteSet x, ByteSet y) => new(x.A ^ y.A, x.B ^ y.B, x.C ^ y.C, x.D ^ y.D);
+    /// <summary>How many lesser bytes it holds.</summary>
+    internal int CountBelow(byte value)
+    {
+        var count = BitOperations.PopCount(Word(value >> 6) & ((1UL << (value & 63)) - 1));
+        for (var word = (value >> 6) - 1; word >= 0; word--)
+        {
+            count += BitOperations.PopCount(Word(word));
+        }
 
-    public static ByteSet operator ~(ByteSet x) => new(~x.A, ~x.B, ~x.C, ~x.D);
+        return count;
+    }
+
+    /// <summary>The least byte it holds; it holds one.</summary>
+    internal byte First()
+    {
+        var word = 0;
+        while (Word(word) == 0)
+        {
+            word++;
+        }
+
+        return (byte)((word << 6) + BitOperations.TrailingZeroCount(Word(word)));
+    }
+
+    /// <summary>The bytes of both.</summary>
+    public static ByteSet operator |(ByteSet left, ByteSet right) => new(left._a | right._a, left._b | right._b, left._c | right._c, left._d | right._d);
+
+    /// <summary>The bytes that both hold.</summary>
+    public static ByteSet operator &(ByteSet left, ByteSet right) => new(left._a & right._a, left._b & right._b, left._c & right._c, left._d & right._d);
+
+    /// <summary>The bytes that one of them holds and the other does not.</summary>
+    public static ByteSet operator ^(ByteSet left, ByteSet right) => new(left._a ^ right._a, left._b ^ right._b, left._c ^ right._c, left._d ^ right._d);
+
+    /// <summary>The bytes that it does not hold.</summary>
+    public static ByteSet operator ~(ByteSet set) => new(~set._a, ~set._b, ~set._c, ~set._d);
+
+    private ulong Word(int index) => index switch { 0 => _a, 1 => _b, 2 => _c, _ => _d };
 }

@@ -180,12 +180,7 @@ public sealed class Grammar
     public GrammarNode Automaton(TextState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var bytes = default(ByteSet);
-        foreach (var value in state.NextBytes)
-        {
-            bytes |= ByteSet.Of(value);
-        }
-
+        var bytes = state.NextBytes;
         return !bytes.IsEmpty ? Intern(new StateNode(this, state, bytes)) : state.CanEnd ? Empty : Nothing;
     }
 

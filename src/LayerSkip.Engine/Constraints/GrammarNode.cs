@@ -47,7 +47,7 @@ public abstract class GrammarNode
     internal bool IsNothing => this is NothingNode;
 
     /// <summary>What may follow a byte; remembered.</summary>
-    internal GrammarNode Next(byte value)
+    internal virtual GrammarNode Next(byte value)
     {
         var classes = _classes ??= Grammar.ClassesOf(Borders);
         var index = classes.Of(value);
@@ -68,10 +68,10 @@ public abstract class GrammarNode
     }
 
     /// <summary>Forgets what has been derived.</summary>
-    internal void Forget() => _next = null;
+    internal virtual void Forget() => _next = null;
 
     /// <summary>The only byte that may come next, or -1 where there is another one or the text may end.</summary>
-    internal int OnlyByte()
+    internal virtual int OnlyByte()
     {
         if (IsNullable)
         {

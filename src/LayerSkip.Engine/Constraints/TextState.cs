@@ -17,8 +17,8 @@ public abstract record TextState
     /// <summary>Bytes of the shortest text that completes what has been written: 0 exactly where <see cref="CanEnd"/>.</summary>
     public abstract int MinBytes { get; }
 
-    /// <summary>The bytes that may come next, in any order; none, and no end, is a language without a text.</summary>
-    public abstract IReadOnlyCollection<byte> NextBytes { get; }
+    /// <summary>The bytes that may come next; none, and no end, is a language without a text.</summary>
+    public abstract ByteSet NextBytes { get; }
 
     /// <summary>The state after a byte.</summary>
     /// <param name="value">One of <see cref="NextBytes"/>.</param>

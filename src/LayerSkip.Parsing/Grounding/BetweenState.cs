@@ -10,17 +10,12 @@ internal sealed record BetweenState(SpokenText Spoken, int Depth, Places Places)
 {
     public override int MinBytes => ClosingBytes;
 
-    public override IReadOnlyCollection<byte> NextBytes =>
-    [
-        .. MayOpen(Places.First) ? (byte[])[Open] : [],
-        Close,
-        .. Places.Values.Where(place => place < Spoken.End).Select(place => Spoken[place]).Distinct(),
-    ];
+    public override ByteSet NextBytes => If(MayOpen(Places.First), Open) | ByteSet.Of(Close) | Spoken.BytesAt(Places.Values);
 
     public override TextState After(byte value) => value switch
     {
         Open => new LabelState(Spoken, Depth + 1, Places.First, Read: 0),
         Close => new ClosedState(Spoken, Depth, Places.First),
-        _ => Word(Places.Values, value),
+        _ => new WordState(Spoken, Depth, Spoken.Behind(Places.Values, value)),
     };
 }

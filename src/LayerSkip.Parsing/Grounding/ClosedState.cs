@@ -8,13 +8,11 @@ namespace LayerSkip.Parsing.Grounding;
 /// <param name="Place">Behind its last word: nothing before can follow any more.</param>
 internal sealed record ClosedState(SpokenText Spoken, int Depth, int Place) : GroundedState(Spoken, Depth)
 {
-    private static readonly byte[] s_space = [Space];
-
     public override bool CanEnd => Depth == 0;
 
     public override int MinBytes => 2 * Depth;
 
-    public override IReadOnlyCollection<byte> NextBytes => CanEnd ? [] : s_space;
+    public override ByteSet NextBytes => If(!CanEnd, Space);
 
     public override TextState After(byte value) => new InsideState(Spoken, Depth - 1, Place, IsEmpty: false);
 }

@@ -25,9 +25,6 @@ internal abstract record GroundedState(SpokenText Spoken, int Depth) : TextState
     /// <param name="place">Where its words may begin.</param>
     protected bool MayOpen(int place) => Depth + 1 < GroundedFrames.MaxDepth && place < Spoken.End;
 
-    /// <summary>The state behind a word's first byte.</summary>
-    /// <param name="places">Where the word may begin.</param>
-    /// <param name="value">The byte; a word at one of them begins with it.</param>
-    protected WordState Word(IEnumerable<int> places, byte value) =>
-        new(Spoken, Depth, new Places([.. places.Where(place => place < Spoken.End && Spoken[place] == value).Select(static place => place + 1)]));
+    /// <summary>A set of one byte, or of none.</summary>
+    protected static ByteSet If(bool holds, byte value) => holds ? ByteSet.Of(value) : default;
 }

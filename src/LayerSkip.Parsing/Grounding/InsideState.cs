@@ -15,12 +15,7 @@ internal sealed record InsideState(SpokenText Spoken, int Depth, int Place, bool
     // An empty slot has words before it, or it would not have been opened.
     public override int MinBytes => ClosingBytes + (MayClose ? 0 : Math.Min(Spoken.ShortestFrom(Place) + 1, MayOpen(Place) ? ShortestIntent : int.MaxValue));
 
-    public override IReadOnlyCollection<byte> NextBytes =>
-    [
-        .. MayOpen(Place) ? (byte[])[Open] : [],
-        .. MayClose ? (byte[])[Close] : [],
-        .. IsSlot ? Spoken.WordsFrom(Place).Select(place => Spoken[place]).Distinct() : [],
-    ];
+    public override ByteSet NextBytes => If(MayOpen(Place), Open) | If(MayClose, Close) | (IsSlot ? Spoken.BytesAt(Spoken.WordsFrom(Place)) : default);
 
     private bool MayClose => !IsSlot || !IsEmpty;
 
@@ -30,6 +25,6 @@ internal sealed record InsideState(SpokenText Spoken, int Depth, int Place, bool
 
         // A nested intent without words stands for a word that it does not tell.
         Close => new ClosedState(Spoken, Depth, IsEmpty && Depth > 0 ? Spoken.BehindWord(Place) : Place),
-        _ => Word(Spoken.WordsFrom(Place), value),
+        _ => new WordState(Spoken, Depth, Spoken.Behind(Spoken.WordsFrom(Place), value)),
     };
 }

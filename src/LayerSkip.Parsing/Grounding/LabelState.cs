@@ -10,19 +10,14 @@ namespace LayerSkip.Parsing.Grounding;
 /// <param name="Read">Characters read of the prefix and of the first letter behind it; more are not counted.</param>
 internal sealed record LabelState(SpokenText Spoken, int Depth, int Place, int Read) : GroundedState(Spoken, Depth)
 {
-    private static readonly byte[] s_letters = [.. "ABCDEFGHIJKLMNOPQRSTUVWXYZ"u8];
-    private static readonly byte[] s_rest = [.. "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_ "u8];
-    private static readonly byte[] s_intent = [.. FrameNode.IntentPrefix.Select(static character => (byte)character)];
-    private static readonly byte[] s_slot = [.. FrameNode.SlotPrefix.Select(static character => (byte)character)];
+    private static readonly ByteSet s_letters = ByteSet.Range('A', 'Z');
+    private static readonly ByteSet s_rest = s_letters | ByteSet.Range('0', '9') | ByteSet.Of("_ ");
 
     public override int MinBytes => Prefix.Length + 1 - Read + 1 + Inside.MinBytes;
 
-    public override IReadOnlyCollection<byte> NextBytes =>
-        Read < Prefix.Length ? [Prefix[Read]]
-        : Read == Prefix.Length ? s_letters
-        : s_rest;
+    public override ByteSet NextBytes => Read < Prefix.Length ? ByteSet.Of((byte)Prefix[Read]) : Read == Prefix.Length ? s_letters : s_rest;
 
-    private byte[] Prefix => IsSlot ? s_slot : s_intent;
+    private string Prefix => IsSlot ? FrameNode.SlotPrefix : FrameNode.IntentPrefix;
 
     private InsideState Inside => new(Spoken, Depth, Place, IsEmpty: true);
 

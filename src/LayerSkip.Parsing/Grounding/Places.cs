@@ -1,28 +1,40 @@
 namespace LayerSkip.Parsing.Grounding;
 
-/// <summary>Where in an utterance a slot's words may be taken from next: more than one place, where what has been written occurs more than once. Equal by what it holds.</summary>
-/// <param name="values">At least one, ascending.</param>
-internal readonly struct Places(int[] values) : IEquatable<Places>
+/// <summary>Places in an utterance, ascending: several, where what a slot holds so far occurs more than once. Equal by what it holds.</summary>
+internal readonly struct Places : IEquatable<Places>
 {
-    private readonly int[] _values = values;
+    private readonly int[] _values;
 
-    /// <summary>The first: nothing before it can follow any more.</summary>
+    private Places(int[] values) => _values = values;
+
+    /// <summary>The places.</summary>
+    public ReadOnlySpan<int> Values => _values;
+
+    /// <summary>The first of them, of which there is one: what stands before it cannot follow any more.</summary>
     public int First => _values[0];
 
-    public IReadOnlyList<int> Values => _values;
+    /// <summary>Some of many places.</summary>
+    /// <param name="places">The places.</param>
+    /// <param name="isOne">Which of them.</param>
+    /// <param name="offset">Added to each.</param>
+    public static Places Of(ReadOnlySpan<int> places, Func<int, bool> isOne, int offset)
+    {
+        var values = new int[places.Length];
+        var count = 0;
+        foreach (var place in places)
+        {
+            if (isOne(place))
+            {
+                values[count++] = place + offset;
+            }
+        }
 
-    public bool Equals(Places other) => _values.AsSpan().SequenceEqual(other._values);
+        return new(count == values.Length ? values : values[..count]);
+    }
+
+    public bool Equals(Places other) => Values.SequenceEqual(other.Values);
 
     public override bool Equals(object? obj) => obj is Places other && Equals(other);
 
-    public override int GetHashCode()
-    {
-        var hash = new HashCode();
-        foreach (var value in _values)
-        {
-            hash.Add(value);
-        }
-
-        return hash.ToHashCode();
-    }
+    public override int GetHashCode() => HashCode.Combine(_values.Length, First);
 }

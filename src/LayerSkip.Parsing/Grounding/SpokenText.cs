@@ -1,4 +1,5 @@
 using System.Text;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Parsing.Forms;
 
 namespace LayerSkip.Parsing.Grounding;
@@ -7,6 +8,7 @@ namespace LayerSkip.Parsing.Grounding;
 internal sealed class SpokenText
 {
     private readonly byte[] _bytes;
+    private readonly int[] _words; // places where they begin
     private readonly bool[] _begins; // [place]: whether a word begins there, or the text ends
     private readonly bool[] _joins; // [place]: whether the word before may be written on into the one that begins there
     private readonly int[] _shortest; // [place]: bytes of the shortest word there and behind
@@ -18,8 +20,9 @@ internal sealed class SpokenText
         _begins = new bool[_bytes.Length + 1];
         _joins = new bool[_bytes.Length + 1];
         _shortest = new int[_bytes.Length + 1];
+        _words = new int[words.Length];
         var (place, at) = (0, 0);
-        foreach (var word in words)
+        foreach (var (index, word) in words.Index())
         {
             var start = at;
             while (char.IsWhiteSpace(utterance[at]))
@@ -27,6 +30,7 @@ internal sealed class SpokenText
                 at++;
             }
 
+            _words[index] = place;
             _begins[place] = true;
             _joins[place] = place > 0 && at == start;
             place += Encoding.UTF8.GetByteCount(word);
@@ -45,26 +49,35 @@ internal sealed class SpokenText
     /// <summary>The place behind the last word.</summary>
     public int End => _bytes.Length;
 
-    /// <summary>The byte at a place before <see cref="End"/>.</summary>
-    public byte this[int place] => _bytes[place];
+    /// <summary>The bytes at some places; there is none at <see cref="End"/>.</summary>
+    public ByteSet BytesAt(ReadOnlySpan<int> places)
+    {
+        var bytes = default(ByteSet);
+        foreach (var place in places)
+        {
+            bytes |= place < End ? ByteSet.Of(_bytes[place]) : default;
+        }
 
-    /// <summary>Whether a word begins at a place, or the last one has ended.</summary>
-    public bool Begins(int place) => _begins[place];
+        return bytes;
+    }
 
-    /// <summary>Whether a word may be written on at a place in its midst, or into the next one.</summary>
-    public bool GoesOn(int place) => place < End && (!_begins[place] || _joins[place]);
+    /// <summary>The places behind a byte.</summary>
+    /// <param name="places">Where it may be; at one of them it is.</param>
+    /// <param name="value">The byte.</param>
+    public Places Behind(ReadOnlySpan<int> places, byte value) => Places.Of(places, place => place < End && _bytes[place] == value, 1);
 
     /// <summary>The places from one on where words begin.</summary>
-    public IEnumerable<int> WordsFrom(int place)
+    public ReadOnlySpan<int> WordsFrom(int place)
     {
-        for (; place < End; place++)
-        {
-            if (_begins[place])
-            {
-                yield return place;
-            }
-        }
+        var index = _words.AsSpan().BinarySearch(place);
+        return _words.AsSpan(index < 0 ? ~index : index);
     }
+
+    /// <summary>Those of some places at which words begin, or the last one has ended.</summary>
+    public Places Beginnings(ReadOnlySpan<int> places) => Places.Of(places, place => _begins[place], 0);
+
+    /// <summary>Those of some places at which a word may be written on: in its midst, or into the next one.</summary>
+    public Places Continuations(ReadOnlySpan<int> places) => Places.Of(places, place => place < End && (!_begins[place] || _joins[place]), 0);
 
     /// <summary>The place behind the word that begins at a place or that the place lies in.</summary>
     public int BehindWord(int place)
@@ -76,6 +89,18 @@ internal sealed class SpokenText
         while (!_begins[place]);
 
         return place;
+    }
+
+    /// <summary>Fewest bytes from one of some places to the end of its word; 0 where a word has ended.</summary>
+    public int ToWordsEnd(ReadOnlySpan<int> places)
+    {
+        var least = int.MaxValue;
+        foreach (var place in places)
+        {
+            least = Math.Min(least, _begins[place] ? 0 : BehindWord(place) - place);
+        }
+
+        return least;
     }
 
     /// <summary>Bytes of the shortest word that begins at a place or behind it, which is not the end.</summary>

@@ -8,15 +8,11 @@ namespace LayerSkip.Parsing.Grounding;
 /// <param name="Places">Behind the bytes that have been written.</param>
 internal sealed record WordState(SpokenText Spoken, int Depth, Places Places) : GroundedState(Spoken, Depth)
 {
-    public override int MinBytes => Places.Values.Min(place => Spoken.Begins(place) ? 0 : Spoken.BehindWord(place) - place) + 1 + ClosingBytes;
+    public override int MinBytes => Spoken.ToWordsEnd(Places.Values) + 1 + ClosingBytes;
 
-    public override IReadOnlyCollection<byte> NextBytes =>
-    [
-        .. Places.Values.Any(Spoken.Begins) ? (byte[])[Space] : [],
-        .. Places.Values.Where(Spoken.GoesOn).Select(place => Spoken[place]).Distinct(),
-    ];
+    public override ByteSet NextBytes => If(Spoken.ToWordsEnd(Places.Values) == 0, Space) | Spoken.BytesAt(Spoken.Continuations(Places.Values).Values);
 
     public override TextState After(byte value) => value == Space
-        ? new BetweenState(Spoken, Depth, new Places([.. Places.Values.Where(Spoken.Begins)]))
-        : Word(Places.Values.Where(Spoken.GoesOn), value);
+        ? new BetweenState(Spoken, Depth, Spoken.Beginnings(Places.Values))
+        : new WordState(Spoken, Depth, Spoken.Behind(Spoken.Continuations(Places.Values).Values, value));
 }

@@ -455,7 +455,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
 
         public override int MinBytes => Open;
 
-        public override IReadOnlyCollection<byte> NextBytes => Open == 0 ? [.. "x("u8] : [.. ")(x"u8];
+        public override ByteSet NextBytes => ByteSet.Of(Open == 0 ? "(x" : "(x)");
 
         public override TextState After(byte value) => new Brackets(Open + (value == '(' ? 1 : value == ')' ? -1 : 0));
     }

@@ -100,25 +100,26 @@ public class GroundedFramesTests
         {
             var utterance = string.Join(' ', Enumerable.Range(0, random.Next(7)).Select(_ => words[random.Next(words.Length)]));
             var (state, text) = ((TextState)Start(utterance), new List<byte>());
-            for (var steps = random.Next(120); steps > 0 && state.NextBytes.Count > 0; steps--)
+            for (var steps = random.Next(120); steps > 0 && !state.NextBytes.IsEmpty; steps--)
             {
-                Step(random.Next());
+                Step(Bytes()[random.Next(state.NextBytes.Count)]);
             }
 
             for (var left = state.MinBytes; left > 0; left--)
             {
                 Assert.Equal(left, state.MinBytes);
                 Assert.False(state.CanEnd);
-                Step(state.NextBytes.Index().MinBy(next => state.After(next.Item).MinBytes).Index);
+                Step(Bytes().MinBy(value => state.After(value).MinBytes));
             }
 
             Assert.True(state.CanEnd);
             Assert.Equal(0, state.MinBytes);
             AssertGrounded(utterance, Encoding.UTF8.GetString([.. text]));
 
-            void Step(int choice)
+            byte[] Bytes() => [.. Enumerable.Range(0, 256).Select(value => (byte)value).Where(state.NextBytes.Contains)];
+
+            void Step(byte value)
             {
-                var value = state.NextBytes.ElementAt(choice % state.NextBytes.Count);
                 Assert.Equal(state.After(value), state.After(value));
                 Assert.Equal(state.After(value).GetHashCode(), state.After(value).GetHashCode());
                 text.Add(value);

@@ -1,0 +1,76 @@
+using LayerSkip.AI;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Parsing.Forms;
+using LayerSkip.Parsing.Frames;
+using LayerSkip.Parsing.Grounding;
+using LayerSkip.Parsing.Tools;
+using Microsoft.Extensions.AI;
+
+namespace LayerSkip.Integrations.Tests.ExtensionsAI;
+
+/// <summary>The shipped parser, held to what was said.</summary>
+public class GroundedFrameTests(Parser parser)
+{
+    // The parser by itself makes 6:31 of it.
+    private const string Utterance = "Change my 6 am alarm to 6:13";
+    private const string Frame = "[IN:UPDATE_ALARM [SL:ALARM_NAME [IN:GET_TIME [SL:DATE_TIME 6 am ] ] ] [SL:DATE_TIME to 6 : 13 ] ]";
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_answer_has_the_utterances_words_in_every_mode(bool streaming)
+    {
+        var token = TestContext.Current.CancellationToken;
+        using var client = new GroundedFrameChatClient(parser.Counting());
+        var free = await parser.Client.GetResponseAsync(Utterance, cancellationToken: token);
+        Assert.NotEqual(Frame, free.Text.Trim());
+
+        foreach (var mode in (DecodingMode[])[DecodingMode.Autoregressive, DecodingMode.SelfSpeculative])
+        {
+            var options = new ChatOptions().WithDecodingMode(mode);
+            var response = streaming
+                ? await client.GetStreamingResponseAsync(Utterance, options, token).ToChatResponseAsync(token)
+                : await client.GetResponseAsync(Utterance, options, token);
+
+            Assert.Equal(Frame, response.Text.Trim());
+            Assert.Equal(ChatFinishReason.Stop, response.FinishReason);
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData(1.5f)]
+    public async Task Many_requests_at_once_get_each_their_own_frames(float? temperature)
+    {
+        using var client = new GroundedFrameChatClient(parser.Counting());
+        string[] utterances = ["wake me at 5:30pm", "so so so", "Lucía says hi", "play 😀 by [x]", "   ", "remind me to text my mom about the the party"];
+        var options = new ChatOptions { Temperature = temperature, Seed = 7 };
+
+        var together = await Task.WhenAll(utterances.Select(utterance => client.GetResponseAsync(utterance, options, TestContext.Current.CancellationToken)));
+
+        foreach (var (utterance, response) in utterances.Zip(together))
+        {
+            var alone = await client.GetResponseAsync(utterance, options, TestContext.Current.CancellationToken);
+            Assert.Equal(alone.Text, response.Text);
+            Assert.True(FrameTree.TryParse(response.Text, out var frame), response.Text);
+            Assert.True(frame.IsValid);
+            Assert.All(frame.Words(), word => Assert.Contains(word, string.Concat(UtteranceWords.Split(utterance)), StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task Tools_get_what_was_said()
+    {
+        string? called = null;
+        using var agent = parser.Counting().AsBuilder()
+            .UseFunctionInvocation()
+            .Use(inner => new FrameToolCallingChatClient(inner))
+            .Use(inner => new GroundedFrameChatClient(inner))
+            .Build();
+        var options = new ChatOptions { Tools = [AIFunctionFactory.Create((string dateTime) => called = dateTime, "UpdateAlarm")] };
+
+        await agent.GetResponseAsync(Utterance, options, TestContext.Current.CancellationToken);
+
+        Assert.Equal("to 6:13", called);
+    }
+}
