@@ -1,5 +1,6 @@
 using LayerSkip.AI;
 using LayerSkip.Integrations.Tests.ExtensionsAI;
+using LayerSkip.Parsing.Grounding;
 using LayerSkip.Parsing.Tools;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Caching.Distributed;
@@ -60,6 +61,7 @@ public class ExtensionsAIPage(Parser parser)
             .AsBuilder()
             .UseFunctionInvocation()
             .Use(parser => new FrameToolCallingChatClient(parser)) // for the parser only
+            .Use(parser => new GroundedFrameChatClient(parser))    // no frame has a word that was not said
             .Build();
 
         var options = new ChatOptions { Tools = [AIFunctionFactory.Create(CreateReminder)] };
