@@ -82,7 +82,7 @@ internal sealed class CorrectnessCommand
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
         EvaluationRow[] all = [.. arguments.GetRequiredValue(_data).SelectMany(path => EvaluationFile.Read("--data", path, needsResponse: false))];
         EvaluationRow[] rows = [.. RowSample.Spread(all.Length, arguments.GetValue(_samples) ?? DefaultSamples, seed).Select(row => all[row])];
-        if (rows.All(row => row.Frame is null))
+        if (all.All(row => row.Frame is null))
         {
             _terminal.NoteUnused(arguments, "it is of TOPv2's rows, and --data holds none", _grounded);
         }
@@ -177,7 +177,7 @@ internal sealed class CorrectnessCommand
             return;
         }
 
-        _terminal.Out.WriteLine($"{report.Model} on {report.Machine.Device}");
+        _terminal.Out.WriteLine($"{report.Model} on {report.Machine.Device}{(report.Grounded ? ", frames held to the utterance" : "")}");
         foreach (var cell in report.Cells)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(

@@ -181,7 +181,7 @@ internal sealed class EvalCommand
             ],
             evaluator.MaxTokens(model),
             arguments.GetValue(_runs) ?? DefaultRuns,
-            arguments.GetValue(_grounded) ? row => evaluator.Constrain(rows[row]) : null);
+            row => evaluator.Constrain(rows[row]));
         return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);
     }
 

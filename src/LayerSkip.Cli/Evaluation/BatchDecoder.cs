@@ -41,6 +41,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
     /// <param name="constrain">What a prompt's answer may be, by the prompt's index, where a single model takes its most likely tokens; null: anything.</param>
     /// <returns>One answer for each prompt.</returns>
     /// <exception cref="CheckpointException">The model computes no finite numbers.</exception>
+    /// <exception cref="InvalidOperationException">A constraint leaves no token, or takes too much to tell what may come.</exception>
     public Answer[] Decode(
         IReadOnlyList<int[]> prompts,
         int? layers,
@@ -49,6 +50,11 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
         CancellationToken cancellationToken,
         Func<int, TokenConstraint?>? constrain = null)
     {
+        if (constrain is not null && choice is not null)
+        {
+            throw new ArgumentException("Answers are constrained where a model chooses its most likely tokens alone.", nameof(constrain));
+        }
+
         var answers = new Answer[prompts.Count];
         var running = new List<Sequence>();
         var rows = new List<RowBuffer>();
@@ -184,7 +190,7 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
                 continue;
             }
 
-            constraint.BeginRound(maxTokens - running[i].Output.Count);
+            constraint.BeginRound(Math.Min(maxTokens - running[i].Output.Count, _maxPositions - 1 - running[i].Position));
             if (constraint.Forced(0) is { } forced)
             {
                 _tokens[i] = forced;
@@ -195,6 +201,10 @@ internal sealed class BatchDecoder(IReadOnlyList<LayerSkipModel> models, TokenCh
                 _model.Steps.Logits(rows, i, 1, _logits);
                 constraint.Mask(0, _logits);
                 _tokens[i] = ArgMax.Of(_logits);
+                if (float.IsNegativeInfinity(_logits[_tokens[i]]))
+                {
+                    throw constraint.NoTokenLeft(0);
+                }
             }
         }
     }

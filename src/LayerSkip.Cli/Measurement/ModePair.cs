@@ -56,17 +56,17 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
             }
 
             void Decode(DecodingOptions options, ModeRun run) =>
-                this.Decode(prompt, options, constrain is null ? null : () => constrain(index), run, allocations, cancellationToken);
+                this.Decode(prompt, options, () => constrain?.Invoke(index), run, allocations, cancellationToken);
         }
 
         return (autoregressive, speculative);
     }
 
     private void Decode(
-        int[] prompt, DecodingOptions options, Func<TokenConstraint?>? constraint, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
+        int[] prompt, DecodingOptions options, Func<TokenConstraint?> constrain, ModeRun run, AllocationMeter allocations, CancellationToken cancellationToken)
     {
         var start = Stopwatch.GetTimestamp();
-        using var generation = model.Generate(prompt, Plan(constraint is null ? options : options with { Constraint = constraint() }));
+        using var generation = model.Generate(prompt, Plan(constrain() is { } constraint ? options with { Constraint = constraint } : options));
         for (var last = start; allocations.NextRound(generation, cancellationToken);)
         {
             var now = Stopwatch.GetTimestamp();

@@ -12,6 +12,9 @@ public readonly record struct ByteSet
 
     private ByteSet(ulong a, ulong b, ulong c, ulong d) => (_a, _b, _c, _d) = (a, b, c, d);
 
+    /// <summary>No byte.</summary>
+    public static ByteSet None => default;
+
     /// <summary>Every byte.</summary>
     public static ByteSet All { get; } = new(ulong.MaxValue, ulong.MaxValue, ulong.MaxValue, ulong.MaxValue);
 
@@ -49,12 +52,14 @@ public readonly record struct ByteSet
     }
 
     /// <summary>All bytes from one to another; none where the first is the greater.</summary>
-    /// <param name="first">Least byte, at least 0.</param>
-    /// <param name="last">Greatest byte, included; at most 255.</param>
-    /// <exception cref="ArgumentOutOfRangeException">One of them is no byte.</exception>
+    /// <param name="first">Least byte, 0 .. 256.</param>
+    /// <param name="last">Greatest byte, included; -1 .. 255.</param>
+    /// <exception cref="ArgumentOutOfRangeException">One of them is outside its range.</exception>
     public static ByteSet Range(int first, int last)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(first, byte.MaxValue + 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(last, -1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(last, byte.MaxValue);
         var set = default(ByteSet);
         for (var value = first; value <= last; value++)

@@ -3,6 +3,9 @@ namespace LayerSkip.Engine.Constraints;
 /// <summary>How many tokens complete the output behind each token that may come next.</summary>
 internal sealed class CompletionTable
 {
+    /// <summary>Most tokens of a completion: what takes more is never completed.</summary>
+    public const int Longest = Never - 1;
+
     private const ushort Never = ushort.MaxValue;
 
     // [token]; what takes so many that they do not fit is never completed.

@@ -177,11 +177,17 @@ public sealed class Grammar
 
     /// <summary>The texts that an automaton of the caller's own accepts.</summary>
     /// <param name="state">Where they begin.</param>
+    /// <exception cref="ArgumentException">The state's <see cref="TextState.MinBytes"/> is negative, or says that bytes are to come where none may.</exception>
     public GrammarNode Automaton(TextState state)
     {
         ArgumentNullException.ThrowIfNull(state);
-        var bytes = state.NextBytes;
-        return !bytes.IsEmpty ? Intern(new StateNode(this, state, bytes)) : state.CanEnd ? Empty : Nothing;
+        var (bytes, least) = (state.NextBytes, state.MinBytes);
+        if (least < 0 || (bytes.IsEmpty && least is not (0 or int.MaxValue)))
+        {
+            throw new ArgumentException($"{state} says that it takes {least} bytes to end, expected {(bytes.IsEmpty ? "0 or int.MaxValue where none may come next" : "at least 0")}.", nameof(state));
+        }
+
+        return least == int.MaxValue ? Nothing : bytes.IsEmpty ? Empty : Intern(new StateNode(this, state, bytes, least));
     }
 
     internal GrammarNode Bytes(ByteSet set) => set.IsEmpty ? Nothing : Intern(new BytesNode(this, set));

@@ -97,7 +97,7 @@ public abstract class GrammarNode
     }
 
     /// <summary>The first byte of the first in order of the shortest texts, or -1 where they begin with a special token, or are empty.</summary>
-    internal int ShortestByte()
+    internal virtual int ShortestByte()
     {
         var classes = _classes ??= Grammar.ClassesOf(Borders);
         for (var index = 0; index < classes.Count; index++)

@@ -5,19 +5,27 @@ namespace LayerSkip.Engine.Constraints;
 /// <see cref="Grammar.Automaton(TextState)"/>.
 /// </summary>
 /// <remarks>
+/// <para>
 /// For languages that are easier to walk than to spell out, such as texts that quote another one. States are made as decoding comes to them, so that
-/// an automaton may have more of them than would fit into memory. They are immutable, and records, so that equal ones are known as such: what is found
-/// of one serves the others.
+/// an automaton may have more of them than would fit into memory. They are kept as long as their constraint is, up to some ten thousand, so that each
+/// should hold little.
+/// </para>
+/// <para>
+/// They are immutable, and records, so that equal ones are known as such: what is found of one serves the others. A record compares arrays and lists by
+/// reference; wrap those in a type that compares what they hold. Members are called on several threads, equality within a lock: none may wait. What
+/// they throw fails the generation.
+/// </para>
+/// <para>Special tokens have no text, and cannot come within an automaton.</para>
 /// </remarks>
 public abstract record TextState
 {
-    /// <summary>Whether the text may end here.</summary>
-    public abstract bool CanEnd { get; }
-
-    /// <summary>Bytes of the shortest text that completes what has been written: 0 exactly where <see cref="CanEnd"/>.</summary>
+    /// <summary>
+    /// Bytes of the shortest text that completes what has been written: 0 where the text may end here, <see cref="int.MaxValue"/> where nothing completes it.
+    /// By the bytes that lead to less of them an output is brought to its end when it runs out of room.
+    /// </summary>
     public abstract int MinBytes { get; }
 
-    /// <summary>The bytes that may come next; none, and no end, is a language without a text.</summary>
+    /// <summary>The bytes that may come next.</summary>
     public abstract ByteSet NextBytes { get; }
 
     /// <summary>The state after a byte.</summary>

@@ -46,7 +46,8 @@ public sealed class TokenConstraint
     /// <exception cref="ArgumentException">The language has no text.</exception>
     /// <remarks>
     /// A language may have so many alternatives that begin alike that the tokens which may come next take too long to find. A generation
-    /// that comes to such a place, or to too many that are nearly such, fails with a <see cref="ConstraintException"/>; others go on.
+    /// that has to choose in such a place, or in too many that are nearly such, fails with a <see cref="ConstraintException"/>; others go on, and so does one
+    /// whose model chooses a token that can be seen to be right without the others, or whose draft alone comes there.
     /// </remarks>
     public TokenConstraint(GrammarNode language, Tokenizer tokenizer)
     {
@@ -86,38 +87,40 @@ public sealed class TokenConstraint
 
     internal ConstraintState After(ConstraintState state, int token)
     {
-        var node = state.Node;
-        if (_tokenizer.IsSpecial(token))
-        {
-            return StateOf(node.DeriveSpecial(token), state.IsStart);
-        }
-
-        foreach (var value in TrieOf(state).BytesOf(token))
-        {
-            node = node.Next(value);
-        }
-
-        return StateOf(node, isStart: false);
+        return _tokenizer.IsSpecial(token)
+            ? StateOf(state.Node.DeriveSpecial(token), state.IsStart)
+            : StateOf(Walk(state, token, long.MaxValue), isStart: false);
     }
 
-    /// <summary>Whether a token may come next, and the output can be completed behind it in so many bytes: what most tokens that a model likes are asked, and need no mask for.</summary>
+    /// <summary>
+    /// Whether a token may come next, and the output can be completed behind it in so many bytes: what most tokens that a model likes are asked, and need no mask for. No says no more
+    /// than that it was not looked further.
+    /// </summary>
     /// <param name="state">Where the output stands.</param>
     /// <param name="token">Any id. Special tokens, and those without a text, are answered no.</param>
     /// <param name="left">The bytes.</param>
-    internal bool Allows(ConstraintState state, int token, int left)
-    {
-        if (token >= VocabularySize || TrieOf(state).BytesOf(token) is not { IsEmpty: false } text)
-        {
-            return false;
-        }
+    internal bool Allows(ConstraintState state, int token, int left) =>
+        token < VocabularySize
+        && !TrieOf(state).BytesOf(token).IsEmpty
+        && Walk(state, token, TokenTrie.MaxWork) is { IsNothing: false } node
+        && node.MinBytes <= Math.Min(left, CompletionTable.Longest);
 
+    /// <summary>What may follow a token with text; nothing also where that takes too much to find.</summary>
+    private GrammarNode Walk(ConstraintState state, int token, long maxWork)
+    {
         var node = state.Node;
-        foreach (var value in text)
+        var before = Grammar.ThreadWork;
+        foreach (var value in TrieOf(state).BytesOf(token))
         {
+            if (node.IsNothing || Grammar.ThreadWork - before > maxWork)
+            {
+                return _grammar.Nothing;
+            }
+
             node = node.Next(value);
         }
 
-        return !node.IsNothing && node.MinBytes <= left;
+        return node;
     }
 
     internal TokenMask MaskOf(ConstraintState state)

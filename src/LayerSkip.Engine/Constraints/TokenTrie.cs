@@ -6,7 +6,7 @@ namespace LayerSkip.Engine.Constraints;
 internal sealed class TokenTrie
 {
     // A fraction of a second.
-    private const long MaxWork = 4 << 20;
+    internal const long MaxWork = 4 << 20;
 
     private readonly byte[] _bytes;
     private readonly int[] _offsets; // id: bytes [offsets[id], offsets[id + 1])

@@ -7,7 +7,7 @@ namespace LayerSkip.Engine.Decoding;
 /// <summary>Where a constrained generation stands, and where the tokens drafted in a round would lead. Rejecting a draft forgets nothing else.</summary>
 /// <param name="constraint">What may be written.</param>
 /// <param name="stopIds">Tokens that end the output.</param>
-/// <param name="maxWork">What finding its masks may take in all, as <see cref="Grammar.ThreadWork"/> counts.</param>
+/// <param name="maxWork">What finding what may follow may take in all, and for drafts once more, as <see cref="Grammar.ThreadWork"/> counts.</param>
 internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds, long maxWork = ConstraintTrace.MaxWork)
 {
     /// <summary>Some seconds: an output whose masks are all new to it, and all take long, ends before it holds others up for minutes.</summary>
@@ -20,10 +20,14 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     private readonly bool[] _curtailed = new bool[DecodingPlan.MaxSpeculations + 1];
     private readonly float[] _stopLogits = new float[stopIds.Length];
     private long _work;
+    private long _draftWork;
     private CancellationToken _cancellation;
     private int _room;
     private int _count;
     private int _curtailedAt = int.MaxValue;
+
+    /// <summary>Whether what is asked is asked for a draft: what that takes counts by itself, so that no output fails for what its drafts looked at.</summary>
+    public bool IsDrafting { get; set; }
 
     /// <summary>Whether the output would have become longer, had there been room to complete it then.</summary>
     public bool IsCurtailed => _curtailedAt != int.MaxValue;
@@ -203,7 +207,10 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
         return stopIds.Length == 0 && state.CanEnd && left < Known(state).Mask.MaxRemainder && left < CompletionsOf(state).Least;
     }
 
-    /// <summary>The point after so many tokens of the draft, with its mask. Cancellation may end a round here while it drafts and chooses; when it accepts, all these masks are known.</summary>
+    /// <summary>
+    /// The point after so many tokens of the draft, with its mask. Cancellation may end a round here while it drafts and chooses; when it accepts, all masks are known that it then
+    /// asks for, those of points that may force a token.
+    /// </summary>
     private ConstraintState Wanted(int index)
     {
         var state = _states[index];
@@ -241,7 +248,10 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
         return state.MayForce;
     }
 
-    /// <summary>Whether a token may follow, where that can be told without a mask: masks take a look at the vocabulary, and a model that keeps to the language by itself needs none.</summary>
+    /// <summary>
+    /// Whether a token may follow, where that can be told without a mask: masks take a look at the vocabulary, and a model that keeps to the language by itself needs none. With as
+    /// many tokens left as it takes bytes to end there is room.
+    /// </summary>
     private bool AllowsUnmasked(ConstraintState state, int token, int left)
     {
         if (state.HasMask || IsStop(token))
@@ -266,7 +276,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     /// <summary>Others wait for the engine's thread meanwhile, so there is an end to what one output may have it do.</summary>
     private void RequireWork()
     {
-        if (_work >= maxWork)
+        if ((IsDrafting ? _draftWork : _work) >= maxWork)
         {
             throw TokenTrie.TakesTooMuch(maxWork, " in one output");
         }
@@ -286,6 +296,10 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     {
         private readonly long _before = Grammar.ThreadWork;
 
-        public void Dispose() => trace._work += Grammar.ThreadWork - _before;
+        public void Dispose()
+        {
+            ref var work = ref trace.IsDrafting ? ref trace._draftWork : ref trace._work;
+            work += Grammar.ThreadWork - _before;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -310,7 +311,7 @@ internal sealed class SelfSpeculation
             _constraint?.BeginRound(_tokens.Room);
 
             // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-            _drafter.Begin(plan, match, room, inputs);
+            BeginDraft(plan, match, room, inputs);
             while (_drafter.Step is { } step)
             {
                 SharedPassTime? shared = null;
@@ -323,7 +324,7 @@ internal sealed class SelfSpeculation
                 }
 
                 _steps.EndDraftStep(step, shared, _cancellation);
-                _drafter.GoOn(isAnswered: shared is not null);
+                GoOnDrafting(room, inputs, isAnswered: shared is not null);
             }
 
             var draft = _drafter.Draft;
@@ -333,6 +334,7 @@ internal sealed class SelfSpeculation
             SharedPassTime? verified = null;
             var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
             _statistics.EndDraft();
+            EndDraft();
             if (pass.Count <= _model.SharedRows)
             {
                 yield return RoundWait.Verification(pass);
@@ -351,6 +353,41 @@ internal sealed class SelfSpeculation
             yield return default;
         }
     }
+
+    /// <summary>Begins the draft. Where it asks more of a constraint than that can tell, the round does without: the full model may come to no such place.</summary>
+    private void BeginDraft(in DraftPlan plan, in LookupMatch match, int room, int inputs)
+    {
+        try
+        {
+            _constraint?.IsDrafting = true;
+            _drafter.Begin(plan, match, room, inputs);
+        }
+        catch (ConstraintException)
+        {
+            Undraft(room, inputs);
+        }
+    }
+
+    /// <summary>Goes on with the draft, likewise.</summary>
+    private void GoOnDrafting(int room, int inputs, bool isAnswered)
+    {
+        try
+        {
+            _drafter.GoOn(isAnswered);
+        }
+        catch (ConstraintException)
+        {
+            Undraft(room, inputs);
+        }
+    }
+
+    private void Undraft(int room, int inputs)
+    {
+        EndDraft();
+        _drafter.Begin(DraftPlan.None, default, room, inputs);
+    }
+
+    private void EndDraft() => _constraint?.IsDrafting = false;
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
     /// <param name="pass">What has verified the draft.</param>

@@ -8,11 +8,9 @@ namespace LayerSkip.Parsing.Grounding;
 /// <param name="Place">Behind its last word: nothing before can follow any more.</param>
 internal sealed record ClosedState(SpokenText Spoken, int Depth, int Place) : GroundedState(Spoken, Depth)
 {
-    public override bool CanEnd => Depth == 0;
-
     public override int MinBytes => 2 * Depth;
 
-    public override ByteSet NextBytes => If(!CanEnd, Space);
+    public override ByteSet NextBytes => If(Depth > 0, Space);
 
     public override TextState After(byte value) => new InsideState(Spoken, Depth - 1, Place, IsEmpty: false);
 }

@@ -1,4 +1,3 @@
-using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Tokenization;
 using Microsoft.Extensions.AI;
@@ -12,7 +11,9 @@ namespace LayerSkip.Parsing.Grounding;
 /// <remarks>
 /// Drafts and the answers they are verified against are held alike, so that an answer is the same with self-speculation and without. Requests without a
 /// user message, and those whose <see cref="ChatOptions.RawRepresentationFactory"/> brings a <see cref="DecodingOptions.Constraint"/> of its own, pass
-/// unchanged. Neither the messages nor the options are changed. Safe for concurrent use if the parser is.
+/// unchanged; of others, tools and <see cref="ChatOptions.ResponseFormat"/> decide nothing about the answer's form any more. An utterance of more than
+/// <see cref="GroundedFrames.MaxWords"/> words is refused with an <see cref="ArgumentException"/>. Neither the messages nor the options are changed. Safe for
+/// concurrent use if the parser is.
 /// </remarks>
 /// <param name="parser">
 /// A client of this project's engine, or middleware around one: of <see cref="ChatOptions.RawRepresentationFactory"/> others would take nothing. A cache
@@ -48,17 +49,18 @@ public sealed class GroundedFrameChatClient(IChatClient parser) : DelegatingChat
         }
 
         var (grounded, given) = (options?.Clone() ?? new ChatOptions(), options?.RawRepresentationFactory);
-        grounded.RawRepresentationFactory = client => given?.Invoke(client) switch
+        grounded.RawRepresentationFactory = client =>
         {
-            null => new DecodingOptions { Constraint = Constrain(client, user.Text) },
-            DecodingOptions { Constraint: null } decoding => decoding with { Constraint = Constrain(client, user.Text) },
-            var other => other,
+            var raw = given?.Invoke(client);
+            if (raw is DecodingOptions { Constraint: not null })
+            {
+                return raw;
+            }
+
+            var tokenizer = client.GetService<Tokenizer>() ?? throw new InvalidOperationException(
+                $"The parser, a {client.GetType().Name}, offers no {nameof(Tokenizer)} as a service, expected a client of this project's engine.");
+            return (raw as DecodingOptions ?? new()) with { Constraint = GroundedFrames.Constrain(user.Text, tokenizer) };
         };
         return grounded;
     }
-
-    private static TokenConstraint Constrain(IChatClient client, string utterance) => GroundedFrames.Constrain(
-        utterance,
-        client.GetService<Tokenizer>() ?? throw new InvalidOperationException(
-            $"The parser, a {client.GetType().Name}, offers no {nameof(Tokenizer)} as a service, expected a client of this project's engine."));
 }

@@ -13,8 +13,6 @@ internal abstract record GroundedState(SpokenText Spoken, int Depth) : TextState
     protected const byte Open = (byte)'[';
     protected const byte Close = (byte)']';
 
-    public override bool CanEnd => false;
-
     /// <summary>Whether the innermost bracket is a slot's.</summary>
     protected bool IsSlot => Depth % 2 == 1;
 
@@ -26,5 +24,5 @@ internal abstract record GroundedState(SpokenText Spoken, int Depth) : TextState
     protected bool MayOpen(int place) => Depth + 1 < GroundedFrames.MaxDepth && place < Spoken.End;
 
     /// <summary>A set of one byte, or of none.</summary>
-    protected static ByteSet If(bool holds, byte value) => holds ? ByteSet.Of(value) : default;
+    protected static ByteSet If(bool holds, byte value) => holds ? ByteSet.Of(value) : ByteSet.None;
 }

@@ -15,7 +15,7 @@ internal sealed record InsideState(SpokenText Spoken, int Depth, int Place, bool
     // An empty slot has words before it, or it would not have been opened.
     public override int MinBytes => ClosingBytes + (MayClose ? 0 : Math.Min(Spoken.ShortestFrom(Place) + 1, MayOpen(Place) ? ShortestIntent : int.MaxValue));
 
-    public override ByteSet NextBytes => If(MayOpen(Place), Open) | If(MayClose, Close) | (IsSlot ? Spoken.BytesAt(Spoken.WordsFrom(Place)) : default);
+    public override ByteSet NextBytes => If(MayOpen(Place), Open) | If(MayClose, Close) | (IsSlot ? Spoken.BytesAt(Spoken.WordsFrom(Place)) : ByteSet.None);
 
     private bool MayClose => !IsSlot || !IsEmpty;
 

@@ -11,15 +11,17 @@ internal sealed class SpokenText
     private readonly int[] _words; // places where they begin
     private readonly bool[] _begins; // [place]: whether a word begins there, or the text ends
     private readonly bool[] _joins; // [place]: whether the word before may be written on into the one that begins there
+    private readonly int[] _toEnd; // [place]: bytes to the end of the word that begins there or that it lies in
     private readonly int[] _shortest; // [place]: bytes of the shortest word there and behind
 
     public SpokenText(string utterance)
     {
         var words = UtteranceWords.Split(utterance);
-        _bytes = Encoding.UTF8.GetBytes(string.Concat(words));
-        _begins = new bool[_bytes.Length + 1];
-        _joins = new bool[_bytes.Length + 1];
-        _shortest = new int[_bytes.Length + 1];
+
+        // Word by word: halves of a surrogate pair, apart from each other, are no character together either.
+        _bytes = [.. words.SelectMany(Encoding.UTF8.GetBytes)];
+        (_begins, _joins) = (new bool[_bytes.Length + 1], new bool[_bytes.Length + 1]);
+        (_toEnd, _shortest) = (new int[_bytes.Length + 1], new int[_bytes.Length + 1]);
         _words = new int[words.Length];
         var (place, at) = (0, 0);
         foreach (var (index, word) in words.Index())
@@ -39,12 +41,15 @@ internal sealed class SpokenText
 
         _begins[^1] = true;
         _shortest[^1] = int.MaxValue;
-        for (var (i, end) = (_bytes.Length - 1, _bytes.Length); i >= 0; i--)
+        for (var i = _bytes.Length - 1; i >= 0; i--)
         {
-            _shortest[i] = _begins[i] ? Math.Min(_shortest[i + 1], end - i) : _shortest[i + 1];
-            end = _begins[i] ? i : end;
+            _toEnd[i] = _begins[i + 1] ? 1 : _toEnd[i + 1] + 1;
+            _shortest[i] = _begins[i] ? Math.Min(_shortest[i + 1], _toEnd[i]) : _shortest[i + 1];
         }
     }
+
+    /// <summary>How many words there are.</summary>
+    public int Words => _words.Length;
 
     /// <summary>The place behind the last word.</summary>
     public int End => _bytes.Length;
@@ -55,7 +60,7 @@ internal sealed class SpokenText
         var bytes = default(ByteSet);
         foreach (var place in places)
         {
-            bytes |= place < End ? ByteSet.Of(_bytes[place]) : default;
+            bytes |= place < End ? ByteSet.Of(_bytes[place]) : ByteSet.None;
         }
 
         return bytes;
@@ -80,16 +85,7 @@ internal sealed class SpokenText
     public Places Continuations(ReadOnlySpan<int> places) => Places.Of(places, place => place < End && (!_begins[place] || _joins[place]), 0);
 
     /// <summary>The place behind the word that begins at a place or that the place lies in.</summary>
-    public int BehindWord(int place)
-    {
-        do
-        {
-            place++;
-        }
-        while (!_begins[place]);
-
-        return place;
-    }
+    public int BehindWord(int place) => place + _toEnd[place];
 
     /// <summary>Fewest bytes from one of some places to the end of its word; 0 where a word has ended.</summary>
     public int ToWordsEnd(ReadOnlySpan<int> places)
@@ -97,7 +93,7 @@ internal sealed class SpokenText
         var least = int.MaxValue;
         foreach (var place in places)
         {
-            least = Math.Min(least, _begins[place] ? 0 : BehindWord(place) - place);
+            least = Math.Min(least, _begins[place] ? 0 : _toEnd[place]);
         }
 
         return least;

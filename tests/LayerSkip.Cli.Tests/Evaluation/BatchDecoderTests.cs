@@ -53,7 +53,8 @@ public class BatchDecoderTests
     [InlineData(5)]
     public void Constrained_answers_are_those_of_requests_of_their_own(int concurrency)
     {
-        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 2400 };
+        // The last prompts leave less room than the limit does, so that what is open is closed before the context ends.
+        var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 2400, MaxPositions = 40 };
         using var weights = new RandomWeightSource(config, seed: 5);
         using var model = LayerSkipModel.FromWeights("tiny", config, weights, new GenerationDefaults { EndOfSequenceIds = [2303] });
         var tokenizer = Tokenizer.Load(Tool.Parser);
@@ -66,7 +67,8 @@ public class BatchDecoderTests
             new(grammar.Repeat(grammar.OneOf(["a", "b"]), 3), tokenizer),
             GroundedFrames.Constrain("a b", tokenizer),
         ];
-        int[][] prompts = [.. constraints.Select((_, index) => (int[])[index, 9])];
+        constraints = [.. constraints, .. constraints];
+        int[][] prompts = [.. constraints.Select((_, index) => (int[])[index, .. Enumerable.Repeat(9, index < 5 ? 1 : 21 + index)])];
 
         var answers = new BatchDecoder(model, concurrency).Decode(prompts, null, 12, null, TestContext.Current.CancellationToken, index => constraints[index]);
 

@@ -145,6 +145,46 @@ public sealed class ConstrainedDecodingTests : IDisposable
     }
 
     [Fact]
+    public void A_draft_that_asks_too_much_of_a_constraint_is_given_up_and_the_output_is_the_same()
+    {
+        const int Length = 8;
+        var given = 0;
+        for (var prompt = 0; prompt < 40; prompt++)
+        {
+            using var free = Decode(Models.Autoregressive(Length), null, prompt);
+            if (free.Output.ToArray().Any(token => token >= s_tokenizer.VocabularySize || s_tokenizer.IsSpecial(token)))
+            {
+                continue;
+            }
+
+            // Whoever looks at any other text than the model's own comes to no end.
+            var mined = new TokenConstraint(new Grammar().Automaton(new OneWay([.. free.Output.ToArray().SelectMany(s_tokenizer.GetBytes)], 0)), s_tokenizer) { TakesCertainText = false };
+            using var plain = Decode(Models.Autoregressive(Length), mined, prompt);
+            Assert.Equal(free.Output.ToArray(), plain.Output.ToArray());
+            for (var exit = 1; exit <= 3; exit++)
+            {
+                using var speculative = Decode(Models.Speculative(exit, 4, Length), mined, prompt);
+                Assert.Equal(free.Output.ToArray(), speculative.Output.ToArray());
+                given += speculative.Statistics.Drafted == 0 ? 1 : 0;
+            }
+        }
+
+        Assert.InRange(given, 10, int.MaxValue);
+    }
+
+    [Fact]
+    public void States_that_contradict_themselves_are_refused_and_dead_ends_are_no_way()
+    {
+        var grammar = new Grammar();
+
+        Assert.Contains("takes -1 bytes to end", Assert.Throws<ArgumentException>("state", () => grammar.Automaton(new Said(-1, ByteSet.All))).Message, StringComparison.Ordinal);
+        Assert.Contains("takes 3 bytes to end", Assert.Throws<ArgumentException>("state", () => grammar.Automaton(new Said(3, ByteSet.None))).Message, StringComparison.Ordinal);
+        Assert.Same(grammar.Empty, grammar.Automaton(new Said(0, ByteSet.None)));
+        Assert.Same(grammar.Nothing, grammar.Automaton(new Said(int.MaxValue, ByteSet.All)));
+        Assert.Throws<ArgumentException>("language", () => new TokenConstraint(grammar.Automaton(new Said(int.MaxValue, ByteSet.All)), s_tokenizer));
+    }
+
+    [Fact]
     public void Long_forced_stretches_are_cut_into_rounds()
     {
         var grammar = new Grammar();
@@ -439,7 +479,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         return new(grammar.Sequence(grammar.Literal("{\"summary\":\""), text, grammar.Literal(rest)), s_tokenizer);
     }
 
-    private Generation Decode(DecodingOptions options, TokenConstraint constraint, int prompt) =>
+    private Generation Decode(DecodingOptions options, TokenConstraint? constraint, int prompt) =>
         _model.Decode([prompt, prompt + 1], options with { Constraint = constraint }, [EndOfSequence]);
 
     private static void AssertMatch(string pattern, Generation generation)
@@ -448,11 +488,29 @@ public sealed class ConstrainedDecodingTests : IDisposable
         Assert.True(Regex.IsMatch(text, $"^(?:{pattern})$", RegexOptions.CultureInvariant), $"'{text}' is not of '{pattern}' ({generation.FinishReason})");
     }
 
+    /// <summary>A text, and a look at any other is too much.</summary>
+    private sealed record OneWay(byte[] Text, int Read) : TextState
+    {
+        public override int MinBytes => Text.Length == Read ? 0 : 1;
+
+        public override ByteSet NextBytes => Text.Length == Read ? ByteSet.None : ByteSet.All;
+
+        public override TextState After(byte value) => value == Text[Read] ? this with { Read = Read + 1 } : throw new ConstraintException("too much");
+    }
+
+    /// <summary>What a state says of itself.</summary>
+    private sealed record Said(int Least, ByteSet Bytes) : TextState
+    {
+        public override int MinBytes => Least;
+
+        public override ByteSet NextBytes => Bytes;
+
+        public override TextState After(byte value) => this;
+    }
+
     /// <summary>Brackets that are closed as often as they were opened, with letters in between: more states than an automaton that is spelled out could have.</summary>
     private sealed record Brackets(int Open) : TextState
     {
-        public override bool CanEnd => Open == 0;
-
         public override int MinBytes => Open;
 
         public override ByteSet NextBytes => ByteSet.Of(Open == 0 ? "(x" : "(x)");

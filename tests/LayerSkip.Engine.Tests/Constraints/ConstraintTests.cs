@@ -26,6 +26,7 @@ public class ConstraintTests
             grammar.Sequence(grammar.Literal("the é"), grammar.Repeat(grammar.OneOf([" a", "b", "ab "]), 1, 4)),
             grammar.Sequence(grammar.TextUntil("ing"), grammar.Literal("!")),
             grammar.Repeat(json.AnyString(), 0, 3),
+            grammar.Sequence(grammar.Automaton(new Countdown(40)), grammar.Literal(".")),
         ];
         foreach (var language in languages)
         {
@@ -259,4 +260,14 @@ public class ConstraintTests
         "byte-level" => TestTokenizers.Load(TestTokenizers.ByteLevel("""{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}""")),
         _ => Tokenizer.Load(SharedData.Require($"tokenizers/{name}")),
     };
+
+    /// <summary>As many bytes as are left, of which the last is a letter.</summary>
+    private sealed record Countdown(int Left) : TextState
+    {
+        public override int MinBytes => Left;
+
+        public override ByteSet NextBytes => Left switch { 0 => ByteSet.None, 1 => ByteSet.Of("stuvw"), _ => ByteSet.Range('a', 'z') | ByteSet.Of(" .,") | ByteSet.Range(0xC0, 0xFF) };
+
+        public override TextState After(byte value) => new Countdown(Left - 1);
+    }
 }

@@ -62,15 +62,19 @@ public sealed class GroundedFrameChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_constraint_of_the_callers_own_and_options_of_other_clients_stay()
+    public async Task A_constraint_of_the_callers_own_stays_and_what_is_for_other_clients_does_not()
     {
         using var client = new GroundedFrameChatClient(_parser);
         using var engine = new WithTokenizer(_parser);
         var own = new DecodingOptions { Constraint = new TokenConstraint(new Grammar().Literal("x"), s_tokenizer) };
-        foreach (var raw in (object[])[own, "another client's"])
+
+        Assert.Same(own, await Asked(own));
+        Assert.NotNull(Assert.IsType<DecodingOptions>(await Asked("another client's")).Constraint);
+
+        async Task<object?> Asked(object raw)
         {
             await client.GetResponseAsync("stop", new() { RawRepresentationFactory = _ => raw }, TestContext.Current.CancellationToken);
-            Assert.Same(raw, _parser.Requests[^1].Options!.RawRepresentationFactory!(engine));
+            return _parser.Requests[^1].Options!.RawRepresentationFactory!(engine);
         }
     }
 

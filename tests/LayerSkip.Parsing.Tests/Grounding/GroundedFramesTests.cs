@@ -108,11 +108,9 @@ public class GroundedFramesTests
             for (var left = state.MinBytes; left > 0; left--)
             {
                 Assert.Equal(left, state.MinBytes);
-                Assert.False(state.CanEnd);
                 Step(Bytes().MinBy(value => state.After(value).MinBytes));
             }
 
-            Assert.True(state.CanEnd);
             Assert.Equal(0, state.MinBytes);
             AssertGrounded(utterance, Encoding.UTF8.GetString([.. text]));
 
@@ -126,6 +124,35 @@ public class GroundedFramesTests
                 state = state.After(value);
             }
         }
+    }
+
+    [Fact]
+    public void Halves_of_a_character_that_stand_apart_are_none()
+    {
+        const string Halves = "\uD83D \uDE00 a";
+
+        Assert.True(Holds(Halves, "[IN:A [SL:B \uFFFD \uFFFD a ] ]"));
+        Assert.False(Holds(Halves, "[IN:A [SL:B \uD83D\uDE00 a ] ]"));
+    }
+
+    [Fact]
+    public void Utterances_without_end_are_refused()
+    {
+        var grammar = new Grammar();
+
+        GroundedFrames.Language(grammar, string.Concat(Enumerable.Repeat("a ", GroundedFrames.MaxWords)));
+        var error = Assert.Throws<ArgumentException>("utterance", () => GroundedFrames.Language(grammar, string.Concat(Enumerable.Repeat("a ", GroundedFrames.MaxWords + 1))));
+
+        Assert.Contains("1025 words, expected at most 1024", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_longest_utterance_of_one_word_over_and_over_can_be_quoted_whole()
+    {
+        var words = string.Join(' ', Enumerable.Repeat("so", GroundedFrames.MaxWords));
+
+        Assert.True(Holds(words, $"[IN:A [SL:B {words} ] ]"));
+        Assert.False(Holds(words, $"[IN:A [SL:B {words} so ] ]"));
     }
 
     /// <summary>By other means than the language's own: it parses, is valid, and its runs of words stand one behind the other in what was said.</summary>
@@ -180,6 +207,6 @@ public class GroundedFramesTests
             state = state.After(value);
         }
 
-        return state.CanEnd;
+        return state.MinBytes == 0;
     }
 }

@@ -5,7 +5,8 @@ namespace LayerSkip.Engine.Constraints.Nodes;
 /// Its derivatives are remembered by the bytes that have one: states are many and few of them are come by twice, so that ranges of bytes would take longer
 /// to find than they save.
 /// </remarks>
-internal sealed class StateNode(Grammar grammar, TextState state, ByteSet bytes) : GrammarNode(grammar, state.CanEnd, state.MinBytes, bytes.Each)
+internal sealed class StateNode(Grammar grammar, TextState state, ByteSet bytes, int minBytes)
+    : GrammarNode(grammar, isNullable: minBytes == 0, minBytes, bytes.Each)
 {
     private readonly TextState _state = state;
     private readonly ByteSet _bytes = bytes;
@@ -39,6 +40,19 @@ internal sealed class StateNode(Grammar grammar, TextState state, ByteSet bytes)
     internal override void Forget() => _following = null;
 
     internal override int OnlyByte() => !IsNullable && _bytes.Count == 1 ? _bytes.First() : -1;
+
+    internal override int ShortestByte()
+    {
+        for (var value = 0; value <= byte.MaxValue; value++)
+        {
+            if (_bytes.Contains((byte)value) && Next((byte)value).MinBytes < MinBytes)
+            {
+                return value;
+            }
+        }
+
+        return -1;
+    }
 
     internal override GrammarNode DeriveSpecial(int token) => Grammar.Nothing;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding.Drafting;
@@ -157,12 +158,19 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
 
     private void Note(RowBuffer rows, int start, int count, int exit)
     {
-        for (var slot = Math.Max(start, _first); slot < start + count && slot - _first < _plan.SurveyRows; slot++)
+        try
         {
-            if (constraint?.Forced(slot - _first) is null && constraint?.IsComplete(slot - _first) != true)
+            for (var slot = Math.Max(start, _first); slot < start + count && slot - _first < _plan.SurveyRows; slot++)
             {
-                Guess(rows, slot, slot - _first, exit, isAnswered: false);
+                if (constraint?.Forced(slot - _first) is null && constraint?.IsComplete(slot - _first) != true)
+                {
+                    Guess(rows, slot, slot - _first, exit, isAnswered: false);
+                }
             }
+        }
+        catch (ConstraintException)
+        {
+            // What takes too much to tell of a guess that nobody drafts stays unknown.
         }
     }
 }

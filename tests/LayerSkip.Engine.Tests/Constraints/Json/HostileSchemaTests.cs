@@ -195,6 +195,19 @@ public sealed class HostileSchemaTests : IDisposable
     }
 
     [Fact]
+    public void What_drafts_look_at_counts_by_itself()
+    {
+        var patterns = Join(15, i => $"{{\"type\":\"string\",\"pattern\":\"^[a-zA-Z ]*{(char)('e' + i)}[a-zA-Z ]{{9}}$\"}}");
+        var constraint = new TokenConstraint(new JsonGrammar(new Grammar()).Schema(JsonElement.Parse($"{{\"anyOf\":[{patterns}]}}")), TestTokenizers.Parser);
+        var trace = new ConstraintTrace(constraint, [], maxWork: 300_000) { IsDrafting = true };
+        Assert.Throws<ConstraintException>(() => Write(trace, 100_000));
+
+        trace.IsDrafting = false;
+        Write(trace, 5);
+        Assert.Throws<ConstraintException>(() => Write(trace, 100_000));
+    }
+
+    [Fact]
     public void What_another_thread_makes_of_a_grammar_is_not_charged_to_a_mask()
     {
         var grammar = new Grammar();
