@@ -64,11 +64,12 @@ public sealed record DecodingOptions
 
     /// <summary>
     /// Restricts the output to a language of texts; null: anything may be written. It is applied behind the processors, to draft and full
-    /// model alike. Tokens of which it leaves no choice take no decision of the model; they ride along in a round's pass. End-of-sequence and
-    /// stop tokens are allowed exactly where the output may end, and where nothing else may follow the generation ends by itself
-    /// (<see cref="FinishReason.Complete"/>). As the limit of new tokens or the context's end comes near, only what can still be completed
-    /// is allowed: an output that was cut short so is of the language, and says <see cref="FinishReason.MaxNewTokens"/> or
-    /// <see cref="FinishReason.ContextEnd"/>. A limit that is less than the shortest text needs cuts the output anyway.
+    /// model alike. Tokens of which it leaves no choice take no decision of the model (unless <see cref="TokenConstraint.TakesCertainText"/> is
+    /// false); they ride along in a round's pass. End-of-sequence and stop tokens are allowed exactly where the output may end, and where nothing
+    /// else may follow the generation ends by itself (<see cref="FinishReason.Complete"/>). As the limit of new tokens or the context's end comes
+    /// near, only what can still be completed is allowed: an output that was cut short so is of the language, and says
+    /// <see cref="FinishReason.MaxNewTokens"/> or <see cref="FinishReason.ContextEnd"/>. A limit that is less than the shortest text needs cuts the
+    /// output anyway.
     /// </summary>
     public TokenConstraint? Constraint { get; init; }
 
