@@ -14,7 +14,7 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell.
 /// </para>
 /// <para>
-/// Where nothing pays, steps are plain. A guess is then noted, not drafted, after 4, 8, 16 and from then on every 32 steps (in company after as many times more): by turns of the best exit and of
+/// Where nothing pays, steps are plain. A guess is then noted, not drafted, after 8, 16 and from then on every 32 steps (in company after as many times more): by turns of the best exit and of
 /// another one, since any of the ladder may agree where this one does not. Look-up is checked in every step at no cost. What agrees again is used again.
 /// </para>
 /// </remarks>
@@ -28,8 +28,11 @@ internal sealed class AutoDraft : IDraftController
     // Of so many surveys one is of another exit than those beside the draft's.
     private const int FarSurveyEvery = 4;
     private const double EnoughSeen = 3;
-    private const int FirstPause = 4;
+    private const int FirstPause = 8;
     private const int LongestPause = 32;
+
+    // A further token is likely to bring less than the one before it, and costs as much, but for what tiles of rows make of it: when so many in turn have made it worse, all do.
+    private const int MostRises = 3;
 
     // A plain step of a small model takes no longer than some hundreds of these comparisons: where nothing new is known they can wait.
     private const int ReviewEvery = 16;
@@ -205,7 +208,8 @@ internal sealed class AutoDraft : IDraftController
                 var (keeps, gains) = _acceptance[i].From(lowest);
                 var (guesses, drafted, tokens) = (0.0, 0.0, 1.0);
                 var (reached, right) = (1.0, 1.0);
-                for (var length = 1; length <= _longest; length++)
+                var (before, rises) = (double.PositiveInfinity, 0);
+                for (var length = 1; length <= _longest && rises < MostRises; length++)
                 {
                     guesses += reached;
                     drafted += reached *= keeps;
@@ -216,6 +220,7 @@ internal sealed class AutoDraft : IDraftController
                     }
 
                     var price = _cost.Drafted(_exits[i], 1, guesses, drafted) / tokens;
+                    (before, rises) = (price, price > before ? rises + 1 : 0);
                     if (price < best.Price)
                     {
                         (best, _keeps, _gains) = ((price, i), keeps, gains);
@@ -257,10 +262,12 @@ internal sealed class AutoDraft : IDraftController
         var plain = _cost.Plain(inputs);
         var rate = _lookup.Rate(match.Length);
         var (tokens, right) = (0.0, 1.0);
-        for (var length = 1; length <= _longest; length++)
+        var (before, falls) = (double.NegativeInfinity, 0);
+        for (var length = 1; length <= _longest && falls < MostRises; length++)
         {
             tokens += right *= rate;
             var gain = (tokens * _price) + plain - _cost.Copied(inputs, length);
+            (before, falls) = (gain, gain < before ? falls + 1 : 0);
             if (gain > best.Gain)
             {
                 best = (gain, length);
