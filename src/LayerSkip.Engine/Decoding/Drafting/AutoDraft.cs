@@ -11,7 +11,8 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// <para>
 /// A first guess that is not kept has cost its head and nothing else, since the layers below the exit are part of any step, or, where sequences run their last
 /// layers together, those layers too, which it did not share. That bounds what a prompt
-/// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell.
+/// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell. An exit that nobody recommended
+/// has to earn the length of its drafts.
 /// </para>
 /// <para>
 /// Where nothing pays, steps are plain. A guess is then noted, not drafted, after 8, 16 and from then on every 32 steps (in company after as many times more): by turns of the best exit and of
@@ -68,9 +69,10 @@ internal sealed class AutoDraft : IDraftController
     private double _keeps;
     private double _gains;
 
-    // Of the present round's draft: its chance so far, and the round's inputs.
+    // Of the present round's draft: its chance so far, the round's inputs, and the most tokens it may have.
     private double _chance;
     private int _inputs;
+    private int _reach;
 
     /// <param name="costs">What steps cost.</param>
     /// <param name="layers">The model's layers.</param>
@@ -95,7 +97,8 @@ internal sealed class AutoDraft : IDraftController
         }
 
         var exit = _best;
-        var exitGain = _pays ? ExitGain(_exits[exit], inputs) : 0;
+        var reach = exit >= 0 ? Math.Min(_longest, _acceptance[exit].Reach) : 0;
+        var exitGain = _pays ? ExitGain(_exits[exit], inputs, reach) : 0;
         var (lookupGain, length) = LookupGain(match, inputs);
         if (lookupGain > Margin * _plain && lookupGain >= exitGain)
         {
@@ -104,9 +107,9 @@ internal sealed class AutoDraft : IDraftController
 
         if (exitGain > 0)
         {
-            (_current, _inputs) = (exit, inputs);
+            (_current, _inputs, _reach) = (exit, inputs, reach);
             (_steps, _pause) = (0, FirstPause);
-            return new(_exits[exit], _longest, ++_round % SurveyEvery == 0 ? Survey(exit) : null, SurveyRows: 1);
+            return new(_exits[exit], reach, ++_round % SurveyEvery == 0 ? Survey(exit) : null, SurveyRows: 1);
         }
 
         // In company a look costs as many more plain steps, since it shares no pass.
@@ -128,7 +131,7 @@ internal sealed class AutoDraft : IDraftController
         var (gain, reached, chance) = (0.0, 1.0, _chance);
         var best = (Gain: 0.0, Length: 0);
         var (layer, head) = (_costs.SharedLayer(_inputs + drafted), _costs.SharedHead(1 + drafted));
-        for (var length = 1; length <= _longest - guessed; length++)
+        for (var length = 1; length <= _reach - guessed; length++)
         {
             var (layerBefore, headBefore) = (layer, head);
             (layer, head) = (_costs.SharedLayer(_inputs + drafted + length), _costs.SharedHead(1 + drafted + length));
@@ -233,13 +236,13 @@ internal sealed class AutoDraft : IDraftController
     }
 
     /// <summary>What the best draft by an exit is worth beyond a plain step over the same inputs.</summary>
-    private double ExitGain(int exit, int inputs)
+    private double ExitGain(int exit, int inputs, int reach)
     {
         var plain = _cost.Plain(inputs);
         var best = 0.0;
         var (guesses, drafted, tokens) = (0.0, 0.0, 0.0);
         var (reached, right) = (1.0, 1.0);
-        for (var length = 1; length <= _longest; length++)
+        for (var length = 1; length <= reach; length++)
         {
             guesses += reached;
             drafted += reached *= _keeps;

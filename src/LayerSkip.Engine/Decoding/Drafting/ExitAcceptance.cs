@@ -25,6 +25,10 @@ internal sealed class ExitAcceptance
 
     private readonly bool _isGood;
 
+    // Of all guesses seen, those long ago counting less: how many were right, and how many should have been, as they said themselves.
+    private double _right;
+    private double _said;
+
     /// <param name="isGood">Whether the checkpoint, or the caller, recommends the exit.</param>
     public ExitAcceptance(bool isGood)
     {
@@ -34,6 +38,9 @@ internal sealed class ExitAcceptance
 
     /// <summary>Guesses seen, those long ago counting less.</summary>
     public double Seen { get; private set; }
+
+    /// <summary>Most tokens to draft at once: an exit that nobody recommended is tried before it is trusted with more.</summary>
+    public int Reach => _isGood ? int.MaxValue : 1 + (int)(2 * Seen);
 
     /// <summary>A guess was right or wrong.</summary>
     public void Add(float probability, bool isRight)
@@ -45,6 +52,8 @@ internal sealed class ExitAcceptance
             _share[i] *= Memory;
         }
 
+        _said = (Memory * _said) + probability;
+        _right = (Memory * _right) + (isRight ? 1 : 0);
         var of = ClassOf(probability);
         _count[of]++;
         _share[of]++;
@@ -86,8 +95,10 @@ internal sealed class ExitAcceptance
     private double Rate(int of, float probability) => (_hits[of] + (AssumedWeight * Expected(probability))) / (_count[of] + AssumedWeight);
 
     /// <summary>
-    /// What is assumed until counts say otherwise: of an unknown exit, that it is as often right as it says; of a recommended one, that it is more often: that both
-    /// prefer the same token is likelier than that token is.
+    /// What is expected of a class until its own counts tell. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is
+    /// likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
     /// </summary>
-    private double Expected(float probability) => _isGood ? 1 - ((1 - probability) * (1 - probability)) : probability;
+    private double Expected(float probability) => _isGood
+        ? 1 - ((1 - probability) * (1 - probability))
+        : probability * Math.Min(1, (_right + AssumedWeight) / (_said + AssumedWeight));
 }

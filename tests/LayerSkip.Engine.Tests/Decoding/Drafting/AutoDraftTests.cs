@@ -23,6 +23,20 @@ public class AutoDraftTests
     }
 
     [Fact]
+    public void An_exit_that_nobody_recommends_and_that_is_wrong_however_sure_it_is_loses_little_of_a_short_answer()
+    {
+        // Whatever it says of itself: what one confidence has disappointed is not tried again at each of the others.
+        var run = new Simulation(isGood: false);
+        float[] confidences = [0.96f, 0.8f, 0.995f, 0.9f, 0.6f];
+        for (var round = 0; round < 64; round++)
+        {
+            run.Rounds(1, agreement: 0, confidences[round % confidences.Length]);
+        }
+
+        Assert.InRange(run.Cost / (run.Tokens * run.Plain), 1, 1.03);
+    }
+
+    [Fact]
     public void Where_the_exit_begins_to_agree_it_comes_back()
     {
         var run = new Simulation(isGood: true);
