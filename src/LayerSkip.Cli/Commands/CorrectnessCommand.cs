@@ -164,7 +164,7 @@ internal sealed class CorrectnessCommand
         FirstMismatch = run.FirstMismatch,
         MaxTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? EvaluatorSettings.DefaultMaxTokens,
         Temperature = arguments.GetValue(_temperature) ?? 0,
-        Grounded = arguments.GetValue(_grounded),
+        Grounded = arguments.GetValue(_grounded) && run.IsGrounded,
         Seed = seed,
         Cells = [.. run.Cells],
     };
@@ -177,7 +177,7 @@ internal sealed class CorrectnessCommand
             return;
         }
 
-        _terminal.Out.WriteLine($"{report.Model} on {report.Machine.Device}{(report.Grounded ? ", frames held to the utterance" : "")}");
+        _terminal.Out.WriteLine($"{report.Model} on {report.Machine.Device}{(report.Grounded ? ", frames held to their utterances" : "")}");
         foreach (var cell in report.Cells)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(

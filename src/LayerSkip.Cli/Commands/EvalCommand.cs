@@ -145,7 +145,7 @@ internal sealed class EvalCommand
             Limit = limit,
             Seed = seed,
             Form = NameOf(settings.Form),
-            Grounded = settings.IsGrounded,
+            Grounded = settings.IsGrounded && rows.Any(row => row.Frame is not null),
             MaxTokens = evaluator.MaxTokens(model),
             Concurrency = settings.Concurrency,
             Depths = [.. depths.Select(DepthReport.Of)],

@@ -9,7 +9,7 @@ internal sealed class EvalTables(IAnsiConsole console)
     public void Write(EvalReport report)
     {
         Line($"{report.Model}, {report.WeightFormat}, {report.Machine.Describe()}");
-        Line($"{Quantity.Of(report.Rows, "row")} of {Quantity.Of(report.Files.Count, "file")}, greedy{(report.Grounded ? ", frames held to the utterance" : "")}, at most {report.MaxTokens} tokens each; full depth took {report.Depths[0].Seconds:0.0} s, {report.Concurrency} rows at a time");
+        Line($"{Quantity.Of(report.Rows, "row")} of {Quantity.Of(report.Files.Count, "file")}, greedy{(report.Grounded ? ", frames held to their utterances" : "")}, at most {report.MaxTokens} tokens each; full depth took {report.Depths[0].Seconds:0.0} s, {report.Concurrency} rows at a time");
         WriteScores(report);
         WriteDomains(report);
         if (report.Overlap is { } overlap)

@@ -29,6 +29,9 @@ internal sealed class CorrectnessRun(
     /// <summary>A cell for each weight format and controller so far.</summary>
     public IReadOnlyList<CorrectnessCellReport> Cells => _cells;
 
+    /// <summary>Whether any answer is held to what its prompt says, where that is asked for.</summary>
+    public bool IsGrounded { get; } = evaluator.Rows.Any(row => row.Frame is not null);
+
     /// <summary>The first output that differed.</summary>
     public MismatchReport? FirstMismatch { get; private set; }
 

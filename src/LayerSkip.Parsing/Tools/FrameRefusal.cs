@@ -12,7 +12,10 @@ public sealed record FrameRefusal
     /// <summary>What the parser wrote; empty where nothing was asked.</summary>
     public required string Answer { get; init; }
 
-    /// <summary>The frame; null where the answer is none, or breaks the rules of <see cref="FrameTree.Validate"/>.</summary>
+    /// <summary>Whether the limit of tokens, or the end of the context, has cut the answer short.</summary>
+    public bool IsCutShort { get; init; }
+
+    /// <summary>The frame; null where it was cut short, the answer is none, or breaks the rules of <see cref="FrameTree.Validate"/>.</summary>
     public FrameTree? Frame { get; init; }
 
     /// <summary>The intent that could not be called: the frame's root, or one in its slots whose result it needs. Null where there is no frame.</summary>
@@ -35,7 +38,8 @@ public sealed record FrameRefusal
 
     /// <summary>A sentence or two for the user, in English.</summary>
     public override string ToString() =>
-        (Intent ?? Frame?.Root) is not { } intent ? "Sorry, I did not understand that."
+        IsCutShort ? "Sorry, there was no room to say all that I understood."
+        : (Intent ?? Frame?.Root) is not { } intent ? "Sorry, I did not understand that."
         : Tool is null ? $"Sorry, I cannot do that ({Names.Spoken(intent)}).{KnownTools()}"
         : UnreadableParameters.Count > 0 ? $"Sorry, to {Names.Spoken(intent)}, I cannot read {string.Join(" and ", UnreadableParameters.Select(static unread => $"\"{unread.Value}\" as {unread.Key}"))}{StillMissing()}."
         : $"Please say more: to {Names.Spoken(intent)}, I need {string.Join(" and ", MissingParameters)}.";

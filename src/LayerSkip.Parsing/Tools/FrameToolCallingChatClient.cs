@@ -22,7 +22,8 @@ namespace LayerSkip.Parsing.Tools;
 /// <para>
 /// <b>Conversations.</b> The parser sees the text of the last user message and nothing else: no history, no instructions, no tools. When tools have
 /// answered, the answer is the result of the outermost call (a text as it is, else JSON), without asking the parser again; where a tool failed,
-/// what is known of it. An utterance without a fitting tool, or without what its tool requires, is answered by <see cref="Explain"/>,
+/// what is known of it. An utterance without a fitting tool, or without what its tool requires, is answered by <see cref="Explain"/>, and so is one whose
+/// frame the limit of tokens has cut short, even where it was closed for want of room,
 /// also where <see cref="ChatOptions.ToolMode"/> requires a call. Requests without tools, or with the mode <c>None</c>, pass unchanged
 /// unless they bring results.
 /// </para>
@@ -97,10 +98,12 @@ public sealed class FrameToolCallingChatClient(IChatClient parser) : DelegatingC
         var parsed = turn.Frame is null
             ? await base.GetResponseAsync([new ChatMessage(ChatRole.User, turn.Utterance)], ForParser(options), cancellationToken).ConfigureAwait(false)
             : WithoutParsing();
-        var frame = turn.Frame ?? (FrameTree.TryParse(parsed.Text, out var tree) && tree.IsValid ? tree : null);
+        // What the token limit has cut short may have been closed for want of room: it is not what was asked for.
+        var isCut = parsed.FinishReason == ChatFinishReason.Length;
+        var frame = turn.Frame ?? (!isCut && FrameTree.TryParse(parsed.Text, out var tree) && tree.IsValid ? tree : null);
         if (frame is null)
         {
-            return Answer(parsed, new TextContent(Explain(new FrameRefusal { Answer = parsed.Text.Trim() })));
+            return Answer(parsed, new TextContent(Explain(new FrameRefusal { Answer = parsed.Text.Trim(), IsCutShort = isCut })));
         }
 
         var calls = FrameCalls.Next(frame, turn.Utterance, tools, turn.ResultsByPath, out var refusal);

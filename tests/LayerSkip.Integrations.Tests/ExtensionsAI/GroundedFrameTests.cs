@@ -72,5 +72,11 @@ public class GroundedFrameTests(Parser parser)
         await agent.GetResponseAsync(Utterance, options, TestContext.Current.CancellationToken);
 
         Assert.Equal("to 6:13", called);
+
+        // Where there is room for a part of it, nothing is called.
+        called = null;
+        options.MaxOutputTokens = 14;
+        var cut = await agent.GetResponseAsync(Utterance, options, TestContext.Current.CancellationToken);
+        Assert.Equal((null, ChatFinishReason.Length), (called, cut.FinishReason));
     }
 }

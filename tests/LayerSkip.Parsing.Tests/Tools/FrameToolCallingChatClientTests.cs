@@ -30,6 +30,23 @@ public class FrameToolCallingChatClientTests
     }
 
     [Fact]
+    public async Task What_the_limit_has_cut_short_is_not_carried_out_however_whole_it_looks()
+    {
+        FrameRefusal? refused = null;
+        using var client = new FrameToolCallingChatClient(new ScriptedParser("[IN:CREATE_REMINDER [SL:TODO call ] ]") { FinishReason = ChatFinishReason.Length })
+        {
+            Explain = refusal => (refused = refusal).ToString(),
+        };
+
+        var response = await client.GetResponseAsync(ReminderUtterance, new() { Tools = [s_createReminder] });
+
+        Assert.Empty(Calls(response));
+        Assert.Equal(ChatFinishReason.Length, response.FinishReason);
+        Assert.Equal((true, null, "[IN:CREATE_REMINDER [SL:TODO call ] ]"), (refused!.IsCutShort, refused.Frame, refused.Answer));
+        Assert.Equal("Sorry, there was no room to say all that I understood.", response.Text);
+    }
+
+    [Fact]
     public async Task A_stream_adds_up_to_the_response()
     {
         using var client = new FrameToolCallingChatClient(new ScriptedParser(Reminder));

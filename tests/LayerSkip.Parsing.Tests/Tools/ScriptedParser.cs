@@ -6,6 +6,8 @@ namespace LayerSkip.Parsing.Tests.Tools;
 /// <summary>Answers with given texts in turn, in two pieces each, and remembers what it was asked.</summary>
 internal sealed class ScriptedParser(params string[] answers) : IChatClient
 {
+    public ChatFinishReason FinishReason { get; init; } = ChatFinishReason.Stop;
+
     public List<(List<ChatMessage> Messages, ChatOptions? Options)> Requests { get; } = [];
 
     public Task<ChatResponse> GetResponseAsync(
@@ -22,7 +24,7 @@ internal sealed class ScriptedParser(params string[] answers) : IChatClient
         yield return Update("m1", new TextContent(answer[..(answer.Length / 2)]));
         yield return Update("m1", new TextContent(answer[(answer.Length / 2)..]));
         var last = Update("m1", new UsageContent(new() { InputTokenCount = 7, OutputTokenCount = 5, TotalTokenCount = 12 }));
-        last.FinishReason = ChatFinishReason.Stop;
+        last.FinishReason = FinishReason;
         yield return last;
         var statistics = Update(null);
         statistics.AdditionalProperties = new() { ["acceptance_rate"] = 0.5 };
