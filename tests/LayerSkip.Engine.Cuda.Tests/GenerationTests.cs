@@ -1,6 +1,8 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Cuda.Tests;
@@ -35,7 +37,7 @@ public class GenerationTests
         using (cuda)
         using (cpu)
         {
-            var tokenizer = Tokenization.Tokenizer.Load(directory, cuda.Config.VocabularySize);
+            var tokenizer = Tokenizer.Load(directory, cuda.Config.VocabularySize);
             var prompt = tokenizer.Encode("call mom").ToArray();
             int[] stops = [.. defaults.EndOfSequenceIds];
             var expected = cpu.Tokens(prompt, CudaModels.Autoregressive(14), stops);
@@ -108,6 +110,40 @@ public class GenerationTests
         }
 
         Assert.True(ended > 20 && whole > 5, $"{ended} drafts ended early, {whole} were whole");
+    }
+
+    [Fact]
+    public void Under_a_constraint_that_leaves_choices_to_the_model_rounds_run_whole_up_to_what_it_bans()
+    {
+        var tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+        var random = new Random(25);
+        var (whole, banned) = (0, 0);
+        for (var round = 0; round < 8; round++)
+        {
+            var config = CudaModels.RandomConfig(random) with { VocabularySize = tokenizer.VocabularySize };
+            using var cuda = CudaModels.Random(config, (ulong)round);
+            using var steps = new Stepwise(cuda);
+            var prompt = CudaModels.RandomTokens(random, config, random.Next(1, 20));
+            int[] stops = [random.Next(config.VocabularySize)];
+            var free = tokenizer.Decode(cuda.Tokens(prompt, CudaModels.Autoregressive(30), stops));
+
+            // Any text without a letter of what it would write.
+            var letter = free.Where(char.IsAsciiLetter).ElementAt(2 * round);
+            var constraint = new TokenConstraint(new Grammar().TextWithout(letter.ToString()), tokenizer) { TakesCertainText = false };
+            foreach (var options in new[] { CudaModels.Autoregressive(30), CudaModels.Speculative(random.Next(1, config.Layers), random.Next(1, 12), 30) })
+            {
+                using var expected = steps.Decode(prompt, options with { Constraint = constraint }, stops);
+                var launches = cuda.Context.Counters.Graphs;
+                using var actual = cuda.Decode(prompt, options with { Constraint = constraint }, stops);
+                Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
+                Assert.Equal((expected.FinishReason, expected.CurtailedAt), (actual.FinishReason, actual.CurtailedAt));
+                whole += cuda.Context.Counters.Graphs > launches ? 1 : 0;
+                banned += actual.Statistics.Rounds > expected.Statistics.Rounds ? 1 : 0;
+            }
+        }
+
+        Assert.Equal(16, whole);
+        Assert.InRange(banned, 8, 16);
     }
 
     private static (int, int, int, long) Counts(GenerationStatistics statistics) =>

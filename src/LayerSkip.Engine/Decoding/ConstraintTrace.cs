@@ -78,6 +78,23 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
         }
     }
 
+    /// <summary>Takes tokens that were chosen without a look at the constraint into the draft, up to where one may not follow.</summary>
+    /// <returns>How many.</returns>
+    public int Follow(ReadOnlySpan<int> tokens)
+    {
+        var count = 0;
+        while (count < tokens.Length && MayFollow(count, tokens[count]))
+        {
+            Advance(count, tokens[count]);
+            count++;
+        }
+
+        return count;
+    }
+
+    /// <summary>Whether the output goes on after so many tokens of the draft, and the token is allowed there.</summary>
+    public bool MayFollow(int index, int token) => !IsComplete(index) && Allows(index, token);
+
     /// <summary>How many of the first tokens of the draft were forced.</summary>
     public int CountForced(int drafted)
     {

@@ -4,13 +4,15 @@ using LayerSkip.Engine.Devices;
 namespace LayerSkip.Engine.Decoding;
 
 /// <summary>The rounds of <see cref="SelfSpeculation"/> that a device runs as a whole: to the same result, with one wait.</summary>
+/// <remarks>A device knows nothing of a constraint. What the full model would write without one is what it writes with it, up to where that is banned.</remarks>
 /// <param name="plan">What ends the output, and how deep it runs.</param>
 /// <param name="memory">What drafts choose among.</param>
 /// <param name="tokens">Context and draft.</param>
+/// <param name="constraint">What may be written: one that leaves all choices to the model.</param>
 /// <param name="draw">How tokens are drawn; null: the likeliest is taken.</param>
 /// <param name="controller">Judges guesses by their likelihood.</param>
 internal sealed class DeviceRounds(
-    DecodingPlan plan, SequenceMemory memory, Transcript tokens, TokenDraw? draw, IDraftController controller)
+    DecodingPlan plan, SequenceMemory memory, Transcript tokens, ConstraintTrace? constraint, TokenDraw? draw, IDraftController controller)
 {
     /// <summary>Whether a device can make this draft: by layers alone, and without a look at other exits.</summary>
     public static bool Takes(in DraftPlan draft) => draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
@@ -22,10 +24,13 @@ internal sealed class DeviceRounds(
     /// <param name="room">Most tokens of the draft.</param>
     /// <param name="drafted">Takes the draft's tokens.</param>
     public DeviceRound Begin(KvCache cache, in DraftPlan draft, int exit, int room, int[] drafted) => new(
-        cache, tokens.With(0)[^1], tokens.Count - 1, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
+        cache, tokens.With(0)[^1], tokens.Count - 1, exit, plan.Depth, draft.Length, Math.Min(room, draft.Length), memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
 
     /// <summary>Takes what came of a round.</summary>
-    /// <returns>The draft, how many of its tokens the full model confirmed, and its own next token, if there is one: -1 where it can choose none.</returns>
+    /// <returns>
+    /// The draft, how many of its tokens the full model confirmed, and its own next token, if there is one: -1 where it can choose none. Where a constraint bans what it chose, or
+    /// leaves nothing to write, only what comes before, and no token of its own.
+    /// </returns>
     public (PreparedDraft Draft, int Accepted, int? Next) End(in DeviceRound round, in DeviceRoundResult result)
     {
         var (count, accepted, next) = result;
@@ -36,6 +41,17 @@ internal sealed class DeviceRounds(
 
         // Nothing follows a stop token, so it alone needs no row.
         var rows = count > 0 && plan.StopIds.AsSpan().Contains(round.Draft[count - 1]) ? count - 1 : count;
-        return (new(round.ExitLayer, count, Guessed: count, rows, Passes: 1 + rows), accepted, next);
+        var draft = new PreparedDraft(round.ExitLayer, count, Guessed: count, rows, Passes: 1 + rows);
+        if (constraint is not null)
+        {
+            constraint.BeginRound(tokens.Room);
+            var allowed = constraint.Follow(round.Draft.AsSpan(0, accepted));
+            if (allowed < accepted || (next >= 0 && !constraint.MayFollow(accepted, next.Value)))
+            {
+                return (draft, allowed, null);
+            }
+        }
+
+        return (draft, accepted, next);
     }
 }

@@ -84,11 +84,11 @@ internal sealed class SelfSpeculation
 
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
 
-        // Where nobody wants to see a logit, time a step or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
-        var runsWhole = (choosesBest || draw is not null) && _constraint is null && _logProbabilities is null && _costs is null
+        // Where nobody wants to see a logit, time a step, write what is certain unasked or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
+        var runsWhole = (choosesBest ? plan.Constraint?.TakesCertainText != true : draw is not null) && _logProbabilities is null && _costs is null
             && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
         _pieces = new PromptPieces(model, plan, memory, _tokens);
-        _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, draw, _controller) : null;
+        _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, _constraint, draw, _controller) : null;
         _steps = new RoundSteps(model, selector, _tokens, _constraint, _costs);
         _drafter = new Drafter(model, plan, memory, _tokens, _constraint, _controller, _steps);
     }
@@ -263,6 +263,8 @@ internal sealed class SelfSpeculation
     /// <summary>One round after the other. Each waits where what it needs next can be run with what others need, and stops at its end.</summary>
     private IEnumerator<RoundWait> Rounds()
     {
+        // Whether a constraint bans what the model would write next: it has to be asked what else.
+        var isBanned = false;
         while (true)
         {
             // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
@@ -273,7 +275,7 @@ internal sealed class SelfSpeculation
             var plan = _nextDraft ??= _controller.Next(match, inputs);
             var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
             _tokens.MakeRoom(room);
-            if (_deviceRounds is { } device && DeviceRounds.Takes(plan))
+            if (!isBanned && _deviceRounds is { } device && DeviceRounds.Takes(plan))
             {
                 // Such a round begins with one input, the last token.
                 if (inputs > 1)
@@ -300,6 +302,7 @@ internal sealed class SelfSpeculation
                     throw CheckpointException.NoLogit(_name);
                 }
 
+                isBanned = own is null;
                 Accept(made, match, confirmed, own, judged: 0);
                 yield return default;
                 continue;
@@ -349,6 +352,7 @@ internal sealed class SelfSpeculation
             }
 
             // Accept the longest confirmed prefix, plus the full model's own next token.
+            isBanned = false;
             Accept(draft, match, accepted, next, judged: pass.FirstRead);
             yield return default;
         }

@@ -275,9 +275,9 @@ public class KvMemoryTests
     [Fact]
     public void Default_budget_does_not_grow_with_the_context()
     {
-        Assert.Equal(Total(20_000), Total(1_000_000_000));
+        // A GPU's memory is what others leave of it, of late; the contexts differ by far more.
+        Assert.InRange((double)Total(1_000_000_000) / Total(20_000), 0.5, 2);
 
-        // One model after the other: a GPU's memory is what others leave of it.
         static long Total(int maxPositions)
         {
             using var model = Requests.Model(maxPositions);
