@@ -134,6 +134,9 @@ public sealed class Tokenizer
     /// <summary>Whether this is the id of a special (control) token.</summary>
     public bool IsSpecial(int id) => _tokens.IsSpecial(id);
 
+    /// <summary>Whether this is the id of an added token: one that is found whole in a text, before the model's own vocabulary splits the rest.</summary>
+    public bool IsAdded(int id) => _tokens.IsAdded(id);
+
     /// <summary>The same tokenizer, but for special tokens that are text in it: what is decoded has them as they are spelled, and a constraint holds them to its language.</summary>
     /// <param name="ids">Their ids; those of other tokens change nothing.</param>
     public Tokenizer WithText(params ReadOnlySpan<int> ids)

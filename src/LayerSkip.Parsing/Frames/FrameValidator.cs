@@ -38,8 +38,14 @@ internal static class FrameValidator
         return null;
     }
 
-    private static bool IsLabel(string label)
+    /// <summary>Whether a text can be the label of an intent or a slot, with its prefix.</summary>
+    public static bool IsLabel(string label)
     {
+        if (!label.StartsWith(FrameNode.IntentPrefix, StringComparison.Ordinal) && !label.StartsWith(FrameNode.SlotPrefix, StringComparison.Ordinal))
+        {
+            return false;
+        }
+
         var name = label.AsSpan(FrameNode.IntentPrefix.Length);
         if (name.IsEmpty || !char.IsAsciiLetterUpper(name[0]))
         {

@@ -3,10 +3,10 @@ using LayerSkip.Engine.Constraints;
 namespace LayerSkip.Parsing.Grounding;
 
 /// <summary>In a slot, behind a word and a space: the next word is the utterance's next.</summary>
-/// <param name="Spoken">The utterance.</param>
+/// <param name="Language">The utterance and the labels.</param>
 /// <param name="Depth">The slot.</param>
 /// <param name="Places">Behind the word: where the next may begin, or the utterance ends.</param>
-internal sealed record BetweenState(SpokenText Spoken, int Depth, Places Places) : GroundedState(Spoken, Depth)
+internal sealed record BetweenState(GroundedLanguage Language, int Depth, Places Places) : GroundedState(Language, Depth)
 {
     public override int MinBytes => ClosingBytes;
 
@@ -14,8 +14,8 @@ internal sealed record BetweenState(SpokenText Spoken, int Depth, Places Places)
 
     public override TextState After(byte value) => value switch
     {
-        Open => new LabelState(Spoken, Depth + 1, Places.First, Read: 0),
-        Close => new ClosedState(Spoken, Depth, Places.First),
-        _ => new WordState(Spoken, Depth, Spoken.Behind(Places.Values, value)),
+        Open => new LabelState(Language, Depth + 1, Places.First, LabelsAt(Depth + 1)),
+        Close => new ClosedState(Language, Depth, Places.First),
+        _ => new WordState(Language, Depth, Spoken.Behind(Places.Values, value)),
     };
 }

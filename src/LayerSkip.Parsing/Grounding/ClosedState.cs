@@ -3,14 +3,14 @@ using LayerSkip.Engine.Constraints;
 namespace LayerSkip.Parsing.Grounding;
 
 /// <summary>Behind a closing bracket.</summary>
-/// <param name="Spoken">The utterance.</param>
+/// <param name="Language">The utterance and the labels.</param>
 /// <param name="Depth">The bracket that has been closed: behind the root's the frame ends.</param>
 /// <param name="Place">Behind its last word: nothing before can follow any more.</param>
-internal sealed record ClosedState(SpokenText Spoken, int Depth, int Place) : GroundedState(Spoken, Depth)
+internal sealed record ClosedState(GroundedLanguage Language, int Depth, int Place) : GroundedState(Language, Depth)
 {
     public override int MinBytes => 2 * Depth;
 
     public override ByteSet NextBytes => If(Depth > 0, Space);
 
-    public override TextState After(byte value) => new InsideState(Spoken, Depth - 1, Place, IsEmpty: false);
+    public override TextState After(byte value) => new InsideState(Language, Depth - 1, Place, IsEmpty: false);
 }

@@ -15,7 +15,8 @@ namespace LayerSkip.Parsing.Grounding;
 /// Frames are those of the decoupled form (<see cref="DecoupledForm"/>) in their canonical spelling, perhaps behind one space. Words are the
 /// utterance's as <see cref="UtteranceWords.Split"/> splits them, or joined where the speaker joined them (<c>5 PM</c>, <c>5PM</c>). What one slot
 /// holds is a run of neighbouring words (but around a nested intent, which may have dropped some), slots follow one another as their words do, and every
-/// slot and every nested intent stands for a word at least. Labels may be any that <see cref="FrameTree.Validate"/> accepts.
+/// slot and every nested intent stands for a word at least. Labels are those that the tokenizer has tokens for, else any that
+/// <see cref="FrameTree.Validate"/> accepts.
 /// </para>
 /// <para>
 /// Of the 141,757 rows of TOPv2's training and evaluation splits all but 18 have such a frame: 17 have a slot without a word, and one splits a word as
@@ -34,20 +35,48 @@ public static class GroundedFrames
     /// <param name="utterance">What was said. Without a word, only a single intent is left.</param>
     /// <param name="tokenizer">The parser's tokenizer.</param>
     /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words.</exception>
-    public static TokenConstraint Constrain(string utterance, Tokenizer tokenizer) =>
-        new(Language(new Grammar(), utterance), tokenizer) { TakesCertainText = false };
+    public static TokenConstraint Constrain(string utterance, Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return new(Frames(new Grammar(), utterance, FrameLabels.Of(tokenizer)), tokenizer) { TakesCertainText = false };
+    }
 
     /// <summary>The language of an utterance's frames.</summary>
     /// <param name="grammar">The grammar to build it in.</param>
     /// <param name="utterance">What was said.</param>
-    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words.</exception>
-    public static GrammarNode Language(Grammar grammar, string utterance)
+    /// <param name="labels">The labels that a frame may have, with their prefixes: of intents, of which there must be one, and of slots. Null: any.</param>
+    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words; or a label is none that <see cref="FrameTree.Validate"/> accepts, or none is an intent's.</exception>
+    public static GrammarNode Language(Grammar grammar, string utterance, IReadOnlyCollection<string>? labels = null)
     {
         ArgumentNullException.ThrowIfNull(grammar);
+        foreach (var label in labels ?? [])
+        {
+            if (label is null || !FrameValidator.IsLabel(label))
+            {
+                throw new ArgumentException($"'{label}' is no label, expected IN: or SL:, a letter A-Z, then letters A-Z, digits and underscores.", nameof(labels));
+            }
+        }
+
+        var language = labels is null ? FrameLabels.Any : new FrameLabels(labels);
+        return language.Intents.MinBytes < int.MaxValue
+            ? Frames(grammar, utterance, language)
+            : throw new ArgumentException("None of the labels is an intent's, expected one that begins with IN: at least.", nameof(labels));
+    }
+
+    /// <summary>The labels that a tokenizer has tokens for: what a parser with labels as added tokens knows of intents (<c>IN:...</c>) and slots (<c>SL:...</c>), in ordinal order.</summary>
+    /// <param name="tokenizer">The parser's tokenizer.</param>
+    public static IReadOnlyCollection<string> Labels(Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return FrameLabels.List(tokenizer);
+    }
+
+    private static GrammarNode Frames(Grammar grammar, string utterance, FrameLabels labels)
+    {
         ArgumentNullException.ThrowIfNull(utterance);
         var spoken = new SpokenText(utterance);
         return spoken.Words <= MaxWords
-            ? grammar.Automaton(new StartState(spoken, MayIndent: true))
+            ? grammar.Automaton(new StartState(new GroundedLanguage(spoken, labels), MayIndent: true))
             : throw new ArgumentException($"The utterance has {spoken.Words} words, expected at most {MaxWords}.", nameof(utterance));
     }
 }

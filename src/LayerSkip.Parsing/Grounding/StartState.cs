@@ -3,15 +3,15 @@ using LayerSkip.Engine.Constraints;
 namespace LayerSkip.Parsing.Grounding;
 
 /// <summary>Before the root.</summary>
-/// <param name="Spoken">The utterance.</param>
+/// <param name="Language">The utterance and the labels.</param>
 /// <param name="MayIndent">Whether a space may come.</param>
-internal sealed record StartState(SpokenText Spoken, bool MayIndent) : GroundedState(Spoken, 0)
+internal sealed record StartState(GroundedLanguage Language, bool MayIndent) : GroundedState(Language, 0)
 {
     public override int MinBytes => 1 + Root.MinBytes;
 
     public override ByteSet NextBytes => ByteSet.Of(Open) | If(MayIndent, Space);
 
-    private LabelState Root => new(Spoken, 0, Place: 0, Read: 0);
+    private LabelState Root => new(Language, 0, Place: 0, LabelsAt(0));
 
     public override TextState After(byte value) => value == Space ? this with { MayIndent = false } : Root;
 }

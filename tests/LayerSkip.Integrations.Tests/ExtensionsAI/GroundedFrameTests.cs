@@ -1,5 +1,6 @@
 using LayerSkip.AI;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Parsing.Forms;
 using LayerSkip.Parsing.Frames;
 using LayerSkip.Parsing.Grounding;
@@ -55,6 +56,53 @@ public class GroundedFrameTests(Parser parser)
             Assert.True(FrameTree.TryParse(response.Text, out var frame), response.Text);
             Assert.True(frame.IsValid);
             Assert.All(frame.Words(), word => Assert.Contains(word, string.Concat(UtteranceWords.Split(utterance)), StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_cut_short_is_a_frame_of_the_parsers_own_labels_and_the_same_in_every_mode()
+    {
+        using var client = new GroundedFrameChatClient(parser.Counting());
+        var labels = GroundedFrames.Labels(parser.Client.GetRequiredService<Tokenizer>());
+        var whole = 0;
+        for (var limit = 1; limit < 20; limit++)
+        {
+            var options = new ChatOptions { MaxOutputTokens = limit };
+            var plain = await client.GetResponseAsync(Utterance, options.WithDecodingMode(DecodingMode.Autoregressive), TestContext.Current.CancellationToken);
+            var drafted = await client.GetResponseAsync(Utterance, options.WithDecodingMode(DecodingMode.SelfSpeculative), TestContext.Current.CancellationToken);
+
+            Assert.Equal((plain.Text, plain.FinishReason), (drafted.Text, drafted.FinishReason));
+            if (FrameTree.TryParse(plain.Text, out var frame))
+            {
+                whole++;
+                Assert.All(Labels(frame.Root), label => Assert.Contains(label, labels));
+            }
+        }
+
+        // Two tokens make a frame.
+        Assert.InRange(whole, 16, 18);
+
+        static IEnumerable<string> Labels(FrameNode node) =>
+            node.Kind == FrameNodeKind.Word ? [] : node.Children.SelectMany(Labels).Prepend(node.Text);
+    }
+
+    [Fact]
+    public async Task One_constraint_serves_many_requests_at_once()
+    {
+        var constraint = GroundedFrames.Constrain(Utterance, parser.Client.GetRequiredService<Tokenizer>());
+        var requests = Enumerable.Range(0, 24).Select(i => new ChatOptions
+        {
+            Temperature = i % 3 == 0 ? 0 : 1.5f,
+            Seed = i,
+            RawRepresentationFactory = _ => new DecodingOptions { Constraint = constraint },
+        }.WithDecodingMode(i % 2 == 0 ? DecodingMode.Autoregressive : DecodingMode.SelfSpeculative)).ToArray();
+
+        var together = await Task.WhenAll(requests.Select(options => parser.Client.GetResponseAsync(Utterance, options, TestContext.Current.CancellationToken)));
+
+        foreach (var (options, response) in requests.Zip(together))
+        {
+            var alone = await parser.Client.GetResponseAsync(Utterance, options, TestContext.Current.CancellationToken);
+            Assert.Equal(alone.Text, response.Text);
         }
     }
 

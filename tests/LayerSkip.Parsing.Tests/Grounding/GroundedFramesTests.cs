@@ -1,15 +1,19 @@
 using System.Text;
 using LayerSkip.Engine.Constraints;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Parsing.Forms;
 using LayerSkip.Parsing.Frames;
 using LayerSkip.Parsing.Grounding;
 using LayerSkip.Parsing.Tests.Data;
+using LayerSkip.Tests;
 
 namespace LayerSkip.Parsing.Tests.Grounding;
 
 /// <summary>The language of an utterance's frames holds those that people wrote, and nothing that was not said.</summary>
 public class GroundedFramesTests
 {
+    private static readonly string[] s_few = ["IN:GET", "IN:GET_IT", "IN:DO", "SL:A", "SL:AT", "SL:AT_2"];
+
     [Theory]
     [InlineData("stop", "[IN:SILENCE_ALARM ]")]
     [InlineData("stop", " [IN:SILENCE_ALARM ]")]
@@ -99,7 +103,7 @@ public class GroundedFramesTests
         for (var walk = 0; walk < 400; walk++)
         {
             var utterance = string.Join(' ', Enumerable.Range(0, random.Next(7)).Select(_ => words[random.Next(words.Length)]));
-            var (state, text) = ((TextState)Start(utterance), new List<byte>());
+            var (state, text) = ((TextState)Start(utterance, walk % 2 == 0 ? null : s_few), new List<byte>());
             for (var steps = random.Next(120); steps > 0 && !state.NextBytes.IsEmpty; steps--)
             {
                 Step(Bytes()[random.Next(state.NextBytes.Count)]);
@@ -122,6 +126,58 @@ public class GroundedFramesTests
                 Assert.Equal(state.After(value).GetHashCode(), state.After(value).GetHashCode());
                 text.Add(value);
                 state = state.After(value);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("[IN:GET ]", true)]
+    [InlineData("[IN:GET_IT [SL:AT 5 ] ]", true)]
+    [InlineData("[IN:GET [SL:A at [IN:DO ] ] ]", true)]
+    [InlineData("[IN:GE ]", false)]
+    [InlineData("[IN:GET_ ]", false)]
+    [InlineData("[IN:GETS ]", false)]
+    [InlineData("[IN:AT ]", false)]
+    [InlineData("[IN:GET [SL:GET 5 ] ]", false)]
+    [InlineData("[IN:GET [SL:ATE 5 ] ]", false)]
+    public void Labels_are_those_that_there_are(string frame, bool holds) => Assert.Equal(holds, Holds("get it at 5", frame, s_few));
+
+    [Fact]
+    public void Without_a_slot_there_is_none_and_without_an_intent_no_language()
+    {
+        Assert.True(Holds("get it", "[IN:GET ]", ["IN:GET"]));
+        Assert.False(Holds("get it", "[IN:GET [SL:", ["IN:GET"]));
+        foreach (var (labels, named) in ((string?[], string)[])[([], "IN:"), (["SL:A"], "IN:"), (["IN:A", "GET"], "'GET'"), (["IN:"], "'IN:'"), (["IN:a"], "'IN:a'"), (["IN:A", "SL:B C"], "'SL:B C'"), ([null], "''")])
+        {
+            Assert.Contains(named, Assert.Throws<ArgumentException>("labels", () => GroundedFrames.Language(new Grammar(), "get it", labels!)).Message, StringComparison.Ordinal);
+        }
+
+        Assert.NotNull(GroundedFrames.Language(new Grammar(), "get it", ["IN:GET", "IN:GET"]));
+    }
+
+    [Fact]
+    public void Labels_of_a_tokenizer_hold_those_that_people_wrote()
+    {
+        var labels = GroundedFrames.Labels(Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser")));
+        Assert.Equal(labels, labels.Order(StringComparer.Ordinal));
+        Assert.Contains("IN:CREATE_REMINDER", labels);
+        Assert.Contains("SL:TODO", labels);
+
+        var written = new HashSet<string>();
+        foreach (var row in TopV2Rows.OfSplit("train"))
+        {
+            Add(row.Parse.Root);
+        }
+
+        Assert.True(written.Count > 100);
+        Assert.Subset(labels.ToHashSet(), written);
+
+        void Add(FrameNode node)
+        {
+            if (node.Kind != FrameNodeKind.Word)
+            {
+                written.Add(node.Text);
+                Array.ForEach([.. node.Children], Add);
             }
         }
     }
@@ -192,11 +248,12 @@ public class GroundedFramesTests
         }
     }
 
-    private static StartState Start(string utterance) => new StartState(new SpokenText(utterance), MayIndent: true);
+    private static StartState Start(string utterance, string[]? labels) =>
+        new(new GroundedLanguage(new SpokenText(utterance), labels is null ? FrameLabels.Any : new FrameLabels(labels)), MayIndent: true);
 
-    private static bool Holds(string utterance, string frame)
+    private static bool Holds(string utterance, string frame, string[]? labels = null)
     {
-        TextState state = Start(utterance);
+        TextState state = Start(utterance, labels);
         foreach (var value in Encoding.UTF8.GetBytes(frame))
         {
             if (!state.NextBytes.Contains(value))
