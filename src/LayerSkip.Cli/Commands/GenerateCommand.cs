@@ -4,7 +4,10 @@ using LayerSkip.Cli.Measurement;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Parsing.Forms;
+using LayerSkip.Parsing.Grounding;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -25,6 +28,11 @@ internal sealed class GenerateCommand
         Description = "The prompt is a user's message, rendered with the checkpoint's chat template (default: plain text).",
     };
 
+    private readonly Option<bool> _grounded = new("--grounded")
+    {
+        Description = "Hold the answer to the frames that the message can have, for semantic parsers: well-formed, of its own words, in its order; with --chat (default: anything may be answered).",
+    };
+
     private readonly Option<bool> _compare = new("--compare")
     {
         Description = "Then answer the prompt in both modes in turn, after a warm-up, and say what self-speculation saves; takes a second or two (default: only answer).",
@@ -43,6 +51,7 @@ internal sealed class GenerateCommand
         var command = new Command("generate", "Generate text from a prompt.") { generate._prompt, generate._chat };
         generate._model.AddTo(command);
         generate._decoding.AddTo(command);
+        command.Add(generate._grounded);
         command.Add(generate._compare);
         command.Add(generate._json);
         command.SetAction(generate.Run);
@@ -66,6 +75,11 @@ internal sealed class GenerateCommand
             throw new UsageException("--prompt is white space alone, expected a message with --chat");
         }
 
+        if (arguments.GetValue(_grounded))
+        {
+            CheckGroundable(prompt, arguments.GetValue(_chat));
+        }
+
         using var model = _model.Load(arguments, _terminal);
         var ids = Encode(arguments, model, prompt);
         if (ids.Length == 0 || ids.Length >= model.Config.MaxPositions)
@@ -75,6 +89,7 @@ internal sealed class GenerateCommand
         }
 
         var options = _decoding.Read(arguments, model, _terminal);
+        Func<TokenConstraint>? constrain = arguments.GetValue(_grounded) ? () => GroundedFrames.Constrain(prompt, model.Tokenizer) : null;
         var compares = arguments.GetValue(_compare);
         if (compares)
         {
@@ -84,12 +99,12 @@ internal sealed class GenerateCommand
         var drafting = compares ? options with { Mode = DecodingMode.SelfSpeculative } : options;
         _decoding.NoteUnusedDrafting(arguments, model, drafting, _terminal);
 
-        using var generation = model.Generate(ids, options);
+        using var generation = model.Generate(ids, options with { Constraint = constrain?.Invoke() });
         ComparisonReport? comparison;
         if (arguments.GetValue(_json))
         {
             var bytesPerToken = Finish(generation);
-            comparison = compares ? Compare(model, ids, options) : null;
+            comparison = compares ? Compare(model, ids, options, constrain) : null;
             WriteJson(model, generation, ids, bytesPerToken, comparison);
         }
         else
@@ -105,7 +120,7 @@ internal sealed class GenerateCommand
                 _terminal.Note(reason);
             }
 
-            comparison = compares ? Compare(model, ids, options) : null;
+            comparison = compares ? Compare(model, ids, options, constrain) : null;
             if (comparison is not null)
             {
                 _terminal.Error.WriteLine(comparison.Describe());
@@ -122,6 +137,19 @@ internal sealed class GenerateCommand
     private static string WithoutLineEnd(string text) =>
         text.EndsWith("\r\n", StringComparison.Ordinal) ? text[..^2] : text.EndsWith('\n') ? text[..^1] : text;
 
+    private static void CheckGroundable(string prompt, bool isMessage)
+    {
+        if (!isMessage)
+        {
+            throw new UsageException("--grounded holds the answer to what a message says, expected --chat with it");
+        }
+
+        if (UtteranceWords.Split(prompt).Length is > GroundedFrames.MaxWords and var words)
+        {
+            throw new UsageException($"--prompt has {words} words, expected at most {GroundedFrames.MaxWords} with --grounded");
+        }
+    }
+
     private static void CheckComparable(LayerSkipModel model, DecodingOptions options)
     {
         if (options.Mode == DecodingMode.EarlyExit)
@@ -135,8 +163,8 @@ internal sealed class GenerateCommand
         }
     }
 
-    private ComparisonReport Compare(LayerSkipModel model, int[] prompt, DecodingOptions options) => Loading.Run(
-        _terminal, "Comparing", (progress, cancellation) => PromptComparison.Measure(model, prompt, options, progress, cancellation));
+    private ComparisonReport Compare(LayerSkipModel model, int[] prompt, DecodingOptions options, Func<TokenConstraint>? constrain) => Loading.Run(
+        _terminal, "Comparing", (progress, cancellation) => PromptComparison.Measure(model, prompt, options, constrain, progress, cancellation));
 
     private int[] Encode(ParseResult arguments, LayerSkipModel model, string prompt) =>
         arguments.GetValue(_chat)

@@ -14,7 +14,7 @@ namespace LayerSkip.Cli.Measurement;
 /// <param name="defaults">What to take for the checkpoint's own defaults; null: the model's.</param>
 internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int maxTokens, bool ignoreEndOfSequence = false, GenerationDefaults? defaults = null)
 {
-    /// <summary>Options of an autoregressive request.</summary>
+    /// <summary>Options of an autoregressive request. What an answer may be, each request brings by itself.</summary>
     public DecodingOptions Autoregressive { get; } = new()
     {
         Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens, IgnoreEndOfSequence = ignoreEndOfSequence, Sampling = draft.Sampling,
@@ -69,9 +69,13 @@ internal sealed class ModePair(LayerSkipModel model, DecodingOptions draft, int 
         using var generation = model.Generate(prompt, Plan(constrain() is { } constraint ? options with { Constraint = constraint } : options));
         for (var last = start; allocations.NextRound(generation, cancellationToken);)
         {
-            var now = Stopwatch.GetTimestamp();
-            run.AddRound(generation, Stopwatch.GetElapsedTime(last, now).TotalSeconds, Stopwatch.GetElapsedTime(start, now).TotalSeconds);
-            last = now;
+            // A piece of a long prompt, or a round that a constraint left nothing of, is time that the next tokens took.
+            if (generation.RoundTokens.Length > 0)
+            {
+                var now = Stopwatch.GetTimestamp();
+                run.AddRound(generation, Stopwatch.GetElapsedTime(last, now).TotalSeconds, Stopwatch.GetElapsedTime(start, now).TotalSeconds);
+                last = now;
+            }
         }
 
         run.Add(generation, Stopwatch.GetElapsedTime(start).TotalSeconds);

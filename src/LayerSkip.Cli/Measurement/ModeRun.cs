@@ -84,18 +84,13 @@ internal sealed class ModeRun
         return total;
     }
 
-    /// <summary>Adds a round, or a piece of a long prompt.</summary>
+    /// <summary>Adds a round that brought tokens.</summary>
     /// <param name="generation">The request, behind the round.</param>
-    /// <param name="seconds">How long the round took.</param>
+    /// <param name="seconds">How long it took, since the last one.</param>
     /// <param name="sinceStart">How long the request has taken.</param>
     public void AddRound(Generation generation, double seconds, double sinceStart)
     {
         var tokens = generation.RoundTokens.Length;
-        if (tokens == 0)
-        {
-            return;
-        }
-
         if (tokens == generation.Output.Length)
         {
             _firstTokenSeconds.Add(sinceStart);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Sampling;
 
@@ -18,10 +19,11 @@ internal static class PromptComparison
     /// <param name="model">The model, of two layers at least.</param>
     /// <param name="prompt">Its token ids.</param>
     /// <param name="options">How to draft and to choose tokens; answers that are drawn get the same seed in both modes.</param>
+    /// <param name="constrain">Makes what the answer may be, as a part of each request; null: anything.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
     public static ComparisonReport Measure(
-        LayerSkipModel model, int[] prompt, DecodingOptions options, IProgress<double> progress, CancellationToken cancellationToken)
+        LayerSkipModel model, int[] prompt, DecodingOptions options, Func<TokenConstraint>? constrain, IProgress<double> progress, CancellationToken cancellationToken)
     {
         var sampling = options.Sampling ?? SamplingOptions.Greedy;
         var seeded = options with { Sampling = sampling with { Seed = sampling.Seed ?? (ulong)Random.Shared.NextInt64() } };
@@ -30,7 +32,7 @@ internal static class PromptComparison
         var start = Stopwatch.GetTimestamp();
         do
         {
-            pair.Run([prompt], run: 0, allocations, cancellationToken);
+            Run(0);
             progress.Report(Math.Min(WarmUpSeconds, Elapsed()) / (WarmUpSeconds + Seconds));
         }
         while (Elapsed() < WarmUpSeconds);
@@ -39,7 +41,7 @@ internal static class PromptComparison
         var runs = new List<(ModeRun Autoregressive, ModeRun Speculative)>();
         while (runs.Count < LeastRuns || (runs.Count < MostRuns && Elapsed() < Seconds))
         {
-            runs.Add(pair.Run([prompt], runs.Count, allocations, cancellationToken));
+            runs.Add(Run(runs.Count));
             progress.Report(Math.Min(1, (WarmUpSeconds + Elapsed()) / (WarmUpSeconds + Seconds)));
         }
 
@@ -50,6 +52,8 @@ internal static class PromptComparison
             Spread.Of(runs.Select(run => run.Autoregressive.Seconds / run.Speculative.Seconds)),
             runs[^1].Speculative.AcceptanceRate,
             runs.TrueForAll(run => run.Autoregressive.Outputs[0].AsSpan().SequenceEqual(run.Speculative.Outputs[0])));
+
+        (ModeRun Autoregressive, ModeRun Speculative) Run(int run) => pair.Run([prompt], run, allocations, cancellationToken, _ => constrain?.Invoke());
 
         double Elapsed() => Stopwatch.GetElapsedTime(start).TotalSeconds;
     }

@@ -12,6 +12,29 @@ public class GenerateCommandTests
         Tool.RunJson(["generate", "--model", directory, "--prompt", prompt, .. options]);
 
     [Fact]
+    public void A_grounded_answer_has_the_messages_own_words()
+    {
+        const string Message = "Change my 6 am alarm to 6:13";
+        Assert.DoesNotContain("6 : 13", Text(), StringComparison.Ordinal);
+        Assert.Contains("6 : 13", Text("--grounded"), StringComparison.Ordinal);
+        Assert.Contains("6 : 13", Text("--grounded", "--mode", "autoregressive"), StringComparison.Ordinal);
+        Assert.True(Generate(Tool.Parser, Message, "--chat", "--grounded", "--compare").GetProperty("comparison").GetProperty("identical").GetBoolean());
+
+        string Text(params string[] options) => Generate(Tool.Parser, Message, ["--chat", .. options]).GetProperty("text").GetString()!;
+    }
+
+    [Fact]
+    public void What_cannot_be_grounded_is_refused_before_anything_is_loaded()
+    {
+        var plain = Tool.Run("generate", "--model", "nowhere", "--prompt", "wake me", "--grounded");
+        var longest = Tool.Run("generate", "--model", "nowhere", "--chat", "--prompt", string.Concat(Enumerable.Repeat("a ", 1025)), "--grounded");
+
+        Assert.Equal((CommandLine.BadInput, CommandLine.BadInput), (plain.ExitCode, longest.ExitCode));
+        Assert.Contains("expected --chat", plain.Error, StringComparison.Ordinal);
+        Assert.Contains("1025 words, expected at most 1024", longest.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Json_has_the_promised_fields()
     {
         var report = Generate(Tool.Parser, "Turn off alarms", "--chat", "--controller", "fixed");
