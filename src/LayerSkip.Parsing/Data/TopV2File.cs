@@ -51,7 +51,7 @@ public static class TopV2File
             var header = lines.Next();
             if (header is not (Header or LowResourceHeader))
             {
-                var found = header is null ? "an empty file" : $"\"{FrameParser.Excerpt(header)}\"";
+                var found = header is null ? "an empty file" : $"\"{Shown(header)}\"";
                 throw new InvalidDataException($"{name}, line 1: expected the header \"domain<tab>utterance<tab>semantic_parse\", found {found}.");
             }
 
@@ -62,13 +62,21 @@ public static class TopV2File
         }
     }
 
+    // Terminals show no tab that a reader could tell from spaces.
+    private static string Shown(string line) => FrameParser.Excerpt(line.Replace("\t", "<tab>", StringComparison.Ordinal));
+
     private static TopV2Row ParseRow(string line, string name, int number)
     {
         var columns = line.Split('\t', 4);
-        if (columns.Length != 3 || columns[0].Length == 0 || columns[1].Length == 0)
+        if (columns.Length != 3)
         {
             throw new InvalidDataException(
-                $"{name}, line {number}: expected domain, utterance and semantic_parse separated by tabs, found \"{FrameParser.Excerpt(line)}\".");
+                $"{name}, line {number}: expected domain, utterance and semantic_parse separated by tabs, found {(columns.Length > 3 ? "more" : columns.Length)} columns: \"{Shown(line)}\".");
+        }
+
+        if (columns[0].Length == 0 || columns[1].Length == 0)
+        {
+            throw new InvalidDataException($"{name}, line {number}: the {(columns[0].Length == 0 ? "domain" : "utterance")} is empty, expected a text: \"{Shown(line)}\".");
         }
 
         FrameTree parse;
