@@ -146,6 +146,23 @@ public class GenerationTests
         Assert.InRange(banned, 8, 16);
     }
 
+    [Fact]
+    public void A_model_that_runs_into_what_a_constraint_bans_again_and_again_is_asked_step_by_step()
+    {
+        var tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+        var config = CudaModels.RandomConfig(new Random(26)) with { VocabularySize = tokenizer.VocabularySize };
+        using var cuda = CudaModels.Random(config);
+        var grammar = new Grammar();
+        var options = CudaModels.Autoregressive(40) with { Constraint = new TokenConstraint(grammar.Repeat(grammar.Literal("na;"), 1), tokenizer) { TakesCertainText = false } };
+        var graphs = cuda.Context.Counters.Graphs;
+
+        using var generation = cuda.Decode([1, 2, 3], options);
+
+        // After 1, 2, 4, 8 and 16 rounds each.
+        Assert.InRange(generation.Output.Length, 36, 40);
+        Assert.InRange(cuda.Context.Counters.Graphs - graphs, 3, 6);
+    }
+
     private static (int, int, int, long) Counts(GenerationStatistics statistics) =>
         (statistics.Rounds, statistics.Drafted, statistics.Accepted, statistics.LayerPasses);
 }

@@ -14,8 +14,19 @@ namespace LayerSkip.Engine.Decoding;
 internal sealed class DeviceRounds(
     DecodingPlan plan, SequenceMemory memory, Transcript tokens, ConstraintTrace? constraint, TokenDraw? draw, IDraftController controller)
 {
-    /// <summary>Whether a device can make this draft: by layers alone, and without a look at other exits.</summary>
-    public static bool Takes(in DraftPlan draft) => draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
+    private const int LongestPause = 16;
+
+    // Rounds that run step by step before the next one that the device runs, and how many they will be where that one is cut short, too.
+    private int _stepwise;
+    private int _pause = 1;
+
+    /// <summary>
+    /// Whether the device is to run the next round: it can make the draft, by layers alone and without a look at other exits, and the model does not keep running into what a constraint bans.
+    /// </summary>
+    public bool Takes(in DraftPlan draft) => _stepwise == 0 && draft.Survey is null && (draft.ExitLayer > 0 || draft.Length == 0);
+
+    /// <summary>A round has been run step by step.</summary>
+    public void RanStepwise() => _stepwise = Math.Max(0, _stepwise - 1);
 
     /// <summary>The round behind a context of which all but the last token is in the cache.</summary>
     /// <param name="cache">The sequence's cache.</param>
@@ -48,8 +59,12 @@ internal sealed class DeviceRounds(
             var allowed = constraint.Follow(round.Draft.AsSpan(0, accepted));
             if (allowed < accepted || (next >= 0 && !constraint.MayFollow(accepted, next.Value)))
             {
+                // What it would write by itself is known, and banned: it has to be asked what else.
+                (_stepwise, _pause) = (_pause, Math.Min(2 * _pause, LongestPause));
                 return (draft, allowed, null);
             }
+
+            _pause = 1;
         }
 
         return (draft, accepted, next);

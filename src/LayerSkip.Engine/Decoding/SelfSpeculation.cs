@@ -263,8 +263,6 @@ internal sealed class SelfSpeculation
     /// <summary>One round after the other. Each waits where what it needs next can be run with what others need, and stops at its end.</summary>
     private IEnumerator<RoundWait> Rounds()
     {
-        // Whether a constraint bans what the model would write next: it has to be asked what else.
-        var isBanned = false;
         while (true)
         {
             // The input: tokens that are not in the cache yet. First the prompt, later the last token alone.
@@ -275,7 +273,7 @@ internal sealed class SelfSpeculation
             var plan = _nextDraft ??= _controller.Next(match, inputs);
             var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
             _tokens.MakeRoom(room);
-            if (!isBanned && _deviceRounds is { } device && DeviceRounds.Takes(plan))
+            if (_deviceRounds is { } device && device.Takes(plan))
             {
                 // Such a round begins with one input, the last token.
                 if (inputs > 1)
@@ -302,7 +300,6 @@ internal sealed class SelfSpeculation
                     throw CheckpointException.NoLogit(_name);
                 }
 
-                isBanned = own is null;
                 Accept(made, match, confirmed, own, judged: 0);
                 yield return default;
                 continue;
@@ -352,7 +349,7 @@ internal sealed class SelfSpeculation
             }
 
             // Accept the longest confirmed prefix, plus the full model's own next token.
-            isBanned = false;
+            _deviceRounds?.RanStepwise();
             Accept(draft, match, accepted, next, judged: pass.FirstRead);
             yield return default;
         }
