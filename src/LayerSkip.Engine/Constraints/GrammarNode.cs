@@ -46,6 +46,9 @@ public abstract class GrammarNode
 
     internal bool IsNothing => this is NothingNode;
 
+    /// <inheritdoc cref="TextState.MayEndToken"/>
+    internal virtual bool MayEndToken => true;
+
     /// <summary>What may follow a byte; remembered.</summary>
     internal virtual GrammarNode Next(byte value)
     {

@@ -28,6 +28,12 @@ public abstract record TextState
     /// <summary>The bytes that may come next.</summary>
     public abstract ByteSet NextBytes { get; }
 
+    /// <summary>
+    /// Whether a token may end here; true unless overridden. False where text is to be written by tokens that hold the whole of it, such as labels that are tokens of their own: a model
+    /// that spells them in letters is not in its element. From every state some token must lead to one where it may.
+    /// </summary>
+    public virtual bool MayEndToken => true;
+
     /// <summary>The state after a byte.</summary>
     /// <param name="value">One of <see cref="NextBytes"/>.</param>
     public abstract TextState After(byte value);

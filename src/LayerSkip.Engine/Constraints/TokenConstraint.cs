@@ -102,7 +102,7 @@ public sealed class TokenConstraint
     internal bool Allows(ConstraintState state, int token, int left) =>
         token < VocabularySize
         && !TrieOf(state).BytesOf(token).IsEmpty
-        && Walk(state, token, TokenTrie.MaxWork) is { IsNothing: false } node
+        && Walk(state, token, TokenTrie.MaxWork) is { IsNothing: false, MayEndToken: true } node
         && node.MinBytes <= Math.Min(left, CompletionTable.Longest);
 
     /// <summary>What may follow a token with text; nothing also where that takes too much to find.</summary>

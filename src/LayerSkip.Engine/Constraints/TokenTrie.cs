@@ -97,7 +97,7 @@ internal sealed class TokenTrie
             }
 
             path[depth + 1] = next;
-            if (_firstToken[node] < _firstToken[node + 1])
+            if (next.MayEndToken && _firstToken[node] < _firstToken[node + 1])
             {
                 found(_tokens.AsSpan(_firstToken[node].._firstToken[node + 1]), next);
             }
@@ -148,7 +148,7 @@ internal sealed class TokenTrie
                 break;
             }
 
-            rest = _firstToken[node] < _firstToken[node + 1] ? language : rest;
+            rest = language.MayEndToken && _firstToken[node] < _firstToken[node + 1] ? language : rest;
             node++;
         }
 

@@ -15,6 +15,8 @@ public static class TopV2File
     private const string Header = "domain\tutterance\tsemantic_parse";
     private const string LowResourceHeader = "domain\tutterance\tseqlogical";
 
+    private static readonly string[] s_columns = Header.Split('\t');
+
     /// <summary>Reads a file's rows one by one, each only when asked for; the file is open meanwhile.</summary>
     /// <exception cref="InvalidDataException">
     /// Raised while enumerating, with file and line: another header, another number of columns, an empty column, a parse that is malformed or breaks
@@ -67,16 +69,17 @@ public static class TopV2File
 
     private static TopV2Row ParseRow(string line, string name, int number)
     {
-        var columns = line.Split('\t', 4);
-        if (columns.Length != 3)
+        var columns = line.Split('\t', s_columns.Length + 1);
+        if (columns.Length != s_columns.Length)
         {
-            throw new InvalidDataException(
-                $"{name}, line {number}: expected domain, utterance and semantic_parse separated by tabs, found {(columns.Length > 3 ? "more" : columns.Length)} columns: \"{Shown(line)}\".");
+            var found = line.Length == 0 ? "an empty line"
+                : $"{(columns.Length > s_columns.Length ? "more columns" : columns.Length == 1 ? "one column" : "two columns")}: \"{Shown(line)}\"";
+            throw new InvalidDataException($"{name}, line {number}: expected domain, utterance and semantic_parse separated by tabs, found {found}.");
         }
 
-        if (columns[0].Length == 0 || columns[1].Length == 0)
+        if (Array.FindIndex(columns, string.IsNullOrWhiteSpace) is >= 0 and var empty)
         {
-            throw new InvalidDataException($"{name}, line {number}: the {(columns[0].Length == 0 ? "domain" : "utterance")} is empty, expected a text: \"{Shown(line)}\".");
+            throw new InvalidDataException($"{name}, line {number}: the {s_columns[empty]} is empty, expected a text: \"{Shown(line)}\".");
         }
 
         FrameTree parse;

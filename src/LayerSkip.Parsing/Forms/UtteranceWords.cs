@@ -44,11 +44,14 @@ public static class UtteranceWords
         return [.. words];
     }
 
+    /// <summary>A character as a parse can hold it.</summary>
+    internal static char Written(char character) => character switch { '[' => '(', ']' => ')', _ => character };
+
     private static void Add(ReadOnlySpan<char> word, List<string> words)
     {
-        if (word is "[" or "]")
+        if (word is [var bracket and ('[' or ']')])
         {
-            words.Add(word is "[" ? "(" : ")");
+            words.Add(Written(bracket).ToString());
             return;
         }
 

@@ -34,33 +34,28 @@ public static class GroundedFrames
     /// <summary>Holds a parser's answer to an utterance to its frames: for <see cref="DecodingOptions.Constraint"/> of that one request.</summary>
     /// <param name="utterance">What was said. Without a word, only a single intent is left.</param>
     /// <param name="tokenizer">The parser's tokenizer.</param>
-    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words.</exception>
-    public static TokenConstraint Constrain(string utterance, Tokenizer tokenizer)
+    /// <param name="labels">
+    /// The labels that a frame may have, with their prefixes; null: all. Where none of them is an intent's, or none a slot's, all of that kind. Whatever is said becomes one of the intents:
+    /// let there be one for what is not meant (<c>IN:UNSUPPORTED_...</c>).
+    /// </param>
+    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words; or a label is none, or none that the tokenizer has a token for where it has any.</exception>
+    public static TokenConstraint Constrain(string utterance, Tokenizer tokenizer, IReadOnlyCollection<string>? labels = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        return new(Frames(new Grammar(), utterance, FrameLabels.Of(tokenizer)), tokenizer) { TakesCertainText = false };
+
+        // Words in the prompt's own tokens: the model copies them so.
+        return new(Frames(new Grammar(), utterance, labels, FrameLabels.Of(tokenizer)), tokenizer) { TakesCertainText = false };
     }
 
-    /// <summary>The language of an utterance's frames.</summary>
+    /// <summary>The language of an utterance's frames, for a part of a language of your own; labels may be spelled in any tokens.</summary>
     /// <param name="grammar">The grammar to build it in.</param>
     /// <param name="utterance">What was said.</param>
-    /// <param name="labels">The labels that a frame may have, with their prefixes: of intents, of which there must be one, and of slots. Null: any.</param>
-    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words; or a label is none that <see cref="FrameTree.Validate"/> accepts, or none is an intent's.</exception>
+    /// <param name="labels">The labels that a frame may have, with their prefixes; null: any. Where none of them is an intent's, or none a slot's, any of that kind.</param>
+    /// <exception cref="ArgumentException">The utterance has more than <see cref="MaxWords"/> words; or a label is none that <see cref="FrameTree.Validate"/> accepts.</exception>
     public static GrammarNode Language(Grammar grammar, string utterance, IReadOnlyCollection<string>? labels = null)
     {
         ArgumentNullException.ThrowIfNull(grammar);
-        foreach (var label in labels ?? [])
-        {
-            if (label is null || !FrameValidator.IsLabel(label))
-            {
-                throw new ArgumentException($"'{label}' is no label, expected IN: or SL:, a letter A-Z, then letters A-Z, digits and underscores.", nameof(labels));
-            }
-        }
-
-        var language = labels is null ? FrameLabels.Any : new FrameLabels(labels);
-        return language.Intents.MinBytes < int.MaxValue
-            ? Frames(grammar, utterance, language)
-            : throw new ArgumentException("None of the labels is an intent's, expected one that begins with IN: at least.", nameof(labels));
+        return Frames(grammar, utterance, labels, FrameLabels.Any);
     }
 
     /// <summary>The labels that a tokenizer has tokens for: what a parser with labels as added tokens knows of intents (<c>IN:...</c>) and slots (<c>SL:...</c>), in ordinal order.</summary>
@@ -71,12 +66,21 @@ public static class GroundedFrames
         return FrameLabels.List(tokenizer);
     }
 
-    private static GrammarNode Frames(Grammar grammar, string utterance, FrameLabels labels)
+    private static GrammarNode Frames(Grammar grammar, string utterance, IReadOnlyCollection<string>? labels, FrameLabels others)
     {
         ArgumentNullException.ThrowIfNull(utterance);
+        foreach (var label in labels ?? [])
+        {
+            if (!others.Has(label))
+            {
+                var expected = others.AreTokens ? $"one that the tokenizer has a token for ({nameof(GroundedFrames)}.{nameof(Labels)})" : "IN: or SL:, a letter A-Z, then letters A-Z, digits and underscores";
+                throw new ArgumentException($"'{label}' is no label of a frame, expected {expected}.", nameof(labels));
+            }
+        }
+
         var spoken = new SpokenText(utterance);
         return spoken.Words <= MaxWords
-            ? grammar.Automaton(new StartState(new GroundedLanguage(spoken, labels), MayIndent: true))
+            ? grammar.Automaton(new StartState(new GroundedLanguage(spoken, labels is null ? others : new FrameLabels(labels, others)), MayIndent: true))
             : throw new ArgumentException($"The utterance has {spoken.Words} words, expected at most {MaxWords}.", nameof(utterance));
     }
 }

@@ -24,7 +24,7 @@ internal abstract record GroundedState(GroundedLanguage Language, int Depth) : T
 
     /// <summary>Whether a bracket may open in this one: it stands for a word at least.</summary>
     /// <param name="place">Where its words may begin.</param>
-    protected bool MayOpen(int place) => Depth + 1 < GroundedFrames.MaxDepth && place < Spoken.End && LabelsAt(Depth + 1).MinBytes < int.MaxValue;
+    protected bool MayOpen(int place) => Depth + 1 < GroundedFrames.MaxDepth && place < Spoken.End;
 
     /// <summary>The labels of a bracket.</summary>
     /// <param name="depth">The bracket.</param>

@@ -7,7 +7,7 @@ internal sealed class LabelNode
 {
     private readonly Dictionary<byte, LabelNode> _next = [];
 
-    /// <summary>Bytes of the shortest rest; <see cref="int.MaxValue"/> where there is no label.</summary>
+    /// <summary>Bytes of the shortest rest.</summary>
     public int MinBytes { get; private set; } = int.MaxValue;
 
     /// <summary>The bytes that may come next.</summary>

@@ -13,6 +13,9 @@ internal sealed record LabelState(GroundedLanguage Language, int Depth, int Plac
 
     public override ByteSet NextBytes => Label.NextBytes | If(Label.IsEnd, Space);
 
+    // A label that is a token is written by that token.
+    public override bool MayEndToken => Label.IsEnd || !Language.Labels.AreTokens;
+
     private InsideState Inside => new(Language, Depth, Place, IsEmpty: true);
 
     public override TextState After(byte value) => value == Space ? Inside : this with { Label = Label.After(value) };

@@ -11,6 +11,9 @@ internal sealed record StartState(GroundedLanguage Language, bool MayIndent) : G
 
     public override ByteSet NextBytes => ByteSet.Of(Open) | If(MayIndent, Space);
 
+    // A token for a label may begin with the space itself.
+    public override bool MayEndToken => MayIndent || !Language.Labels.AreTokens;
+
     private LabelState Root => new(Language, 0, Place: 0, LabelsAt(0));
 
     public override TextState After(byte value) => value == Space ? this with { MayIndent = false } : Root;

@@ -1,3 +1,5 @@
+using LayerSkip.Parsing.Forms;
+
 namespace LayerSkip.Parsing.Tools;
 
 /// <summary>Gives words of a parse back as the speaker wrote them: <c>at 5 : 30 pm</c> as <c>at 5:30pm</c>.</summary>
@@ -12,7 +14,7 @@ internal sealed class UtteranceText
     {
         _utterance = utterance;
         _positions = [.. Enumerable.Range(0, utterance.Length).Where(i => !char.IsWhiteSpace(utterance[i]))];
-        _joined = string.Concat(_positions.Select(i => utterance[i]));
+        _joined = string.Concat(_positions.Select(i => UtteranceWords.Written(utterance[i])));
     }
 
     /// <summary>

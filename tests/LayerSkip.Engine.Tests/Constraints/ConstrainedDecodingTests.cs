@@ -180,6 +180,21 @@ public sealed class ConstrainedDecodingTests : IDisposable
     }
 
     [Fact]
+    public void Where_no_token_may_end_text_is_written_by_tokens_that_go_beyond()
+    {
+        // Of "wake me" and the like: a word begins with its space, or goes on behind one.
+        var words = new TokenConstraint(new Grammar().Automaton(new Words(IsBehindSpace: false, Letters: 0, Left: 3)), s_tokenizer) { TakesCertainText = false };
+        for (var prompt = 0; prompt < TestedDevice.Many(30, few: 3); prompt++)
+        {
+            using var plain = Decode(Models.Autoregressive(30), words, prompt);
+            using var speculative = Decode(Models.Speculative(1 + (prompt % 3), 4, 30), words, prompt);
+            Assert.Equal(plain.Output.ToArray(), speculative.Output.ToArray());
+            AssertMatch("( [a-z]{2,})*", plain);
+            Assert.All(plain.Output.ToArray(), token => Assert.Matches("^ [a-z]{2,}$|^[a-z]*$", s_tokenizer.Decode([token])));
+        }
+    }
+
+    [Fact]
     public void States_that_contradict_themselves_are_refused_and_dead_ends_are_no_way()
     {
         var grammar = new Grammar();
@@ -496,6 +511,18 @@ public sealed class ConstrainedDecodingTests : IDisposable
     }
 
     /// <summary>A text, and a look at any other is too much.</summary>
+    /// <summary>Words of two letters and more behind a space each, whose space and first letters are one token's.</summary>
+    private sealed record Words(bool IsBehindSpace, int Letters, int Left) : TextState
+    {
+        public override int MinBytes => IsBehindSpace ? 2 - Math.Min(2, Letters) : 0;
+
+        public override ByteSet NextBytes => (IsBehindSpace ? ByteSet.Range('a', 'z') : ByteSet.None) | (MinBytes == 0 && Left > 0 ? ByteSet.Of((byte)' ') : ByteSet.None);
+
+        public override bool MayEndToken => MinBytes == 0;
+
+        public override TextState After(byte value) => value == ' ' ? new Words(true, 0, Left - 1) : this with { Letters = Math.Min(2, Letters + 1) };
+    }
+
     private sealed record OneWay(byte[] Text, int Read) : TextState
     {
         public override int MinBytes => Text.Length == Read ? 0 : 1;

@@ -1,4 +1,5 @@
 using LayerSkip.AI;
+using LayerSkip.Engine;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Tokenization;
 using LayerSkip.Parsing.Forms;
@@ -84,6 +85,31 @@ public class GroundedFrameTests(Parser parser)
 
         static IEnumerable<string> Labels(FrameNode node) =>
             node.Kind == FrameNodeKind.Word ? [] : node.Children.SelectMany(Labels).Prepend(node.Text);
+    }
+
+    [Fact]
+    public void A_label_that_is_a_token_is_written_by_it_even_where_the_parser_would_have_another_one()
+    {
+        var tokenizer = parser.Client.GetRequiredService<Tokenizer>();
+        var model = parser.Client.GetRequiredService<LayerSkipModel>();
+        foreach (var utterance in (string[])["play some music by queen", "pause the timer", "will it rain in Rome", "wake me at 7", "  "])
+        {
+            var constraint = GroundedFrames.Constrain(utterance, tokenizer, ["IN:CREATE_ALARM", "IN:CREATE_REMINDER", "SL:TODO", "SL:DATE_TIME"]);
+            foreach (var (exit, temperature) in ((int?, float)[])[(null, 0), (2, 0), (2, 1.5f)])
+            {
+                var prompt = tokenizer.Encode($"<|begin|><|user|> {utterance}<|assistant|>");
+                var options = new DecodingOptions { Constraint = constraint, ExitLayer = exit, MaxNewTokens = 40, Sampling = new() { Temperature = temperature, Seed = 3 } };
+                using var generation = model.Generate(prompt, options);
+                while (generation.NextRound(TestContext.Current.CancellationToken))
+                {
+                }
+
+                var frame = FrameTree.Parse(tokenizer.Decode(generation.Output));
+                Assert.Contains(frame.Root.Text, (string[])["IN:CREATE_ALARM", "IN:CREATE_REMINDER"]);
+                Assert.All(frame.Root.Children, slot => Assert.Contains(slot.Text, (string[])["SL:TODO", "SL:DATE_TIME"]));
+                Assert.All(generation.Output.ToArray(), token => Assert.True(tokenizer.IsAdded(token) || !tokenizer.GetToken(token)!.Contains('[', StringComparison.Ordinal)));
+            }
+        }
     }
 
     [Fact]

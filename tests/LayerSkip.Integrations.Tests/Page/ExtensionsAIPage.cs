@@ -1,4 +1,6 @@
 using LayerSkip.AI;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Tokenization;
 using LayerSkip.Integrations.Tests.ExtensionsAI;
 using LayerSkip.Parsing.Grounding;
 using LayerSkip.Parsing.Tools;
@@ -70,6 +72,22 @@ public class ExtensionsAIPage(Parser parser)
 
         Assert.Equal("I will remind you to call mom.", response.Messages[^1].Text);
         Assert.Equal([("call mom", "at 5 pm")], _reminders);
+    }
+
+    [Fact]
+    public async Task Labels_of_your_own()
+    {
+        IChatClient client = parser.Client;
+        foreach (var (utterance, intent) in ((string, string)[])[(Parser.Utterance, "[IN:CREATE_REMINDER"), ("wake me at 7", "[IN:CREATE_ALARM")])
+        {
+            var tokenizer = client.GetRequiredService<Tokenizer>();
+            string[] labels = ["IN:CREATE_REMINDER", "IN:CREATE_ALARM", "IN:UNSUPPORTED_ALARM"]; // no slot is named: any
+            var options = new ChatOptions
+            {
+                RawRepresentationFactory = _ => new DecodingOptions { Constraint = GroundedFrames.Constrain(utterance, tokenizer, labels) },
+            };
+            Assert.StartsWith(intent, (await client.GetResponseAsync(utterance, options)).Text.Trim(), StringComparison.Ordinal);
+        }
     }
 
     [Fact]

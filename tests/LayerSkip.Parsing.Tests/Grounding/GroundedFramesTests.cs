@@ -12,6 +12,8 @@ namespace LayerSkip.Parsing.Tests.Grounding;
 /// <summary>The language of an utterance's frames holds those that people wrote, and nothing that was not said.</summary>
 public class GroundedFramesTests
 {
+    private static readonly Tokenizer s_tokenizer = Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+
     private static readonly string[] s_few = ["IN:GET", "IN:GET_IT", "IN:DO", "SL:A", "SL:AT", "SL:AT_2"];
 
     [Theory]
@@ -143,22 +145,36 @@ public class GroundedFramesTests
     public void Labels_are_those_that_there_are(string frame, bool holds) => Assert.Equal(holds, Holds("get it at 5", frame, s_few));
 
     [Fact]
-    public void Without_a_slot_there_is_none_and_without_an_intent_no_language()
+    public void Of_a_kind_that_is_not_named_all_labels_are_meant()
     {
-        Assert.True(Holds("get it", "[IN:GET ]", ["IN:GET"]));
-        Assert.False(Holds("get it", "[IN:GET [SL:", ["IN:GET"]));
-        foreach (var (labels, named) in ((string?[], string)[])[([], "IN:"), (["SL:A"], "IN:"), (["IN:A", "GET"], "'GET'"), (["IN:"], "'IN:'"), (["IN:a"], "'IN:a'"), (["IN:A", "SL:B C"], "'SL:B C'"), ([null], "''")])
+        Assert.True(Holds("get it", "[IN:GET [SL:WHAT it ] ]", ["IN:GET"]));
+        Assert.False(Holds("get it", "[IN:GOT [SL:WHAT it ] ]", ["IN:GET"]));
+        Assert.True(Holds("get it", "[IN:GOT [SL:WHAT it ] ]", ["SL:WHAT"]));
+        Assert.False(Holds("get it", "[IN:GOT [SL:WHO it ] ]", ["SL:WHAT"]));
+        Assert.True(Holds("get it", "[IN:GOT [SL:WHO it ] ]", []));
+    }
+
+    [Fact]
+    public void What_is_no_label_is_refused_by_name()
+    {
+        foreach (var label in (string?[])["GET", "IN:", "SL:", "IN:a", "SL:B C", "IN:2", "IN:É", "", null])
         {
-            Assert.Contains(named, Assert.Throws<ArgumentException>("labels", () => GroundedFrames.Language(new Grammar(), "get it", labels!)).Message, StringComparison.Ordinal);
+            Assert.Contains($"'{label}' is no label", Refused(labels => GroundedFrames.Language(new Grammar(), "get it", labels), ["IN:GET", label]), StringComparison.Ordinal);
+            Assert.Contains($"'{label}' is no label", Refused(labels => GroundedFrames.Constrain("get it", s_tokenizer, labels), ["IN:CREATE_ALARM", label]), StringComparison.Ordinal);
         }
 
-        Assert.NotNull(GroundedFrames.Language(new Grammar(), "get it", ["IN:GET", "IN:GET"]));
+        // A slip of the pen would else be an intent that no model knows.
+        Assert.Contains("'IN:CREATE_ALRM' is no label", Refused(labels => GroundedFrames.Constrain("get it", s_tokenizer, labels), ["IN:CREATE_ALRM"]), StringComparison.Ordinal);
+        Assert.NotNull(GroundedFrames.Language(new Grammar(), "get it", ["IN:CREATE_ALRM"]));
+        Assert.NotNull(GroundedFrames.Constrain("get it", s_tokenizer, ["IN:CREATE_ALARM", "IN:CREATE_ALARM"]));
+
+        static string Refused(Action<string[]> make, string?[] labels) => Assert.Throws<ArgumentException>(nameof(labels), () => make(labels!)).Message;
     }
 
     [Fact]
     public void Labels_of_a_tokenizer_hold_those_that_people_wrote()
     {
-        var labels = GroundedFrames.Labels(Tokenizer.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser")));
+        var labels = GroundedFrames.Labels(s_tokenizer);
         Assert.Equal(labels, labels.Order(StringComparer.Ordinal));
         Assert.Contains("IN:CREATE_REMINDER", labels);
         Assert.Contains("SL:TODO", labels);
@@ -249,7 +265,7 @@ public class GroundedFramesTests
     }
 
     private static StartState Start(string utterance, string[]? labels) =>
-        new(new GroundedLanguage(new SpokenText(utterance), labels is null ? FrameLabels.Any : new FrameLabels(labels)), MayIndent: true);
+        new(new GroundedLanguage(new SpokenText(utterance), labels is null ? FrameLabels.Any : new FrameLabels(labels, FrameLabels.Any)), MayIndent: true);
 
     private static bool Holds(string utterance, string frame, string[]? labels = null)
     {

@@ -11,6 +11,8 @@ internal sealed class ChoiceNode(Grammar grammar, GrammarNode[] alternatives) : 
 {
     private readonly GrammarNode[] _alternatives = alternatives;
 
+    internal override bool MayEndToken { get; } = alternatives.Any(alternative => alternative.MayEndToken);
+
     internal ReadOnlySpan<GrammarNode> Alternatives => _alternatives;
 
     internal override int Parts => _alternatives.Length;

@@ -14,6 +14,8 @@ internal sealed class SequenceNode(Grammar grammar, GrammarNode first, GrammarNo
 
     internal override bool AllowsSpecialTokens { get; } = first.AllowsSpecialTokens || (first.IsNullable && second.AllowsSpecialTokens);
 
+    internal override bool MayEndToken => _first.MayEndToken;
+
     internal GrammarNode First => _first;
 
     internal GrammarNode Second => _second;

@@ -14,6 +14,8 @@ internal sealed class StateNode(Grammar grammar, TextState state, ByteSet bytes,
 
     internal override bool AllowsSpecialTokens => false;
 
+    internal override bool MayEndToken { get; } = state.MayEndToken;
+
     internal override GrammarNode Next(byte value)
     {
         if (!_bytes.Contains(value))

@@ -16,6 +16,8 @@ internal sealed class UnlessNode(Grammar grammar, GrammarNode node, ByteAutomato
 
     internal override bool AllowsSpecialTokens => _node.AllowsSpecialTokens;
 
+    internal override bool MayEndToken => _node.MayEndToken;
+
     internal override GrammarNode DeriveSpecial(int token) => Grammar.Unless(_node.DeriveSpecial(token), _beginnings, _state);
 
     internal override bool IsSame(GrammarNode other) =>
