@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using LayerSkip.AI;
 
 namespace WebApi;
@@ -7,7 +8,7 @@ namespace WebApi;
 /// <param name="Type">Whose fault it was.</param>
 /// <param name="Param">The field that was wrong, where it is known.</param>
 /// <param name="Code">What clients can tell the error by, or null.</param>
-internal sealed record ErrorOutput(string Message, string Type, string? Param, string? Code)
+internal sealed partial record ErrorOutput(string Message, string Type, string? Param, string? Code)
 {
     /// <summary>Says it where clients of OpenAI's API look, of whatever went wrong: a path that does not exist, too.</summary>
     public static void AddTo(ProblemDetailsContext context)
@@ -26,10 +27,14 @@ internal sealed record ErrorOutput(string Message, string Type, string? Param, s
         {
             ModelNotFoundException => new(message, "invalid_request_error", "model", "model_not_found"),
             PromptTooLongException => new(message, "invalid_request_error", "messages", "context_length_exceeded"),
-            _ => new(message, "invalid_request_error", null, null),
+            _ => new(message, "invalid_request_error", Field().Match(message) is { Success: true } field ? field.Groups[1].Value : null, null),
         },
         _ => new(message, "server_error", null, null),
     };
+
+    /// <summary>What a message begins with that is about a field: its name, or its path.</summary>
+    [GeneratedRegex(@"^([a-z]\w*(?:\[\d+\]|\.[a-z]\w*)*) (?:is|are|must|holds?|requires?|takes?)\b")]
+    private static partial Regex Field();
 }
 
 /// <summary>An error on its own.</summary>

@@ -21,6 +21,9 @@ internal static class TestedDevice
     /// <summary>How often a test tries what it tries: many times, or a few where it would take too long: where threads are emulated.</summary>
     public static int Many(int many, int few) => Rig.IsGpu ? many : few;
 
+    /// <summary>Whether other processes may take of its memory while a test runs.</summary>
+    public static bool SharesMemory => true;
+
     /// <summary>Whether sequences at once share passes.</summary>
     public static bool SharesPasses => true;
 

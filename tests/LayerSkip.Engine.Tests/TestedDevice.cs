@@ -17,6 +17,9 @@ internal static class TestedDevice
     /// <summary>How often a test tries what it tries: many times, or a few where it would take too long.</summary>
     public static int Many(int many, int few) => many;
 
+    /// <summary>Whether other processes may take of its memory while a test runs.</summary>
+    public static bool SharesMemory => false;
+
     /// <summary>Whether sequences at once share passes.</summary>
     public static bool SharesPasses => true;
 

@@ -17,6 +17,12 @@ internal static class EmbeddingEndpoints
             throw new ArgumentException($"encoding_format is '{request.EncodingFormat}', expected float or base64.");
         }
 
+        // Named here: the abstraction's own error does not say of what.
+        if (request.Dimensions < 1)
+        {
+            throw new ArgumentException($"dimensions is {request.Dimensions}, expected at least 1.");
+        }
+
         var embeddings = await generator.GenerateAsync(request.Texts(), new() { Dimensions = request.Dimensions }, cancellationToken);
         var tokens = embeddings.Usage?.InputTokenCount ?? 0;
         return new EmbeddingList(

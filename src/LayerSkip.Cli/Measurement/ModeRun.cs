@@ -102,8 +102,6 @@ internal sealed class ModeRun
                 _tokenSeconds.Add(seconds / tokens);
             }
         }
-
-        _accepted[Math.Min(generation.RoundAccepted, MostAccepted)]++;
     }
 
     /// <summary>Adds a request.</summary>
@@ -123,6 +121,11 @@ internal sealed class ModeRun
         _acceptedTokens += statistics.Accepted;
         _exitLayers += statistics.ExitLayers;
         _exitDraftRounds += statistics.DraftRounds - statistics.LookupRounds;
+
+        foreach (var (accepted, rounds) in statistics.AcceptedPerRound.Index())
+        {
+            _accepted[accepted] += rounds;
+        }
 
         // The i-th token after the first attends to the prompt and i tokens.
         _positionsRead += ((long)statistics.PromptTokens * decoded) + ((long)decoded * (decoded + 1) / 2);

@@ -45,12 +45,23 @@ internal sealed class InspectTables(IAnsiConsole console)
         Add(facts, "mlp_bias", YesNo(config.MlpBias));
 
         var memory = report.Memory;
-        Add(facts, "memory, weights in f32", Mark(memory.WeightBytesF32, memory.Auto == "f32"));
-        Add(facts, "memory, weights in bf16", Mark(memory.WeightBytesBf16, memory.Auto == "bf16") + Compressed(memory.WeightBytesBf16Compressed));
-        Add(facts, "memory, weights in int8", Mark(memory.WeightBytesInt8, memory.Auto == "int8"));
-        Add(facts, "memory, weights in int4", Mark(memory.WeightBytesInt4, memory.Auto == "int4"));
+        AddWeights("f32", memory.WeightBytesF32);
+        AddWeights("bf16", memory.WeightBytesBf16, Compressed(memory.WeightBytesBf16Compressed));
+        AddWeights("int8", memory.WeightBytesInt8);
+        AddWeights("int4", memory.WeightBytesInt4);
         Add(facts, "memory, KV cache", $"{Quantity.Bytes(memory.KvBytesPerToken)} a token, {Quantity.Bytes(memory.KvBytesFullContext)} for the full context");
         console.Write(facts);
+
+        void AddWeights(string format, long bytes, string note = "")
+        {
+            // A checkpoint may keep some of its matrices finer than the others.
+            var isAuto = memory.Auto == format;
+            Add(facts, $"memory, weights in {format}", Mark(bytes, isAuto && bytes == memory.WeightBytesAuto) + note);
+            if (isAuto && bytes != memory.WeightBytesAuto)
+            {
+                Add(facts, "memory, weights as kept", Mark(memory.WeightBytesAuto, true));
+            }
+        }
     }
 
     private void WriteTensors(TensorsReport tensors)

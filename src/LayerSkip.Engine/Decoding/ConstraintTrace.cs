@@ -42,7 +42,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     /// <param name="room">Tokens that may still be generated.</param>
     public void BeginRound(int room)
     {
-        _room = room;
+        (_room, IsDrafting) = (room, false);
         Array.Clear(_curtailed);
     }
 
@@ -83,7 +83,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     public int Follow(ReadOnlySpan<int> tokens)
     {
         var count = 0;
-        while (count < tokens.Length && MayFollow(count, tokens[count]))
+        while (count < tokens.Length && !IsComplete(count) && Allows(count, tokens[count]))
         {
             Advance(count, tokens[count]);
             count++;
@@ -91,9 +91,6 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
 
         return count;
     }
-
-    /// <summary>Whether the output goes on after so many tokens of the draft, and the token is allowed there.</summary>
-    public bool MayFollow(int index, int token) => !IsComplete(index) && Allows(index, token);
 
     /// <summary>How many of the first tokens of the draft were forced.</summary>
     public int CountForced(int drafted)

@@ -64,7 +64,7 @@ public sealed record DecodingOptions
 
     /// <summary>
     /// Restricts the output to a language of texts; null: anything may be written. It is applied behind the processors, to draft and full
-    /// model alike. Tokens of which it leaves no choice take no decision of the model (unless <see cref="TokenConstraint.TakesCertainText"/> is
+    /// model alike (a device that runs rounds as a whole drafts without it, and holds the full model's choices to it). Tokens of which it leaves no choice take no decision of the model (unless <see cref="TokenConstraint.TakesCertainText"/> is
     /// false); they ride along in a round's pass. End-of-sequence and stop tokens are allowed exactly where the output may end, and where nothing
     /// else may follow the generation ends by itself (<see cref="FinishReason.Complete"/>). As the limit of new tokens or the context's end comes
     /// near, only what can still be completed is allowed: an output that was cut short so is of the language, and says

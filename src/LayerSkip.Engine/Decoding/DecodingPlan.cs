@@ -52,8 +52,11 @@ internal sealed class DecodingPlan
 
     public required int MaxNewTokens { get; init; }
 
+    /// <summary>Whether a constraint may write what is certain without asking the model.</summary>
+    public bool TakesCertainText => Constraint?.TakesCertainText == true;
+
     /// <summary>Most tokens of a draft, of which the model guesses so many. What a constraint forces is no guess.</summary>
-    public int DraftRoom(int guesses) => Constraint is null ? guesses : MaxSpeculations;
+    public int DraftRoom(int guesses) => TakesCertainText ? MaxSpeculations : guesses;
 
     public required SamplingOptions Sampling { get; init; }
 

@@ -35,7 +35,7 @@ internal sealed class DeviceRounds(
     /// <param name="room">Most tokens of the draft.</param>
     /// <param name="drafted">Takes the draft's tokens.</param>
     public DeviceRound Begin(KvCache cache, in DraftPlan draft, int exit, int room, int[] drafted) => new(
-        cache, tokens.With(0)[^1], tokens.Count - 1, exit, plan.Depth, draft.Length, Math.Min(room, draft.Length), memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
+        cache, tokens.With(0)[^1], tokens.Count - 1, exit, plan.Depth, draft.Length, room, memory.DraftHead, plan.StopIds, draw, controller.LastBelow ?? 0, drafted);
 
     /// <summary>Takes what came of a round.</summary>
     /// <returns>
@@ -57,7 +57,7 @@ internal sealed class DeviceRounds(
         {
             constraint.BeginRound(tokens.Room);
             var allowed = constraint.Follow(round.Draft.AsSpan(0, accepted));
-            if (allowed < accepted || (next >= 0 && !constraint.MayFollow(accepted, next.Value)))
+            if (allowed < accepted || constraint.IsComplete(accepted) || (next >= 0 && !constraint.Allows(accepted, next.Value)))
             {
                 // What it would write by itself is known, and banned: it has to be asked what else.
                 (_stepwise, _pause) = (_pause, Math.Min(2 * _pause, LongestPause));

@@ -157,7 +157,7 @@ public sealed class Generation : IDisposable
         ? recorded[index]
         : throw new InvalidOperationException("the request did not ask for log-probabilities: DecodingOptions.TopLogProbabilities was null");
 
-    /// <summary>Runs one round, or one piece of a long prompt (which adds no tokens).</summary>
+    /// <summary>Runs one round, or one piece of a long prompt (which adds no tokens, as a round does not where a constraint bans all that a device wrote by itself).</summary>
     /// <param name="cancellationToken">Looked at between layers.</param>
     /// <returns>False if the generation had already ended; true otherwise, with the new tokens in <see cref="RoundTokens"/>.</returns>
     /// <exception cref="ObjectDisposedException">The generation or its model has been disposed.</exception>

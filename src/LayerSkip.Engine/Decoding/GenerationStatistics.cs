@@ -12,7 +12,10 @@ public readonly record struct GenerationStatistics
     /// <summary>Tokens generated, an end-of-sequence token included.</summary>
     public int Tokens { get; init; }
 
-    /// <summary>Rounds of draft and verification; without drafting, decode steps.</summary>
+    /// <summary>
+    /// Rounds of draft and verification; without drafting, decode steps. On a device that runs rounds as a whole, which is shown no constraint, those are among them whose tokens a
+    /// constraint cut off, perhaps all.
+    /// </summary>
     public int Rounds { get; init; }
 
     /// <summary>Tokens drafted, without those that a constraint forced.</summary>
@@ -25,8 +28,8 @@ public readonly record struct GenerationStatistics
     public int Forced { get; init; }
 
     /// <summary>
-    /// Passes of all rounds over a layer's weights, whatever the number of rows. Full-depth decoding makes <see cref="Tokens"/> times L
-    /// of them. The pieces of a long prompt that come before the first round are not counted: they are the same in every mode.
+    /// Passes of all rounds over a layer's weights, whatever the number of rows. Full-depth decoding makes L
+    /// of them a round. The pieces of a long prompt that come before the first round are not counted: they are the same in every mode.
     /// </summary>
     public long LayerPasses { get; init; }
 
@@ -54,7 +57,7 @@ public readonly record struct GenerationStatistics
     /// <summary>Bytes of the KV cache.</summary>
     public long KvBytes { get; init; }
 
-    /// <summary>Time until the first round's tokens stood: the prompt, and the first round with it.</summary>
+    /// <summary>Time until the first round's tokens stood: the prompt, and the first round that brought any.</summary>
     public TimeSpan PrefillTime { get; init; }
 
     /// <summary>Time of all later rounds: their own, and all of a pass that they shared with others'.</summary>

@@ -6,7 +6,8 @@ namespace LayerSkip.Engine.Decoding;
 /// <summary>
 /// Draws from processed distributions, draft tokens from the exit's and output tokens from the full model's, each position with random numbers of
 /// its own that both share. A draft token is accepted where the full model draws the same one; so the output is what the full model alone would have
-/// drawn with this seed, token for token (invariant I4). Under temperature 0 this is greedy decoding with logits processors.
+/// drawn with this seed, token for token (invariant I4). Under temperature 0 this is greedy decoding with logits processors. To accept with probability min(1, q / p) and else to
+/// draw from what q has beyond p, as papers on speculative sampling do, gives the same distribution, but other tokens than without drafts (docs/exactness.md).
 /// </summary>
 internal sealed class SamplingSelector : TokenSelector
 {

@@ -43,8 +43,8 @@ internal sealed class SelfSpeculation
 
     private int _company = 1;
 
-    private readonly int[] _shown = new int[DecodingPlan.MaxSpeculations];
-    private DraftResult _shownDraft;
+    private readonly int[] _lastDraftTokens = new int[DecodingPlan.MaxSpeculations];
+    private DraftResult _lastDraft;
 
     /// <param name="model">The model.</param>
     /// <param name="prompt">Token ids, checked.</param>
@@ -85,7 +85,7 @@ internal sealed class SelfSpeculation
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
 
         // Where nobody wants to see a logit, time a step, write what is certain unasked or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
-        var runsWhole = (choosesBest ? plan.Constraint?.TakesCertainText != true : draw is not null) && _logProbabilities is null && _costs is null
+        var runsWhole = (choosesBest ? !plan.TakesCertainText : draw is not null) && _logProbabilities is null && _costs is null
             && _controller.LastBelow is not null && model.RunsRounds(plan.StopIds.Length);
         _pieces = new PromptPieces(model, plan, memory, _tokens);
         _deviceRounds = runsWhole ? new DeviceRounds(plan, memory, _tokens, _constraint, draw, _controller) : null;
@@ -106,10 +106,10 @@ internal sealed class SelfSpeculation
     public StatisticsRecorder Statistics => _statistics;
 
     /// <summary>What became of the last round's draft, forced tokens included.</summary>
-    public DraftResult Draft => _shownDraft;
+    public DraftResult Draft => _lastDraft;
 
     /// <summary>All tokens of the last round's draft.</summary>
-    public ReadOnlySpan<int> DraftTokens => _shown.AsSpan(0, _shownDraft.Drafted);
+    public ReadOnlySpan<int> DraftTokens => _lastDraftTokens.AsSpan(0, _lastDraft.Drafted);
 
     /// <summary>Why the output ended; <see cref="FinishReason.None"/> while it goes on.</summary>
     public FinishReason FinishReason { get; private set; }
@@ -177,7 +177,7 @@ internal sealed class SelfSpeculation
     public bool Begin(CancellationToken cancellationToken)
     {
         _tokens.BeginRound();
-        _shownDraft = default;
+        _lastDraft = default;
         _rounds = Wait.Waits ? null : _rounds;
         if (FinishReason != FinishReason.None)
         {
@@ -270,10 +270,10 @@ internal sealed class SelfSpeculation
             var (cache, start) = (Cache, _memory.Length);
             var inputs = _tokens.Count - start;
             var match = _lookup?.Find(_tokens.With(0)) ?? default;
-            var plan = _nextDraft ??= _controller.Next(match, inputs);
-            var room = Math.Min(DraftRoom(plan.Length), Math.Max(0, MaxPositions - _tokens.Count));
+            var intended = _nextDraft ??= _controller.Next(match, inputs);
+            var room = Math.Min(DraftRoom(intended.Length), Math.Max(0, MaxPositions - _tokens.Count));
             _tokens.MakeRoom(room);
-            if (_deviceRounds is { } device && device.Takes(plan))
+            if (_deviceRounds is { } device && device.Takes(intended))
             {
                 // Such a round begins with one input, the last token.
                 if (inputs > 1)
@@ -290,13 +290,13 @@ internal sealed class SelfSpeculation
 
                 // All three in one go, with one wait.
                 _steps.Begin(default, first: 0);
-                var round = device.Begin(cache, plan, _drafter.ExitOf(plan), room, _shown);
+                var round = device.Begin(cache, intended, _drafter.ExitOf(intended), room, _lastDraftTokens);
                 _statistics.Pause();
                 yield return RoundWait.Whole(round);
                 var (made, confirmed, own) = device.End(round, _shared is null ? _model.RunRound(round, _cancellation) : _result);
                 if (own < 0)
                 {
-                    // Nobody but the model had a say.
+                    // The device asked nobody but the model: no token has a logit.
                     throw CheckpointException.NoLogit(_name);
                 }
 
@@ -307,11 +307,11 @@ internal sealed class SelfSpeculation
 
             _memory.EnsureRows(inputs + room);
             _memory.Rows.Place(0, inputs + room, cache, start);
-            _steps.Begin(plan, first: inputs - 1);
+            _steps.Begin(intended, first: inputs - 1);
             _constraint?.BeginRound(_tokens.Room);
 
             // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-            BeginDraft(plan, match, room, inputs);
+            _drafter.Begin(intended, match, room, inputs);
             while (_drafter.Step is { } step)
             {
                 SharedPassTime? shared = null;
@@ -324,17 +324,16 @@ internal sealed class SelfSpeculation
                 }
 
                 _steps.EndDraftStep(step, shared, _cancellation);
-                GoOnDrafting(room, inputs, isAnswered: shared is not null);
+                _drafter.GoOn(isAnswered: shared is not null);
             }
 
             var draft = _drafter.Draft;
-            _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_shown);
+            _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_lastDraftTokens);
 
             // Verify: one pass of layers E..L-1 over the input and the draft together.
             SharedPassTime? verified = null;
             var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
             _statistics.EndDraft();
-            EndDraft();
             if (pass.Count <= _model.SharedRows)
             {
                 yield return RoundWait.Verification(pass);
@@ -354,41 +353,6 @@ internal sealed class SelfSpeculation
             yield return default;
         }
     }
-
-    /// <summary>Begins the draft. Where it asks more of a constraint than that can tell, the round does without: the full model may come to no such place.</summary>
-    private void BeginDraft(in DraftPlan plan, in LookupMatch match, int room, int inputs)
-    {
-        try
-        {
-            _constraint?.IsDrafting = true;
-            _drafter.Begin(plan, match, room, inputs);
-        }
-        catch (ConstraintException)
-        {
-            Undraft(room, inputs);
-        }
-    }
-
-    /// <summary>Goes on with the draft, likewise.</summary>
-    private void GoOnDrafting(int room, int inputs, bool isAnswered)
-    {
-        try
-        {
-            _drafter.GoOn(isAnswered);
-        }
-        catch (ConstraintException)
-        {
-            Undraft(room, inputs);
-        }
-    }
-
-    private void Undraft(int room, int inputs)
-    {
-        EndDraft();
-        _drafter.Begin(DraftPlan.None, default, room, inputs);
-    }
-
-    private void EndDraft() => _constraint?.IsDrafting = false;
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
     /// <param name="pass">What has verified the draft.</param>
@@ -434,9 +398,9 @@ internal sealed class SelfSpeculation
         var forced = _constraint?.Accept(accepted, next) ?? default;
         Take(taken);
 
-        // Truncate: what was rejected is simply written again.
-        Cache.Length = Math.Min(before + accepted, _tokens.Count - 1);
-        _shownDraft = new(exit, draft.Tokens, accepted);
+        // All tokens but the last are in the cache; what was rejected is simply written again.
+        Cache.Length = _tokens.Count - 1;
+        _lastDraft = new(exit, draft.Tokens, accepted);
         var free = new DraftResult(exit, draft.Guessed, accepted - forced.Drafted);
         Learn(free, match);
         _statistics.EndRound(free, forced.All, (draft.Passes * exit) + (_plan.Depth - exit), RoundTokens.Length);

@@ -94,7 +94,8 @@ internal sealed class StatisticsRecorder(int promptTokens, int outputCapacity)
             _verify += now - verifyStart;
         }
 
-        if (_rounds == 0)
+        // A round that a constraint left nothing of brings no token.
+        if (_firstRoundTokens == 0)
         {
             _prefill += now - _stepStart;
             _firstRoundTokens = tokens;

@@ -77,7 +77,10 @@ public sealed class WebApiTests : IAsyncLifetime
     [Fact]
     public async Task Chat_answers_and_says_what_it_cost()
     {
-        var response = await _http.PostAsJsonAsync("/chat", s_question);
+        // Always drafted: what auto does in a process that has just begun depends on what it measures.
+        await using var app = await Start($"--LayerSkip:ModelPath={Parser.ModelPath}", "--LayerSkip:ExitLayer=2");
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        var response = await http.PostAsJsonAsync("/chat", s_question);
 
         var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal(Parser.Frame, answer.GetProperty("text").GetString());
@@ -340,7 +343,7 @@ public sealed class WebApiTests : IAsyncLifetime
     [Theory]
     [InlineData("gpt-4o", "x", "model", "model_not_found")]
     [InlineData("topv2-parser", null, "messages", "context_length_exceeded")]
-    [InlineData("topv2-parser", "", null, null)]
+    [InlineData("topv2-parser", "", "messages[0].content", null)]
     public async Task Errors_that_clients_look_for_have_a_code(string model, string? content, string? param, string? code)
     {
         content ??= string.Concat(Enumerable.Repeat("wake me at 7 ", 200));

@@ -1,3 +1,4 @@
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Decoding.Drafting;
@@ -38,15 +39,26 @@ internal sealed class Drafter(
     /// <param name="inputs">Tokens before it that are not in the cache yet.</param>
     public void Begin(in DraftPlan draft, in LookupMatch match, int room, int inputs)
     {
-        (_exit, _length, _room, _inputs) = (ExitOf(draft), draft.Length, room, inputs);
-        (Step, _drafted, _guessed, _count, _passes) = (null, 0, 0, 0, 0);
-        if (draft is { ExitLayer: 0, Length: > 0 })
+        Reset(draft, room, inputs);
+        try
         {
-            Copy(match);
+            constraint?.IsDrafting = true;
+            if (draft is { ExitLayer: 0, Length: > 0 })
+            {
+                Copy(match);
+            }
+            else
+            {
+                Append(inputs, goesOn: true);
+            }
         }
-        else
+        catch (ConstraintException)
         {
-            Append(inputs, goesOn: true);
+            GiveUp();
+        }
+        finally
+        {
+            constraint?.IsDrafting = false;
         }
     }
 
@@ -57,9 +69,40 @@ internal sealed class Drafter(
     /// <param name="isAnswered">Whether what the step asks has been answered; else the head is yet to be run.</param>
     public void GoOn(bool isAnswered)
     {
-        var guesses = Step!.Value.AsksHead;
+        try
+        {
+            constraint?.IsDrafting = true;
+            TakeGuess(isAnswered);
+        }
+        catch (ConstraintException)
+        {
+            GiveUp();
+        }
+        finally
+        {
+            constraint?.IsDrafting = false;
+        }
+    }
+
+    private void Reset(in DraftPlan draft, int room, int inputs)
+    {
+        (_exit, _length, _room, _inputs) = (ExitOf(draft), draft.Length, room, inputs);
+        (Step, _drafted, _guessed, _count, _passes) = (null, 0, 0, 0, 0);
+    }
+
+    /// <summary>Where a draft asks more of a constraint than that can tell, the round does without: the full model may come to no such place.</summary>
+    private void GiveUp()
+    {
+        constraint!.IsDrafting = false;
+        Reset(DraftPlan.None, _room, _inputs);
+        Append(_inputs, goesOn: false);
+    }
+
+    private void TakeGuess(bool isAnswered)
+    {
+        var wantsGuess = Step!.Value.AsksHead;
         Step = null;
-        if (!guesses || steps.Guess(memory.Rows, _count - 1, _drafted, _exit, isAnswered) is not { } guess)
+        if (!wantsGuess || steps.Guess(memory.Rows, _count - 1, _drafted, _exit, isAnswered) is not { } guess)
         {
             return;
         }

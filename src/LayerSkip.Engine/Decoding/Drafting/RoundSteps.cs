@@ -160,6 +160,7 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     {
         try
         {
+            constraint?.IsDrafting = true;
             for (var slot = Math.Max(start, _first); slot < start + count && slot - _first < _plan.SurveyRows; slot++)
             {
                 if (constraint?.Forced(slot - _first) is null && constraint?.IsComplete(slot - _first) != true)
@@ -171,6 +172,10 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         catch (ConstraintException)
         {
             // What takes too much to tell of a guess that nobody drafts stays unknown.
+        }
+        finally
+        {
+            constraint?.IsDrafting = false;
         }
     }
 }
