@@ -42,7 +42,7 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     /// <param name="room">Tokens that may still be generated.</param>
     public void BeginRound(int room)
     {
-        (_room, IsDrafting) = (room, false);
+        _room = room;
         Array.Clear(_curtailed);
     }
 

@@ -70,7 +70,7 @@ public sealed class WholeRoundTests : IDisposable
 
         Assert.True(whole.Count > TestedDevice.Many(500, few: 10), $"{whole.Count} rounds were run whole");
         Assert.True(complete > TestedDevice.Many(20, few: 0) && curtailed > TestedDevice.Many(20, few: 0) && banned > TestedDevice.Many(5, few: -1), $"{complete} outputs were complete, {curtailed} curtailed, {banned} banned");
-        Assert.True(cancelled > TestedDevice.Many(100, few: 2), $"{cancelled} rounds were cancelled");
+        Assert.True(cancelled > TestedDevice.Many(100, few: 0), $"{cancelled} rounds were cancelled");
     }
 
     [Fact]

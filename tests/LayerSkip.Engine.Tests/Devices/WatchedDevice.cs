@@ -5,7 +5,7 @@ namespace LayerSkip.Engine.Tests.Devices;
 
 /// <summary>Tells a test of the steps that a model is asked for, and lets it fail them.</summary>
 /// <param name="inner">Does the work.</param>
-internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
+internal sealed class WatchedDevice(IDeviceModel inner) : DelegatingDevice(inner), IDeviceModel
 {
     /// <summary>A cache is about to be made.</summary>
     public Action? CreatingCache { get; set; }
@@ -37,81 +37,67 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
     /// <summary>Bytes are about to be computed.</summary>
     public Action? SizingCache { get; set; }
 
-    public ModelConfig Config => inner.Config;
-
-    public WeightFormat WeightFormat => inner.WeightFormat;
-
-    public string Device => inner.Device;
-
-    public long WeightBytes => inner.WeightBytes;
-
-    public long KvBytes => inner.KvBytes;
-
-    public bool HasHiddenStates => inner.HasHiddenStates;
-
     /// <summary>A model without a tokenizer.</summary>
     public LayerSkipModel ToModel() => LayerSkipModel.FromDevice("watched", this, new(), tokenizer: null!);
 
-    public long BytesRead(int from, int to, bool head) => inner.BytesRead(from, to, head);
-
-    public long KvBytesOf(int positions)
+    public override long KvBytesOf(int positions)
     {
         SizingCache?.Invoke();
-        return inner.KvBytesOf(positions);
+        return Inner.KvBytesOf(positions);
     }
 
-    public KvCache CreateCache()
+    public override KvCache CreateCache()
     {
         CreatingCache?.Invoke();
-        return inner.CreateCache();
+        return Inner.CreateCache();
     }
 
-    public RowBuffer CreateRows(int capacity)
+    public override RowBuffer CreateRows(int capacity)
     {
         CreatingRows?.Invoke();
-        return inner.CreateRows(capacity);
+        return Inner.CreateRows(capacity);
     }
 
-    public DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => DraftHead = inner.CreateDraftHead(prompt) is { } head ? new(head) : null;
+    public override DraftHead? CreateDraftHead(ReadOnlySpan<int> prompt) => DraftHead = Inner.CreateDraftHead(prompt) is { } head ? new(head) : null;
 
-    public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
+    public override void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
     {
         Embedding?.Invoke(tokens.Length);
-        inner.Embed(rows, start, tokens);
+        Inner.Embed(rows, start, tokens);
     }
 
-    public void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
+    public override void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
     {
         RunningLayers?.Invoke(cancellationToken);
-        inner.RunLayers(rows, start, count, from, to, cancellationToken);
+        Inner.RunLayers(rows, start, count, from, to, cancellationToken);
         LayersRun?.Invoke();
     }
 
-    public int SharedRows => inner.SharedRows;
+    public int SharedRows => Inner.SharedRows;
 
-    public int SharedPromptRows => inner.SharedPromptRows;
+    public int SharedPromptRows => Inner.SharedPromptRows;
 
     public void RunPasses(ReadOnlySpan<RowPass> passes)
     {
         RunningPasses?.Invoke(passes.Length);
-        inner.RunPasses([.. passes.ToArray().Select(static pass => pass with { GuessHead = (pass.GuessHead as WatchedDraftHead)?.Inner })]);
+        Inner.RunPasses([.. passes.ToArray().Select(static pass => pass with { GuessHead = (pass.GuessHead as WatchedDraftHead)?.Inner })]);
     }
 
-    public bool DrawsTokens => inner.DrawsTokens;
+    public bool DrawsTokens => Inner.DrawsTokens;
 
-    public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => inner.Draw(rows, start, draw, tokens);
+    public void Draw(RowBuffer rows, int start, TokenDraw draw, Span<TokenGuess> tokens) => Inner.Draw(rows, start, draw, tokens);
 
-    public bool RunsRounds(int stopIds) => MakesWholeRounds || (HasWholeRounds && inner.RunsRounds(stopIds));
+    public bool RunsRounds(int stopIds) => MakesWholeRounds || (HasWholeRounds && Inner.RunsRounds(stopIds));
 
     public DeviceRoundResult RunRound(in DeviceRound round, CancellationToken cancellationToken = default) =>
-        MakesWholeRounds ? MakeRound(round) : inner.RunRound(round, cancellationToken);
+        MakesWholeRounds ? MakeRound(round) : Inner.RunRound(round, cancellationToken);
 
     public void RunRounds(ReadOnlySpan<DeviceRound> rounds, Span<DeviceRoundResult> results)
     {
         RunningPasses?.Invoke(rounds.Length);
         if (!MakesWholeRounds)
         {
-            inner.RunRounds(rounds, results);
+            Inner.RunRounds(rounds, results);
             return;
         }
 
@@ -121,27 +107,25 @@ internal sealed class WatchedDevice(IDeviceModel inner) : IDeviceModel
         }
     }
 
-    public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => inner.ArgMax(rows, start, tokens);
+    public override TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => Inner.Guess(rows, slot, (head as WatchedDraftHead)?.Inner);
 
-    public TokenGuess Guess(RowBuffer rows, int slot, DraftHead? head) => inner.Guess(rows, slot, (head as WatchedDraftHead)?.Inner);
+    public void DraftLogits(RowBuffer rows, int slot, Span<float> logits) => Inner.DraftLogits(rows, slot, logits);
 
-    public void Normalize(RowBuffer rows, int start, int count, Span<float> states) => inner.Normalize(rows, start, count, states);
-
-    public void Logits(RowBuffer rows, int start, int count, Span<float> logits) => inner.Logits(rows, start, count, logits);
-
-    public void DraftLogits(RowBuffer rows, int slot, Span<float> logits) => inner.DraftLogits(rows, slot, logits);
-
-    public void Dispose() => inner.Dispose();
+    public override void Dispose()
+    {
+        base.Dispose();
+        Inner.Dispose();
+    }
 
     private DeviceRoundResult MakeRound(in DeviceRound round)
     {
         Assert.Equal((0, null), (round.Length, round.Draw));
-        using var rows = inner.CreateRows(1);
+        using var rows = Inner.CreateRows(1);
         rows.Place(0, 1, round.Cache, round.Position);
-        inner.Embed(rows, 0, [round.Token]);
-        inner.RunLayers(rows, 0, 1, 0, round.Depth);
+        Inner.Embed(rows, 0, [round.Token]);
+        Inner.RunLayers(rows, 0, 1, 0, round.Depth);
         var next = new int[1];
-        inner.ArgMax(rows, 0, next);
+        Inner.ArgMax(rows, 0, next);
         return new(Drafted: 0, Accepted: 0, next[0]);
     }
 

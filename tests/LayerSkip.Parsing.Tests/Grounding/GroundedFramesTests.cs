@@ -199,6 +199,15 @@ public class GroundedFramesTests
     }
 
     [Fact]
+    public void Where_a_tokenizer_has_no_labels_any_may_be_written()
+    {
+        var gpt2 = Tokenizer.Load(SharedData.Require("tokenizers/gpt2"));
+
+        Assert.Empty(GroundedFrames.Labels(gpt2));
+        Assert.NotNull(GroundedFrames.Constrain("get it", gpt2, ["IN:WHAT_NOBODY_KNOWS"]));
+    }
+
+    [Fact]
     public void Halves_of_a_character_that_stand_apart_are_none()
     {
         const string Halves = "\uD83D \uDE00 a";
