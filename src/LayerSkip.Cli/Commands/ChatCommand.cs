@@ -17,6 +17,8 @@ internal sealed class ChatCommand
     private readonly DecodingArguments _decoding = new();
     private readonly Option<string?> _system = new("--system") { HelpName = "TEXT", Description = "A system message before the conversation (default: none)." };
 
+    private readonly Option<bool> _grounded = GroundedOption.Create();
+
     private readonly Option<bool> _showDraft = new("--show-draft")
     {
         Description = "On a terminal: accepted draft tokens in green, the full model's own in blue, rejected drafts dim (default: plain text).",
@@ -27,7 +29,7 @@ internal sealed class ChatCommand
     public static Command Create(Terminal terminal)
     {
         var chat = new ChatCommand(terminal);
-        var command = new Command("chat", $"Chat with a checkpoint, a message a line. {Anew} on a line of its own forgets the conversation; Ctrl-C stops an answer; again, or Ctrl-D, ends.") { chat._system, chat._showDraft };
+        var command = new Command("chat", $"Chat with a checkpoint, a message a line. {Anew} on a line of its own forgets the conversation; Ctrl-C stops an answer; again, or Ctrl-D, ends.") { chat._system, chat._grounded, chat._showDraft };
         chat._model.AddTo(command);
         chat._decoding.AddTo(command);
         command.SetAction(chat.Run);
@@ -69,7 +71,8 @@ internal sealed class ChatCommand
                 {
                     try
                     {
-                        Answer(model, options, conversation, message, arguments.GetValue(_showDraft), totals, ref last);
+                        var held = arguments.GetValue(_grounded) ? options with { Constraint = GroundedOption.Constrain("the message", message, model.Tokenizer) } : options;
+                        Answer(model, held, conversation, message, arguments.GetValue(_showDraft), totals, ref last);
                     }
                     catch (UsageException e)
                     {

@@ -6,8 +6,6 @@ using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
-using LayerSkip.Parsing.Forms;
-using LayerSkip.Parsing.Grounding;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -28,10 +26,7 @@ internal sealed class GenerateCommand
         Description = "The prompt is a user's message, rendered with the checkpoint's chat template (default: plain text).",
     };
 
-    private readonly Option<bool> _grounded = new("--grounded")
-    {
-        Description = "Hold the answer to the frames that the message can have, for semantic parsers: well-formed, of its own words, in its order; with --chat (default: anything may be answered).",
-    };
+    private readonly Option<bool> _grounded = GroundedOption.Create("; with --chat");
 
     private readonly Option<bool> _compare = new("--compare")
     {
@@ -89,7 +84,7 @@ internal sealed class GenerateCommand
         }
 
         var options = _decoding.Read(arguments, model, _terminal);
-        Func<TokenConstraint>? constrain = arguments.GetValue(_grounded) ? () => GroundedFrames.Constrain(prompt, model.Tokenizer) : null;
+        Func<TokenConstraint>? constrain = arguments.GetValue(_grounded) ? () => GroundedOption.Constrain("--prompt", prompt, model.Tokenizer) : null;
         var compares = arguments.GetValue(_compare);
         if (compares)
         {
@@ -144,10 +139,7 @@ internal sealed class GenerateCommand
             throw new UsageException("--grounded holds the answer to what a message says, expected --chat with it");
         }
 
-        if (UtteranceWords.Split(prompt).Length is > GroundedFrames.MaxWords and var words)
-        {
-            throw new UsageException($"--prompt has {words} words, expected at most {GroundedFrames.MaxWords} with --grounded");
-        }
+        GroundedOption.Require("--prompt", prompt);
     }
 
     private static void CheckComparable(LayerSkipModel model, DecodingOptions options)

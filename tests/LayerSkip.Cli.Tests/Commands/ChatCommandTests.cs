@@ -22,6 +22,21 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public void Grounded_answers_have_each_messages_own_words()
+    {
+        var input = $"Change my 6 am alarm to 6:13\n/new\n{string.Concat(Enumerable.Repeat("a ", 1025))}\nTurn off alarms\n";
+        var result = Tool.RunWithInput(input, "chat", "--model", Tool.Parser, "--grounded");
+
+        Assert.Equal(CommandLine.BadInput, result.ExitCode);
+        var answers = result.Output.TrimEnd().Split('\n');
+        Assert.Equal(2, answers.Length);
+        Assert.Contains("6 : 13", answers[0], StringComparison.Ordinal);
+        Assert.StartsWith("[IN:", answers[1], StringComparison.Ordinal);
+        Assert.Contains("the message has 1025 words, expected at most 1024 with --grounded", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("6 : 13", Tool.RunWithInput(input, "chat", "--model", Tool.Parser).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Reader_that_leaves_ends_it()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "there the standard output says nothing");
