@@ -56,7 +56,7 @@ internal sealed class TokenSignal : IValueTaskSource<bool>
     /// <param name="soon">Whether the consumer is to be told at once; else it may be later, of more.</param>
     public void Publish(int available, bool soon)
     {
-        // A piece of a long prompt brings no tokens, and to be woken without any would tell the consumer of the end.
+        // A piece of a long prompt brings no tokens.
         var now = Stopwatch.GetTimestamp();
         if (available > _available && (soon || now - _lastSignal >= s_signalTicks))
         {
@@ -90,12 +90,22 @@ internal sealed class TokenSignal : IValueTaskSource<bool>
         Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _source.OnCompleted(continuation, state, token, flags);
 
-    private void Signal()
+    /// <summary>Wakes the consumer, if it waits and there is something to be told: the engine's.</summary>
+    internal void Signal()
     {
-        if (Interlocked.Exchange(ref _waiting, 0) == 1)
+        if (Interlocked.Exchange(ref _waiting, 0) == 0)
+        {
+            return;
+        }
+
+        if (HasNews())
         {
             _source.SetResult(true);
+            return;
         }
+
+        // It took these tokens before it began to wait, and to be woken without any would tell it of the end. While it waits it takes none.
+        Interlocked.Exchange(ref _waiting, 1);
     }
 
     private bool HasNews() => _ended || Volatile.Read(ref _available) > Taken;
