@@ -6,7 +6,13 @@ namespace LayerSkip.Engine.Constraints.Json;
 /// Objects: the declared properties in the order of their declaration, then others. Others are only written where the schema asks for them by name
 /// (<c>additionalProperties</c>, <c>patternProperties</c>), declares none, or asks for more than it declares.
 /// </summary>
-internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema, PatternMatches matches, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
+/// <param name="json">The language of JSON.</param>
+/// <param name="schema">What holds of the objects.</param>
+/// <param name="matches">Which names patterns match.</param>
+/// <param name="gaps">Told what does not hold.</param>
+/// <param name="compile">The values that satisfy schemas.</param>
+internal sealed class ObjectLanguage(
+    JsonGrammar json, SchemaConjunction schema, PatternMatches matches, SchemaGaps gaps, Func<IEnumerable<SchemaNode>, GrammarNode> compile)
 {
     private const int MaxProperties = 2000;
     private const int MaxCounted = 64;
@@ -44,10 +50,21 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
         }
 
         var last = Math.Max(1, Math.Min(Math.Max(min, max ?? 0), MaxCounted));
+        var others = Others(names, isOpen: false);
+        if (max > last && (names.Length > max || !others.IsNothing))
+        {
+            gaps.Add("maxProperties");
+        }
+
+        if (min > last)
+        {
+            gaps.Add("minProperties");
+        }
+
         max = max > last ? null : max;
         min = Math.Min(min, last);
         var entries = Array.ConvertAll(names, Entry);
-        var language = Entries(Others(names, isOpen: false), missing: null);
+        var language = Entries(others, missing: null);
         var missing = min - entries.Count(entry => !entry.IsNothing);
         return language.IsNothing && missing > 0 ? Entries(Others(names, isOpen: true), missing) : language;
 
@@ -100,6 +117,11 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
         {
             // Where nobody can tell whether a pattern matches, nothing follows from it.
             var match = matches.Match(pattern, name);
+            if (match is null)
+            {
+                gaps.Add("patternProperties");
+            }
+
             isNamed |= match != false;
             if (match == true)
             {
@@ -122,6 +144,11 @@ internal sealed class ObjectLanguage(JsonGrammar json, SchemaConjunction schema,
         if (patterns.Length > MaxPatterns)
         {
             return _grammar.Nothing;
+        }
+
+        if (!Array.TrueForAll(patterns, matches.Understands))
+        {
+            gaps.Add("patternProperties");
         }
 
         // Each with the names that no other pattern matches: none is written in two ways.

@@ -14,13 +14,7 @@ internal sealed class PatternMatches(SchemaBudget budget)
     public bool? Match(string pattern, string text)
     {
         budget.Spend(1 + (text.Length / 16));
-        if (!_languages.TryGetValue(pattern, out var language))
-        {
-            budget.Spend(Math.Min(pattern.Length, PatternParser.MaxLength));
-            _languages[pattern] = language = StringLanguage.Parse(new Grammar(), pattern);
-        }
-
-        if (language is null)
+        if (LanguageOf(pattern) is not { } language)
         {
             return null;
         }
@@ -36,5 +30,19 @@ internal sealed class PatternMatches(SchemaBudget budget)
         }
 
         return language.IsNullable;
+    }
+
+    /// <summary>Whether a pattern is inside the subset that is understood.</summary>
+    public bool Understands(string pattern) => LanguageOf(pattern) is not null;
+
+    private GrammarNode? LanguageOf(string pattern)
+    {
+        if (!_languages.TryGetValue(pattern, out var language))
+        {
+            budget.Spend(Math.Min(pattern.Length, PatternParser.MaxLength));
+            _languages[pattern] = language = StringLanguage.Parse(new Grammar(), pattern);
+        }
+
+        return language;
     }
 }

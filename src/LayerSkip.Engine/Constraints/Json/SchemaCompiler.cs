@@ -88,7 +88,7 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth, bool meansT
         }
 
         var alternatives = new List<GrammarNode>();
-        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, _matches, children => Compile(children, depth - 1)).Build(), depth > 0);
+        Add(JsonTypes.Object, () => new ObjectLanguage(json, schema, _matches, _gaps, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.Array, () => new ArrayLanguage(json, schema, children => Compile(children, depth - 1)).Build(), depth > 0);
         Add(JsonTypes.String, () => _strings.Of(schema, _gaps));
         Add(JsonTypes.Boolean, () => Booleans(schema));
@@ -98,9 +98,9 @@ internal sealed class SchemaCompiler(JsonGrammar json, int maxDepth, bool meansT
             alternatives.Add(Numbers(schema, (types & JsonTypes.Fraction) == 0));
         }
 
-        // Of numbers, arrays and objects the values that must not be are left in, but for integers among integers.
+        // Of numbers, arrays and objects the values that must not be are left in, but for integers among integers; and so are integers where fractions may be.
         var kept = types & (JsonTypes.Array | JsonTypes.Object | ((types & JsonTypes.Fraction) == 0 ? JsonTypes.None : JsonTypes.Number));
-        if (schema.Excluded.Exists(value => (JsonTypeNames.Of(value) & kept) != 0))
+        if ((types & JsonTypes.Number) == JsonTypes.Fraction || schema.Excluded.Exists(value => (JsonTypeNames.Of(value) & kept) != 0))
         {
             _gaps.Add("not");
         }

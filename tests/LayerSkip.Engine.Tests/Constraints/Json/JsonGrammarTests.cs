@@ -121,6 +121,11 @@ public class JsonGrammarTests
     [InlineData("""{"type":"number","not":{"enum":[1.5]}}""", "not")]
     [InlineData("""{"type":"array","not":{"const":[]}}""", "not")]
     [InlineData("""{"type":"string","not":{"maxLength":3}}""", "not")]
+    [InlineData("""{"type":"number","not":{"type":"integer"}}""", "not")]
+    [InlineData("""{"type":"object","patternProperties":{"^(?=k)\\w+$":{"type":"integer"}},"additionalProperties":false}""", "patternProperties")]
+    [InlineData("""{"type":"object","properties":{"a":{}},"patternProperties":{"^x":{"type":"integer"}},"additionalProperties":false}""", "")]
+    [InlineData("""{"type":"object","minProperties":65,"maxProperties":70}""", "maxProperties,minProperties")]
+    [InlineData("""{"type":"object","properties":{"a":{}},"additionalProperties":false,"maxProperties":70}""", "")]
     public void What_is_left_out_is_told(string schema, string keywords)
     {
         new JsonGrammar(new Grammar()).Schema(JsonElement.Parse(schema), out var leftOut);
