@@ -44,6 +44,7 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
             specialTokens.TryAdd(name, text);
         }
 
+        AddLlamaDefaults(config, specialTokens);
         var templatePath = Path.Combine(directory, "chat_template.jinja");
         if (File.Exists(templatePath))
         {
@@ -112,6 +113,24 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
         }
 
         return tokens;
+    }
+
+    /// <summary>Those of Llama's own tokenizers, where the file says nothing of one: as Hugging Face's classes have them.</summary>
+    private static void AddLlamaDefaults(JsonDocument? config, Dictionary<string, string> specialTokens)
+    {
+        if (config is null || !config.RootElement.TryGetProperty("tokenizer_class", out var type) || type.ValueKind != JsonValueKind.String
+            || type.GetString() is not ("LlamaTokenizer" or "LlamaTokenizerFast" or "CodeLlamaTokenizer" or "CodeLlamaTokenizerFast"))
+        {
+            return;
+        }
+
+        foreach (var (name, text) in (ReadOnlySpan<(string, string)>)[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")])
+        {
+            if (!config.RootElement.TryGetProperty(name, out _))
+            {
+                specialTokens.TryAdd(name, text);
+            }
+        }
     }
 
     // System.Text.Json notices a lone surrogate ("\ud800") only when the string is asked for.

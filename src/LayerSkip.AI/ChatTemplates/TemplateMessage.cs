@@ -1,11 +1,13 @@
 using System.Text.Json;
+using LayerSkip.AI.Requests;
 
 namespace LayerSkip.AI.ChatTemplates;
 
 /// <summary>One message of the conversation a chat template renders.</summary>
 /// <remarks>
 /// Its content has the origin <see cref="PromptOrigin.Assistant"/> where the role is "assistant" and <see cref="PromptOrigin.Outside"/>
-/// otherwise, unless <see cref="ContentOrigin"/> says so; everything else in a message, its role included, is from outside.
+/// otherwise, unless <see cref="ContentOrigin"/> says so; everything else in a message is from outside, but for a role that is one of the usual four: templates make
+/// markers of it (<c>&lt;|user|&gt;</c>).
 /// </remarks>
 public sealed class TemplateMessage
 {
@@ -36,6 +38,10 @@ public sealed class TemplateMessage
     /// <summary>The origin of <see cref="Content"/> and <see cref="Reasoning"/>, the role's own included.</summary>
     internal PromptOrigin TextOrigin => ContentOrigin ?? (Role == "assistant" ? PromptOrigin.Assistant : PromptOrigin.Outside);
 
+    private PromptOrigin RoleOrigin => Role is TemplateRoles.System or TemplateRoles.User or TemplateRoles.Assistant or TemplateRoles.Tool
+        ? PromptOrigin.Template
+        : PromptOrigin.Outside;
+
     /// <summary>Reads a message from JSON: <c>{"role": "user", "content": "Hi"}</c>, with whatever other fields the template knows.</summary>
     /// <param name="message">A JSON object with a string "role". Its content may be a text or a list of parts.</param>
     /// <exception cref="ArgumentException">It is no such object, or <see cref="TemplateValue.FromJson"/> refuses a field.</exception>
@@ -51,7 +57,7 @@ public sealed class TemplateMessage
         foreach (var field in message.EnumerateObject())
         {
             var isText = field.Name is "content" or "reasoning_content";
-            fields[field.Name] = TemplateValue.FromJson(field.Value, isText ? speaker.TextOrigin : PromptOrigin.Outside);
+            fields[field.Name] = TemplateValue.FromJson(field.Value, isText ? speaker.TextOrigin : field.Name == "role" ? speaker.RoleOrigin : PromptOrigin.Outside);
         }
 
         return new TemplateMessage { Role = speaker.Role, Fields = fields };
@@ -61,7 +67,7 @@ public sealed class TemplateMessage
     {
         var fields = new OrderedDictionary<string, TemplateValue>
         {
-            ["role"] = TemplateValue.FromText(Role),
+            ["role"] = TemplateValue.FromText(Role, RoleOrigin),
             ["content"] = Content is not null ? TemplateValue.FromText(Content, TextOrigin)
                 : ToolCalls.Count > 0 || Fields.ContainsKey("tool_calls") ? TemplateValue.None
                 : TemplateValue.FromText(string.Empty),

@@ -68,7 +68,7 @@ internal static class DecodingOptionsMapping
             // An empty nucleus still keeps the most likely token.
             TopK = topP == 0 ? 1 : options?.TopK ?? defaults.TopK,
             TopP = topP == 0 ? 1 : topP,
-            MinP = AdditionalSettings.Number(options?.AdditionalProperties, PropertyNames.MinP) ?? 0,
+            MinP = AdditionalSettings.Number(options?.AdditionalProperties, PropertyNames.MinP) ?? defaults.MinP,
             Seed = seed,
         };
     }

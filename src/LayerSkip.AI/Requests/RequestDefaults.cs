@@ -14,7 +14,8 @@ internal sealed record RequestDefaults(
     int? MaxOutputTokens,
     float Temperature,
     int TopK,
-    float TopP)
+    float TopP,
+    float MinP)
 {
     public static RequestDefaults From(LayerSkipOptions options, GenerationDefaults checkpoint) => new(
         options.Mode,
@@ -26,5 +27,6 @@ internal sealed record RequestDefaults(
         options.MaxOutputTokens ?? checkpoint.MaxNewTokens,
         options.Temperature ?? checkpoint.Sampling.Temperature,
         options.TopK ?? checkpoint.TopK ?? 0,
-        options.TopP ?? checkpoint.TopP ?? 1);
+        options.TopP ?? checkpoint.TopP ?? 1,
+        checkpoint.MinP ?? 0);
 }

@@ -41,6 +41,7 @@ internal static partial class InspectReports
                 generation.Temperature,
                 generation.TopK,
                 generation.TopP,
+                generation.MinP,
                 generation.MaxNewTokens));
     }
 

@@ -193,6 +193,7 @@ internal sealed class InspectTables(IAnsiConsole console)
             ("temperature", generation.Temperature),
             ("top_k", generation.TopK),
             ("top_p", generation.TopP),
+            ("min_p", generation.MinP),
             ("max_new_tokens", generation.MaxNewTokens));
         return declared.Any() ? string.Join(", ", declared) : "none declared";
     }

@@ -177,6 +177,7 @@ public static class CheckpointWriter
         WriteNumber(json, "temperature", generation.Temperature);
         WriteNumber(json, "top_k", generation.TopK);
         WriteNumber(json, "top_p", generation.TopP);
+        WriteNumber(json, "min_p", generation.MinP);
         WriteNumber(json, "max_new_tokens", generation.MaxNewTokens);
         if (generation is not { ExitLayer: null, NumSpeculations: null, DraftController: null, DraftThreshold: null, DraftSource: null, DraftVocabulary.Count: 0 })
         {

@@ -27,8 +27,11 @@ public sealed record GenerationDefaults
     /// <summary><c>top_p</c>, or null; 0 keeps the likeliest token only, 1 all.</summary>
     public float? TopP { get; init; }
 
+    /// <summary><c>min_p</c>, or null; 0 keeps all.</summary>
+    public float? MinP { get; init; }
+
     /// <summary>
-    /// The checkpoint's way of choosing tokens: greedy unless <c>do_sample</c> is true; then its temperature, else 1. Top-k and top-p are the checkpoint's,
+    /// The checkpoint's way of choosing tokens: greedy unless <c>do_sample</c> is true; then its temperature, else 1. Top-k, top-p and min-p are the checkpoint's,
     /// off where it is silent (of top-k Hugging Face's transformers then take 50); a top-k of 0 is off, too, a top-p of 0 takes the likeliest token only.
     /// </summary>
     public SamplingOptions Sampling => new()
@@ -38,6 +41,7 @@ public sealed record GenerationDefaults
         // An empty nucleus still keeps the most likely token.
         TopK = TopP == 0 ? 1 : TopK ?? 0,
         TopP = TopP is { } topP and > 0 ? topP : 1,
+        MinP = MinP ?? 0,
     };
 
     /// <summary><c>max_new_tokens</c>, or null.</summary>

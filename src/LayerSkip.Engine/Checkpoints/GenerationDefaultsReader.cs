@@ -29,6 +29,7 @@ internal static class GenerationDefaultsReader
             Temperature = generation?.NumberOrNull("temperature", value => value >= 0, "a number of at least 0"),
             TopK = generation?.IntegerOrNull("top_k", 0, int.MaxValue),
             TopP = generation?.NumberOrNull("top_p", value => value is >= 0 and <= 1, "a number from 0 to 1"),
+            MinP = generation?.NumberOrNull("min_p", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = generation?.IntegerOrNull("max_new_tokens", 1, int.MaxValue),
             ExitLayer = ReadExitLayer(layerSkip, config.Layers),
             NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 0, int.MaxValue),

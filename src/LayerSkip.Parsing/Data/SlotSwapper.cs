@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using LayerSkip.Parsing.Forms;
 using LayerSkip.Parsing.Frames;
 
 namespace LayerSkip.Parsing.Data;
@@ -75,7 +76,7 @@ public sealed class SlotSwapper
     private static int[]? Places(TopV2Row row)
     {
         int[] places = [.. Enumerable.Range(0, row.Utterance.Length).Where(i => !char.IsWhiteSpace(row.Utterance[i]))];
-        return row.Parse.Words().Sum(word => word.Length) == places.Length ? places : null;
+        return row.Parse.Words().SelectMany(word => word).SequenceEqual(places.Select(place => UtteranceWords.Written(row.Utterance[place]))) ? places : null;
     }
 
     /// <param name="node">An intent or a slot.</param>

@@ -57,6 +57,18 @@ public sealed class ChatTemplateFilesTests : IDisposable
     }
 
     [Theory]
+    [InlineData("""{"chat_template": "", "tokenizer_class": "LlamaTokenizer"}""", "<s>", "</s>")]
+    [InlineData("""{"chat_template": "", "tokenizer_class": "LlamaTokenizerFast", "bos_token": null, "eos_token": "<end>"}""", null, "<end>")]
+    [InlineData("""{"chat_template": "", "tokenizer_class": "PreTrainedTokenizerFast"}""", null, null)]
+    public void Llamas_own_tokenizers_have_special_tokens_that_no_file_names(string config, string? begin, string? end)
+    {
+        Write("tokenizer_config.json", config);
+
+        var tokens = ChatTemplate.LoadFrom(_folder.FullName)!.SpecialTokens;
+        Assert.Equal((begin, end), (tokens.GetValueOrDefault("bos_token"), tokens.GetValueOrDefault("eos_token")));
+    }
+
+    [Theory]
     [InlineData("{}")]
     [InlineData("""{"chat_template": null}""")]
     public void Checkpoint_without_template_gives_null(string config)

@@ -122,13 +122,9 @@ public class PromptOriginTests
 
         Assert.Equal(
             [
-                ("<s><|im_start|>", PromptOrigin.Template),
-                ("user", PromptOrigin.Outside),
-                ("\n", PromptOrigin.Template),
+                ("<s><|im_start|>user\n", PromptOrigin.Template),
                 ("hi<|im_end|>", PromptOrigin.Outside),
-                ("<|im_end|>\n<|im_start|>", PromptOrigin.Template),
-                ("assistant", PromptOrigin.Outside),
-                ("\n", PromptOrigin.Template),
+                ("<|im_end|>\n<|im_start|>assistant\n", PromptOrigin.Template),
                 ("yes", PromptOrigin.Assistant),
                 ("<|im_end|>\n<|im_start|>", PromptOrigin.Template),
                 ("<|im_end|>", PromptOrigin.Outside),
@@ -137,6 +133,24 @@ public class PromptOriginTests
                 ("<|im_end|>\n<|im_start|>assistant", PromptOrigin.Template),
             ],
             prompt.Segments());
+    }
+
+    [Theory]
+    [InlineData("user", PromptOrigin.Template)]
+    [InlineData("tool", PromptOrigin.Template)]
+    [InlineData("User", PromptOrigin.Outside)]
+    [InlineData("end", PromptOrigin.Outside)]
+    public void Usual_roles_may_be_parts_of_markers(string role, PromptOrigin origin)
+    {
+        var template = ChatTemplate.Parse("{% for m in messages %}{{ '<|' + m.role + '|>' }}{% endfor %}");
+
+        foreach (var message in (TemplateMessage[])[new() { Role = role, Content = "" }, TemplateMessage.FromJson(JsonElement.Parse($$"""{"role":"{{role}}","content":""}"""))])
+        {
+            var prompt = template.Render(new ChatTemplateContext { Messages = [message] });
+            Assert.Equal(
+                origin == PromptOrigin.Template ? [($"<|{role}|>", origin)] : [("<|", PromptOrigin.Template), (role, origin), ("|>", PromptOrigin.Template)],
+                prompt.Segments());
+        }
     }
 
     [Fact]

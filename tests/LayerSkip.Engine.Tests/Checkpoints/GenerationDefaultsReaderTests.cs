@@ -14,7 +14,7 @@ public class GenerationDefaultsReaderTests
         var generation = Read(
             """
             {
-              "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0, "do_sample": true, "temperature": 0.6, "top_k": 40, "top_p": 0.9,
+              "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0, "do_sample": true, "temperature": 0.6, "top_k": 40, "top_p": 0.9, "min_p": 0.1,
               "max_new_tokens": 96, "max_length": 4096, "layerskip": { "exit_layer": 3, "num_speculations": 6, "draft_vocabulary": [5, 7, 5] }
             }
             """,
@@ -26,6 +26,8 @@ public class GenerationDefaultsReaderTests
         Assert.Equal(0.6f, generation.Temperature);
         Assert.Equal(40, generation.TopK);
         Assert.Equal(0.9f, generation.TopP);
+        Assert.Equal(0.1f, generation.MinP);
+        Assert.Equal(0.1f, generation.Sampling.MinP);
         Assert.Equal(96, generation.MaxNewTokens);
         Assert.Equal(3, generation.ExitLayer);
         Assert.Equal(6, generation.NumSpeculations);

@@ -51,6 +51,28 @@ public sealed class TokenizerConfigTests
     public void What_is_wrong_is_named(string config, string message) =>
         Assert.Contains(message, Assert.Throws<CheckpointException>(() => Load(None, config)).Message, StringComparison.Ordinal);
 
+    /// <summary>As transformers add them: by their spelling, with what this file says of them, and named ones that the vocabulary has.</summary>
+    [Fact]
+    public void Added_tokens_are_those_of_both_files()
+    {
+        var plain = Load(None, "{}");
+        Assert.False(plain.IsSpecial(1));
+        Assert.Equal([3, 0], plain.Encode("<begin>a"));
+
+        var tokenizer = Load(None, """
+            {"added_tokens_decoder":{
+              "3":{"content":"<begin>","special":false},
+              "9":{"content":"<end>","special":true,"lstrip":true},
+              "7":{"content":"<new>","special":false},
+              "0":{"content":"<elsewhere>"}},
+            "additional_special_tokens":["<new>"],"bos_token":"<s>","pad_token":{"content":"<unheard-of>"}}
+            """);
+        Assert.Equal((false, true, true, true), (tokenizer.IsSpecial(3), tokenizer.IsSpecial(4), tokenizer.IsSpecial(7), tokenizer.IsSpecial(1)));
+        Assert.Equal([1, 0, 4, 7, 0], tokenizer.Encode("<s>a  <end><new>a"));
+        Assert.Equal("<begin> a", tokenizer.Decode([3, 4, 0]));
+        Assert.DoesNotContain(9, tokenizer.Encode("<end>"));
+    }
+
     private static Tokenizer Load(string postProcessor, string config)
     {
         var tokenizer = $$"""

@@ -37,6 +37,7 @@ public class SlotSwapperTests
         var swapper = new SlotSwapper(Times("at 5", "at 5"));
 
         Assert.Null(swapper.Swap(Row("wake me up at 7", "[IN:CREATE_ALARM wake me [SL:DATE_TIME at 7 ] ]"), 1, new Random(1)));
+        Assert.Null(swapper.Swap(Row("wake me on 7", "[IN:CREATE_ALARM wake me [SL:DATE_TIME at 7 ] ]"), 1, new Random(1)));
         Assert.Throws<ArgumentOutOfRangeException>("share", () => swapper.Swap(s_row, 1.5, new Random(1)));
     }
 

@@ -126,6 +126,7 @@ internal static class GgufExport
         AddIfKnown(GgufKeys.NumSpeculations, generation.NumSpeculations);
         AddIfDeclared(GgufKeys.SamplingTemperature, generation.Temperature);
         AddIfDeclared(GgufKeys.SamplingTopP, generation.TopP);
+        AddIfDeclared(GgufKeys.SamplingMinP, generation.MinP);
         AddIfDeclared(GgufKeys.DraftThreshold, generation.DraftThreshold);
         AddIfNamed(GgufKeys.DraftController, generation.DraftController?.ToString());
         AddIfNamed(GgufKeys.DraftSource, generation.DraftSource?.ToString());

@@ -16,19 +16,20 @@ internal static class GgufGenerationReader
     /// <summary>Reads and checks every key.</summary>
     /// <param name="metadata">The file's keys.</param>
     /// <param name="config">The model's shape: the vocabulary and the layers bound what is valid.</param>
-    /// <exception cref="CheckpointException">A key has the wrong type, a token id but the padding's is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
+    /// <exception cref="CheckpointException">A key has the wrong type, a token id of LayerSkip's own keys is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
     public static GenerationDefaults Read(GgufMetadata metadata, ModelConfig config)
     {
         var lastId = config.VocabularySize - 1;
         return new GenerationDefaults
         {
-            BeginOfSequenceId = metadata.IntegerOrNull(GgufKeys.BeginId, 0, lastId),
+            BeginOfSequenceId = metadata.TokenOrNull(GgufKeys.BeginId, config.VocabularySize),
             EndOfSequenceIds = ReadEnds(metadata, lastId),
             PadId = metadata.TokenOrNull(GgufKeys.PadId, config.VocabularySize),
             Sample = metadata.BooleanOrNull(GgufKeys.DoSample),
             Temperature = metadata.NumberOrNull(GgufKeys.SamplingTemperature, value => value >= 0, "a number of at least 0"),
             TopK = metadata.IntegerOrNull(GgufKeys.SamplingTopK, 0, int.MaxValue),
             TopP = metadata.NumberOrNull(GgufKeys.SamplingTopP, value => value is >= 0 and <= 1, "a number from 0 to 1"),
+            MinP = metadata.NumberOrNull(GgufKeys.SamplingMinP, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = metadata.IntegerOrNull(GgufKeys.MaxNewTokens, 1, int.MaxValue),
             ExitLayer = ReadExitLayer(metadata, config.Layers),
             NumSpeculations = metadata.IntegerOrNull(GgufKeys.NumSpeculations, 0, int.MaxValue),
@@ -52,10 +53,10 @@ internal static class GgufGenerationReader
 
         int?[] named =
         [
-            metadata.IntegerOrNull(GgufKeys.EndId, 0, lastId)
+            metadata.TokenOrNull(GgufKeys.EndId, lastId + 1)
                 ?? (lastId >= GgufTokenizer.SentencePieceEnd && metadata.TextOrNull(GgufKeys.TokenizerModel) == "llama" ? GgufTokenizer.SentencePieceEnd : null),
-            metadata.IntegerOrNull(GgufKeys.EndOfTurnId, 0, lastId),
-            metadata.IntegerOrNull(GgufKeys.EndOfMessageId, 0, lastId),
+            metadata.TokenOrNull(GgufKeys.EndOfTurnId, lastId + 1),
+            metadata.TokenOrNull(GgufKeys.EndOfMessageId, lastId + 1),
         ];
         return [.. named.OfType<int>().Union(ReadSpelledEnds(metadata, lastId))];
     }
@@ -63,7 +64,7 @@ internal static class GgufGenerationReader
     private static IEnumerable<int> ReadSpelledEnds(GgufMetadata metadata, int lastId)
     {
         var tokens = metadata.TextsOrNull(GgufKeys.Tokens) ?? [];
-        var types = metadata.IntegersOrNull(GgufKeys.TokenTypes, (int)GgufTokenType.Normal, (int)GgufTokenType.Byte) ?? [];
+        var types = metadata.IntegersOrNull(GgufKeys.TokenTypes, (int)GgufTokenType.Undefined, (int)GgufTokenType.Byte) ?? [];
         for (var id = 0; id < Math.Min(tokens.Length, types.Length) && id <= lastId; id++)
         {
             // What is an ordinary token stands in texts.

@@ -14,6 +14,7 @@ internal static class GgufKeys
     public const string SamplingTemperature = "general.sampling.temp";
     public const string SamplingTopK = "general.sampling.top_k";
     public const string SamplingTopP = "general.sampling.top_p";
+    public const string SamplingMinP = "general.sampling.min_p";
 
     public const string VocabularySize = "llama.vocab_size";
     public const string ContextLength = "llama.context_length";

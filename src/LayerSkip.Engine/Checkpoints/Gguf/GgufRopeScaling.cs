@@ -72,10 +72,15 @@ internal static class GgufRopeScaling
             metadata.NumberOrNull(GgufKeys.RopeFactor, value => value >= 1, "a number of at least 1") ?? factors.Max(),
             low,
             metadata.NumberOrNull(GgufKeys.RopeHighFactor, value => value > low, $"a number greater than {low}") ?? HighFrequencyFactor,
-            metadata.IntegerOrNull(GgufKeys.RopeOriginalContext, 1, ModelConfigReader.MaxPositions) ?? OriginalMaxPositions);
-        return float.IsFinite(rule.Factor) && rule.Factor >= 1
-            && Factors(config with { RopeScaling = rule }).Zip(factors, (expected, found) => MathF.Abs(found - expected) <= Tolerance * expected).All(close => close)
-            ? rule
+            OriginalMaxPositions);
+
+        // llama.cpp's own files have the context of today under the key; the divisors decide.
+        var declared = metadata.IntegerOrNull(GgufKeys.RopeOriginalContext, 1, ModelConfigReader.MaxPositions);
+        return declared is { } positions && Gives(rule with { OriginalMaxPositions = positions }, factors, config) ? rule with { OriginalMaxPositions = positions }
+            : Gives(rule, factors, config) ? rule
             : null;
     }
+
+    private static bool Gives(RopeScaling rule, float[] factors, ModelConfig config) => float.IsFinite(rule.Factor) && rule.Factor >= 1
+        && Factors(config with { RopeScaling = rule }).Zip(factors, (expected, found) => MathF.Abs(found - expected) <= Tolerance * expected).All(close => close);
 }

@@ -13,10 +13,15 @@ internal static class AddedTokensReader
         return Collect(field.Items().Select(item => (item, ReadToken(item, item.Get("id", "an id").AsInteger(idLimit)))), vocabulary);
     }
 
-    public static List<AddedToken> ReadDecoder(JsonField field, Vocabulary vocabulary)
+    public static List<AddedToken> ReadDecoder(JsonField field, Vocabulary vocabulary) => Collect(Entries(field, vocabulary), vocabulary);
+
+    /// <summary>What <c>added_tokens_decoder</c> lists, as it stands there: by other ids, perhaps, than the tokens have elsewhere.</summary>
+    public static IEnumerable<AddedToken> ReadEntries(JsonField field, Vocabulary vocabulary) => Entries(field, vocabulary).Select(entry => entry.Token);
+
+    private static IEnumerable<(JsonField Item, AddedToken Token)> Entries(JsonField field, Vocabulary vocabulary)
     {
         var idLimit = IdLimit(vocabulary);
-        return Collect(field.Properties().Select(entry => (entry.Value, ReadToken(entry.Value, ReadId(entry.Key, entry.Value)))), vocabulary);
+        return field.Properties().Select(entry => (entry.Value, ReadToken(entry.Value, ReadId(entry.Key, entry.Value))));
 
         int ReadId(string name, JsonField item) => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) && id < idLimit
             ? id

@@ -28,7 +28,7 @@ internal sealed class GgufTokenizer
             throw metadata.Wrong(GgufKeys.Tokens, $"1 to {ModelReader.IdLimit} spellings");
         }
 
-        _types = metadata.IntegersOrNull(GgufKeys.TokenTypes, (int)GgufTokenType.Normal, (int)GgufTokenType.Byte)
+        _types = metadata.IntegersOrNull(GgufKeys.TokenTypes, (int)GgufTokenType.Undefined, (int)GgufTokenType.Byte)
             ?? [.. Enumerable.Repeat((int)GgufTokenType.Normal, _tokens.Length)];
         if (_types.Length != _tokens.Length)
         {
@@ -83,7 +83,7 @@ internal sealed class GgufTokenizer
 
         var addsSpace = _metadata.BooleanOrNull(GgufKeys.AddSpacePrefix) ?? true;
         var replace = new ReplaceNormalizer(new LiteralPattern(" "), SpaceMark);
-        var unknown = _metadata.IntegerOrNull(GgufKeys.UnknownId, 0, _tokens.Length - 1) ?? Array.IndexOf(_types, (int)GgufTokenType.Unknown);
+        var unknown = _metadata.TokenOrNull(GgufKeys.UnknownId, _tokens.Length) ?? Array.IndexOf(_types, (int)GgufTokenType.Unknown);
         return new TokenizerDefinition
         {
             Origin = _metadata.File,

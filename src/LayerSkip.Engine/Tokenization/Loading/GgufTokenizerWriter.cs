@@ -1,6 +1,7 @@
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Checkpoints.Gguf;
 using LayerSkip.Engine.Tokenization.Patterns;
+using LayerSkip.Engine.Tokenization.PreTokenization;
 
 namespace LayerSkip.Engine.Tokenization.Loading;
 
@@ -52,7 +53,7 @@ internal sealed class GgufTokenizerWriter
         tokenizer.CollectTokens();
         if (definition.Family == TokenizerFamily.ByteLevelBpe)
         {
-            tokenizer.AddByteLevel(writer, File.Exists(json) ? TokenizerFiles.ReadJson(json, tokenizer.NameSplitting) : "gpt-2");
+            tokenizer.AddByteLevel(writer, File.Exists(json) ? TokenizerFiles.ReadJson(json, tokenizer.NameSplitting) : tokenizer.NameGpt2Splitting());
         }
         else
         {
@@ -185,6 +186,11 @@ internal sealed class GgufTokenizerWriter
 
         return name ?? throw splitting.Unexpected("a splitting that GGUF has a name for, such as that of GPT-2, Llama 3, Qwen2 or SmolLM");
     }
+
+    /// <summary>Of GPT-2's own files.</summary>
+    private string NameGpt2Splitting() => _definition.PreTokenizer is ByteLevelPreTokenizer { AddsPrefixSpace: true }
+        ? throw Refuse("add_prefix_space is true, which a GGUF file cannot tell")
+        : "gpt-2";
 
     /// <summary>The expression whose matches, and what lies between them, are the pieces that a step makes; null where none does it.</summary>
     private static string? ExpressionOf(JsonField step)

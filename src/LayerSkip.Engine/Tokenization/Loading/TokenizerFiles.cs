@@ -30,7 +30,7 @@ internal static class TokenizerFiles
         if (File.Exists(json))
         {
             var definition = ReadJson(json, TokenizerJson.Read);
-            return config is { } given ? TokenizerConfig.Apply(given, definition) : definition;
+            return config is { } given ? TokenizerConfig.Apply(given, TokenizerConfig.AddTokens(given, definition)) : definition;
         }
 
         var vocabulary = Path.Combine(directory, "vocab.json");

@@ -8,6 +8,9 @@ namespace LayerSkip.Engine.Tokenization.PreTokenization;
 /// <param name="useRegex">Whether it splits at all.</param>
 internal sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool useRegex) : PreTokenizer
 {
+    /// <summary>Whether a piece that does not begin with a space gets one.</summary>
+    public bool AddsPrefixSpace => addPrefixSpace;
+
     private static readonly GptPattern Words = new(GptDialect.Gpt2);
 
     public override void Apply(PreTokenizedText text)

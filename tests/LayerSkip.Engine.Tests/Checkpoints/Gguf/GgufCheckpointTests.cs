@@ -204,6 +204,23 @@ public class GgufCheckpointTests
     }
 
     [Fact]
+    public void Llama_3s_scaling_is_that_of_its_divisors_where_the_key_has_the_context_of_today()
+    {
+        using var file = new TemporaryFile();
+        var rule = new RopeScaling(RopeScalingKind.Llama3, 8);
+        using (var weights = new RandomWeightSource(TinyGguf.Config, seed: 3, TensorDataType.F32))
+        {
+            GgufExport.Write(
+                file.Path, "tiny", TinyGguf.Config with { RopeScaling = rule }, new GenerationDefaults(), weights, GgufTensorType.F32,
+                writer => TinyGguf.AddTokenizer(writer, TinyGguf.Config.VocabularySize));
+        }
+
+        using var changed = new TemporaryFile(TinyGguf.SetValue(File.ReadAllBytes(file.Path), GgufKeys.RopeOriginalContext, [4, 0, 0, 0, .. BitConverter.GetBytes(131_072)]));
+        using var checkpoint = Checkpoint.Open(changed.Path);
+        Assert.Equal(rule, checkpoint.Config.RopeScaling);
+    }
+
+    [Fact]
     public void A_choice_that_is_none_is_told_with_those_there_are()
     {
         var bytes = TinyGguf.Bytes(generation: new GenerationDefaults { ExitLayer = 1, DraftController = DraftController.Fsm });

@@ -62,6 +62,22 @@ public class GgufGenerationReaderTests
         Assert.Equal([KeyValuePair.Create("eos_token", "</s>")], GgufChatTemplate.Read(file.Path).SpecialTokens);
     }
 
+    [Fact]
+    public void Special_tokens_that_llama_cpp_writes_for_none_are_none()
+    {
+        string[] keys = [GgufKeys.BeginId, GgufKeys.EndId, GgufKeys.EndOfTurnId, GgufKeys.EndOfMessageId];
+        var generation = Read([.. keys.Select(key => (Action<GgufWriter>)(writer => writer.AddStored(key, GgufValueType.UInt32, [255, 255, 255, 255])))]);
+        Assert.Null(generation.BeginOfSequenceId);
+        Assert.Empty(generation.EndOfSequenceIds);
+    }
+
+    [Fact]
+    public void Recommended_sampling_is_read()
+    {
+        var sampling = Read(writer => writer.Add(GgufKeys.SamplingMinP, 0.25f), writer => writer.Add(GgufKeys.DoSample, true)).Sampling;
+        Assert.Equal((1, 0.25f), (sampling.Temperature, sampling.MinP));
+    }
+
     private static Action<GgufWriter> Tokens(params int[] types) => writer =>
     {
         writer.Add(GgufKeys.Tokens, s_tokens);

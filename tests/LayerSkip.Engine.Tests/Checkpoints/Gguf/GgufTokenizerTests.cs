@@ -216,7 +216,7 @@ public class GgufTokenizerTests
         Refuse("key tokenizer.ggml.tokens is an array of 2 Int32, expected an array of strings", Model, Numbers(GgufKeys.Tokens, 1, 2));
         Refuse("tokenizer.ggml.tokens[1] is 'a', which is token 0 already", Model, Tokens("a", "a"), Merges());
         Refuse("expected one type for each of the 2 tokens", Model, Tokens("a", "b"), Numbers(GgufKeys.TokenTypes, 1));
-        Refuse("tokenizer.ggml.token_type[1] is not an integer from 1 to 6", Model, Tokens("a", "b"), Numbers(GgufKeys.TokenTypes, 1, 7));
+        Refuse("tokenizer.ggml.token_type[1] is not an integer from 0 to 6", Model, Tokens("a", "b"), Numbers(GgufKeys.TokenTypes, 1, 7));
         Refuse("merge 0 is 'a c', expected two tokens of the vocabulary which together are a third", Model, Tokens("a", "b"), Merges("a c"));
         Refuse("key tokenizer.ggml.bos_token_id is 2, expected an integer from 0 to 1", Model, Tokens("a", "b"), Merges(), writer => writer.Add(GgufKeys.BeginId, 2), writer => writer.Add(GgufKeys.AddBegin, true));
 
