@@ -91,7 +91,7 @@ function measure(model, file, format, prompt) {
 function runOurs(file, prompts) {
     // Self-speculation is measured beside, and is not what is compared: as little of it as can be.
     return JSON.parse(run("dotnet", [
-        tool, "bench", "--model", file, "--prompts", prompts, "--runs", "1", "--threads", settings.threads, "--prompt-tokens", settings.promptTokens,
+        tool, "bench", "--model", file, "--prompts", prompts, "--runs", "1", "--device", "cpu", "--threads", settings.threads, "--prompt-tokens", settings.promptTokens,
         "--max-tokens", settings.maxTokens, "--exit-layer", "1", "--num-speculations", "1", "--json",
     ]));
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Commands;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli;
@@ -58,6 +59,7 @@ internal static class CommandLine
             return OutputClosed;
         }
         catch (Exception e) when (e is UsageException or CheckpointException or ChatTemplateException or ArgumentException
+            or ConstraintException
             or InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException or DeviceException)
         {
             return Fail(terminal, PathOptions.Name(e is ArgumentException argument ? DescribeArgument(argument) : e.Message, arguments));

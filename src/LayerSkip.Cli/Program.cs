@@ -7,11 +7,19 @@ using var interrupt = new Interrupt();
 Console.CancelKeyPress += (_, key) =>
 {
     key.Cancel = true;
-    interrupt.Raise();
+    EndUnless(interrupt.Raise());
 };
 using var termination = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
 {
     signal.Cancel = true;
-    interrupt.End();
+    EndUnless(interrupt.End());
 });
 return CommandLine.Invoke(args, Terminal.OfProcess(interrupt));
+
+static void EndUnless(bool isLookedAt)
+{
+    if (!isLookedAt)
+    {
+        Environment.Exit(CommandLine.Interrupted);
+    }
+}

@@ -17,6 +17,27 @@ public class InterruptTests
     }
 
     [Fact]
+    public void A_command_that_never_looks_is_not_waited_for()
+    {
+        using var interrupt = new Interrupt();
+        Assert.False(interrupt.End());
+        Assert.False(interrupt.Raise());
+    }
+
+    [Fact]
+    public void A_command_that_looks_is_waited_for_until_the_user_raises_again()
+    {
+        using var interrupt = new Interrupt();
+        var command = interrupt.Command;
+        Assert.True(interrupt.Raise());
+        Assert.True(command.IsCancellationRequested);
+
+        // A supervisor's signals are patient.
+        Assert.True(interrupt.End());
+        Assert.False(interrupt.Raise());
+    }
+
+    [Fact]
     public void End_stops_the_step_and_the_command()
     {
         using var interrupt = new Interrupt();

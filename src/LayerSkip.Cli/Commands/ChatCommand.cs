@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Text;
+using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Commands;
@@ -74,10 +77,10 @@ internal sealed class ChatCommand
                         var held = arguments.GetValue(_grounded) ? options with { Constraint = GroundedOption.Constrain("the message", message, model.Tokenizer) } : options;
                         Answer(model, held, conversation, message, arguments.GetValue(_showDraft), totals, ref last);
                     }
-                    catch (UsageException e)
+                    catch (Exception e) when (e is UsageException or ChatTemplateException or CheckpointException or ConstraintException)
                     {
                         // One message that cannot be answered is no reason to lose the conversation.
-                        _terminal.Error.WriteLine($"layerskip: {e.Message}");
+                        _terminal.Error.WriteLine($"layerskip: {VisibleText.Line(e.Message)}");
                         outcome = CommandLine.BadInput;
                     }
                 }

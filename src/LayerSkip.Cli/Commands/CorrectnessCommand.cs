@@ -94,7 +94,12 @@ internal sealed class CorrectnessCommand
         foreach (var format in formats)
         {
             using var model = Load(arguments, format);
-            run ??= Prepare(arguments, model, rows, seed);
+            if (run is null)
+            {
+                ModelArguments.NoteDevice(arguments, model, _threads, _terminal);
+                run = Prepare(arguments, model, rows, seed);
+            }
+
             if (ModelArguments.WhyUncompressed(model) is { } why)
             {
                 uncompressed.Add(why);

@@ -57,14 +57,14 @@ internal sealed class DecodingArguments
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
         "--num-speculations",
         "D",
-        "Most tokens drafted in a round; 0 drafts nothing (default: the checkpoint's, else 4; 16 where a controller decides).",
+        "Most tokens drafted in a round; 0 drafts nothing (default: the checkpoint's, else 4; auto and dynamic at least 16, other controllers the checkpoint's, else 16).",
         0,
         MostSpeculations);
 
     /// <summary>What decides about drafts.</summary>
     public Option<DraftController?> Controller { get; } = CheckedOption.Choice(
         "--controller",
-        "What decides how deep and how far drafts go; no matter for the output (default: fixed where --exit-layer or --num-speculations is given, else the checkpoint's, else auto).",
+        "What decides how deep and how far drafts go; no matter for the output (default: fixed where --exit-layer or --num-speculations is given, else the checkpoint's, else auto; on a GPU fixed where the checkpoint declares an exit layer).",
         [.. Enum.GetValues<DraftController>().Select(controller => (controller.ToString().ToLowerInvariant(), controller))]);
 
     /// <summary>A controller's threshold.</summary>

@@ -102,7 +102,7 @@ internal sealed class EvalCommand
 
         var seed = arguments.GetValue(_seed) ?? DefaultSeed;
         var limit = arguments.GetValue(_limit);
-        var files = ReadFiles("--data", arguments.GetRequiredValue(_data));
+        var files = ReadFiles("--data", arguments.GetRequiredValue(_data), needsResponse: true);
         var training = ReadTraining(arguments);
         EvaluationRow[][] chosen =
             [.. files.Select(file => RowSample.Spread(file.Rows.Count, limit ?? file.Rows.Count, seed).Select(row => file.Rows[row]).ToArray())];
@@ -185,9 +185,9 @@ internal sealed class EvalCommand
         return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);
     }
 
-    private static (string Path, IReadOnlyList<EvaluationRow> Rows)[] ReadFiles(string option, string[] paths)
+    private static (string Path, IReadOnlyList<EvaluationRow> Rows)[] ReadFiles(string option, string[] paths, bool needsResponse)
     {
-        var files = Array.ConvertAll(paths, path => (path, EvaluationFile.Read(option, path)));
+        var files = Array.ConvertAll(paths, path => (path, EvaluationFile.Read(option, path, needsResponse)));
         var twice = paths.GroupBy(Path.GetFullPath, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
         return twice is null ? files : throw new UsageException($"{option} {twice.First()}: is given twice");
     }
@@ -200,7 +200,7 @@ internal sealed class EvalCommand
         }
 
         var training = new TrainingPrompts();
-        foreach (var (_, rows) in ReadFiles("--train", arguments.GetRequiredValue(_train)))
+        foreach (var (_, rows) in ReadFiles("--train", arguments.GetRequiredValue(_train), needsResponse: false))
         {
             training.Add(rows);
         }

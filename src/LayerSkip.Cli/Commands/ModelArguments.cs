@@ -84,22 +84,42 @@ internal sealed class ModelArguments
             terminal,
             $"Loading {Checkpoint.NameOf(directory)}",
             (progress, cancellation) => LayerSkipModel.Load(directory, Options(arguments), progress, cancellation));
-        NoteUnused(arguments, model, terminal);
+        NoteLoaded(arguments, model, terminal);
         return model;
     }
 
-    /// <summary>Tells which of the options a loaded model has no use for.</summary>
-    public void NoteUnused(ParseResult arguments, LayerSkipModel model, Terminal terminal)
+    /// <summary>Tells of a loaded model why it is not on a GPU that is there, and which of the options it has no use for.</summary>
+    public void NoteLoaded(ParseResult arguments, LayerSkipModel model, Terminal terminal)
     {
+        NoteDevice(arguments, model, Threads, terminal);
         if (WhyUncompressed(model) is { } reason)
         {
             terminal.NoteUnused(arguments, reason, Compression);
         }
     }
 
+    /// <summary>Tells why a loaded model is not on a GPU that is there; or, where it is, that threads have no effect.</summary>
+    /// <param name="arguments">What was given.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="threads">How many were asked for.</param>
+    /// <param name="terminal">Where it is told.</param>
+    public static void NoteDevice(ParseResult arguments, LayerSkipModel model, Option<int?> threads, Terminal terminal)
+    {
+        if (!IsOnCpu(model))
+        {
+            terminal.NoteUnused(arguments, "the model is on a GPU", threads);
+        }
+        else if (model.DeviceFallback is { } reason && new CudaDeviceProvider().Survey().Devices.Count > 0)
+        {
+            terminal.Note($"the model runs on the CPU: {reason}");
+        }
+    }
+
     /// <summary>Why a loaded model's weights cannot be compressed; null where they can.</summary>
     public static string? WhyUncompressed(LayerSkipModel model) =>
         model.WeightFormat != WeightFormat.BF16 ? $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only bf16 is compressed"
-        : model.Device.StartsWith("cpu", StringComparison.Ordinal) ? null
+        : IsOnCpu(model) ? null
         : "only the CPU keeps weights compressed";
+
+    private static bool IsOnCpu(LayerSkipModel model) => model.Device.StartsWith("cpu", StringComparison.Ordinal);
 }

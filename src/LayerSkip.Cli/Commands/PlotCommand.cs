@@ -18,7 +18,9 @@ internal static class PlotCommand
             if (arguments.GetValue(output) is { } given)
             {
                 OutputFile.Check("--output", given);
-                OutputFile.RefuseInput("--output", given, "--run", [RunDirectory.MetricsOf(directory)]);
+                
+                // Nothing that the run needs is overwritten; pages in its directory are reports.
+                OutputFile.RefuseInput("--output", given, "--run", OutputFile.FilesOf(directory).Where(static file => !file.EndsWith(".html", StringComparison.OrdinalIgnoreCase)));
             }
 
             var file = arguments.GetValue(output) ?? Path.Combine(directory, RunDirectory.ReportName);

@@ -99,13 +99,13 @@ internal static class EvaluationFile
             if (RowFile.HasMessages($"{option} {source}", root, out var messages))
             {
                 var conversation = RowConversation.Messages($"{option} {source}", messages);
-                if (conversation[^1].ToolCalls.Count > 0)
+                if (needsResponse && conversation[^1].ToolCalls.Count > 0)
                 {
                     throw new UsageException($"{option} {source}: messages[{conversation.Length - 1}] has tool_calls, expected an answer that is text: nothing else is compared");
                 }
 
                 return new EvaluationRow(
-                    source, domain, string.Join('\n', conversation[..^1].Select(message => message.Content)), conversation[^1].Content!.Trim(),
+                    source, domain, string.Join('\n', conversation[..^1].Select(message => message.Content)), conversation[^1].Content?.Trim() ?? "",
                     Conversation: conversation[..^1], Tools: RowConversation.Tools($"{option} {source}", root));
             }
 

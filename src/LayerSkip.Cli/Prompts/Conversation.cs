@@ -1,5 +1,6 @@
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
+using LayerSkip.Engine.Checkpoints;
 
 namespace LayerSkip.Cli.Prompts;
 
@@ -9,7 +10,7 @@ internal sealed class Conversation
     private readonly PromptEncoder _prompt;
     private readonly int _maxPromptTokens;
     private readonly TemplateMessage[] _system;
-    private readonly List<TemplateMessage> _turns = [];
+    private List<TemplateMessage> _turns = [];
 
     /// <param name="prompt">Renders and encodes.</param>
     /// <param name="maxPositions">The model's context in tokens; a quarter of it is kept for the answer.</param>
@@ -25,7 +26,9 @@ internal sealed class Conversation
     /// <param name="message">What the user says.</param>
     /// <param name="forgotten">How many of the oldest messages were dropped because the context is full.</param>
     /// <returns>The prompt's token ids.</returns>
-    /// <exception cref="UsageException">The message alone is too long, or the prompt empty; the conversation stays as it was.</exception>
+    /// <exception cref="UsageException">The message alone is too long, or the prompt empty. Whatever is thrown, the conversation stays as it was.</exception>
+    /// <exception cref="ChatTemplateException">The template refuses the message, or fails.</exception>
+    /// <exception cref="CheckpointException">The tokenizer takes too long for the message.</exception>
     public int[] Ask(string message, out int forgotten)
     {
         var question = new TemplateMessage { Role = "user", Content = message };
@@ -43,21 +46,22 @@ internal sealed class Conversation
             throw new UsageException("the chat template renders an empty prompt");
         }
 
-        _turns.Add(question);
+        List<TemplateMessage> turns = [.. _turns, question];
         forgotten = 0;
-        var prompt = Encode();
+        var prompt = Encode(turns);
         if (prompt.Length > _maxPromptTokens)
         {
             // Half of it at once: behind each cut the model reads anew what is left, and it is not to be cut at every turn from now on.
-            while (_turns.Count > 2 && prompt.Length > _maxPromptTokens / 2)
+            while (turns.Count > 2 && prompt.Length > _maxPromptTokens / 2)
             {
                 // A question goes with its answer: many templates want roles to alternate.
-                _turns.RemoveRange(0, 2);
+                turns.RemoveRange(0, 2);
                 forgotten += 2;
-                prompt = Encode();
+                prompt = Encode(turns);
             }
         }
 
+        _turns = turns;
         return prompt;
     }
 
@@ -67,5 +71,5 @@ internal sealed class Conversation
     /// <summary>Adds the assistant's answer.</summary>
     public void Answer(string text) => _turns.Add(new TemplateMessage { Role = "assistant", Content = text });
 
-    private int[] Encode() => _prompt.Encode([.. _system, .. _turns]);
+    private int[] Encode(List<TemplateMessage> turns) => _prompt.Encode([.. _system, .. turns]);
 }

@@ -101,19 +101,29 @@ internal sealed class RunDirectory : IDisposable
     /// <param name="plan">What it does.</param>
     /// <exception cref="IOException">A file cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">A file cannot be written.</exception>
-    public void SaveModel(Trainer trainer, TrainingPlan plan)
+    public void SaveModel(Trainer trainer, TrainingPlan plan) => trainer.Export(Path, plan.Generation, plan.Recipe.DataType);
+
+    /// <summary>Copies the tokenizer and its template, once: what a run is trained with belongs to its model, whatever becomes of the source meanwhile.</summary>
+    /// <param name="source">The directory that has them.</param>
+    /// <param name="resumed">Whether the run goes on, and keeps those that it has.</param>
+    /// <exception cref="IOException">A file cannot be read or written.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file cannot be read or written.</exception>
+    public void TakeTokenizer(string source, bool resumed)
     {
-        foreach (var name in s_tokenizerFiles)
+        if (resumed && Array.Exists(s_tokenizerFiles, name => File.Exists(Combine(name))))
         {
-            var source = System.IO.Path.Combine(plan.Recipe.Source, name);
-            if (File.Exists(source))
-            {
-                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Combine(name))!);
-                AtomicFile.Copy(source, Combine(name));
-            }
+            return;
         }
 
-        trainer.Export(Path, plan.Generation, plan.Recipe.DataType);
+        foreach (var name in s_tokenizerFiles)
+        {
+            var file = System.IO.Path.Combine(source, name);
+            if (File.Exists(file))
+            {
+                Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Combine(name))!);
+                AtomicFile.Copy(file, Combine(name));
+            }
+        }
     }
 
     /// <summary>Gives the directory back. The lock's file stays: deleting it could take away another process's.</summary>

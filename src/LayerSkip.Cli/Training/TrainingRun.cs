@@ -59,6 +59,7 @@ internal sealed class TrainingRun : IDisposable
         MetricsFile? metrics = null;
         try
         {
+            directory.TakeTokenizer(plan.Recipe.Source, resumed);
             metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
             return new TrainingRun(plan, directory, trainer, metrics, measurePeak, show, note);
         }
@@ -123,6 +124,7 @@ internal sealed class TrainingRun : IDisposable
             catch (OperationCanceledException)
             {
                 SaveOrFail();
+                WriteReport();
                 throw;
             }
         }
@@ -241,6 +243,7 @@ internal sealed class TrainingRun : IDisposable
         {
             // Evaluating changes nothing, so what was trained is whole.
             SaveOrFail();
+            WriteReport();
             throw new UsageException($"step {_trainer.Step}: not enough memory to evaluate; the run is saved; 'layerskip train --check' says how much it needs");
         }
     }

@@ -56,12 +56,10 @@ internal sealed class StepTimer : IDisposable
             Draft();
         })).ToArray();
         var draftHead = singles.Add(Draft);
-        var layers = rows.Select(count => TimerOf(count).Add(() => Pass(count, _layers, cancellationToken))).ToArray();
-        var passes = rows.Select(count => TimerOf(count).Add(() =>
-        {
-            Pass(count, _layers, cancellationToken);
-            _steps.ArgMax(_rows, 0, _best.AsSpan(0, count));
-        })).ToArray();
+
+        // Through all layers, and through one: what lies between is the layers'. Both end with the head, whose result has to be waited for; a GPU's layers do not.
+        var shallow = Passes(1);
+        var deep = Passes(_layers);
         singles.Run(seconds / 2, cancellationToken);
         others.Run(seconds / 2, cancellationToken);
 
@@ -73,18 +71,24 @@ internal sealed class StepTimer : IDisposable
         return new MeasuredCosts
         {
             Layers = _layers,
-            PlainStep = passes[0]().Median,
+            PlainStep = deep[0]().Median,
             DraftSteps = [.. drafts.Select(draft => draft().Median)],
             DraftHead = draftHead().Median,
-            Layer = [.. rows.Zip(layers, (count, layer) => (count, layer().Median / _layers))],
+            Layer = [.. rows.Select((count, i) => (count, LayerOf(i)))],
 
             // Behind the layers, as in decoding, and not by itself, where it would find its weights in the nearest cache.
-            Head = [.. rows.Zip(layers.Zip(passes), (count, pass) => (count, Math.Max(0, pass.Second().Median - pass.First().Median)))],
+            Head = [.. rows.Select((count, i) => (count, Math.Max(0, deep[i]().Median - (_layers * LayerOf(i)))))],
             PlainRequest = plainRequest().Median,
             DraftRequest = draftRequest().Median,
         };
 
-        InterleavedTimer TimerOf(int count) => count == 1 ? singles : others;
+        Func<Spread>[] Passes(int depth) => [.. rows.Select(count => (count == 1 ? singles : others).Add(() =>
+        {
+            Pass(count, depth, cancellationToken);
+            _steps.ArgMax(_rows, 0, _best.AsSpan(0, count));
+        }))];
+
+        double LayerOf(int i) => Math.Max(0, deep[i]().Median - shallow[i]().Median) / (_layers - 1);
     }
 
     public void Dispose()

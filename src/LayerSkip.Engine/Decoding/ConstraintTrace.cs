@@ -109,8 +109,8 @@ internal sealed class ConstraintTrace(TokenConstraint constraint, int[] stopIds,
     {
         var state = _states[index];
         return state.CanEnd ? Distribution.NoTokenLeft()
-            : state.Mask.Count == 0 ? new($"the constraint asks for text that no token of the vocabulary begins, {state.Node.MinBytes} bytes or more before its end")
-            : state.Mask.Count == stopIds.Count(state.Mask.Contains) ? new(
+            : state.Mask.Count == 0 ? new ConstraintException($"the constraint asks for text that no token of the vocabulary begins, {state.Node.MinBytes} bytes or more before its end")
+            : state.Mask.Count == stopIds.Count(state.Mask.Contains) ? new ConstraintException(
                 $"the constraint asks for token {state.Mask.First()} and more behind it, but the token ends the output: expected a special token that is not among the stop ids")
             : Distribution.NoTokenLeft();
     }

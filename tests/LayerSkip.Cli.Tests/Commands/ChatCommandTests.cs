@@ -68,6 +68,21 @@ public class ChatCommandTests
     }
 
     [Fact]
+    public void A_message_that_the_template_refuses_does_not_end_the_conversation()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        File.WriteAllText(
+            checkpoint.PathOf("chat_template.jinja"),
+            "{% for m in messages %}{% if m.content == 'no' %}{{ raise_exception('not that') }}{% endif %}{{ m.content }}{% endfor %}");
+
+        var result = Tool.RunWithInput("no\nyes\n", "chat", "--model", checkpoint.Directory, "--max-tokens", "3");
+
+        Assert.Equal(CommandLine.BadInput, result.ExitCode);
+        Assert.Contains("not that", Assert.Single(result.Error.Split('\n'), line => line.StartsWith("layerskip: ", StringComparison.Ordinal) && !line.Contains("note:", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.NotEmpty(result.Output.Trim());
+    }
+
+    [Fact]
     public void Terminal_gets_prompts()
     {
         using var interrupt = new Interrupt();

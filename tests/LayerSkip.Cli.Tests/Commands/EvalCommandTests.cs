@@ -22,7 +22,8 @@ public sealed class EvalCommandTests : IDisposable
     public void Report_has_scores_overlap_and_speed()
     {
         var data = Write("rows.tsv", Rows);
-        var train = Write("train.jsonl", "{\"prompt\": \"  TURN off\\talarms \", \"response\": \"x\"}\n\n{\"prompt\": \"other\", \"response\": \"y\"}\n");
+        var train = Write("train.jsonl", "{\"prompt\": \"  TURN off\\talarms \", \"response\": \"x\"}\n\n{\"prompt\": \"other\", \"response\": \"y\"}\n"
+            + """{"messages": [{"role": "user", "content": "call it"}, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}]}""");
         var output = Path.Combine(_directory, "report.json");
 
         var report = Tool.RunJson(
@@ -57,7 +58,7 @@ public sealed class EvalCommandTests : IDisposable
         Assert.True(full.GetProperty("tokens").GetInt32() > 15);
 
         var overlap = report.GetProperty("overlap");
-        Assert.Equal((2, 1), (overlap.GetProperty("train_rows").GetInt32(), overlap.GetProperty("rows").GetInt32()));
+        Assert.Equal((3, 1), (overlap.GetProperty("train_rows").GetInt32(), overlap.GetProperty("rows").GetInt32()));
         Assert.Equal((1, 0.5), (
             overlap.GetProperty("depths")[0].GetProperty("seen").GetDouble(), overlap.GetProperty("depths")[0].GetProperty("unseen").GetDouble()));
 

@@ -25,6 +25,8 @@ public class RunReportTests
         Assert.Contains(
             $"--output is '{metrics}', which --run reads, expected another file", Tool.RunBad("plot", "--run", folder.Of("run"), "--output", metrics), StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllText(metrics));
+        Assert.Contains("which --run reads", Tool.RunBad("plot", "--run", folder.Of("run"), "--output", folder.Of("run", "state.safetensors")), StringComparison.Ordinal);
+        Assert.Equal(CommandLine.Success, Tool.Run("plot", "--run", folder.Of("run"), "--output", folder.Of("run", "report.html")).ExitCode);
         var page = AssertPage(written);
         Assert.Equal(s_pictures, Pictures(page));
         Assert.Contains("exact match", page.Value, StringComparison.OrdinalIgnoreCase);

@@ -88,9 +88,19 @@ public class TrainingRunTests
         }
 
         Assert.Equal(at, SavedRun.Read(folder.Of("parts", "state.safetensors")).Step);
+        Assert.True(File.Exists(folder.Of("parts", "report.html")));
         RunToEnd(folder, "parts");
         AssertSameFiles(folder, "whole", "parts");
         AssertOneTrajectory(folder);
+    }
+
+    [Fact]
+    public void A_model_has_the_tokenizer_that_it_was_trained_with()
+    {
+        using var folder = new TrainingFolder();
+        var before = File.ReadAllText(folder.Of("tokenizer", "tokenizer_config.json"));
+        Run(folder, "run", null, progress => File.WriteAllText(folder.Of("tokenizer", "tokenizer_config.json"), "{}"));
+        Assert.Equal(before, File.ReadAllText(folder.Of("run", "tokenizer_config.json")));
     }
 
     [Theory]
