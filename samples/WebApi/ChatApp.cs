@@ -23,7 +23,7 @@ internal static class ChatApp
         builder.Services.AddLayerSkipEmbeddingGenerator();
         builder.Services.PostConfigure<LayerSkipOptions>(static options =>
         {
-            if (options.ModelPath.Length == 0)
+            if (string.IsNullOrEmpty(options.ModelPath))
             {
                 options.ModelPath = Path.Combine(AppContext.BaseDirectory, "topv2-parser");
             }

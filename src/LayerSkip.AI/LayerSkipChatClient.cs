@@ -44,7 +44,7 @@ namespace LayerSkip.AI;
 /// seed they are the same in both modes, too, however tokens are drafted.
 /// </para>
 /// <para>
-/// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out but for marks of calls and of reasoning: a leading space stays. <c>Length</c> is the finish reason at the
+/// <b>Answers.</b> Text is exactly what the model wrote, special tokens left out but for marks of calls and of reasoning: a leading space stays, unless the checkpoint's decoder drops it (SentencePiece's does). <c>Length</c> is the finish reason at the
 /// token limit and at the context's end, <c>ToolCalls</c> where a tool is called. A call comes whole and its <c>CallId</c> is unique; its
 /// arguments are <see cref="System.Text.Json.JsonElement"/>s or null. Output tokens count an end-of-sequence token and the tokens of a stop sequence, cached
 /// input tokens those whose KV entries another request had computed. Usage has in

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Tests;
 using Microsoft.Extensions.AI;
 
 namespace LayerSkip.AI.Tests;
@@ -39,6 +40,20 @@ public sealed class LogProbabilitiesTests(LogProbabilitiesTests.Parser parser) :
             Assert.Equal(Value(entry), Value(top[0]));
             Assert.True(Value(entry) <= 0 && Value(top[0]) >= Value(top[1]) && Value(top[1]) >= Value(top[2]));
         });
+    }
+
+    /// <summary>SentencePiece's decoder drops the space at a text's beginning, which a token within it has.</summary>
+    [Fact]
+    public async Task Tokens_are_spelled_as_within_a_text()
+    {
+        using var client = LayerSkipChatClient.Load(SharedData.Require("stories260K"));
+        var response = await client.GetResponseAsync(TestModels.User("One day"), new ChatOptions { MaxOutputTokens = 20 }.WithLogProbabilities(2));
+
+        var content = Content(response.Messages[0].AdditionalProperties);
+        Assert.Contains(content, static entry => entry.GetProperty("token").GetString()!.StartsWith(' '));
+        Assert.All(
+            content.SelectMany(static entry => entry.GetProperty("top_logprobs").EnumerateArray().Append(entry)).Where(static entry => entry.GetProperty("bytes").ValueKind == JsonValueKind.Array),
+            static entry => Assert.Equal(Encoding.UTF8.GetString([.. Bytes(entry)]), entry.GetProperty("token").GetString()));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Json;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Scheduling;
@@ -65,18 +66,19 @@ internal sealed class AnswerLogProbabilities(Tokenizer tokenizer, TokenReader to
 
     private void Write(Utf8JsonWriter json, in TokenLogProbability entry)
     {
-        // A model's vocabulary may be padded beyond the tokenizer's; such tokens have no text.
-        var isText = entry.Token < tokenizer.VocabularySize;
-        json.WriteString("token"u8, isText ? tokenizer.Decode([entry.Token], skipSpecialTokens: false) : string.Empty);
+        // A model's vocabulary may be padded beyond the tokenizer's; such tokens have no text. The others' is that within a text, whose beginning some decoders strip.
+        var isKnown = entry.Token < tokenizer.VocabularySize;
+        var bytes = isKnown && !tokenizer.IsSpecial(entry.Token) ? tokenizer.GetBytes(entry.Token) : null;
+        json.WriteString("token"u8, bytes is not null ? Encoding.UTF8.GetString(bytes) : isKnown ? tokenizer.Decode([entry.Token], skipSpecialTokens: false) : string.Empty);
         json.WriteNumber("logprob"u8, Math.Max(Impossible, entry.LogProbability));
-        if (!isText || tokenizer.IsSpecial(entry.Token))
+        if (bytes is null)
         {
             json.WriteNull("bytes"u8);
             return;
         }
 
         json.WriteStartArray("bytes"u8);
-        foreach (var value in tokenizer.GetBytes(entry.Token))
+        foreach (var value in bytes)
         {
             json.WriteNumberValue(value);
         }

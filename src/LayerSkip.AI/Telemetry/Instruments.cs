@@ -10,7 +10,7 @@ internal sealed class Instruments
 {
     private readonly Lock _lock = new();
 
-    // Replaced, never changed: who observes it needs no lock. Weak, so that an engine whose client nobody disposed can go.
+    // Replaced, never changed: who observes it needs no lock. Weak, so that an engine that has been disposed can go though a client of it has not.
     private WeakReference<LayerSkipEngine>[] _engines = [];
 
     public Instruments(Meter meter)
