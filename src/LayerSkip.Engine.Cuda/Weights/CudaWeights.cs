@@ -93,10 +93,10 @@ internal sealed class CudaWeights
                 format,
                 address + (ulong)(first * rowBytes),
                 scales + (ulong)(first * rowScales * sizeof(float)),
-                _source.GetTensor(part.Name + ".weight", part.Rows, part.Columns));
+                _source.GetTensor(part.Weight, part.Rows, part.Columns));
             if (bias)
             {
-                _source.GetTensor(part.Name + ".bias", part.Rows).ReadRow(0, biases.AsSpan((int)first, part.Rows));
+                _source.GetTensor(part.Bias, part.Rows).ReadRow(0, biases.AsSpan((int)first, part.Rows));
             }
 
             first += part.Rows;

@@ -60,28 +60,24 @@ internal sealed class CpuWeights : IDisposable
     private CpuLayer Layer(ModelConfig config, PlannedLayer plan, NativeBuffer uncompressed)
     {
         var hidden = config.HiddenSize;
-        var intermediate = config.IntermediateSize;
-        var queries = config.AttentionHeads * config.HeadDimension;
-        var keys = config.KeyValueHeads * config.HeadDimension;
-        string attention = plan.Prefix + "self_attn.", mlp = plan.Prefix + "mlp.";
         return new CpuLayer
         {
             AttentionNorm = Vector(plan.Prefix + "input_layernorm.weight", hidden),
             Qkv = _matrices.Load(plan.Qkv, uncompressed),
-            QkvBias = config.AttentionBias
-                ? [.. Vector(attention + "q_proj.bias", queries), .. Vector(attention + "k_proj.bias", keys), .. Vector(attention + "v_proj.bias", keys)]
-                : null,
+            QkvBias = Bias(plan.Qkv, config.AttentionBias),
             Output = _matrices.Load(plan.Output, uncompressed),
-            OutputBias = config.AttentionBias ? Vector(attention + "o_proj.bias", hidden) : null,
+            OutputBias = Bias(plan.Output, config.AttentionBias),
             MlpNorm = Vector(plan.Prefix + "post_attention_layernorm.weight", hidden),
             Gate = _matrices.Load(plan.Gate, uncompressed),
-            GateBias = config.MlpBias ? Vector(mlp + "gate_proj.bias", intermediate) : null,
+            GateBias = Bias(plan.Gate, config.MlpBias),
             Up = _matrices.Load(plan.Up, uncompressed),
-            UpBias = config.MlpBias ? Vector(mlp + "up_proj.bias", intermediate) : null,
+            UpBias = Bias(plan.Up, config.MlpBias),
             Down = _matrices.Load(plan.Down, uncompressed),
-            DownBias = config.MlpBias ? Vector(mlp + "down_proj.bias", hidden) : null,
+            DownBias = Bias(plan.Down, config.MlpBias),
         };
     }
+
+    private float[]? Bias(PlannedMatrix plan, bool isThere) => isThere ? [.. plan.Parts.SelectMany(part => Vector(part.Bias, part.Rows))] : null;
 
     private float[] Vector(string name, int length)
     {

@@ -80,7 +80,7 @@ internal sealed unsafe class MatrixStore : IDisposable
         var first = 0;
         foreach (var part in plan.Parts)
         {
-            matrix.Fill(_source.GetTensor(part.Name, part.Rows, part.Columns), first, _threads);
+            matrix.Fill(_source.GetTensor(part.Weight, part.Rows, part.Columns), first, _threads);
             first += part.Rows;
         }
 

@@ -32,14 +32,12 @@ internal sealed class WeightPlan
         (_source, _format, _path) = (source, format, path);
         _compression = compression == WeightCompression.Auto && WeightsOf(config) < CompressedModelWeights ? WeightCompression.Never : compression;
         _compressed = PanelKernel.CreateCompressed(path);
-        _plain = AllPlainMatricesAreBf16(config, source) ? WeightFormat.BF16 : WeightFormat.F32;
-        Head = Of(
-            Coarsest(finer.HasFlag(FinerWeights.Head) || (config.TiedEmbeddings && finer.HasFlag(FinerWeights.Embeddings))),
-            new MatrixPart(config.TiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight", config.VocabularySize, config.HiddenSize));
-        Embedding = config.TiedEmbeddings
-            ? Head
-            : OfRowsRead(Coarsest(finer.HasFlag(FinerWeights.Embeddings)), new MatrixPart("model.embed_tokens.weight", config.VocabularySize, config.HiddenSize));
-        Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => LayerOf(config, $"model.layers.{layer}."))];
+
+        // One matrix in another precision is enough for float32, which holds all of them exactly.
+        _plain = LlamaMatrices.PlainTypes(config, source) is [] or [TensorDataType.BF16] ? WeightFormat.BF16 : WeightFormat.F32;
+        Head = Of(LlamaMatrices.HeadFormat(config, format, finer), LlamaMatrices.Head(config));
+        Embedding = config.TiedEmbeddings ? Head : OfRowsRead(LlamaMatrices.EmbeddingFormat(format, finer), LlamaMatrices.Embedding(config));
+        Layers = [.. Enumerable.Range(0, config.Layers).Select(layer => Plan(LlamaMatrices.OfLayer(config, layer)))];
     }
 
     public PlannedMatrix Head { get; }
@@ -63,34 +61,8 @@ internal sealed class WeightPlan
     private static long WeightsOf(ModelConfig config) =>
         LlamaTensors.Of(config).Where(tensor => tensor.Role == TensorRole.Matrix).Sum(tensor => tensor.Shape[0] * tensor.Shape[1]);
 
-    /// <summary>One matrix in another precision is enough for float32, which holds all of them exactly.</summary>
-    private static bool AllPlainMatricesAreBf16(ModelConfig config, WeightSource source) =>
-        LlamaTensors.Of(config)
-            .Where(tensor => tensor.Role == TensorRole.Matrix)
-            .Select(tensor => source.GetTensor(tensor.Name, tensor.Shape).DataType)
-            .All(type => type == TensorDataType.BF16 || WeightBlocks.AreIn(type));
-
-    /// <summary>What embeddings and head are kept as: a little finer than four bits, which cost them most.</summary>
-    private WeightFormat Coarsest(bool finer) => finer ? WeightFormat.Auto : _format == WeightFormat.Int4 ? WeightFormat.Int8 : _format;
-
-    private PlannedLayer LayerOf(ModelConfig config, string prefix)
-    {
-        var hidden = config.HiddenSize;
-        var intermediate = config.IntermediateSize;
-        var queries = config.AttentionHeads * config.HeadDimension;
-        var keys = config.KeyValueHeads * config.HeadDimension;
-        return new(
-            prefix,
-            Of(
-                _format,
-                new(prefix + "self_attn.q_proj.weight", queries, hidden),
-                new(prefix + "self_attn.k_proj.weight", keys, hidden),
-                new(prefix + "self_attn.v_proj.weight", keys, hidden)),
-            Of(_format, new MatrixPart(prefix + "self_attn.o_proj.weight", hidden, queries)),
-            Of(_format, new MatrixPart(prefix + "mlp.gate_proj.weight", intermediate, hidden)),
-            Of(_format, new MatrixPart(prefix + "mlp.up_proj.weight", intermediate, hidden)),
-            Of(_format, new MatrixPart(prefix + "mlp.down_proj.weight", hidden, intermediate)));
-    }
+    private PlannedLayer Plan(LayerMatrices layer) => new(
+        layer.Prefix, Of(_format, layer.Qkv), Of(_format, layer.Output), Of(_format, layer.Gate), Of(_format, layer.Up), Of(_format, layer.Down));
 
     /// <summary>A matrix of which rows are read, and which is never multiplied with: it stays uncompressed.</summary>
     private PlannedMatrix OfRowsRead(WeightFormat format, MatrixPart part)
@@ -99,11 +71,11 @@ internal sealed class WeightPlan
         return plan with { Kernel = plan.Kernel.Uncompressed };
     }
 
-    private PlannedMatrix Of(WeightFormat format, params MatrixPart[] parts)
+    private PlannedMatrix Of(WeightFormat format, params IReadOnlyList<MatrixPart> parts)
     {
         if (format == WeightFormat.Auto)
         {
-            format = OwnFormat([.. parts.Select(part => _source.GetTensor(part.Name, part.Rows, part.Columns).DataType)]);
+            format = LlamaMatrices.QuantizedFormat(_source, parts) ?? _plain;
         }
 
         var streamed = parts.Sum(part => (long)part.Rows * part.Columns) >= StreamedWeights;
@@ -119,13 +91,6 @@ internal sealed class WeightPlan
 
         return new(kernel, parts);
     }
-
-    /// <summary>The format that holds tensors of these types exactly, or, where only some are quantised, with one rounding.</summary>
-    private WeightFormat OwnFormat(TensorDataType[] parts) =>
-        parts.All(type => type == TensorDataType.Int4) ? WeightFormat.Int4
-        : parts.All(WeightBlocks.AreIn) ? WeightFormat.Int8
-        : parts.Any(WeightBlocks.AreIn) ? WeightFormat.F32
-        : _plain;
 }
 
 /// <summary>The tensors of a matrix, one below the other, and the kernel that it is packed for.</summary>
@@ -148,9 +113,6 @@ internal sealed record PlannedMatrix(PanelKernel Kernel, IReadOnlyList<MatrixPar
 
     public bool IsCompressed => Kernel is CompressedKernel;
 }
-
-/// <summary>A tensor [rows, columns].</summary>
-internal sealed record MatrixPart(string Name, int Rows, int Columns);
 
 /// <summary>The matrices of the layer whose tensors' names begin with <paramref name="Prefix"/>.</summary>
 internal sealed record PlannedLayer(string Prefix, PlannedMatrix Qkv, PlannedMatrix Output, PlannedMatrix Gate, PlannedMatrix Up, PlannedMatrix Down);
