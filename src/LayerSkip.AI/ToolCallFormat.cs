@@ -19,4 +19,7 @@ public enum ToolCallFormat
 
     /// <summary>Llama 3.x: the whole answer is <c>{"name": …, "parameters": …}</c>; further calls follow after a semicolon.</summary>
     Llama3Json,
+
+    /// <summary>Mistral 7B 0.3, Nemo and others of their time: <c>[TOOL_CALLS] [{"name": …, "arguments": …}, …]</c>, perhaps after text. Calls' ids have nine letters or digits.</summary>
+    Mistral,
 }

@@ -31,7 +31,7 @@ internal sealed class ToolCallLanguage
         (_tools, _syntax, _announcement, _format, _reasoning, _unsupported) = (tools, syntax, announcement, format, reasoning, unsupported);
         var names = string.Join(',', tools.Callable.Select(tool => JsonText.Quote(tool.Name)));
         var declarations = string.Join('\n', tools.Declared.Select(tool => tool.Json.GetRawText()));
-        Key = $"{ReasoningLanguage.Key(reasoning)}tools:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
+        Key = $"{ReasoningLanguage.Key(reasoning)}tools:{syntax.Opening}:{syntax.ArgumentsName}:{tools.IsRequired}:{tools.IsSingle}:{names}\n{declarations}\n{format?.Key}";
     }
 
     /// <summary>Equal for equal languages.</summary>
@@ -71,10 +71,8 @@ internal sealed class ToolCallLanguage
     {
         var json = new JsonGrammar(grammar, JsonLayout.Spaced);
         var call = grammar.Choice([.. _tools.Callable.Select(tool => Call(json, tool))]);
-        var first = grammar.Sequence(grammar.Literal(_syntax.Open[(_syntax.Opening?.Length ?? 0)..]), call, grammar.Literal(_syntax.Close));
-        return _tools.IsSingle
-            ? first
-            : grammar.Sequence(first, grammar.Repeat(grammar.Sequence(grammar.Literal(_syntax.Between + _syntax.Opening), first)));
+        var more = _tools.IsSingle ? grammar.Empty : grammar.Repeat(grammar.Sequence(grammar.Literal(_syntax.Between), call));
+        return grammar.Sequence(grammar.OneOf(_syntax.BehindOpening), call, more, grammar.Literal(_syntax.After));
     }
 
     private GrammarNode Call(JsonGrammar json, ToolDeclaration tool)

@@ -13,7 +13,9 @@ internal static class ToolCallParser
     /// The call that the JSON writes, or null where it names no tool. Arguments that cannot be read are left null, with the error in the call's
     /// <see cref="FunctionCallContent.Exception"/>.
     /// </summary>
-    public static FunctionCallContent? Parse(string json)
+    /// <param name="json">The JSON.</param>
+    /// <param name="id">The call's id.</param>
+    public static FunctionCallContent? Parse(string json, string id)
     {
         if (NameOf(json) is not { } name)
         {
@@ -22,7 +24,7 @@ internal static class ToolCallParser
 
         return FunctionCallContent.CreateFromParsedArguments(
             json,
-            "call_" + Guid.NewGuid().ToString("N"),
+            id,
             name,
             static json => Arguments(JsonElement.Parse(json)));
     }

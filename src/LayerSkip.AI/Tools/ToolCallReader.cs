@@ -16,6 +16,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
     private int _jsonStart;
     private int _calls;
     private bool _isBehindCall;
+    private bool _isInList;
 
     private enum State
     {
@@ -25,7 +26,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
         /// <summary>In text. A beginning of the opening mark is held, and white space between calls, which is the model's layout.</summary>
         Text,
 
-        /// <summary>Behind the opening mark.</summary>
+        /// <summary>Behind the opening mark, or in a list of calls before one.</summary>
         Opened,
 
         /// <summary>In a call's JSON.</summary>
@@ -95,6 +96,10 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
             case State.Opened when char.IsWhiteSpace(character):
                 _held.Append(character);
                 break;
+            case State.Opened when character == '[' && syntax.IsList && !_isInList:
+                _held.Append(character);
+                _isInList = true;
+                break;
             case State.Start or State.Opened:
                 LeaveAsText();
                 Read(character);
@@ -153,7 +158,13 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
             mark++;
         }
 
-        if (syntax.Opening is null && character == '{')
+        if (_isInList && mark == _held.Length - 1 && character is ',' or ']')
+        {
+            _held.Clear();
+            _isInList = character == ',';
+            _state = _isInList ? State.Opened : State.Text;
+        }
+        else if (syntax.Opening is null && character == '{')
         {
             _held.Clear();
             BeginJson();
@@ -163,11 +174,12 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
             _held.Clear();
             _state = State.Text;
         }
-        else if (!IsPrefix(mark, syntax.Closing ?? syntax.Separator!) && !char.IsWhiteSpace(character))
+        else if (!IsPrefix(mark, syntax.Closing ?? syntax.Separator ?? string.Empty) && !char.IsWhiteSpace(character))
         {
             // Text, or the next call's mark: what has been held is read again as such.
             var held = _held.ToString();
             _held.Clear();
+            _isInList = false;
             _state = syntax.Opening is null ? State.Rest : State.Text;
             foreach (var again in held)
             {
@@ -187,7 +199,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
     private void EndJson()
     {
         var json = _held.ToString(_jsonStart, _held.Length - _jsonStart);
-        var call = ToolCallParser.Parse(json);
+        var call = ToolCallParser.Parse(json, syntax.NewId());
         if (call is null || (syntax.Opening is null && !IsBareCall(json, call.Name)))
         {
             LeaveAsText();
@@ -210,6 +222,7 @@ internal sealed class ToolCallReader(ToolCallSyntax syntax, IReadOnlySet<string>
     {
         Release(_held.Length);
         _isBehindCall = false;
+        _isInList = false;
         _state = syntax.Opening is null ? State.Rest : State.Text;
     }
 

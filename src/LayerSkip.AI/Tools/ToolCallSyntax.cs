@@ -20,6 +20,8 @@ internal sealed class ToolCallSyntax
         ArgumentsName = "parameters",
     };
 
+    private static readonly ToolCallSyntax s_listed = new() { Opening = "[TOOL_CALLS]", IsList = true, HeadsBeforeName = [NameMember], ArgumentsName = "arguments" };
+
     private ToolCallSyntax()
     {
     }
@@ -33,6 +35,9 @@ internal sealed class ToolCallSyntax
     /// <summary>What ends a call, or null.</summary>
     public string? Closing { get; private init; }
 
+    /// <summary>Whether calls are a JSON array behind one opening mark, and their ids short.</summary>
+    public bool IsList { get; private init; }
+
     /// <summary>What stands between two calls beside white space, or null.</summary>
     public string? Separator { get; private init; }
 
@@ -45,16 +50,27 @@ internal sealed class ToolCallSyntax
     /// <summary>The marks around a call.</summary>
     public IEnumerable<string> Marks => ((string?[])[Opening, Closing]).OfType<string>();
 
-    /// <summary>All that stands before a call's JSON.</summary>
-    public string Open => Opening is null ? string.Empty : Opening + "\n";
+    /// <summary>What may stand between the opening mark and the first call's JSON: as a rule the first of these.</summary>
+    public IReadOnlyList<string> BehindOpening => IsList ? [" [", "["] : Opening is null ? [string.Empty] : ["\n"];
 
-    /// <summary>All that stands after a call's JSON.</summary>
-    public string Close => Closing is null ? string.Empty : "\n" + Closing;
+    /// <summary>All that stands before the first call's JSON.</summary>
+    public string Before => Opening + BehindOpening[0];
 
-    /// <summary>All that stands between two calls.</summary>
-    public string Between => Separator is null ? "\n" : Separator + " ";
+    /// <summary>All that stands between two calls' JSON.</summary>
+    public string Between => IsList ? ", " : Separator is null ? After + "\n" + Before : Separator + " ";
 
-    public static ToolCallSyntax Of(ToolCallFormat format) => format == ToolCallFormat.Llama3Json ? s_bare : s_tagged;
+    /// <summary>All that stands after the last call's JSON.</summary>
+    public string After => IsList ? "]" : Closing is null ? string.Empty : "\n" + Closing;
+
+    public static ToolCallSyntax Of(ToolCallFormat format) => format switch
+    {
+        ToolCallFormat.Llama3Json => s_bare,
+        ToolCallFormat.Mistral => s_listed,
+        _ => s_tagged,
+    };
+
+    /// <summary>A call's id, as the model's template takes it.</summary>
+    public string NewId() => Guid.NewGuid().ToString("N") is var id && IsList ? id[..ShortCallIds.Length] : "call_" + id;
 
     /// <summary>How a call's JSON begins as a rule, up to the arguments.</summary>
     public string Head(string name) => Head(NameMember, name);
@@ -63,11 +79,13 @@ internal sealed class ToolCallSyntax
     public IEnumerable<string> Heads(string name) => HeadsBeforeName.Select(head => Head(head, name));
 
     /// <summary>A call as the model writes it.</summary>
-    public string Write(string name, string arguments) => Open + Head(name) + arguments + "}" + Close;
+    public string Write(string name, string arguments) => Before + Json(name, arguments) + After;
 
     /// <summary>Several calls as the model writes them.</summary>
     public string Write(IEnumerable<TemplateToolCall> calls) =>
-        string.Join(Between, calls.Select(call => Write(call.Name, JsonText.Write(call.Arguments.WriteTo))));
+        Before + string.Join(Between, calls.Select(call => Json(call.Name, JsonText.Write(call.Arguments.WriteTo)))) + After;
+
+    private string Json(string name, string arguments) => Head(name) + arguments + "}";
 
     private string Head(string beforeName, string name)
     {

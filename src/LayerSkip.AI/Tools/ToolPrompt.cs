@@ -44,8 +44,8 @@ internal static class ToolPrompt
         }
 
         return text.Append("\nTo call a function, answer in this format, once for each call, with its name and its arguments:\n")
-            .Append(syntax.Open).Append("{\"name\": \"function name\", \"").Append(syntax.ArgumentsName).Append("\": {\"argument name\": value}}")
-            .Append(syntax.Close)
+            .Append(syntax.Before).Append("{\"name\": \"function name\", \"").Append(syntax.ArgumentsName).Append("\": {\"argument name\": value}}")
+            .Append(syntax.After)
             .Append("\n\nThe results come in <tool_response></tool_response>. Where no function is of use, answer in plain text.")
             .ToString();
     }

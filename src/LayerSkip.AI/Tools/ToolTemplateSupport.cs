@@ -37,11 +37,11 @@ internal sealed record ToolTemplateSupport(ToolCallFormat? Format, bool RendersC
             return null;
         }
 
-        foreach (var format in (ReadOnlySpan<ToolCallFormat>)[ToolCallFormat.Hermes, ToolCallFormat.Llama3Json])
+        foreach (var format in (ReadOnlySpan<ToolCallFormat>)[ToolCallFormat.Hermes, ToolCallFormat.Llama3Json, ToolCallFormat.Mistral])
         {
             var syntax = ToolCallSyntax.Of(format);
             var call = text.IndexOf(syntax.Head(Tool), StringComparison.Ordinal);
-            if (call >= 0 && (syntax.Opening is null || text[..call].TrimEnd().EndsWith(syntax.Opening, StringComparison.Ordinal)))
+            if (call >= 0 && (syntax.Opening is null || syntax.BehindOpening.Any(behind => text[..call].TrimEnd().EndsWith(syntax.Opening + behind.TrimEnd(), StringComparison.Ordinal))))
             {
                 return format;
             }

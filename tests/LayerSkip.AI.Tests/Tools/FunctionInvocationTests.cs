@@ -31,7 +31,8 @@ public class FunctionInvocationTests
     {
         var syntax = AI.Tools.ToolCallSyntax.Of(format);
         var prompts = new List<string>();
-        var both = syntax.Write("find_city", """{"person": "Ann"}""") + syntax.Between + syntax.Write("find_city", """{"person": "Bob"}""");
+        var both = syntax.Write(
+            ((string[])["Ann", "Bob"]).Select(person => new TemplateToolCall("find_city", System.Text.Json.JsonElement.Parse($$"""{"person": "{{person}}"}"""))));
         string[] answers = [both, syntax.Write("get_weather", """{"city": "Rome", "days": 2}"""), "Ann gets sun."];
         using var client = Client(format, prompt =>
         {
@@ -106,6 +107,7 @@ public class FunctionInvocationTests
         {
             ToolCallFormat.Hermes => ToolTemplates.Hermes,
             ToolCallFormat.Llama3Json => ToolTemplates.Llama,
+            ToolCallFormat.Mistral => ToolTemplates.Mistral,
             _ => ChatTemplate.Default,
         };
         var model = ScriptedModel.Create(answer, new() { DraftAccuracy = 0.7 });

@@ -29,6 +29,13 @@ public class ToolCallReaderTests
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "f", "arguments": [1]}</tool_call>""", "f!")]
     [InlineData(ToolCallFormat.Hermes, """<tool_call>{"name": "\ud800", "arguments": {}}</tool_call>""", """<tool_call>{"name": "\ud800", "arguments": {}}</tool_call>""")]
     [InlineData(ToolCallFormat.Plain, """Well. <tool_call>{"name": "f"}</tool_call>""", "Well. |f()")]
+    [InlineData(ToolCallFormat.Mistral, """[TOOL_CALLS] [{"name": "f", "arguments": {"a": 1}}]""", "f(a=1)")]
+    [InlineData(ToolCallFormat.Mistral, """[TOOL_CALLS][{"name": "f", "arguments": {}}, {"name": "g", "arguments": {"a": [1, 2]}}] x""", "f()|g(a=[1, 2])| x")]
+    [InlineData(ToolCallFormat.Mistral, """Well. [TOOL_CALLS] {"name": "f", "arguments": {}, "id": "123456789"}""", "Well. |f()")]
+    [InlineData(ToolCallFormat.Mistral, """[TOOL_CALLS] [{"name": "f"} {"name": "g"}]""", """f()| {"name": "g"}]""")]
+    [InlineData(ToolCallFormat.Mistral, "[TOOL_CALLS] [1, 2]", "[TOOL_CALLS] [1, 2]")]
+    [InlineData(ToolCallFormat.Mistral, "a[0] [TOOL", "a[0] [TOOL")]
+    [InlineData(ToolCallFormat.Mistral, """[TOOL_CALLS] [{"name": "f", "arguments": {"a": "b""", "f!")]
     [InlineData(ToolCallFormat.Llama3Json, "Hello {there}", "Hello {there}")]
     [InlineData(ToolCallFormat.Llama3Json, """{"name": "f", "parameters": {"a": {"b": "}"}}}""", """f(a={"b": "}"})""")]
     [InlineData(ToolCallFormat.Llama3Json, """{"type": "function", "name": "f", "parameters": {}}; {"name":"g","parameters":{}}""", "f()|g()")]
@@ -83,18 +90,19 @@ public class ToolCallReaderTests
             .Select(piece => piece.Call!).ToList();
 
         Assert.Equal(3, calls.Select(call => call.CallId).Distinct().Count());
+        Assert.Matches("^[0-9a-zA-Z]{9}$", Assert.Single(Read(ToolCallFormat.Mistral, """[TOOL_CALLS] [{"name": "f"}]""", 7)).Call!.CallId);
         Assert.All(calls, call => Assert.Equal(1.5, Assert.IsType<JsonElement>(call.Arguments!["a"]).GetDouble()));
     }
 
     [Fact]
     public void Random_answers_lose_no_text()
     {
-        string[] parts = ["<tool_call>", "</tool_call>", """{"name": "f"}""", "{", "}", "\"", "\\", "<", " ", "\n", "x", ";", """{"name": "f", "arguments": {"a": 1}}"""];
+        string[] parts = ["<tool_call>", "</tool_call>", """{"name": "f"}""", "{", "}", "\"", "\\", "<", " ", "\n", "x", ";", "[TOOL_CALLS]", "[", "]", ",", """{"name": "f", "arguments": {"a": 1}}"""];
         var random = new Random(3);
         for (var round = 0; round < 2000; round++)
         {
             var answer = string.Concat(Enumerable.Range(0, random.Next(12)).Select(_ => parts[random.Next(parts.Length)]));
-            var format = round % 2 == 0 ? ToolCallFormat.Hermes : ToolCallFormat.Llama3Json;
+            var format = (ToolCallFormat)(round % 3 + 1);
             var whole = Read(format, answer, Math.Max(answer.Length, 1));
 
             Assert.Equal(Show(whole), Show(Read(format, answer, random.Next(1, 5))));

@@ -132,8 +132,8 @@ public class ToolPromptTests
     public void History_of_calls_is_told_alike_with_tools_and_without()
     {
         // A hand-over, or a loop's last step: the template has a format of its own, and refuses the ids of calls that the client made.
-        var withTools = Render(ToolTemplates.Mistral, s_history, [s_weather]);
-        var without = Render(ToolTemplates.Mistral, s_history, []);
+        var withTools = Render(ToolTemplates.OfItsOwn, s_history, [s_weather]);
+        var without = Render(ToolTemplates.OfItsOwn, s_history, []);
 
         Assert.StartsWith("[INST]Rome and Oslo?[/INST]<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"Rome\"}}\n</tool_call>", without, StringComparison.Ordinal);
         Assert.EndsWith(without, withTools, StringComparison.Ordinal);
@@ -153,6 +153,18 @@ public class ToolPromptTests
 
         Assert.Contains("<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\":\"Rome\"}}\n</tool_call>", Render(template, s_history, []), StringComparison.Ordinal);
         Assert.Throws<ChatTemplateException>(() => Render(template, s_history, [s_weather]));
+    }
+
+    [Fact]
+    public void Calls_of_other_services_get_ids_that_the_template_takes()
+    {
+        var prompt = Render(ToolTemplates.Mistral, s_history, [s_weather]);
+
+        Assert.DoesNotContain("# Tools", prompt, StringComparison.Ordinal);
+        var ids = System.Text.RegularExpressions.Regex.Matches(prompt, "\"(?:id|call_id)\": \"([0-9a-z]{9})\"").Select(match => match.Groups[1].Value).ToArray();
+        Assert.Equal(4, ids.Length);
+        Assert.Equal(2, ids.Distinct().Count());
+        Assert.Equal(ids[..2].Order(), ids[2..].Order());
     }
 
     [Fact]

@@ -19,11 +19,12 @@ public class ToolTemplateSupportTests
     {
         Assert.Equal(new(ToolCallFormat.Hermes, true), ToolTemplateSupport.Probe(ToolTemplates.Hermes));
         Assert.Equal(new(ToolCallFormat.Llama3Json, true), ToolTemplateSupport.Probe(ToolTemplates.Llama));
+        Assert.Equal(new(ToolCallFormat.Mistral, true), ToolTemplateSupport.Probe(ToolTemplates.Mistral));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.ChatMl));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ChatTemplate.Default));
 
         // Calls in a format that nobody reads.
-        Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.Mistral));
+        Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.OfItsOwn));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ChatTemplate.Parse("{{ raise_exception('no') }}")));
     }
 

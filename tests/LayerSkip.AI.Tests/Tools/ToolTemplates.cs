@@ -49,11 +49,26 @@ internal static class ToolTemplates
     /// <summary>Those of a checkpoint of two: <see cref="Hermes"/> where there are tools, <see cref="ChatMl"/> where there are none, as Hermes 2 and 3 have it.</summary>
     public static ChatTemplate HermesOfTwo { get; } = LoadOfTwo();
 
-    /// <summary>Calls in a format of its own, whose ids it checks, as Mistral has it.</summary>
+    /// <summary>Calls as a list, whose ids it checks, as Mistral 7B 0.3 has it.</summary>
     public static ChatTemplate Mistral { get; } = ChatTemplate.Parse("""
+        {%- if tools %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
+        {%- for m in messages %}
+        {%- if m.tool_calls %}{{ '[TOOL_CALLS] [' }}
+        {%- for call in m.tool_calls %}
+        {%- if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
+        {{- (call.function | tojson)[:-1] + ', "id": "' + call.id + '"}' }}{% if not loop.last %}{{ ', ' }}{% endif %}{% endfor %}]
+        {%- elif m.role == 'tool' %}
+        {%- if m.tool_call_id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
+        {{- '[TOOL_RESULTS] {"content": ' + m.content + ', "call_id": "' + m.tool_call_id + '"}[/TOOL_RESULTS]' }}
+        {%- elif m.role == 'user' %}{{ '[INST] ' + m.content + '[/INST]' }}
+        {%- else %}{{ ' ' + m.content }}{% endif %}{% endfor %}
+        """);
+
+    /// <summary>Calls in a format of its own, whose ids it checks.</summary>
+    public static ChatTemplate OfItsOwn { get; } = ChatTemplate.Parse("""
         {%- if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
         {%- for m in messages %}
-        {%- if m.tool_calls %}[TOOL_CALLS]
+        {%- if m.tool_calls %}[CALLS]
         {%- for call in m.tool_calls %}
         {%- if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
         {{- call.function | tojson }}{% endfor %}
