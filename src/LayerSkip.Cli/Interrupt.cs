@@ -44,7 +44,7 @@ internal sealed class Interrupt : IDisposable
     }
 
     /// <summary>The user pressed Ctrl-C.</summary>
-    /// <returns>Whether somebody looks at what it has cancelled; false where nobody does, or has not so far and the user will not wait: the process is then to end as it is.</returns>
+    /// <returns>Whether somebody looks at what it has cancelled; false where nobody does, or the command was to end already and the user will not wait: the process is then to end as it is.</returns>
     public bool Raise()
     {
         lock (_lock)

@@ -20,6 +20,12 @@ static void EndUnless(bool isLookedAt)
 {
     if (!isLookedAt)
     {
+        // A progress bar or a table that is being drawn has hidden the cursor.
+        if (!Console.IsErrorRedirected)
+        {
+            Console.Error.Write("\u001b[?25h");
+        }
+
         Environment.Exit(CommandLine.Interrupted);
     }
 }

@@ -16,7 +16,7 @@ public class SpecialMarksTests
     private const string Switched = "{% for m in messages %}{{ m.content.split('</think>')[-1] }}{% endfor %}";
     private const string Begun = Switched + "<think>\n";
 
-    private static readonly Tokenizer s_tokenizer = Load("<tool_call>", "</tool_call>", "<think>", "</think>");
+    private static readonly Tokenizer s_tokenizer = Load("<tool_call>", "</tool_call>", "<think>", "</think>", "[TOOL_CALLS]");
 
     private static readonly ChatOptions s_tools = new() { Tools = [AIFunctionFactory.Create((int days) => "sun", "get_weather")], MaxOutputTokens = 200 };
 
@@ -31,6 +31,20 @@ public class SpecialMarksTests
         var call = Assert.Single(response.Messages[0].Contents.OfType<FunctionCallContent>());
         Assert.Equal(JsonValueKind.Number, Assert.IsType<JsonElement>(call.Arguments!["days"]).ValueKind);
         Assert.Equal(("Let me look.", ChatFinishReason.ToolCalls), (response.Text, response.FinishReason));
+    }
+
+    [Theory]
+    [InlineData("[TOOL_CALLS] [")]
+    [InlineData("[TOOL_CALLS][")]
+    public async Task List_of_calls_behind_one_is_read_and_held_to_schemas(string opening)
+    {
+        using var client = Client(ToolTemplates.Mistral, opening + "{\"name\": \"get_weather\", \"arguments\": {\"days\": \"many\"}}, {\"name\": \"get_weather\", \"arguments\": {\"days\": 2}}]");
+        var response = await client.GetResponseAsync("?", s_tools);
+
+        var calls = response.Messages[0].Contents.OfType<FunctionCallContent>().ToArray();
+        Assert.NotEmpty(calls);
+        Assert.All(calls, call => Assert.Equal(JsonValueKind.Number, Assert.IsType<JsonElement>(call.Arguments!["days"]).ValueKind));
+        Assert.Equal(("", ChatFinishReason.ToolCalls), (response.Text, response.FinishReason));
     }
 
     [Fact]

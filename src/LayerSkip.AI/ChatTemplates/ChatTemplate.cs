@@ -56,7 +56,7 @@ public sealed class ChatTemplate
     /// <remarks>
     /// The template is <c>chat_template.jinja</c> if there is one, otherwise <c>chat_template</c> in <c>tokenizer_config.json</c>: a text, or
     /// a list of named templates, of which "default" is taken, and "tool_use" where a context has tools. Special tokens are those of
-    /// <c>tokenizer_config.json</c>, then those of <c>special_tokens_map.json</c>. In a GGUF file it is <c>tokenizer.chat_template</c>, with
+    /// <c>tokenizer_config.json</c>, then those of <c>special_tokens_map.json</c>, then those that Hugging Face's Llama tokenizers have by themselves. In a GGUF file it is <c>tokenizer.chat_template</c>, with
     /// <c>tokenizer.chat_template.tool_use</c> where a context has tools.
     /// </remarks>
     /// <param name="path">The checkpoint's folder or GGUF file.</param>
@@ -67,7 +67,7 @@ public sealed class ChatTemplate
         ArgumentNullException.ThrowIfNull(path);
         var files = ChatTemplateFiles.Read(path);
         return files.Template is { } template
-            ? new ChatTemplate(template.Text, template.Parse(), files.ToolTemplate?.Parse(), files.SpecialTokens)
+            ? new ChatTemplate(template.Text, template.Parse(), files.ToolTemplate?.Parse(), files.TemplateTokens)
             : null;
     }
 

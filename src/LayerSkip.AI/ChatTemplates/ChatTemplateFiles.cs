@@ -15,7 +15,26 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
     private const int MaxJsonBytes = 16 << 20;
     private const int MaxTemplateBytes = 4 << 20;
 
+    private static readonly (string Name, string Text)[] s_llamaTokens = [("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")];
+
     private static readonly UTF8Encoding s_strictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>Texts of special tokens as templates know them: of Hugging Face's classes of Llama tokenizers also those that no file names.</summary>
+    public IReadOnlyDictionary<string, string> TemplateTokens
+    {
+        get
+        {
+            var tokens = new Dictionary<string, string>(SpecialTokens);
+            foreach (var (name, text) in DefaultTokens)
+            {
+                tokens.TryAdd(name, text);
+            }
+
+            return tokens;
+        }
+    }
+
+    private IReadOnlyList<(string Name, string Text)> DefaultTokens { get; init; } = [];
 
     public static ChatTemplateFiles Read(string path) => File.Exists(path) ? ReadGguf(path) : ReadDirectory(path);
 
@@ -44,16 +63,16 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
             specialTokens.TryAdd(name, text);
         }
 
-        AddLlamaDefaults(config, specialTokens);
+        var defaults = LlamaDefaults(config);
         var templatePath = Path.Combine(directory, "chat_template.jinja");
         if (File.Exists(templatePath))
         {
             var toolPath = Path.Combine(directory, "additional_chat_templates", "tool_use.jinja");
-            return new(new(ReadText(templatePath), templatePath), File.Exists(toolPath) ? new(ReadText(toolPath), toolPath) : null, specialTokens);
+            return new(new(ReadText(templatePath), templatePath), File.Exists(toolPath) ? new(ReadText(toolPath), toolPath) : null, specialTokens) { DefaultTokens = defaults };
         }
 
         var (template, toolTemplate) = Decoding(configPath, () => ReadTemplates(config, configPath));
-        return new(template, toolTemplate, specialTokens);
+        return new(template, toolTemplate, specialTokens) { DefaultTokens = defaults };
     }
 
     private static (ChatTemplateSource? Template, ChatTemplateSource? ToolTemplate) ReadTemplates(JsonDocument? config, string path)
@@ -115,22 +134,15 @@ internal sealed record ChatTemplateFiles(ChatTemplateSource? Template, ChatTempl
         return tokens;
     }
 
-    /// <summary>Those of Llama's own tokenizers, where the file says nothing of one: as Hugging Face's classes have them.</summary>
-    private static void AddLlamaDefaults(JsonDocument? config, Dictionary<string, string> specialTokens)
+    private static (string Name, string Text)[] LlamaDefaults(JsonDocument? config)
     {
         if (config is null || !config.RootElement.TryGetProperty("tokenizer_class", out var type) || type.ValueKind != JsonValueKind.String
             || type.GetString() is not ("LlamaTokenizer" or "LlamaTokenizerFast" or "CodeLlamaTokenizer" or "CodeLlamaTokenizerFast"))
         {
-            return;
+            return [];
         }
 
-        foreach (var (name, text) in (ReadOnlySpan<(string, string)>)[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")])
-        {
-            if (!config.RootElement.TryGetProperty(name, out _))
-            {
-                specialTokens.TryAdd(name, text);
-            }
-        }
+        return [.. s_llamaTokens.Where(token => !config.RootElement.TryGetProperty(token.Name, out _))];
     }
 
     // System.Text.Json notices a lone surrogate ("\ud800") only when the string is asked for.

@@ -60,7 +60,7 @@ internal sealed class PromptEncoder(
         {
             try
             {
-                return RenderForms(ToolCallFormat == ToolCallFormat.Mistral ? ShortCallIds.In(messages) : messages, addGenerationPrompt, tools, variables);
+                return RenderForms(hasCalls && ToolCallFormat == ToolCallFormat.Mistral ? ShortCallIds.In(messages) : messages, addGenerationPrompt, tools, variables);
             }
             catch (ChatTemplateException refused) when (refused.Refusal is not null && hasCalls && tools.Count == 0)
             {

@@ -43,7 +43,7 @@ internal static class ToolPrompt
             text.Append(tool.Json.GetRawText()).Append('\n');
         }
 
-        return text.Append("\nTo call a function, answer in this format, once for each call, with its name and its arguments:\n")
+        return text.Append($"\nTo call a function, answer in this format, {(syntax.IsList ? "all calls in one list" : "once for each call")}, with its name and its arguments:\n")
             .Append(syntax.Before).Append("{\"name\": \"function name\", \"").Append(syntax.ArgumentsName).Append("\": {\"argument name\": value}}")
             .Append(syntax.After)
             .Append("\n\nThe results come in <tool_response></tool_response>. Where no function is of use, answer in plain text.")

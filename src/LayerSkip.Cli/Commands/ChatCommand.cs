@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Text;
-using LayerSkip.AI.ChatTemplates;
 using LayerSkip.Cli.Prompts;
 using LayerSkip.Engine;
-using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Constraints;
 using LayerSkip.Engine.Decoding;
 
@@ -77,7 +75,7 @@ internal sealed class ChatCommand
                         var held = arguments.GetValue(_grounded) ? options with { Constraint = GroundedOption.Constrain("the message", message, model.Tokenizer) } : options;
                         Answer(model, held, conversation, message, arguments.GetValue(_showDraft), totals, ref last);
                     }
-                    catch (Exception e) when (e is UsageException or ChatTemplateException or CheckpointException or ConstraintException)
+                    catch (Exception e) when (e is UsageException or ConstraintException)
                     {
                         // One message that cannot be answered is no reason to lose the conversation.
                         _terminal.Error.WriteLine($"layerskip: {VisibleText.Line(e.Message)}");
@@ -153,9 +151,10 @@ internal sealed class ChatCommand
             answer.Append(rest);
             _terminal.WriteAnswer((display is null ? start.Of(rest) : "") + Environment.NewLine);
             totals.Add(generation);
-        }
 
-        conversation.Answer(answer.ToString());
+            // Whatever ended it: a question goes with its answer.
+            conversation.Answer(answer.ToString());
+        }
     }
 
     /// <summary>The next message; null at the end of the input.</summary>

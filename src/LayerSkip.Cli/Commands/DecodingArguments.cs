@@ -35,6 +35,13 @@ internal sealed class DecodingArguments
         "a number above 0 and at most 1",
         value => value is > 0 and <= 1);
 
+    private readonly Option<float?> _minP = CheckedOption.Number(
+        "--min-p",
+        "P",
+        "When sampling, keep the tokens at least P times as likely as the likeliest; 0 keeps all (default: the checkpoint's if it says do_sample, else 0).",
+        "a number from 0 to 1",
+        value => value is >= 0 and <= 1);
+
     private readonly Option<ulong?> _seed = CheckedOption.Create(
         "--seed", "S", "Seed of the sampling, 64 bits (default: drawn).", "an integer from 0 to 18446744073709551615", (string text, out ulong? value) =>
         {
@@ -57,7 +64,7 @@ internal sealed class DecodingArguments
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
         "--num-speculations",
         "D",
-        "Most tokens drafted in a round; 0 drafts nothing (default: the checkpoint's, else 4; auto and dynamic at least 16, other controllers the checkpoint's, else 16).",
+        "Most tokens drafted in a round; 0 drafts nothing (default: the checkpoint's, else 4, of controller fixed; with auto and dynamic at least 16; with others the checkpoint's, else 16).",
         0,
         MostSpeculations);
 
@@ -87,6 +94,7 @@ internal sealed class DecodingArguments
         command.Add(_temperature);
         command.Add(_topK);
         command.Add(_topP);
+        command.Add(_minP);
         command.Add(_seed);
         command.Add(_mode);
         command.Add(ExitLayer);
@@ -118,7 +126,7 @@ internal sealed class DecodingArguments
         };
         if (options.Sampling.IsGreedy)
         {
-            terminal.NoteUnused(arguments, "the temperature is 0, so the likeliest token is always taken", _topK, _topP, _seed);
+            terminal.NoteUnused(arguments, "the temperature is 0, so the likeliest token is always taken", _topK, _topP, _minP, _seed);
         }
 
         return options;
@@ -221,6 +229,7 @@ internal sealed class DecodingArguments
         {
             Temperature = arguments.GetValue(_temperature) ?? own.Temperature,
             TopK = arguments.GetValue(_topK) ?? own.TopK,
+            MinP = arguments.GetValue(_minP) ?? own.MinP,
             Seed = arguments.GetValue(_seed),
         };
     }

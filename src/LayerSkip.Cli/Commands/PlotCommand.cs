@@ -18,7 +18,7 @@ internal static class PlotCommand
             if (arguments.GetValue(output) is { } given)
             {
                 OutputFile.Check("--output", given);
-                
+
                 // Nothing that the run needs is overwritten; pages in its directory are reports.
                 OutputFile.RefuseInput("--output", given, "--run", OutputFile.FilesOf(directory).Where(static file => !file.EndsWith(".html", StringComparison.OrdinalIgnoreCase)));
             }

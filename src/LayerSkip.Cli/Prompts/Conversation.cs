@@ -26,15 +26,15 @@ internal sealed class Conversation
     /// <param name="message">What the user says.</param>
     /// <param name="forgotten">How many of the oldest messages were dropped because the context is full.</param>
     /// <returns>The prompt's token ids.</returns>
-    /// <exception cref="UsageException">The message alone is too long, or the prompt empty. Whatever is thrown, the conversation stays as it was.</exception>
-    /// <exception cref="ChatTemplateException">The template refuses the message, or fails.</exception>
-    /// <exception cref="CheckpointException">The tokenizer takes too long for the message.</exception>
+    /// <exception cref="UsageException">
+    /// The message alone is too long, the prompt empty, the template refuses the message, or the tokenizer takes too long for it; the conversation stays as it was.
+    /// </exception>
     public int[] Ask(string message, out int forgotten)
     {
         var question = new TemplateMessage { Role = "user", Content = message };
 
         // By itself first: what never fits must not cost the conversation.
-        var alone = _prompt.Encode([.. _system, question]).Length;
+        var alone = Encode(question).Length;
         if (alone > _maxPromptTokens)
         {
             throw new UsageException(
@@ -71,5 +71,15 @@ internal sealed class Conversation
     /// <summary>Adds the assistant's answer.</summary>
     public void Answer(string text) => _turns.Add(new TemplateMessage { Role = "assistant", Content = text });
 
-    private int[] Encode(List<TemplateMessage> turns) => _prompt.Encode([.. _system, .. turns]);
+    private int[] Encode(params IEnumerable<TemplateMessage> turns)
+    {
+        try
+        {
+            return _prompt.Encode([.. _system, .. turns]);
+        }
+        catch (Exception e) when (e is ChatTemplateException or CheckpointException)
+        {
+            throw new UsageException(e.Message);
+        }
+    }
 }

@@ -103,18 +103,12 @@ internal sealed class RunDirectory : IDisposable
     /// <exception cref="UnauthorizedAccessException">A file cannot be written.</exception>
     public void SaveModel(Trainer trainer, TrainingPlan plan) => trainer.Export(Path, plan.Generation, plan.Recipe.DataType);
 
-    /// <summary>Copies the tokenizer and its template, once: what a run is trained with belongs to its model, whatever becomes of the source meanwhile.</summary>
-    /// <param name="source">The directory that has them.</param>
-    /// <param name="resumed">Whether the run goes on, and keeps those that it has.</param>
+    /// <summary>Copies the tokenizer and its template before the first step: what a run is trained with belongs to its model, whatever becomes of the source meanwhile.</summary>
+    /// <param name="source">The directory that has them. A run that goes on has been compared with it.</param>
     /// <exception cref="IOException">A file cannot be read or written.</exception>
     /// <exception cref="UnauthorizedAccessException">A file cannot be read or written.</exception>
-    public void TakeTokenizer(string source, bool resumed)
+    public void TakeTokenizer(string source)
     {
-        if (resumed && Array.Exists(s_tokenizerFiles, name => File.Exists(Combine(name))))
-        {
-            return;
-        }
-
         foreach (var name in s_tokenizerFiles)
         {
             var file = System.IO.Path.Combine(source, name);

@@ -59,7 +59,7 @@ internal sealed class TrainingRun : IDisposable
         MetricsFile? metrics = null;
         try
         {
-            directory.TakeTokenizer(plan.Recipe.Source, resumed);
+            directory.TakeTokenizer(plan.Recipe.Source);
             metrics = MetricsFile.Open(directory.MetricsPath, resumed ? trainer.Step : null);
             return new TrainingRun(plan, directory, trainer, metrics, measurePeak, show, note);
         }
@@ -124,7 +124,7 @@ internal sealed class TrainingRun : IDisposable
             catch (OperationCanceledException)
             {
                 SaveOrFail();
-                WriteReport();
+                WriteReport(goesOn: false);
                 throw;
             }
         }
@@ -243,7 +243,7 @@ internal sealed class TrainingRun : IDisposable
         {
             // Evaluating changes nothing, so what was trained is whole.
             SaveOrFail();
-            WriteReport();
+            WriteReport(goesOn: false);
             throw new UsageException($"step {_trainer.Step}: not enough memory to evaluate; the run is saved; 'layerskip train --check' says how much it needs");
         }
     }
@@ -366,15 +366,15 @@ internal sealed class TrainingRun : IDisposable
     private void WriteSteps() =>
         Report(_metrics.Append(_window.Take(Epoch, DropoutOf(_trainer.Step - 1), _trainer.Bytes, _fmaPeak), ReportJson.Instance.StepLine));
 
-    private void WriteReport()
+    private void WriteReport(bool goesOn = true)
     {
         try
         {
             RunReport.Write(_directory.Path, _directory.ReportPath);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UsageException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or UsageException or OutOfMemoryException)
         {
-            Report(e.Message);
+            Report(e.Message, goesOn);
         }
     }
 
@@ -391,11 +391,11 @@ internal sealed class TrainingRun : IDisposable
         }
     }
 
-    private void Report(string? problem)
+    private void Report(string? problem, bool goesOn = true)
     {
         if (problem is not null)
         {
-            _note($"layerskip: metrics and report could not be written: {problem}; training goes on");
+            _note($"layerskip: metrics and report could not be written: {problem}{(goesOn ? "; training goes on" : "")}");
         }
     }
 }

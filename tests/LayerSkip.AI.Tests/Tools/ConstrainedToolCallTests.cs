@@ -102,7 +102,7 @@ public sealed class ConstrainedToolCallTests(ConstrainedToolCallTests.Untrained 
             var response = await client.GetResponseAsync("?", Options(ChatToolMode.None, maxTokens: 200));
 
             Assert.Empty(Calls(response));
-            Assert.DoesNotContain("<tool_call>", response.Text, StringComparison.Ordinal);
+            Assert.DoesNotContain(ToolCallSyntax.Of(format).Opening ?? Written(format, "switch_light", ""), response.Text, StringComparison.Ordinal);
         }
     }
 

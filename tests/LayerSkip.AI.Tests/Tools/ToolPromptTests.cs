@@ -168,6 +168,25 @@ public class ToolPromptTests
     }
 
     [Fact]
+    public void Calls_without_ids_and_their_results_get_some_in_turn()
+    {
+        var weather = JsonElement.Parse("""{"city": "Rome"}""");
+        TemplateMessage[] messages =
+        [
+            new() { Role = "user", Content = "Rome?" },
+            new() { Role = "assistant", ToolCalls = [new("get_weather", weather), new("get_weather", weather)] },
+            new() { Role = "tool", Content = "1" },
+            new() { Role = "tool", Content = "2" },
+        ];
+        var prompt = new PromptEncoder(ToolTemplates.Mistral, s_tokenizer).Render(messages, tools: ToolDeclaration.Read([s_weather], RequestReading.Ignoring)).Text;
+
+        Assert.Contains("\"id\": \"call00000\"}, ", prompt, StringComparison.Ordinal);
+        Assert.Contains("\"id\": \"call00001\"}]", prompt, StringComparison.Ordinal);
+        Assert.Contains("{\"content\": 1, \"call_id\": \"call00000\"}", prompt, StringComparison.Ordinal);
+        Assert.Contains("{\"content\": 2, \"call_id\": \"call00001\"}", prompt, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Format_may_be_chosen_against_the_template()
     {
         var prompt = Render(ToolTemplates.Hermes, s_history, [s_weather], ToolCallFormat.Llama3Json);

@@ -20,6 +20,7 @@ public class ToolTemplateSupportTests
         Assert.Equal(new(ToolCallFormat.Hermes, true), ToolTemplateSupport.Probe(ToolTemplates.Hermes));
         Assert.Equal(new(ToolCallFormat.Llama3Json, true), ToolTemplateSupport.Probe(ToolTemplates.Llama));
         Assert.Equal(new(ToolCallFormat.Mistral, true), ToolTemplateSupport.Probe(ToolTemplates.Mistral));
+        Assert.Equal(new(ToolCallFormat.Mistral, true), ToolTemplateSupport.Probe(ToolTemplates.MistralNemo));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ToolTemplates.ChatMl));
         Assert.Equal(new(null, false), ToolTemplateSupport.Probe(ChatTemplate.Default));
 

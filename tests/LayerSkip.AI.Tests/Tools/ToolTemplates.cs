@@ -23,6 +23,20 @@ internal static class ToolTemplates
         {% endif %}
         """;
 
+    private const string MistralSource = """
+        {%- if tools %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
+        {%- for m in messages %}
+        {%- if m.tool_calls %}{{ '[TOOL_CALLS] [' }}
+        {%- for call in m.tool_calls %}
+        {%- if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
+        {{- (call.function | tojson)[:-1] + ', "id": "' + call.id + '"}' }}{% if not loop.last %}{{ ', ' }}{% endif %}{% endfor %}]
+        {%- elif m.role == 'tool' %}
+        {%- if m.tool_call_id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
+        {{- '[TOOL_RESULTS] {"content": ' + m.content + ', "call_id": "' + m.tool_call_id + '"}[/TOOL_RESULTS]' }}
+        {%- elif m.role == 'user' %}{{ '[INST] ' + m.content + '[/INST]' }}
+        {%- else %}{{ ' ' + m.content }}{% endif %}{% endfor %}
+        """;
+
     /// <summary>ChatML without tools, as SmolLM2 has it.</summary>
     public static ChatTemplate ChatMl { get; } = ChatTemplate.Parse(ChatMlSource);
 
@@ -50,19 +64,10 @@ internal static class ToolTemplates
     public static ChatTemplate HermesOfTwo { get; } = LoadOfTwo();
 
     /// <summary>Calls as a list, whose ids it checks, as Mistral 7B 0.3 has it.</summary>
-    public static ChatTemplate Mistral { get; } = ChatTemplate.Parse("""
-        {%- if tools %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
-        {%- for m in messages %}
-        {%- if m.tool_calls %}{{ '[TOOL_CALLS] [' }}
-        {%- for call in m.tool_calls %}
-        {%- if call.id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
-        {{- (call.function | tojson)[:-1] + ', "id": "' + call.id + '"}' }}{% if not loop.last %}{{ ', ' }}{% endif %}{% endfor %}]
-        {%- elif m.role == 'tool' %}
-        {%- if m.tool_call_id | length != 9 %}{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}{% endif %}
-        {{- '[TOOL_RESULTS] {"content": ' + m.content + ', "call_id": "' + m.tool_call_id + '"}[/TOOL_RESULTS]' }}
-        {%- elif m.role == 'user' %}{{ '[INST] ' + m.content + '[/INST]' }}
-        {%- else %}{{ ' ' + m.content }}{% endif %}{% endfor %}
-        """);
+    public static ChatTemplate Mistral { get; } = ChatTemplate.Parse(MistralSource);
+
+    /// <summary>The same without the space behind the mark, as Nemo has it.</summary>
+    public static ChatTemplate MistralNemo { get; } = ChatTemplate.Parse(MistralSource.Replace("[TOOL_CALLS] [", "[TOOL_CALLS][", StringComparison.Ordinal));
 
     /// <summary>Calls in a format of its own, whose ids it checks.</summary>
     public static ChatTemplate OfItsOwn { get; } = ChatTemplate.Parse("""

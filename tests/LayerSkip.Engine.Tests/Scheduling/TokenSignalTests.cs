@@ -42,7 +42,7 @@ public class TokenSignalTests
         });
 
         var taken = 0;
-        while (await signal.WaitAsync())
+        while (await signal.WaitAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1)))
         {
             taken += signal.Take().Count;
         }

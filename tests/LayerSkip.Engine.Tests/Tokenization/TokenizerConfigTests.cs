@@ -4,7 +4,7 @@ using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Engine.Tests.Tokenization;
 
-/// <summary>What <c>tokenizer_config.json</c> has Llama tokenizers put around a text.</summary>
+/// <summary>What <c>tokenizer_config.json</c> has Llama tokenizers put around a text, and which tokens it adds.</summary>
 public sealed class TokenizerConfigTests
 {
     private const string Begin = """
@@ -67,9 +67,9 @@ public sealed class TokenizerConfigTests
               "0":{"content":"<elsewhere>"}},
             "additional_special_tokens":["<new>"],"bos_token":"<s>","pad_token":{"content":"<unheard-of>"}}
             """);
-        Assert.Equal((false, true, true, true), (tokenizer.IsSpecial(3), tokenizer.IsSpecial(4), tokenizer.IsSpecial(7), tokenizer.IsSpecial(1)));
+        Assert.Equal((true, true, true, true), (tokenizer.IsSpecial(3), tokenizer.IsSpecial(4), tokenizer.IsSpecial(7), tokenizer.IsSpecial(1)));
         Assert.Equal([1, 0, 4, 7, 0], tokenizer.Encode("<s>a  <end><new>a"));
-        Assert.Equal("<begin> a", tokenizer.Decode([3, 4, 0]));
+        Assert.Equal("a", tokenizer.Decode([3, 4, 0]));
         Assert.DoesNotContain(9, tokenizer.Encode("<end>"));
     }
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace LayerSkip.Engine.Tokenization.Loading;
 
 /// <summary>
-/// Reads from <c>tokenizer_config.json</c> which special tokens Hugging Face's Llama tokenizers put around a text: they build the template anew from
+/// Reads from <c>tokenizer_config.json</c> which tokens are added to those of <c>tokenizer.json</c>, and which special tokens Hugging Face's Llama tokenizers put around a text: they build the template anew from
 /// <c>add_bos_token</c> (true unless given) and <c>add_eos_token</c> (false), whatever <c>tokenizer.json</c> says.
 /// </summary>
 internal static class TokenizerConfig
@@ -51,11 +51,11 @@ internal static class TokenizerConfig
         var taken = added.Select(token => token.Id).Concat(definition.Model.Vocabulary.Tokens.Select(token => token.Value)).ToHashSet();
         foreach (var listed in config.Find("added_tokens_decoder") is { } decoder ? AddedTokensReader.ReadEntries(decoder, definition.Model.Vocabulary) : [])
         {
-            // By its spelling: the ids are those of tokenizer.json, and only what that does not know brings its own.
+            // By its spelling: the ids are those of tokenizer.json, and only what that does not know brings its own. What is special stays so.
             var token = listed with { IsSpecial = listed.IsSpecial || special.Contains(listed.Content) };
             if (places.TryGetValue(token.Content, out var place))
             {
-                added[place] = token with { Id = added[place].Id };
+                added[place] = token with { Id = added[place].Id, IsSpecial = token.IsSpecial || added[place].IsSpecial };
             }
             else if (definition.Model.Vocabulary.TryGetId(token.Content, out var id))
             {
