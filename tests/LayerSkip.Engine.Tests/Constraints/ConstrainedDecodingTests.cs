@@ -107,7 +107,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
         {
             using var fine = model.Decode([0], options with { Constraint = new TokenConstraint(grammar.Literal("yesno"), tokenizer) });
             Assert.Equal(FinishReason.Complete, fine.FinishReason);
-            var error = Assert.Throws<InvalidOperationException>(() => model.Decode([0], options with { Constraint = new TokenConstraint(grammar.Literal("yes!"), tokenizer) }));
+            var error = Assert.Throws<ConstraintException>(() => model.Decode([0], options with { Constraint = new TokenConstraint(grammar.Literal("yes!"), tokenizer) }));
             Assert.Contains("vocabulary", error.Message, StringComparison.Ordinal);
         }
     }
@@ -278,7 +278,7 @@ public sealed class ConstrainedDecodingTests : IDisposable
 
         // Behind a token that ends the output there is no more of it.
         var more = new TokenConstraint(grammar.Sequence(grammar.SpecialToken(EndOfSequence), grammar.Literal("x")), s_tokenizer);
-        var error = Assert.Throws<InvalidOperationException>(() => Decode(Models.Autoregressive(20), more, 5));
+        var error = Assert.Throws<ConstraintException>(() => Decode(Models.Autoregressive(20), more, 5));
         Assert.Contains("stop ids", error.Message, StringComparison.Ordinal);
     }
 
