@@ -90,7 +90,7 @@ public sealed class EvalCommandTests : IDisposable
     [Fact]
     public void Grounded_answers_are_of_the_utterances_words_and_the_same_in_requests_of_their_own()
     {
-        // The parser by itself spells the name wrongly, and sets the alarm to 6:31.
+        // The parser by itself spells the name wrongly, and sets the alarm to 6:11.
         var data = Write(
             "rows.tsv",
             "domain\tutterance\tsemantic_parse\n"

@@ -13,7 +13,7 @@ namespace LayerSkip.Integrations.Tests.ExtensionsAI;
 /// <summary>The shipped parser, held to what was said.</summary>
 public class GroundedFrameTests(Parser parser)
 {
-    // The parser by itself makes 6:31 of it.
+    // The parser by itself makes 6:11 of it.
     private const string Utterance = "Change my 6 am alarm to 6:13";
     private const string Frame = "[IN:UPDATE_ALARM [SL:ALARM_NAME [IN:GET_TIME [SL:DATE_TIME 6 am ] ] ] [SL:DATE_TIME to 6 : 13 ] ]";
 
