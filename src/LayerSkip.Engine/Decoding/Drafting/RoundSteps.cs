@@ -32,9 +32,9 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     {
         (_plan, _first) = (plan, first);
 
-        // The time of plain steps is known soon, and to take it is work, too.
+        // The time of plain steps is known soon, and to take it is work, too; but where nothing is drafted, surveys alone tell what a guess takes.
         _untimed = plan.Length > 0 ? 0 : _untimed + 1;
-        _told = _untimed % PlainStepsPerSample == 0 ? costs : null;
+        _told = plan.Survey is not null || _untimed % PlainStepsPerSample == 0 ? costs : null;
         _guesses.Clear();
     }
 

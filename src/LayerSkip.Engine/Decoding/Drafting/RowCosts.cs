@@ -23,6 +23,9 @@ internal sealed class RowCosts
     // Where steps were slow at first, nothing is drafted, and so nothing new is learnt of them: it must be forgotten within a few requests.
     private const double RequestMemory = 0.5;
 
+    // What is left of samples of some requests ago is not worth keeping to: rather assume again, and measure.
+    private const double LeastWeight = 0.05;
+
     // Steps are interrupted, never sped up: a slow sample counts as so many times what was expected at most, and for less than a quick one. A quick one that
     // shows that steps had been so much too slow, because they had to be compiled first or the machine was busy, has all samples of that time forgotten.
     private const double MaxSurprise = 1.5;
@@ -46,12 +49,19 @@ internal sealed class RowCosts
     public RowCosts(RowCosts other)
     {
         other._mean.CopyTo(_mean, 0);
+        var weight = 0.0;
         for (var rows = 1; rows <= MaxRows; rows++)
         {
-            _weight[rows] = other._weight[rows] * RequestMemory;
+            weight += _weight[rows] = other._weight[rows] * RequestMemory;
         }
 
-        (_unit, IsMeasured) = (other._unit, other.IsMeasured);
+        _unit = other._unit;
+        IsMeasured = weight >= LeastWeight * _unit;
+        if (!IsMeasured)
+        {
+            Array.Clear(_weight);
+        }
+
         Refresh();
     }
 

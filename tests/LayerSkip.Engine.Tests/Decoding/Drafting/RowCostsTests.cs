@@ -55,6 +55,26 @@ public class RowCostsTests
     }
 
     [Fact]
+    public void What_some_requests_have_not_seen_is_assumed_again()
+    {
+        // A process's first guess, which had to be compiled, and was so slow that nothing was drafted any more.
+        var costs = new RowCosts();
+        costs.Add(1, 5_000_000);
+        for (var request = 0; request < 200; request++)
+        {
+            costs = new RowCosts(costs);
+            Assert.Equal(request < 4, costs.IsMeasured);
+            if (costs.IsMeasured)
+            {
+                Assert.Equal(5_000_000, costs[1], 1);
+            }
+        }
+
+        costs.Add(1, 100);
+        Assert.Equal(100, costs[1], 1e-6);
+    }
+
+    [Fact]
     public void A_step_that_had_to_be_compiled_is_forgotten_as_soon_as_it_has_run_at_speed()
     {
         var costs = new RowCosts();
