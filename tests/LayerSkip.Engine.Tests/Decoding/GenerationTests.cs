@@ -301,6 +301,30 @@ public class GenerationTests
         Assert.False(costs.HasMeasured);
     }
 
+    /// <summary>Where nothing is drafted nothing else tells: a controller that believes guesses to be dear would never learn better.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void What_a_guess_costs_is_learnt_of_a_survey_in_whatever_round(int at)
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        using var model = Models.Random(config);
+        var book = new StepCostBook(model);
+        var assumed = book.Begin(choosesBest: true, hasDraftHead: false);
+        var plan = DecodingPlan.Create(new() { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Auto, MaxNewTokens = 12 }, config, new());
+        using (var generation = new Generation(model, [1, 2, 3], plan, new SurveyAt(at), book))
+        {
+            while (generation.NextRound())
+            {
+            }
+        }
+
+        var costs = book.Begin(choosesBest: true, hasDraftHead: false);
+        Assert.NotEqual(costs.Layer(1) * assumed.Guess / assumed.Layer(1), costs.Guess, tolerance: 1e-6);
+    }
+
     [Fact]
     public void Generations_on_several_threads_keep_to_themselves()
     {
@@ -403,6 +427,14 @@ public class GenerationTests
         private int _length;
 
         public DraftPlan Next(in LookupMatch match, int inputs) => new(2, ++_length);
+    }
+
+    /// <summary>Asks an exit once, and drafts nothing.</summary>
+    private sealed class SurveyAt(int at) : IDraftController
+    {
+        private int _round;
+
+        public DraftPlan Next(in LookupMatch match, int inputs) => ++_round == at ? new(0, 0, [2], SurveyRows: 1) : DraftPlan.None;
     }
 
     private sealed class Fragile : ILogitsProcessor
