@@ -70,7 +70,7 @@ internal sealed class StepTimer : IDisposable
         requests.Run(seconds / 10, cancellationToken);
 
         // Where the head takes far longer than a layer, a busy machine may hide the difference: what lies beside it tells more.
-        (int Rows, double Seconds)[] layers = [.. rows.Select((count, i) => (count, LayerOf(i))).Where(layer => layer.Item2 > 0)];
+        (int Rows, double Seconds)[] layers = [.. rows.Select((count, i) => (Rows: count, Seconds: LayerOf(i))).Where(layer => layer.Seconds > 0)];
         return new MeasuredCosts
         {
             Layers = _layers,
