@@ -43,6 +43,14 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithDraftSource(this ChatOptions options, DraftSource source) =>
         options.With(PropertyNames.DraftSource, ChoiceNames.Of(source));
 
+    /// <summary>Sets <c>draft_weights</c>: by which weights drafts run the layers below their exit.</summary>
+    /// <param name="options">The options to change.</param>
+    /// <param name="weights">The weights.</param>
+    /// <returns><paramref name="options"/>.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="weights"/> are not defined.</exception>
+    public static ChatOptions WithDraftWeights(this ChatOptions options, DraftWeights weights) =>
+        options.With(PropertyNames.DraftWeights, ChoiceNames.Of(weights));
+
     /// <summary>Sets <c>decoding_mode</c>: <c>autoregressive</c>, <c>self-speculative</c> or <c>early-exit</c>.</summary>
     /// <param name="options">The options to change.</param>
     /// <param name="mode">How to decode.</param>

@@ -33,7 +33,7 @@ namespace LayerSkip.AI;
 /// <c>MaxOutputTokens</c>, <c>StopSequences</c> (in text, not within tool calls), <c>FrequencyPenalty</c> and <c>PresencePenalty</c> (of the
 /// answer's own tokens, as OpenAI has them), <c>Tools</c> (all functions, implemented or not), <c>ToolMode</c>, <c>AllowMultipleToolCalls</c>,
 /// <c>ResponseFormat</c> (JSON of a schema, or any object: the answer is held to it, see <see cref="JsonGrammar"/>), <c>ModelId</c> (this model's or none), and in <c>AdditionalProperties</c> <c>exit_layer</c>, <c>num_speculations</c>,
-/// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c>,
+/// <c>decoding_mode</c>, <c>draft_controller</c>, <c>draft_threshold</c>, <c>draft_source</c>, <c>draft_weights</c>, <c>min_p</c>, <c>prefix_scope</c>, <c>logprobs</c>,
 /// <c>top_logprobs</c> and <c>chat_template_kwargs</c>, see <see cref="ChatOptionsExtensions"/>; other keys there are left to others, one that is a setting's but for its
 /// spelling (<c>exitLayer</c>) is dealt with as <see cref="LayerSkipOptions.UnsupportedOptions"/> says. <c>RawRepresentationFactory</c> may give <see cref="DecodingOptions"/>: what
 /// they set wins, and members left null are filled from the rest (its sampling is one member, of which only the seed is filled). Where a request is silent, <see cref="LayerSkipOptions"/> hold,

@@ -57,6 +57,9 @@ public sealed class LayerSkipOptions
     /// <summary>Where drafts come from; see <see cref="DecodingOptions.DraftSource"/>. Null: the checkpoint's, else the controller's own.</summary>
     public DraftSource? DraftSource { get; set; }
 
+    /// <summary>By which weights drafts run the layers below their exit; see <see cref="DecodingOptions.DraftWeights"/>. Null: the checkpoint's, else the model's own.</summary>
+    public DraftWeights? DraftWeights { get; set; }
+
     /// <summary>Most tokens of an answer, at least 1. Null: the checkpoint's, else until the context ends.</summary>
     public int? MaxOutputTokens { get; set; }
 

@@ -15,6 +15,7 @@ internal static class PropertyNames
     // Of requests.
     public const string DraftThreshold = "draft_threshold";
     public const string DraftSource = "draft_source";
+    public const string DraftWeights = "draft_weights";
     public const string MinP = "min_p";
     public const string TopLogProbabilities = "top_logprobs";
     public const string PrefixScope = "prefix_scope";

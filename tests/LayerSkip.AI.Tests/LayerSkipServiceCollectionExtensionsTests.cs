@@ -82,6 +82,7 @@ public class LayerSkipServiceCollectionExtensionsTests
             ["LayerSkip:DraftController"] = "confidence",
             ["LayerSkip:DraftThreshold"] = "0.25",
             ["LayerSkip:DraftSource"] = "combined",
+            ["LayerSkip:DraftWeights"] = "int4",
             ["LayerSkip:MaxOutputTokens"] = "50",
             ["LayerSkip:Temperature"] = "0.5",
             ["LayerSkip:TopK"] = "7",
@@ -108,7 +109,8 @@ public class LayerSkipServiceCollectionExtensionsTests
         Assert.Equal(WeightCompression.Never, options.Compression);
         Assert.Equal((DecodingMode.SelfSpeculative, 3, 6, 50), (options.Mode, options.ExitLayer, options.NumSpeculations, options.MaxOutputTokens));
         Assert.Equal(
-            (DraftController.Confidence, 0.25f, DraftSource.Combined), (options.DraftController, options.DraftThreshold, options.DraftSource));
+            (DraftController.Confidence, 0.25f, DraftSource.Combined, DraftWeights.Int4),
+            (options.DraftController, options.DraftThreshold, options.DraftSource, options.DraftWeights));
         Assert.Equal((0.5f, 7, 0.9f, UnsupportedOptionBehavior.Throw), (options.Temperature, options.TopK, options.TopP, options.UnsupportedOptions));
         Assert.Equal((ToolCallFormat.Hermes, 4, false), (options.ToolCallFormat, options.EmbeddingLayer, options.DescribeResponseFormat));
         Assert.Equal((true, true), (options.AllowControlTokensInMessages, options.StopHostOnLoadFailure));

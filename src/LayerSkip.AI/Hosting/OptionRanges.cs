@@ -42,6 +42,7 @@ internal sealed class OptionRanges
         found.Require(options.NumSpeculations is null or (>= 1 and <= 64), nameof(options.NumSpeculations), options.NumSpeculations, "null or 1..64");
         found.RequireDefined(nameof(options.DraftController), options.DraftController);
         found.RequireDefined(nameof(options.DraftSource), options.DraftSource);
+        found.RequireDefined(nameof(options.DraftWeights), options.DraftWeights);
         found.Require(options.DraftThreshold is null or (>= 0 and <= 1), nameof(options.DraftThreshold), options.DraftThreshold, "null or 0..1");
         found.Require(options.MaxOutputTokens is null or >= 1, nameof(options.MaxOutputTokens), options.MaxOutputTokens, "null or at least 1");
         found.Require(

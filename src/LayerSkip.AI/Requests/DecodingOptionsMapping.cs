@@ -31,6 +31,8 @@ internal static class DecodingOptionsMapping
                 ?? AdditionalSettings.Number(properties, PropertyNames.DraftThreshold) ?? defaults.DraftThreshold,
             DraftSource = native.DraftSource
                 ?? AdditionalSettings.Choice<DraftSource>(properties, PropertyNames.DraftSource) ?? defaults.DraftSource,
+            DraftWeights = native.DraftWeights
+                ?? AdditionalSettings.Choice<DraftWeights>(properties, PropertyNames.DraftWeights) ?? defaults.DraftWeights,
             MaxNewTokens = native.MaxNewTokens ?? options?.MaxOutputTokens ?? defaults.MaxOutputTokens,
             TopLogProbabilities = native.TopLogProbabilities ?? TopLogProbabilities(properties),
             PrefixScope = native.PrefixScope ?? AdditionalSettings.Text(properties, PropertyNames.PrefixScope),

@@ -11,7 +11,7 @@ internal static class MisspeltSettings
     private static readonly Dictionary<string, string> s_settings = ((string[])
         [
             PropertyNames.ExitLayer, PropertyNames.NumSpeculations, PropertyNames.DecodingMode, PropertyNames.DraftController,
-            PropertyNames.DraftThreshold, PropertyNames.DraftSource, PropertyNames.MinP, PropertyNames.PrefixScope,
+            PropertyNames.DraftThreshold, PropertyNames.DraftSource, PropertyNames.DraftWeights, PropertyNames.MinP, PropertyNames.PrefixScope,
             PropertyNames.LogProbabilities, PropertyNames.TopLogProbabilities, PropertyNames.TemplateVariables,
         ]).ToDictionary(Letters);
 

@@ -84,7 +84,7 @@ internal sealed class BenchCommand
         foreach (var option in (Option[])
             [
                 bench._synthetic, bench._prompts, bench._chat, bench._decoding.ExitLayer, bench._decoding.NumSpeculations, bench._decoding.Controller,
-                bench._decoding.DraftThreshold, bench._decoding.Source, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows, bench._rowsContext,
+                bench._decoding.DraftThreshold, bench._decoding.Source, bench._decoding.Weights, bench._maxTokens, bench._promptTokens, bench._runs, bench._contexts, bench._rows, bench._rowsContext,
                 bench._requests, bench._html, bench._json,
             ])
         {

@@ -39,6 +39,9 @@ internal sealed class CorrectnessCommand
     private readonly Option<IReadOnlyList<DraftSource>?> _sources = Choices<DraftSource>(
         "--draft-source", "Sources of drafts, one chosen at random for each comparison (default: all).");
 
+    private readonly Option<IReadOnlyList<DraftWeights>?> _weights = Choices<DraftWeights>(
+        "--draft-weights", "Weights that drafts go by, chosen at random for each comparison (default: all).");
+
     private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
         "--exit-layer", "all|E,E..E", "Exit layers, 1..L-1, one chosen at random for each comparison (default: all).", 1, all: "all");
 
@@ -67,7 +70,7 @@ internal sealed class CorrectnessCommand
         foreach (var option in (Option[])
             [
                 correctness._model, correctness._device, correctness._compression, correctness._threads, correctness._data, correctness._samples, correctness._formats, correctness._controllers,
-                correctness._sources, correctness._exitLayers, correctness._maxTokens, correctness._temperature, correctness._grounded, correctness._seed, correctness._json,
+                correctness._sources, correctness._weights, correctness._exitLayers, correctness._maxTokens, correctness._temperature, correctness._grounded, correctness._seed, correctness._json,
             ])
         {
             command.Add(option);
@@ -137,7 +140,7 @@ internal sealed class CorrectnessCommand
 
         if (arguments.GetValue(_sources) is [DraftSource.Lookup])
         {
-            _terminal.NoteUnused(arguments, "with the draft source lookup alone no layer drafts", _exitLayers);
+            _terminal.NoteUnused(arguments, "with the draft source lookup alone no layer drafts", _exitLayers, _weights);
         }
 
         var settings = new EvaluatorSettings { MaxTokens = arguments.GetValue(_maxTokens), IsGrounded = arguments.GetValue(_grounded) };
@@ -147,6 +150,7 @@ internal sealed class CorrectnessCommand
             evaluator,
             arguments.GetValue(_controllers) ?? Enum.GetValues<DraftController>(),
             arguments.GetValue(_sources) ?? Enum.GetValues<DraftSource>(),
+            arguments.GetValue(_weights) ?? Enum.GetValues<DraftWeights>(),
             exits,
             arguments.GetValue(_temperature) ?? 0,
             seed);
@@ -194,7 +198,7 @@ internal sealed class CorrectnessCommand
         if (report.FirstMismatch is { } first)
         {
             _terminal.Out.WriteLine(FormattableString.Invariant(
-                $"first: {first.Source}, {first.WeightFormat}, {first.Controller}, drafts by {first.DraftSource}, exit layer {first.ExitLayer?.ToString() ?? "chosen"}, at most {first.NumSpeculations} tokens, threshold {first.DraftThreshold}: from output token {first.Position} on {string.Join(' ', first.Actual)} instead of {string.Join(' ', first.Expected)}"));
+                $"first: {first.Source}, {first.WeightFormat}, {first.Controller}, drafts by {first.DraftSource}, {first.DraftWeights} weights, exit layer {first.ExitLayer?.ToString() ?? "chosen"}, at most {first.NumSpeculations} tokens, threshold {first.DraftThreshold}: from output token {first.Position} on {string.Join(' ', first.Actual)} instead of {string.Join(' ', first.Expected)}"));
         }
     }
 

@@ -88,6 +88,22 @@ internal sealed class DecodingArguments
         "Where drafts come from: the model's first layers, earlier text, or that first and else the layers (default: the checkpoint's, else combined with auto and exit with others).",
         [.. Enum.GetValues<DraftSource>().Select(source => (source.ToString().ToLowerInvariant(), source))]);
 
+    /// <summary>By which weights drafts run.</summary>
+    public Option<DraftWeights?> Weights { get; } = WeightsOption();
+
+    /// <summary>The option that says by which weights drafts run.</summary>
+    public static Option<DraftWeights?> WeightsOption() => CheckedOption.Choice(
+        "--draft-weights",
+        "By which weights drafts run the layers below their exit, on a CPU: the model's own, or a copy of them in few bits, which takes memory besides; the output is the same (default: the checkpoint's, else exact).",
+        [.. Enum.GetValues<DraftWeights>().Select(weights => (weights.ToString().ToLowerInvariant(), weights))]);
+
+    /// <summary>By which weights a model drafts, of those asked for and declared.</summary>
+    public static string WeightsOf(LayerSkipModel model, DraftWeights? asked)
+    {
+        var weights = model.Plan(new DecodingOptions { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Auto, DraftWeights = asked }).DraftWeights;
+        return (model.Steps.DraftsBy(weights) ? weights : DraftWeights.Exact).ToString().ToLowerInvariant();
+    }
+
     public void AddTo(Command command)
     {
         command.Add(_maxTokens);
@@ -102,6 +118,7 @@ internal sealed class DecodingArguments
         command.Add(Controller);
         command.Add(DraftThreshold);
         command.Add(Source);
+        command.Add(Weights);
     }
 
     /// <summary>Completes the options with the checkpoint's defaults.</summary>
@@ -140,6 +157,11 @@ internal sealed class DecodingArguments
     public void NoteUnusedDrafting(ParseResult arguments, LayerSkipModel model, DecodingOptions options, Terminal terminal)
     {
         var plan = model.Plan(options);
+        if (plan.Mode == DecodingMode.SelfSpeculative && plan.Source != DraftSource.Lookup)
+        {
+            NoteExactWeights(arguments, model, Weights, terminal);
+        }
+
         switch (plan.Mode)
         {
             case DecodingMode.Autoregressive:
@@ -147,18 +169,27 @@ internal sealed class DecodingArguments
                 var reason = !drafts ? "--num-speculations 0 drafts nothing"
                     : options.Mode is null ? $"{model.Name} decodes autoregressively by default, which drafts nothing; --exit-layer or --mode self-speculative drafts"
                     : "--mode autoregressive drafts nothing";
-                terminal.NoteUnused(arguments, reason, [ExitLayer, .. drafts ? (Option[])[NumSpeculations] : [], Controller, DraftThreshold, Source]);
+                terminal.NoteUnused(arguments, reason, [ExitLayer, .. drafts ? (Option[])[NumSpeculations] : [], Controller, DraftThreshold, Source, Weights]);
                 break;
             case DecodingMode.EarlyExit:
-                terminal.NoteUnused(arguments, "--mode early-exit drafts nothing", NumSpeculations, Controller, DraftThreshold, Source);
+                terminal.NoteUnused(arguments, "--mode early-exit drafts nothing", NumSpeculations, Controller, DraftThreshold, Source, Weights);
                 break;
             case DecodingMode.SelfSpeculative when plan.Source == DraftSource.Lookup:
-                terminal.NoteUnused(arguments, "with the draft source lookup no layer drafts", ExitLayer, DraftThreshold);
+                terminal.NoteUnused(arguments, "with the draft source lookup no layer drafts", ExitLayer, DraftThreshold, Weights);
                 break;
             case DecodingMode.SelfSpeculative when plan.Controller is not (DraftController.Confidence or DraftController.Adaptive):
                 terminal.NoteUnused(
                     arguments, $"the controller is {plan.Controller.ToString().ToLowerInvariant()}, and confidence and adaptive alone go by a threshold", DraftThreshold);
                 break;
+        }
+    }
+
+    /// <summary>Says that drafts go by the model's own weights, where others are asked for and would save nothing.</summary>
+    public static void NoteExactWeights(ParseResult arguments, LayerSkipModel model, Option<DraftWeights?> weights, Terminal terminal)
+    {
+        if (arguments.GetValue(weights) is { } asked and not DraftWeights.Exact && !model.Steps.DraftsBy(asked))
+        {
+            terminal.NoteUnused(arguments, $"{model.Name} drafts by its own weights on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}", weights);
         }
     }
 
@@ -171,6 +202,7 @@ internal sealed class DecodingArguments
         DraftController = arguments.GetValue(Controller),
         DraftThreshold = arguments.GetValue(DraftThreshold),
         DraftSource = arguments.GetValue(Source),
+        DraftWeights = arguments.GetValue(Weights),
     };
 
     /// <summary>The mode asked for; drafts of no tokens ask for one, too.</summary>

@@ -8,6 +8,7 @@ using LayerSkip.Cli.Prompts;
 using LayerSkip.Cli.Reports;
 using LayerSkip.Engine;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Commands;
 
@@ -34,6 +35,8 @@ internal sealed class EvalCommand
         "Also score early exits after these layers, 1..L-1, which are lossy, and draft with them (default: score none; draft with the checkpoint's, else a third of the layers).",
         1,
         all: "all");
+
+    private readonly Option<DraftWeights?> _draftWeights = DecodingArguments.WeightsOption();
 
     private readonly Option<IReadOnlyList<int>?> _numSpeculations = CheckedOption.Integers(
         "--num-speculations",
@@ -82,7 +85,7 @@ internal sealed class EvalCommand
         eval._model.AddTo(command);
         foreach (var option in (Option[])
             [
-                eval._data, eval._train, eval._exitLayers, eval._numSpeculations, eval._limit, eval._seed, eval._speedRows, eval._runs,
+                eval._data, eval._train, eval._exitLayers, eval._numSpeculations, eval._draftWeights, eval._limit, eval._seed, eval._speedRows, eval._runs,
                 eval._maxTokens, eval._concurrency, eval._form, eval._grounded, eval._json, eval._output,
             ])
         {
@@ -166,23 +169,28 @@ internal sealed class EvalCommand
                 arguments,
                 rows.Length == 0 ? "--speed-rows is 0, so no speed is measured" : $"{model.Name} has one layer, so that there is nothing to exit from and no speed is measured",
                 _numSpeculations,
+                _draftWeights,
                 _runs);
             return null;
         }
 
+        DecodingArguments.NoteExactWeights(arguments, model, _draftWeights, _terminal);
+        var asked = arguments.GetValue(_draftWeights);
+        IEnumerable<DraftSetting> cells =
+        [
+            .. DraftSetting.Grid(
+                exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
+                arguments.GetValue(_numSpeculations) ?? [DecodingArguments.Speculations(model.Defaults)]),
+            DraftSetting.Auto,
+        ];
         var settings = new SpeedSettings(
             [.. rows.Select(row => evaluator.Prompts[row])],
             [.. rows.Select(row => full.Answers[row].Tokens)],
-            [
-                .. DraftSetting.Grid(
-                    exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
-                    arguments.GetValue(_numSpeculations) ?? [DecodingArguments.Speculations(model.Defaults)]),
-                DraftSetting.Auto,
-            ],
+            [.. cells.Select(cell => cell with { Weights = asked })],
             evaluator.MaxTokens(model),
             arguments.GetValue(_runs) ?? DefaultRuns,
             row => evaluator.Constrain(rows[row]));
-        return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run);
+        return Loading.Run(_terminal, "Measuring speed", new SpeedGrid(model, settings).Run) with { DraftWeights = DecodingArguments.WeightsOf(model, asked) };
     }
 
     private static (string Path, IReadOnlyList<EvaluationRow> Rows)[] ReadFiles(string option, string[] paths, bool needsResponse)

@@ -4,6 +4,7 @@ using LayerSkip.Cli.Reports;
 using LayerSkip.Cli.Reports.Plots;
 using LayerSkip.Cli.Sweeping;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Cli.Commands;
@@ -21,6 +22,8 @@ internal sealed class SweepCommand
 
     private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
         "--exit-layer", "all|E,E..E", "Exit layers of the draft, 1..L-1 (default: all).", 1, all: "all");
+
+    private readonly Option<DraftWeights?> _draftWeights = DecodingArguments.WeightsOption();
 
     private readonly Option<IReadOnlyList<int>?> _numSpeculations = CheckedOption.Integers(
         "--num-speculations", "D,D..D", $"Most tokens drafted in a round (default: {string.Join(',', s_defaultSpeculations)}).", 1, DecodingArguments.MostSpeculations);
@@ -43,7 +46,7 @@ internal sealed class SweepCommand
         var command = new Command("sweep", "Measure every exit layer with every speculation length; a killed sweep goes on where it was.");
         sweep._model.AddTo(command);
         sweep._prompts.AddTo(command);
-        foreach (var option in (Option[])[sweep._exitLayers, sweep._numSpeculations, sweep._runs, sweep._output, sweep._html, sweep._force, sweep._json])
+        foreach (var option in (Option[])[sweep._exitLayers, sweep._numSpeculations, sweep._draftWeights, sweep._runs, sweep._output, sweep._html, sweep._force, sweep._json])
         {
             command.Add(option);
         }
@@ -71,12 +74,15 @@ internal sealed class SweepCommand
         var texts = _prompts.Read(arguments, _terminal);
         var directory = arguments.GetRequiredValue(_model.Directory);
         using var model = _model.Load(arguments, _terminal);
-        IReadOnlyList<DraftSetting> cells =
+        DecodingArguments.NoteExactWeights(arguments, model, _draftWeights, _terminal);
+        var asked = arguments.GetValue(_draftWeights);
+        IEnumerable<DraftSetting> settings =
         [
             .. DraftSetting.Grid(
                 DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model), arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations),
             DraftSetting.Auto,
         ];
+        DraftSetting[] cells = [.. settings.Select(cell => cell with { Weights = asked })];
         var prompts = _prompts.Encode(arguments, texts, model, directory, _terminal);
         var auto = model.Plan(DraftSetting.Auto.Options());
         var setup = new SweepSetup(
@@ -89,6 +95,7 @@ internal sealed class SweepCommand
             _prompts.MaxTokens(arguments, model),
             arguments.GetValue(_runs) ?? DefaultRuns,
             ModelArguments.WhyUncompressed(model) is null ? (arguments.GetValue(_model.Compression) ?? WeightCompression.Auto).ToString().ToLowerInvariant() : "none",
+            DecodingArguments.WeightsOf(model, asked),
             auto.Source.ToString().ToLowerInvariant(),
             auto.IsExitDeclared ? auto.ExitLayer : null,
             auto.NumSpeculations);
@@ -97,17 +104,17 @@ internal sealed class SweepCommand
         var isJson = arguments.GetValue(_json);
         if (cells.Count(file.Contains) is > 0 and var known && !isJson)
         {
-            _terminal.Note($"{known} of {cells.Count} cells are from {output}, measured before (--force measures them anew)");
+            _terminal.Note($"{known} of {cells.Length} cells are from {output}, measured before (--force measures them anew)");
         }
 
         var sweep = new Sweep(model, prompts, setup, file);
 
         // What is kept shows how far it has come; a pipe gets one page.
         Action measured = OutputFile.IsKept(html) ? () => Page.Write(html, SweepPage.Create(Report(model, setup, file, output, resumed))) : () => { };
-        Loading.Run(_terminal, $"Measuring {cells.Count} cells", (progress, cancellation) =>
+        Loading.Run(_terminal, $"Measuring {cells.Length} cells", (progress, cancellation) =>
         {
             sweep.Run(cells, measured, progress, cancellation);
-            return cells.Count;
+            return cells.Length;
         });
 
         var report = Report(model, setup, file, output, resumed);
@@ -137,6 +144,7 @@ internal sealed class SweepCommand
         MaxTokens = setup.MaxTokens,
         Runs = setup.Runs,
         Compression = setup.Compression,
+        DraftWeights = setup.DraftWeights,
         AutoSource = setup.AutoSource,
         Output = output,
         Resumed = resumed,

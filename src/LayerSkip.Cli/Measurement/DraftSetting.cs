@@ -12,6 +12,9 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
     /// <summary>By what pays.</summary>
     public static DraftSetting Auto { get; } = new(DraftController.Auto, null, null);
 
+    /// <summary>By which weights it drafts; null: the checkpoint's.</summary>
+    public DraftWeights? Weights { get; init; }
+
     /// <summary>The fixed setting that the checkpoint is taken to declare, where a controller that chooses begins; null: what it does declare.</summary>
     public DraftSetting? Declared { get; init; }
 
@@ -35,6 +38,7 @@ internal sealed record DraftSetting(DraftController Controller, int? ExitLayer, 
         DraftController = Controller,
         ExitLayer = ExitLayer,
         NumSpeculations = NumSpeculations,
+        DraftWeights = Weights,
 
         // What is asked of a fixed setting is what its exit is worth, wherever the checkpoint would have drafts come from.
         DraftSource = Controller == DraftController.Fixed ? DraftSource.Exit : null,

@@ -36,7 +36,7 @@ internal static class ModelSize
     /// <param name="draftVocabulary">Tokens of the draft vocabulary; 0: none.</param>
     public static long WeightBytes(ModelConfig config, WeightPlan plan, int draftVocabulary = 0) =>
         plan.Matrices.Sum(matrix => matrix.LeastBytes)
-        + WeightMatrix.BytesFor(plan.Head.Kernel.Uncompressed, draftVocabulary, config.HiddenSize)
+        + WeightMatrix.BytesFor(HeadRows.DraftKernel(plan.Head.Kernel, SimdPath.Portable), draftVocabulary, config.HiddenSize)
         + (Vectors(config) * sizeof(float));
 
     /// <summary>Bytes of keys and values (float32) that one position adds to the cache, and that attention reads back for it.</summary>

@@ -48,6 +48,7 @@ internal sealed record CorrectnessCellReport(
 /// <param name="WeightFormat">The weight format.</param>
 /// <param name="Controller">The controller.</param>
 /// <param name="DraftSource">Where drafts came from.</param>
+/// <param name="DraftWeights">By which weights they were to run.</param>
 /// <param name="ExitLayer">The exit layer asked for; null: the controller's choice.</param>
 /// <param name="NumSpeculations">Most tokens drafted in a round.</param>
 /// <param name="DraftThreshold">The controller's threshold, which confidence and adaptive alone go by.</param>
@@ -59,6 +60,7 @@ internal sealed record MismatchReport(
     string WeightFormat,
     string Controller,
     string DraftSource,
+    string DraftWeights,
     int? ExitLayer,
     int NumSpeculations,
     float DraftThreshold,

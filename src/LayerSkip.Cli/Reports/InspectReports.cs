@@ -53,8 +53,9 @@ internal static partial class InspectReports
             generation.DraftController?.ToString().ToLowerInvariant(),
             generation.DraftThreshold,
             generation.DraftSource?.ToString().ToLowerInvariant(),
+            generation.DraftWeights?.ToString().ToLowerInvariant(),
             generation.DraftVocabulary.Count is var tokens and > 0 ? tokens : null);
-        return declared == new LayerSkipReport(null, null, null, null, null, null) ? null : declared;
+        return declared == new LayerSkipReport(null, null, null, null, null, null, null) ? null : declared;
     }
 
     private static ConfigReport Config(ModelConfig config) => new(

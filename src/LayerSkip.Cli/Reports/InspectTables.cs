@@ -181,6 +181,7 @@ internal sealed class InspectTables(IAnsiConsole console)
             ("draft_controller", layerSkip.DraftController),
             ("draft_threshold", layerSkip.DraftThreshold),
             ("draft_source", layerSkip.DraftSource),
+            ("draft_weights", layerSkip.DraftWeights),
             ("draft_vocabulary", layerSkip.DraftVocabulary is { } tokens ? $"{tokens} tokens" : null)));
 
     private static string Describe(GenerationReport generation)

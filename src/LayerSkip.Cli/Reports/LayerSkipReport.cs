@@ -6,6 +6,7 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="DraftController">What decides about drafts, or null.</param>
 /// <param name="DraftThreshold">That controller's threshold, or null.</param>
 /// <param name="DraftSource">Where drafts come from, or null.</param>
+/// <param name="DraftWeights">By which weights drafts run the layers below their exit, or null.</param>
 /// <param name="DraftVocabulary">How many tokens drafts choose among, beside the prompt's; null: the whole vocabulary.</param>
 internal sealed record LayerSkipReport(
-    int? ExitLayer, int? NumSpeculations, string? DraftController, float? DraftThreshold, string? DraftSource, int? DraftVocabulary);
+    int? ExitLayer, int? NumSpeculations, string? DraftController, float? DraftThreshold, string? DraftSource, string? DraftWeights, int? DraftVocabulary);

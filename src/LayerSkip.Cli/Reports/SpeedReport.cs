@@ -7,6 +7,9 @@ namespace LayerSkip.Cli.Reports;
 /// <param name="Cells">One for each exit layer and speculation length.</param>
 internal sealed record SpeedReport(int Rows, int Runs, SpeedCellReport Best, IReadOnlyList<SpeedCellReport> Cells)
 {
+    /// <summary>By which weights drafts ran the layers below their exit.</summary>
+    public string DraftWeights { get; init; } = "exact";
+
     /// <summary>Rows with other tokens in one mode than in the other, over all cells; 0 unless something is broken.</summary>
     public int Mismatches() => Cells.Sum(cell => Rows - cell.Identical);
 }

@@ -29,6 +29,9 @@ internal sealed record SweepReport
     /// <summary>What was asked of weights that can be compressed; <c>none</c> where they cannot.</summary>
     public required string Compression { get; init; }
 
+    /// <summary>By which weights drafts ran the layers below their exit.</summary>
+    public required string DraftWeights { get; init; }
+
     /// <summary>Where drafts come from by the controller that chooses by itself.</summary>
     public required string AutoSource { get; init; }
 

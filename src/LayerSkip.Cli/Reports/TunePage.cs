@@ -10,7 +10,8 @@ internal static class TunePage
 
     public static string Create(TuneReport report, IReadOnlyList<Prediction> predictions)
     {
-        var shown = predictions.Where(prediction => prediction.NumSpeculations <= MostColumns).ToArray();
+        var shown = predictions.Where(prediction => prediction.NumSpeculations <= MostColumns)
+            .GroupBy(prediction => (prediction.ExitLayer, prediction.NumSpeculations)).Select(cell => cell.MaxBy(prediction => prediction.Speedup)!).ToArray();
         var best = shown.MaxBy(prediction => prediction.Speedup)!;
         var layers = report.Oracle.Share.Count;
         return Page.Create(
@@ -25,16 +26,16 @@ internal static class TunePage
                 ("machine", report.Machine.Describe()),
             ]),
             Svg.Figure("Predicted and measured", Page.Numbers(
-                ["controller", "exit layer", "drafted a round", "predicted", "measured", "min", "max", "accepted", "tokens a round"],
+                ["controller", "exit layer", "drafted a round", "weights", "predicted", "measured", "min", "max", "accepted", "tokens a round"],
                 report.Confirmed.Select(IReadOnlyList<string> (setting) =>
                 [
-                    setting.Controller, Text($"{setting.ExitLayer}"), Text($"{setting.NumSpeculations}"), setting.Predicted is { } predicted ? Text($"{predicted:0.00}x") : "", Text($"{setting.Measured.Median:0.00}x"),
+                    setting.Controller, Text($"{setting.ExitLayer}"), Text($"{setting.NumSpeculations}"), setting.DraftWeights, setting.Predicted is { } predicted ? Text($"{predicted:0.00}x") : "", Text($"{setting.Measured.Median:0.00}x"),
                     Text($"{setting.Measured.Min:0.00}x"), Text($"{setting.Measured.Max:0.00}x"), StatisticsText.Accepted(setting.AcceptanceRate), Text($"{setting.TokensPerRound:0.00}"),
                 ]))),
             new GridMap
             {
                 Id = "predicted",
-                Title = "Predicted speed-up over autoregressive decoding",
+                Title = "Predicted speed-up over autoregressive decoding, by the weights that promise most",
                 RowLabel = "exit layer",
                 ColumnLabel = "tokens drafted a round",
                 Rows = [.. shown.Select(prediction => prediction.ExitLayer).Distinct()],

@@ -49,6 +49,9 @@ internal sealed record TuneReport
     /// <summary>Its speculation length; 0 where nothing is faster than autoregressive decoding.</summary>
     public required int NumSpeculations { get; init; }
 
+    /// <summary>By which weights it drafts.</summary>
+    public required string DraftWeights { get; init; }
+
     /// <summary>What the controller was measured to give.</summary>
     public required double Speedup { get; init; }
 
@@ -58,6 +61,8 @@ internal sealed record TuneReport
     public required int? PreviousExitLayer { get; init; }
 
     public required int? PreviousNumSpeculations { get; init; }
+
+    public required string? PreviousDraftWeights { get; init; }
 
     /// <summary>The file that the setting was written to; null: none.</summary>
     public required string? Written { get; init; }
@@ -84,11 +89,12 @@ internal sealed record PassReport(int Rows, double Ms);
 /// <param name="ExitLayer">Exit layer E.</param>
 /// <param name="Agreement">Share of tokens that it has right, given those before.</param>
 /// <param name="NumSpeculations">The speculation length predicted to be best for it.</param>
+/// <param name="DraftWeights">By which weights, with that length.</param>
 /// <param name="Predicted">The speed-up predicted for it.</param>
 /// <param name="AcceptanceRate">Accepted / drafted tokens at that length.</param>
 /// <param name="TokensPerRound">Tokens / rounds at that length.</param>
 internal sealed record TuneExitReport(
-    int ExitLayer, double Agreement, int NumSpeculations, double Predicted, double AcceptanceRate, double TokensPerRound);
+    int ExitLayer, double Agreement, int NumSpeculations, string DraftWeights, double Predicted, double AcceptanceRate, double TokensPerRound);
 
 /// <summary>The smallest exit of each token that has what the full model says: a bound on what any choice of exits can save.</summary>
 /// <param name="Share">Share of tokens by that exit, from 1 to the model's depth.</param>
@@ -98,4 +104,4 @@ internal sealed record OracleReport(IReadOnlyList<double> Share, double MeanLaye
 
 /// <summary>A setting that was measured; where its controller chooses, it has no exit layer, no speculation length and no prediction.</summary>
 internal sealed record TuneSettingReport(
-    string Controller, int? ExitLayer, int? NumSpeculations, double? Predicted, Spread Measured, double AutoregressiveMs, double SelfSpeculativeMs, double? AcceptanceRate, double TokensPerRound);
+    string Controller, int? ExitLayer, int? NumSpeculations, string DraftWeights, double? Predicted, Spread Measured, double AutoregressiveMs, double SelfSpeculativeMs, double? AcceptanceRate, double TokensPerRound);

@@ -1,5 +1,6 @@
 using LayerSkip.Cli.Tuning;
 using LayerSkip.Engine;
+using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Cli.Reports;
 
@@ -21,7 +22,7 @@ internal static class TuneReports
             Exits =
             [
                 .. result.Predictions.GroupBy(prediction => prediction.ExitLayer).Select(exit => exit.MaxBy(prediction => prediction.Speedup)!).Select(best => new TuneExitReport(
-                    best.ExitLayer, result.CostModel.Agreement(best.ExitLayer), best.NumSpeculations, best.Speedup, best.AcceptanceRate, best.TokensPerRound)),
+                    best.ExitLayer, result.CostModel.Agreement(best.ExitLayer), best.NumSpeculations, NameOf(best.Weights), best.Speedup, best.AcceptanceRate, best.TokensPerRound)),
             ],
             Oracle = Oracle(result.Answers, model.Config.Layers),
             Confirmed =
@@ -30,6 +31,7 @@ internal static class TuneReports
                     setting.Setting.ControllerName,
                     setting.Setting.ExitLayer,
                     setting.Setting.NumSpeculations,
+                    NameOf(setting.Setting.Weights!.Value),
                     setting.Predicted?.Speedup,
                     setting.Measured.Speedup,
                     setting.Measured.AutoregressiveMs,
@@ -43,13 +45,17 @@ internal static class TuneReports
             Controller = result.Winner.Setting.ControllerName,
             ExitLayer = tuned.ExitLayer ?? 1,
             NumSpeculations = tuned.NumSpeculations ?? 0,
+            DraftWeights = NameOf(result.Declared.Weights!.Value),
             Speedup = result.Winner.Speedup,
             PreviousController = model.Defaults.DraftController?.ToString().ToLowerInvariant(),
             PreviousExitLayer = model.Defaults.ExitLayer,
             PreviousNumSpeculations = model.Defaults.NumSpeculations,
+            PreviousDraftWeights = model.Defaults.DraftWeights is { } weights ? NameOf(weights) : null,
             Written = null,
         };
     }
+
+    private static string NameOf(DraftWeights weights) => weights.ToString().ToLowerInvariant();
 
     /// <summary>Counts each token's smallest exit.</summary>
     public static OracleReport Oracle(IReadOnlyList<ShadowedAnswer> answers, int layers)

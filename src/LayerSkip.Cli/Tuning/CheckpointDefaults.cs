@@ -11,7 +11,7 @@ internal static class CheckpointDefaults
     private const int MaxDepth = 64;
 
     /// <summary>
-    /// Writes the exit layer, the speculation length, the controller and the source of drafts of the section <c>layerskip</c>, and takes away those of them that are null. Where there is no file,
+    /// Writes the exit layer, the speculation length, the controller, the source and the weights of drafts of the section <c>layerskip</c>, and takes away those of them that are null. Where there is no file,
     /// one is made with the tokens that <c>config.json</c> names: other programs look for them in this file alone once it exists.
     /// </summary>
     /// <param name="directory">The checkpoint.</param>
@@ -33,6 +33,7 @@ internal static class CheckpointDefaults
         Set(section, "num_speculations", defaults.NumSpeculations is { } length ? JsonValue.Create(length) : null);
         Set(section, "draft_controller", JsonValue.Create(defaults.DraftController?.ToString().ToLowerInvariant()));
         Set(section, "draft_source", JsonValue.Create(defaults.DraftSource?.ToString().ToLowerInvariant()));
+        Set(section, "draft_weights", JsonValue.Create(defaults.DraftWeights?.ToString().ToLowerInvariant()));
         AtomicFile.Write(path, stream =>
         {
             using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))

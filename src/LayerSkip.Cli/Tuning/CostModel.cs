@@ -18,7 +18,8 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
     /// <summary>Predicts a setting.</summary>
     /// <param name="exitLayer">Exit layer E, 1 .. L - 1.</param>
     /// <param name="numSpeculations">Speculation length d, at least 1.</param>
-    public Prediction Predict(int exitLayer, int numSpeculations)
+    /// <param name="weights">By which weights drafts run: exact ones, or some whose costs are measured.</param>
+    public Prediction Predict(int exitLayer, int numSpeculations, DraftWeights weights = DraftWeights.Exact)
     {
         var (seconds, tokens, rounds, drafted, accepted) = (0.0, 0, 0, 0, 0);
         foreach (var answer in answers)
@@ -28,7 +29,7 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
             for (var position = 0; position < answer.Tokens.Count; inputs = 1)
             {
                 var round = Replay(answer, exitLayer, numSpeculations, position);
-                seconds += Seconds(exitLayer, inputs, round);
+                seconds += Seconds(exitLayer, inputs, round, numSpeculations > 1 ? weights : DraftWeights.Exact);
                 position += round.Tokens;
                 tokens += round.Tokens;
                 rounds++;
@@ -38,7 +39,7 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
         }
 
         return new Prediction(
-            exitLayer, numSpeculations, Autoregressive / seconds, drafted == 0 ? 0 : (double)accepted / drafted, rounds == 0 ? 0 : (double)tokens / rounds);
+            exitLayer, numSpeculations, weights, Autoregressive / seconds, drafted == 0 ? 0 : (double)accepted / drafted, rounds == 0 ? 0 : (double)tokens / rounds);
     }
 
     /// <summary>Share of all tokens that an exit has right, given what comes before them.</summary>
@@ -66,13 +67,16 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
         return new Round(endsInStop ? accepted + 1 : Math.Max(0, room), accepted, Math.Min(accepted + 1, answer.Tokens.Count - position), endsInStop);
     }
 
-    /// <summary>The draft's passes and heads, then the verification: a stop token that ends a draft needs no row.</summary>
-    private double Seconds(int exitLayer, int inputs, Round round)
+    /// <summary>The draft's passes and heads, then the verification, which runs what coarse weights have drafted through all layers: a stop token that ends a draft needs no row.</summary>
+    private double Seconds(int exitLayer, int inputs, Round round, DraftWeights weights)
     {
-        var draftPass = costs.DraftSteps[exitLayer - 1] - costs.DraftHead;
+        var exactPass = costs.DraftSteps[exitLayer - 1] - costs.DraftHead;
         var passes = round.Drafted - (round.EndsInStop ? 1 : 0);
-        return (inputs == 1 ? draftPass : exitLayer * costs.LayerOf(inputs))
-            + (passes * draftPass)
+        var drafting = weights == DraftWeights.Exact
+            ? passes * exactPass
+            : exitLayer * ((passes * costs.CoarseLayer[weights]) + (passes > 0 ? costs.LayerOf(passes) : 0));
+        return (inputs == 1 ? exactPass : exitLayer * costs.LayerOf(inputs))
+            + drafting
             + (round.Drafted * costs.DraftHead)
             + Final(costs, costs.Layers - exitLayer, inputs + passes, 1 + passes)
             + costs.HeadOf(1 + passes);

@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Cli.Tuning;
 
 /// <summary>What steps of a model take on a machine, in seconds.</summary>
@@ -11,6 +13,9 @@ internal sealed record MeasuredCosts
 
     /// <summary>One drafted token for each exit layer 1 .. L - 1: embedding, E layers and the draft's head.</summary>
     public required IReadOnlyList<double> DraftSteps { get; init; }
+
+    /// <summary>One layer over one row by coarse weights, for those that the device drafts by.</summary>
+    public IReadOnlyDictionary<DraftWeights, double> CoarseLayer { get; init; } = new Dictionary<DraftWeights, double>();
 
     /// <summary>The draft's head alone, for one token.</summary>
     public required double DraftHead { get; init; }

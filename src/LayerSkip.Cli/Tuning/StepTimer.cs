@@ -8,6 +8,9 @@ namespace LayerSkip.Cli.Tuning;
 /// <summary>Times a model's steps on this machine.</summary>
 internal sealed class StepTimer : IDisposable
 {
+    /// <summary>Layers to copy in few bits, which takes memory.</summary>
+    private const int MostCopies = 4;
+
     private readonly LayerSkipModel _model;
     private readonly IDeviceModel _steps;
     private readonly int _layers;
@@ -57,6 +60,12 @@ internal sealed class StepTimer : IDisposable
         })).ToArray();
         var draftHead = singles.Add(Draft);
 
+        // Layers are alike, so that copies of a few tell what one takes.
+        DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(_steps.DraftsBy)];
+        var copied = Math.Min(MostCopies, _layers - 1);
+        Array.ForEach(coarse, weights => _steps.PrepareDraftLayers(copied, weights));
+        var copies = coarse.Select(weights => singles.Add(() => _steps.RunDraftLayers(_rows, 0, 1, 0, copied, weights, cancellationToken))).ToArray();
+
         // Through all layers, and through one: what lies between is the layers'. Both end with the head, whose result has to be waited for; a GPU's layers do not.
         var shallow = Passes(1);
         var deep = Passes(_layers);
@@ -76,6 +85,7 @@ internal sealed class StepTimer : IDisposable
             Layers = _layers,
             PlainStep = deep[0]().Median,
             DraftSteps = [.. drafts.Select(draft => draft().Median)],
+            CoarseLayer = coarse.Zip(copies).ToDictionary(one => one.First, one => one.Second().Median / copied),
             DraftHead = draftHead().Median,
             Layer = layers.Length > 0 ? layers : [(rows[0], deep[0]().Median / _layers)],
 

@@ -9,7 +9,7 @@ namespace LayerSkip.Cli.Tuning;
 /// <param name="Answers">The answers with their shadows.</param>
 /// <param name="Costs">What steps take.</param>
 /// <param name="CostModel">What predicted.</param>
-/// <param name="Predictions">Every exit layer with every speculation length.</param>
+/// <param name="Predictions">Every exit layer with every speculation length, by all weights that the device can draft by.</param>
 /// <param name="Confirmed">The settings that were measured: fixed ones, best predicted first, at least one, then the controller that chooses by itself, beginning with the first of them.</param>
 /// <param name="ConfirmedPrompts">The prompts that they were measured on.</param>
 internal sealed record TuneResult(
@@ -45,6 +45,7 @@ internal sealed record TuneResult(
             ExitLayer = Declared.ExitLayer,
             NumSpeculations = Pays ? Declared.NumSpeculations : 0,
             DraftController = null,
+            DraftWeights = Declared.Weights is DraftWeights.Exact ? null : Declared.Weights,
             DraftSource = controller == DraftController.Fixed && model.Defaults.DraftSource is not null ? DraftSource.Exit : model.Defaults.DraftSource,
         };
         return model.Plan(new DecodingOptions { Mode = DecodingMode.SelfSpeculative }, own).Controller == controller ? own : own with { DraftController = controller };

@@ -31,20 +31,23 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
         var longest = Math.Clamp(answers.Max(answer => answer.Tokens.Count) - 1, 1, DecodingPlan.MaxSpeculations);
         Prediction[] predictions =
         [
-            .. Enumerable.Range(1, model.Config.Layers - 1).SelectMany(exit => Enumerable.Range(1, longest).Select(length => costModel.Predict(exit, length))),
+            .. from weights in (IEnumerable<DraftWeights>)[DraftWeights.Exact, .. costs.CoarseLayer.Keys]
+               from exit in Enumerable.Range(1, model.Config.Layers - 1)
+               from length in Enumerable.Range(1, longest)
+               select costModel.Predict(exit, length, weights),
         ];
         var candidates = Choose(predictions, settings.Candidates, Declared(costModel));
-        DraftSetting[] fixedSettings = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations))];
+        DraftSetting[] fixedSettings = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations) with { Weights = candidate.Weights })];
 
         // As the checkpoint would declare it: by which exit it begins, and that this one is known to be good, is part of how fast it is.
-        DraftSetting[] confirmed = [.. fixedSettings, DraftSetting.Auto with { Declared = fixedSettings[0] }];
+        DraftSetting[] confirmed = [.. fixedSettings, DraftSetting.Auto with { Declared = fixedSettings[0], Weights = fixedSettings[0].Weights }];
         var sample = Sample(answers.Count, costModel.Autoregressive / answers.Count, confirmed.Length);
 
         // What is measured is foretold for the same prompts.
         var sampled = new CostModel(costs, [.. sample.Select(index => answers[index])], model.Defaults.EndOfSequenceIds, settings.MaxTokens);
         (DraftSetting Setting, Prediction? Predicted)[] settled =
         [
-            .. confirmed.Zip([.. candidates.Select(candidate => sampled.Predict(candidate.ExitLayer, candidate.NumSpeculations)), (Prediction?)null]),
+            .. confirmed.Zip([.. candidates.Select(candidate => sampled.Predict(candidate.ExitLayer, candidate.NumSpeculations, candidate.Weights)), (Prediction?)null]),
         ];
         var speed = Confirm(answers, sample, confirmed, new Share(progress, 0.5, 1), cancellationToken);
         return new TuneResult(
@@ -66,7 +69,7 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
             }
         }
 
-        if (declared is not null && !chosen.Exists(other => (other.ExitLayer, other.NumSpeculations) == (declared.ExitLayer, declared.NumSpeculations)))
+        if (declared is not null && !chosen.Exists(other => (other.ExitLayer, other.NumSpeculations, other.Weights) == (declared.ExitLayer, declared.NumSpeculations, declared.Weights)))
         {
             chosen.Add(declared);
         }
@@ -75,10 +78,10 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
     }
 
     private static bool AreAlike(Prediction a, Prediction b) =>
-        a.ExitLayer == b.ExitLayer && 4 * Math.Abs(a.NumSpeculations - b.NumSpeculations) < Math.Max(a.NumSpeculations, b.NumSpeculations);
+        (a.ExitLayer, a.Weights) == (b.ExitLayer, b.Weights) && 4 * Math.Abs(a.NumSpeculations - b.NumSpeculations) < Math.Max(a.NumSpeculations, b.NumSpeculations);
 
     private Prediction? Declared(CostModel costModel) => model.Defaults is { ExitLayer: { } exit, NumSpeculations: { } length and > 0 }
-        ? costModel.Predict(exit, Math.Min(length, DecodingPlan.MaxSpeculations))
+        ? costModel.Predict(exit, Math.Min(length, DecodingPlan.MaxSpeculations), model.Defaults.DraftWeights is { } weights && model.Steps.DraftsBy(weights) ? weights : DraftWeights.Exact)
         : null;
 
     private List<ShadowedAnswer> Record(Share share, CancellationToken cancellationToken)

@@ -10,6 +10,7 @@ namespace LayerSkip.Cli.Verification;
 /// <param name="evaluator">The prompts, and what answers to them may be.</param>
 /// <param name="controllers">The controllers.</param>
 /// <param name="sources">Sources of drafts to choose among.</param>
+/// <param name="weights">Weights to choose among that drafts go by.</param>
 /// <param name="exitLayers">Exit layers to choose among; empty: all of the model's.</param>
 /// <param name="temperature">0: greedy; else what is drawn, with a seed for each prompt.</param>
 /// <param name="seed">Chooses the settings.</param>
@@ -17,6 +18,7 @@ internal sealed class CorrectnessRun(
     Evaluator evaluator,
     IReadOnlyList<DraftController> controllers,
     IReadOnlyList<DraftSource> sources,
+    IReadOnlyList<DraftWeights> weights,
     IReadOnlyList<int> exitLayers,
     float temperature,
     int seed)
@@ -118,6 +120,7 @@ internal sealed class CorrectnessRun(
             ExitLayer = chooses ? null : exitLayers.Count > 0 ? exitLayers[random.Next(exitLayers.Count)] : random.Next(1, layers),
             NumSpeculations = random.Next(1, MostSpeculations + 1),
             DraftThreshold = random.NextSingle(),
+            DraftWeights = weights[random.Next(weights.Count)],
         };
     }
 
@@ -129,6 +132,7 @@ internal sealed class CorrectnessRun(
             format,
             NameOf(options.DraftController!.Value),
             NameOf(options.DraftSource!.Value),
+            NameOf(options.DraftWeights!.Value),
             options.ExitLayer,
             options.NumSpeculations!.Value,
             options.DraftThreshold!.Value,

@@ -179,7 +179,7 @@ public static class CheckpointWriter
         WriteNumber(json, "top_p", generation.TopP);
         WriteNumber(json, "min_p", generation.MinP);
         WriteNumber(json, "max_new_tokens", generation.MaxNewTokens);
-        if (generation is not { ExitLayer: null, NumSpeculations: null, DraftController: null, DraftThreshold: null, DraftSource: null, DraftVocabulary.Count: 0 })
+        if (generation is not { ExitLayer: null, NumSpeculations: null, DraftController: null, DraftThreshold: null, DraftSource: null, DraftWeights: null, DraftVocabulary.Count: 0 })
         {
             json.WriteStartObject("layerskip");
             WriteNumber(json, "exit_layer", generation.ExitLayer);
@@ -187,6 +187,7 @@ public static class CheckpointWriter
             WriteName(json, "draft_controller", generation.DraftController?.ToString());
             WriteNumber(json, "draft_threshold", generation.DraftThreshold);
             WriteName(json, "draft_source", generation.DraftSource?.ToString());
+            WriteName(json, "draft_weights", generation.DraftWeights?.ToString());
             if (generation.DraftVocabulary.Count > 0)
             {
                 json.WriteStartArray("draft_vocabulary");

@@ -62,6 +62,9 @@ public sealed record GenerationDefaults
     /// <summary><c>layerskip.draft_source</c>: where drafts come from, such as <c>combined</c>, or null.</summary>
     public DraftSource? DraftSource { get; init; }
 
+    /// <summary><c>layerskip.draft_weights</c>: by which weights drafts run the layers below their exit, such as <c>int4</c>, or null.</summary>
+    public DraftWeights? DraftWeights { get; init; }
+
     /// <summary>
     /// <c>layerskip.draft_vocabulary</c>: the token ids that greedy drafts choose among, beside the prompt's own; empty: the whole vocabulary.
     /// A shorter list makes drafting faster and never changes the output, since the full model, which verifies, knows all tokens.

@@ -36,6 +36,7 @@ internal static class GenerationDefaultsReader
             DraftController = layerSkip?.ChoiceOrNull<DraftController>("draft_controller"),
             DraftThreshold = layerSkip?.NumberOrNull("draft_threshold", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             DraftSource = layerSkip?.ChoiceOrNull<DraftSource>("draft_source"),
+            DraftWeights = layerSkip?.ChoiceOrNull<DraftWeights>("draft_weights"),
             DraftVocabulary = [.. (layerSkip?.Integers("draft_vocabulary", 0, lastId) ?? []).Distinct()],
         };
     }

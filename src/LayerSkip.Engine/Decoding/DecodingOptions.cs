@@ -44,6 +44,12 @@ public sealed record DecodingOptions
     /// </summary>
     public DraftSource? DraftSource { get; init; }
 
+    /// <summary>
+    /// By which weights drafts run the layers below their exit. Null: the checkpoint's, else <see cref="DraftWeights.Exact"/>, which stands for weights that are no coarser than the
+    /// model's own, too. The CPU has others for a request that runs by itself; a copy is made when it is first drafted by, and kept. The output is the same.
+    /// </summary>
+    public DraftWeights? DraftWeights { get; init; }
+
     /// <summary>Draft by the whole head as it is, even where the checkpoint declares a draft vocabulary, or the device has a coarser head for drafts: for measurements. The output is the same.</summary>
     public bool DraftByWholeHead { get; init; }
 

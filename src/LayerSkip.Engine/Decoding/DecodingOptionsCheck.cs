@@ -38,6 +38,11 @@ internal static class DecodingOptionsCheck
             throw new ArgumentOutOfRangeException(nameof(options), sourceAsked, "DraftSource is no source of drafts.");
         }
 
+        if (options.DraftWeights is { } weightsAsked && !Enum.IsDefined(weightsAsked))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), weightsAsked, "DraftWeights are none that drafts can go by.");
+        }
+
         if (options.DraftThreshold is { } threshold && !(threshold >= 0 && threshold <= 1))
         {
             throw new ArgumentOutOfRangeException(nameof(options), threshold, "DraftThreshold must lie in 0..1.");

@@ -41,6 +41,9 @@ internal sealed class DecodingPlan
     /// <summary>Where drafts come from.</summary>
     public required DraftSource Source { get; init; }
 
+    /// <summary>By which weights drafts run the layers below their exit, on a device that has others than its own.</summary>
+    public required DraftWeights DraftWeights { get; init; }
+
     /// <summary>The threshold of <see cref="DraftController.Confidence"/> or the target of <see cref="DraftController.Adaptive"/>.</summary>
     public required float DraftThreshold { get; init; }
 
@@ -109,6 +112,7 @@ internal sealed class DecodingPlan
             NumSpeculations = drafts ? Longest(options, defaults, controller) : 0,
             Controller = controller,
             Source = source,
+            DraftWeights = drafts ? options.DraftWeights ?? defaults.DraftWeights ?? DraftWeights.Exact : DraftWeights.Exact,
             DraftThreshold = Threshold(options, defaults, controller),
             UsesDraftHead = drafts && !options.DraftByWholeHead,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,

@@ -52,7 +52,7 @@ internal sealed class DeviceRounds(
 
         // Nothing follows a stop token, so it alone needs no row.
         var rows = count > 0 && plan.StopIds.AsSpan().Contains(round.Draft[count - 1]) ? count - 1 : count;
-        var draft = new PreparedDraft(round.ExitLayer, count, Guessed: count, rows, Passes: 1 + rows);
+        var draft = new PreparedDraft(round.ExitLayer, count, Guessed: count, rows, CoarseRows: 0, Passes: 1 + rows);
         if (constraint is not null)
         {
             constraint.BeginRound(tokens.Room);

@@ -27,6 +27,7 @@ internal sealed class SelfSpeculation
     private readonly ContextLookup? _lookup;
     private readonly RoundSteps _steps;
     private readonly Drafter _drafter;
+    private readonly DraftWeights _draftWeights;
     private readonly StepCostBook? _costBook;
     private readonly StepCosts? _costs;
     private readonly PromptPieces _pieces;
@@ -76,10 +77,11 @@ internal sealed class SelfSpeculation
         _logProbabilities = plan.TopLogProbabilities is { } top ? new LogProbabilityRecorder(model, memory.Logits, top, _tokens.OutputCapacity) : null;
         _statistics = new StatisticsRecorder(prompt.Length, _tokens.OutputCapacity);
         _lookup = plan.NumSpeculations > 0 && plan.Source != DraftSource.Exit ? new ContextLookup(prompt.Length + _tokens.OutputCapacity) : null;
+        _draftWeights = model.DraftsBy(plan.DraftWeights) ? plan.DraftWeights : DraftWeights.Exact;
         if (DraftControllers.NeedsCosts(plan))
         {
             _costBook = costBook ?? new StepCostBook(model);
-            _costs = _costBook.Begin(choosesBest, _memory.DraftHead is not null);
+            _costs = _costBook.Begin(choosesBest, _memory.DraftHead is not null, _draftWeights);
         }
 
         _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
@@ -310,8 +312,15 @@ internal sealed class SelfSpeculation
             _steps.Begin(intended, first: inputs - 1);
             _constraint?.BeginRound(_tokens.Room);
 
-            // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-            _drafter.Begin(intended, match, room, inputs);
+            // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states. What is shared is read once for all, and a row alone
+            // is as soon run by the layers themselves as by a copy and then by them: coarse weights save nothing there.
+            var weights = _company == 1 && intended.Length > 1 ? _draftWeights : DraftWeights.Exact;
+            if (weights != DraftWeights.Exact)
+            {
+                _model.PrepareDraftLayers(_drafter.ExitOf(intended), weights);
+            }
+
+            _drafter.Begin(intended, match, room, inputs, weights);
             while (_drafter.Step is { } step)
             {
                 SharedPassTime? shared = null;
@@ -330,8 +339,9 @@ internal sealed class SelfSpeculation
             var draft = _drafter.Draft;
             _tokens.Slice(_tokens.Count, draft.Tokens).CopyTo(_lastDraftTokens);
 
-            // Verify: one pass of layers E..L-1 over the input and the draft together.
+            // Verify: one pass of layers E..L-1 over the input and the draft together. What coarse weights have drafted stands before layer 0.
             SharedPassTime? verified = null;
+            _steps.RunAgain(_memory.Rows, draft, inputs + draft.Rows, _cancellation);
             var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
             _statistics.EndDraft();
             if (pass.Count <= _model.SharedRows)
@@ -403,7 +413,7 @@ internal sealed class SelfSpeculation
         _lastDraft = new(exit, draft.Tokens, accepted);
         var free = new DraftResult(exit, draft.Guessed, accepted - forced.Drafted);
         Learn(free, match);
-        _statistics.EndRound(free, forced.All, (draft.Passes * exit) + (_plan.Depth - exit), RoundTokens.Length);
+        _statistics.EndRound(free, forced.All, ((draft.Passes + (draft.CoarseRows > 0 ? 1 : 0)) * exit) + (_plan.Depth - exit), RoundTokens.Length);
     }
 
     /// <summary>Takes so many tokens into the output, ending at the earliest stop.</summary>

@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 
 namespace LayerSkip.Engine.Devices;
 
@@ -75,6 +76,28 @@ internal interface IDeviceModel : IDisposable
     /// <param name="cancellationToken">Looked at between layers.</param>
     void RunFinalLayers(RowBuffer rows, int start, int count, int from, int to, int unread, CancellationToken cancellationToken = default) =>
         RunLayers(rows, start, count, from, to, cancellationToken);
+
+    /// <summary>Whether <see cref="RunDraftLayers"/> takes less time by these weights than by the layers' own.</summary>
+    bool DraftsBy(DraftWeights weights) => false;
+
+    /// <summary>Makes the copy that <see cref="RunDraftLayers"/> goes by, where it is not there yet, which takes a while and memory; drafts go by the layers themselves where there is none left.</summary>
+    /// <param name="layers">Of the first so many layers.</param>
+    /// <param name="weights">Some that <see cref="DraftsBy"/> agrees to.</param>
+    void PrepareDraftLayers(int layers, DraftWeights weights) => throw new NotSupportedException($"{Device} drafts by the layers themselves");
+
+    /// <summary>
+    /// Runs the layers [from, to) over slots of a draft by a coarse copy of their weights: about what <see cref="RunLayers"/> gives. It appends to
+    /// the caches, too, so that those layers must be run over the slots again before anything else reads what is there.
+    /// </summary>
+    /// <param name="rows">Of this model.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    /// <param name="from">First layer.</param>
+    /// <param name="to">End of the layers, exclusive.</param>
+    /// <param name="weights">Some that <see cref="PrepareDraftLayers"/> has been told.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException($"{Device} drafts by the layers themselves");
 
     /// <summary>Most rows that several sequences may run in one pass, by <see cref="RunPasses"/> or <see cref="RunRounds"/>; 0: each runs its own.</summary>
     int SharedRows => 0;

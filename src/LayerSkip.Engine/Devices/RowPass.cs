@@ -1,3 +1,5 @@
+using LayerSkip.Engine.Decoding;
+
 namespace LayerSkip.Engine.Devices;
 
 /// <summary>What one sequence needs run before it can go on: rows through some layers, and the head over those that are looked at. A step of its draft, what verifies that, or the prompt before them.</summary>
@@ -9,6 +11,9 @@ namespace LayerSkip.Engine.Devices;
 /// <param name="Unread">How many of the first slots nobody asks the head about.</param>
 internal readonly record struct RowPass(RowBuffer Rows, int Start, int Count, int From, int To, int Unread)
 {
+    /// <summary>By which weights the layers run: others than the exact ones for rows of a draft alone.</summary>
+    public DraftWeights Weights { get; init; }
+
     /// <summary>Slots that are looked at afterwards.</summary>
     public int Read => Count - Unread;
 

@@ -62,7 +62,7 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
     {
         var options = new ChatOptions { AdditionalProperties = new() { ["layer"] = 1, ["exit"] = 1, [""] = 1, [new string('s', 1 << 20)] = 1, ["max_tokens"] = 4 } };
         options.WithExitLayer(2).WithNumSpeculations(3).WithDecodingMode(DecodingMode.SelfSpeculative).WithDraftController(DraftController.Confidence, 0.5f)
-            .WithDraftSource(DraftSource.Exit).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1).WithTemplateVariables(new Dictionary<string, object?>());
+            .WithDraftSource(DraftSource.Exit).WithDraftWeights(DraftWeights.Int8).WithMinP(0.1f).WithPrefixScope("x").WithLogProbabilities(1).WithTemplateVariables(new Dictionary<string, object?>());
 
         Read(options, UnsupportedOptionBehavior.Throw);
         Read(new ChatOptions { AdditionalProperties = new() { ["Exit_Layer"] = 2 } }, UnsupportedOptionBehavior.Throw);

@@ -65,17 +65,17 @@ public class CorrectnessCommandTests
     {
         var tokenizer = Tokenizer.Load(Tool.Parser);
         var evaluator = new Evaluator([new("rows.jsonl, line 1", "x", "a", "b")], tokenizer, new PromptEncoder(ChatTemplate.Default, tokenizer));
-        var run = new CorrectnessRun(evaluator, [DraftController.Fixed, DraftController.Confidence], Enum.GetValues<DraftSource>(), [], temperature: 0, seed: 1);
+        var run = new CorrectnessRun(evaluator, [DraftController.Fixed, DraftController.Confidence], Enum.GetValues<DraftSource>(), Enum.GetValues<DraftWeights>(), [], temperature: 0, seed: 1);
         var plain = new DecodingOptions();
 
         var drawn = run.Draw(plain, row: 3, index: 1, layers: 12);
 
         Assert.Equal(
-            (DraftController.Confidence, DraftSource.Combined, 9, 13, 0.747463703f),
-            (drawn.DraftController!.Value, drawn.DraftSource!.Value, drawn.ExitLayer!.Value, drawn.NumSpeculations!.Value, drawn.DraftThreshold!.Value));
+            (DraftController.Confidence, DraftSource.Combined, DraftWeights.Int4, 9, 13, 0.747463703f),
+            (drawn.DraftController!.Value, drawn.DraftSource!.Value, drawn.DraftWeights!.Value, drawn.ExitLayer!.Value, drawn.NumSpeculations!.Value, drawn.DraftThreshold!.Value));
         Assert.Equal(10, Enumerable.Range(0, 10).Select(row => run.Draw(plain, row, 1, 12)).Distinct().Count());
-        var mismatch = new MismatchReport("rows.jsonl, line 1", "bf16", "confidence", "exit", 2, 4, 0.5f, 0, [1], [2]);
-        Assert.Contains("\"num_speculations\":4,\"draft_threshold\":0.5,", JsonSerializer.Serialize(mismatch, ReportJson.Instance.MismatchReport), StringComparison.Ordinal);
+        var mismatch = new MismatchReport("rows.jsonl, line 1", "bf16", "confidence", "exit", "int4", 2, 4, 0.5f, 0, [1], [2]);
+        Assert.Contains("\"draft_weights\":\"int4\",\"exit_layer\":2,\"num_speculations\":4,\"draft_threshold\":0.5,", JsonSerializer.Serialize(mismatch, ReportJson.Instance.MismatchReport), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -151,9 +151,9 @@ public class InspectCommandTests
         using var checkpoint = TinyCheckpoint.Write();
         File.WriteAllText(
             Path.Combine(checkpoint.Directory, "generation_config.json"),
-            """{"layerskip": {"draft_controller": "confidence", "draft_threshold": 0.5, "draft_source": "combined"}}""");
+            """{"layerskip": {"draft_controller": "confidence", "draft_threshold": 0.5, "draft_source": "combined", "draft_weights": "int8"}}""");
 
-        Assert.Matches("layerskip +draft_controller confidence, draft_threshold 0.5, draft_source combined\n", Tool.Run("inspect", "--model", checkpoint.Directory).Output);
+        Assert.Matches("layerskip +draft_controller confidence, draft_threshold 0.5, draft_source combined, draft_weights int8\n", Tool.Run("inspect", "--model", checkpoint.Directory).Output);
         var declared = Tool.RunJson("inspect", "--model", checkpoint.Directory).GetProperty("layerskip");
         Assert.Equal(("confidence", 0.5), (declared.GetProperty("draft_controller").GetString(), declared.GetProperty("draft_threshold").GetDouble()));
         Assert.Equal(JsonValueKind.Null, declared.GetProperty("exit_layer").ValueKind);

@@ -40,7 +40,7 @@ public sealed class SweepCommandTests : IDisposable
         var lines = File.ReadAllLines(Csv);
         Assert.Equal(11, lines.Length);
         Assert.Equal("auto", report.GetProperty("auto").GetProperty("controller").GetString());
-        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,compression,auto_source,auto_exit_layer,auto_num_speculations,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("model,checkpoint,weight_format,device,prompts,prompt_ids,max_tokens,runs,compression,draft_weights,auto_source,auto_exit_layer,auto_num_speculations,controller,exit_layer,num_speculations,speedup,", lines[0], StringComparison.Ordinal);
         Assert.Equal(["grid.csv", "grid.html"], Directory.GetFiles(_folder).Select(Path.GetFileName).Order());
         var page = XDocument.Parse(File.ReadAllText(Path.Combine(_folder, "grid.html")).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
         Assert.Equal(3, page.Descendants("svg").Count());
@@ -144,13 +144,24 @@ public sealed class SweepCommandTests : IDisposable
     }
 
     [Fact]
+    public void Drafts_by_other_weights_are_another_setup()
+    {
+        string[] arguments = Arguments("--exit-layer", "1", "--num-speculations", "2");
+        Assert.Equal("exact", Tool.RunJson(arguments).GetProperty("draft_weights").GetString());
+
+        AssertRefused("draft_weights 'exact', this sweep has 'int4'", [.. arguments, "--draft-weights", "int4"]);
+        var result = Tool.Run([.. arguments, "--draft-weights", "int4", "--dtype", "int8", "--force"]);
+        Assert.Matches("--draft-weights has no effect: .* drafts by its own weights on cpu .*, int8", result.Error);
+    }
+
+    [Fact]
     public void File_of_an_earlier_version_is_refused_by_what_it_lacks()
     {
         Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2"));
-        var content = File.ReadAllText(Csv).Replace("runs,compression,auto_source,auto_exit_layer,auto_num_speculations,", "runs,", StringComparison.Ordinal);
+        var content = File.ReadAllText(Csv).Replace("runs,compression,draft_weights,auto_source,auto_exit_layer,auto_num_speculations,", "runs,", StringComparison.Ordinal);
         File.WriteAllText(Csv, content);
 
-        AssertRefused("line 1: lacks compression, auto_source, auto_exit_layer, auto_num_speculations, as an earlier version wrote it", Arguments());
+        AssertRefused("line 1: lacks compression, draft_weights, auto_source, auto_exit_layer, auto_num_speculations, as an earlier version wrote it", Arguments());
         Assert.Equal(content, File.ReadAllText(Csv));
     }
 
@@ -189,7 +200,7 @@ public sealed class SweepCommandTests : IDisposable
     [Theory]
     [InlineData("", "is empty")]
     [InlineData("a,b\n1,2\n", "line 1: is not the header of a sweep")]
-    [InlineData("HEADER\nROW,9\n", "line 2: has 27 fields, expected 26")]
+    [InlineData("HEADER\nROW,9\n", "line 2: has 28 fields, expected 27")]
     [InlineData("HEADER\nROW\nROW\n", "line 3: fixed, exit layer 1, with 2 speculations is there twice")]
     [InlineData("HEADER\nROW\nSPEED\n", "line 3: speedup is 'fast', expected a number")]
     [InlineData("HEADER\nIDENTICAL\n", "line 2: identical is '4', expected an integer from 0 to 3")]

@@ -60,7 +60,7 @@ public sealed class TuneCommandTests : IDisposable
             var result = Tool.Run(Arguments("--candidates", "1", "--dry-run", "--html", page));
 
             Assert.Equal((CommandLine.Success, ""), (result.ExitCode, result.Error));
-            Assert.Contains("nothing written (declared before: draft_controller none, exit_layer 2, num_speculations 3)", result.Output, StringComparison.Ordinal);
+            Assert.Contains("nothing written (declared before: draft_controller none, exit_layer 2, num_speculations 3, draft_weights none)", result.Output, StringComparison.Ordinal);
             Assert.Equal(before, System.IO.File.ReadAllText(File));
             var html = XDocument.Parse(System.IO.File.ReadAllText(page).Replace("<!DOCTYPE html>", "", StringComparison.Ordinal));
             Assert.Equal(4, html.Descendants("svg").Count());
@@ -107,6 +107,20 @@ public sealed class TuneCommandTests : IDisposable
         using var tuned = LayerSkipModel.Load(_checkpoint.Directory);
         Assert.Equal(DraftSource.Exit, tuned.Defaults.DraftSource);
         Assert.Equal(DraftSource.Exit, DraftSetting.Fixed(2, 4).Options().DraftSource);
+    }
+
+    [Fact]
+    public void Weights_that_were_measured_are_declared_and_exact_ones_are_not()
+    {
+        using (var model = LayerSkipModel.Load(_checkpoint.Directory))
+        {
+            CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.2, weights: DraftWeights.Int4).DefaultsOf(model));
+        }
+
+        using var tuned = LayerSkipModel.Load(_checkpoint.Directory);
+        Assert.Equal(DraftWeights.Int4, tuned.Defaults.DraftWeights);
+        CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.2).DefaultsOf(tuned));
+        Assert.Null(JsonNode.Parse(System.IO.File.ReadAllText(File))!["layerskip"]!["draft_weights"]);
     }
 
     [Theory]
@@ -254,8 +268,9 @@ public sealed class TuneCommandTests : IDisposable
         Assert.EndsWith(": 1.18x; 1 other setting may be as fast, as the ranges overlap: more --runs tell", Outcome(1.2, 1.18, range: 0), StringComparison.Ordinal);
     }
 
-    private static TuneResult Result(double measured, double auto, double range = 0)
+    private static TuneResult Result(double measured, double auto, double range = 0, DraftWeights weights = DraftWeights.Exact)
     {
+        var @fixed = DraftSetting.Fixed(1, 2) with { Weights = weights };
         var answer = new ShadowedAnswer(1, [1, 2], [[1, 2], [1, 2], [1, 2]]);
         var costs = new MeasuredCosts { Layers = 4, PlainStep = 5, DraftSteps = [1, 2, 3], DraftHead = 0, Layer = [(1, 1)], Head = [(1, 1)] };
         var costModel = new CostModel(costs, [answer], [], 4);
@@ -276,7 +291,7 @@ public sealed class TuneCommandTests : IDisposable
             Identical = 1,
         });
         return new TuneResult(
-            [answer], costs, costModel, [prediction], [Setting(DraftSetting.Fixed(1, 2), prediction, measured), Setting(DraftSetting.Auto with { Declared = DraftSetting.Fixed(1, 2) }, null, auto)], 1);
+            [answer], costs, costModel, [prediction], [Setting(@fixed, prediction, measured), Setting(DraftSetting.Auto with { Declared = @fixed, Weights = weights }, null, auto)], 1);
     }
 
     private static GenerationDefaults Tuned(int exitLayer, int numSpeculations, DraftController controller) =>

@@ -183,7 +183,28 @@ public class CostModelTests
         Assert.Equal([predictions[1], predictions[4], predictions[3]], Tuner.Choose(predictions, 3, declared: null));
         Assert.Equal([predictions[1], predictions[4], predictions[0]], Tuner.Choose(predictions, 2, declared: predictions[0]));
         Assert.Equal([predictions[1], predictions[4]], Tuner.Choose(predictions, 2, declared: predictions[1]));
+
+        // By other weights it is no neighbour.
+        predictions = [.. predictions, Setting(2, 9, 1.97, DraftWeights.Int4)];
+        Assert.Equal([predictions[1], predictions[^1], predictions[4]], Tuner.Choose(predictions, 3, declared: null));
     }
 
-    private static Prediction Setting(int exit, int length, double speedup) => new(exit, length, speedup, 1, 1);
+    [Fact]
+    public void Coarse_drafts_are_predicted_with_the_layers_that_run_again()
+    {
+        var answer = new ShadowedAnswer(4, [1, 2, 3, 4, 5, 6], [[1, 3, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]]);
+        var model = new CostModel(s_costs with { CoarseLayer = new Dictionary<DraftWeights, double> { [DraftWeights.Int4] = 0.25 } }, [answer], [], maxTokens: 6);
+
+        // As by hand for exact weights, but that three passes through one layer take 0.25 each, and one over their three rows comes with the verification.
+        var again = 1 + (2.0 / 3);
+        var seconds = 0.75 + (2 + 1.5 + (3 * 0.25) + again + (2 * 5) + 2 + 1) + (1 + (3 * 0.25) + again + 1.5 + (3 * 2) + 1);
+        var prediction = model.Predict(1, 3, DraftWeights.Int4);
+        Assert.Equal(model.Autoregressive / seconds, prediction.Speedup, 1e-12);
+        Assert.Equal(DraftWeights.Int4, prediction.Weights);
+
+        // One token is drafted by the layers themselves.
+        Assert.Equal(model.Predict(1, 1).Speedup, model.Predict(1, 1, DraftWeights.Int4).Speedup);
+    }
+
+    private static Prediction Setting(int exit, int length, double speedup, DraftWeights weights = DraftWeights.Exact) => new(exit, length, weights, speedup, 1, 1);
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Checkpoints;
@@ -39,6 +40,7 @@ public class CheckpointWriterTests
             MaxNewTokens = 96,
             ExitLayer = 2,
             NumSpeculations = 5,
+            DraftWeights = DraftWeights.Int8,
             DraftVocabulary = [3, 1, 2],
         };
         using var tiny = TinyCheckpoint.Write(generation: written);

@@ -1,5 +1,6 @@
 using System.Text;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Checkpoints;
@@ -15,7 +16,7 @@ public class GenerationDefaultsReaderTests
             """
             {
               "bos_token_id": 1, "eos_token_id": [2, 3], "pad_token_id": 0, "do_sample": true, "temperature": 0.6, "top_k": 40, "top_p": 0.9, "min_p": 0.1,
-              "max_new_tokens": 96, "max_length": 4096, "layerskip": { "exit_layer": 3, "num_speculations": 6, "draft_vocabulary": [5, 7, 5] }
+              "max_new_tokens": 96, "max_length": 4096, "layerskip": { "exit_layer": 3, "num_speculations": 6, "draft_weights": "int4", "draft_vocabulary": [5, 7, 5] }
             }
             """,
             "{}");
@@ -31,6 +32,7 @@ public class GenerationDefaultsReaderTests
         Assert.Equal(96, generation.MaxNewTokens);
         Assert.Equal(3, generation.ExitLayer);
         Assert.Equal(6, generation.NumSpeculations);
+        Assert.Equal(DraftWeights.Int4, generation.DraftWeights);
         Assert.Equal([5, 7], generation.DraftVocabulary);
     }
 

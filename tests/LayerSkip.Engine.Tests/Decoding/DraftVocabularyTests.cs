@@ -32,7 +32,7 @@ public class DraftVocabularyTests
     }
 
     [Fact]
-    public void A_draft_takes_the_most_likely_of_its_tokens()
+    public void A_draft_takes_one_of_the_most_likely_of_its_tokens()
     {
         var random = new Random(32);
         for (var round = 0; round < TestedDevice.Many(12, few: 3); round++)
@@ -53,9 +53,11 @@ public class DraftVocabularyTests
                 model.Logits(rows, row, 1, logits);
                 var best = vocabulary.Union(prompt).Max(token => logits[token]);
                 var guess = model.Guess(rows, row, head);
-                Assert.Equal(best, logits[guess.Token]);
-                var probability = 1 / vocabulary.Union(prompt).Sum(token => Math.Exp(logits[token] - best));
-                Assert.Equal(probability, guess.Probability, 1e-5);
+
+                // The device may keep those rows of the head in bytes, and the logits of random weights are close to one another.
+                Assert.InRange(logits[guess.Token], best - 0.05f, best);
+                var probability = 1 / vocabulary.Union(prompt).Sum(token => Math.Exp(logits[token] - logits[guess.Token]));
+                Assert.InRange(guess.Probability, 0.95 * probability, 1.05 * probability);
             }
         }
     }

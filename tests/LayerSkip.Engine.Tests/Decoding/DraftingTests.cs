@@ -143,16 +143,21 @@ public class DraftingTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Decoding_allocates_nothing_for_each_token(DraftController controller, DraftSource source)
+    public void Decoding_allocates_nothing_for_each_token(DraftController controller, DraftSource source) => AllocatesNothing(controller, source, DraftWeights.Exact);
+
+    [Fact]
+    public void Drafts_by_coarse_weights_allocate_nothing_for_each_token() => AllocatesNothing(DraftController.Auto, DraftSource.Combined, DraftWeights.Int4);
+
+    private static void AllocatesNothing(DraftController controller, DraftSource source, DraftWeights weights)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
         using var model = Models.Random(config);
 
         // The device's buffers come to the size of the longest draft, which not every controller makes soon.
-        model.Tokens([1, 2, 3], Models.Speculative(2, 5, TestedDevice.Many(100, few: 20)));
+        model.Tokens([1, 2, 3], Models.Speculative(2, 5, TestedDevice.Many(100, few: 20)) with { DraftWeights = weights });
         using var cache = model.CreateCache();
         cache.Reserve(2000);
-        var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source };
+        var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source, DraftWeights = weights };
         using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
         cache.Continue(config.Layers, 0);
         generation.Continue(cache);
@@ -207,6 +212,7 @@ public class DraftingTests
         ExitLayer = controller is DraftController.Auto or DraftController.Dynamic && random.Next(2) == 0 ? null : random.Next(1, config.Layers),
         NumSpeculations = random.Next(1, 12),
         DraftThreshold = random.NextSingle(),
+        DraftWeights = Models.SomeDraftWeights(random),
         MaxNewTokens = random.Next(1, TestedDevice.Many(80, few: 40)),
     };
 

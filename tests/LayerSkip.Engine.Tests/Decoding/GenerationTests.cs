@@ -108,13 +108,15 @@ public class GenerationTests
         Assert.Equal(expected, generation.Output.ToArray());
     }
 
-    [Fact]
-    public void A_logits_processor_that_throws_loses_nothing()
+    [Theory]
+    [InlineData(DraftWeights.Exact)]
+    [InlineData(DraftWeights.Int4)]
+    public void A_logits_processor_that_throws_loses_nothing(DraftWeights weights)
     {
         var config = TinyCheckpoint.DefaultConfig;
         using var model = Models.Random(config);
         var processor = new Fragile();
-        var options = Models.Speculative(2, 4, 30) with { LogitsProcessors = [processor] };
+        var options = Models.Speculative(2, 4, 30) with { LogitsProcessors = [processor], DraftWeights = weights };
         using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
         var failures = 0;
         while (generation.FinishReason == FinishReason.None)
@@ -284,7 +286,7 @@ public class GenerationTests
 
         // One that computes nothing has nothing to tell.
         new Generation(model, [1, 2, 3], plan, costBook: book).Dispose();
-        Assert.Equal(1, book.Begin(choosesBest: true, hasDraftHead: false).Layer(1));
+        Assert.Equal(1, book.Begin(choosesBest: true, hasDraftHead: false, DraftWeights.Exact).Layer(1));
         using (var cancelled = new Generation(model, [1, 2, 3], plan, costBook: book))
         {
             for (var round = 0; round < 12; round++)
@@ -296,7 +298,7 @@ public class GenerationTests
         }
 
         // In ticks, no more in layers.
-        var costs = book.Begin(choosesBest: true, hasDraftHead: false);
+        var costs = book.Begin(choosesBest: true, hasDraftHead: false, DraftWeights.Exact);
         Assert.NotEqual(1, costs.Layer(1));
         Assert.False(costs.HasMeasured);
     }
@@ -312,7 +314,7 @@ public class GenerationTests
         var config = TinyCheckpoint.DefaultConfig;
         using var model = Models.Random(config);
         var book = new StepCostBook(model);
-        var assumed = book.Begin(choosesBest: true, hasDraftHead: false);
+        var assumed = book.Begin(choosesBest: true, hasDraftHead: false, DraftWeights.Exact);
         var plan = DecodingPlan.Create(new() { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Auto, MaxNewTokens = 12 }, config, new());
         using (var generation = new Generation(model, [1, 2, 3], plan, new SurveyAt(at), book))
         {
@@ -321,7 +323,7 @@ public class GenerationTests
             }
         }
 
-        var costs = book.Begin(choosesBest: true, hasDraftHead: false);
+        var costs = book.Begin(choosesBest: true, hasDraftHead: false, DraftWeights.Exact);
         Assert.NotEqual(costs.Layer(1) * assumed.Guess / assumed.Layer(1), costs.Guess, tolerance: 1e-6);
     }
 

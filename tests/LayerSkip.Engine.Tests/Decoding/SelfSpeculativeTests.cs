@@ -26,7 +26,8 @@ public class SelfSpeculativeTests
             {
                 for (var d = 1; d <= 8; d += TestedDevice.Many(1, few: 3))
                 {
-                    using var actual = model.Decode(prompt, Models.Speculative(exitLayer, d, maxNewTokens), endOfSequence);
+                    var options = Models.Speculative(exitLayer, d, maxNewTokens) with { DraftWeights = Models.SomeDraftWeights(random) };
+                    using var actual = model.Decode(prompt, options, endOfSequence);
                     Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
                     Assert.Equal(expected.FinishReason, actual.FinishReason);
                 }
@@ -43,7 +44,7 @@ public class SelfSpeculativeTests
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round, threads: 2);
             var prompt = Tokens(random, config, random.Next(1, 20));
-            var plan = Plan(config, Models.Speculative(random.Next(1, config.Layers), random.Next(1, 9), 40));
+            var plan = Plan(config, Models.Speculative(random.Next(1, config.Layers), random.Next(1, 9), 40) with { DraftWeights = Models.SomeDraftWeights(random) });
             using var generation = new Generation(model, prompt, plan);
             while (generation.NextRound())
             {
@@ -71,7 +72,8 @@ public class SelfSpeculativeTests
             using var model = Models.Random(config, (ulong)round);
             var prompt = Tokens(random, config, 5);
             var expected = model.Tokens(prompt, Models.Autoregressive(50));
-            using var actual = model.Decode(prompt, Models.Speculative(1, 1, 50), controller: new RandomDraft(config.Layers, new Random(round)));
+            var options = Models.Speculative(1, 1, 50) with { DraftWeights = Models.SomeDraftWeights(random) };
+            using var actual = model.Decode(prompt, options, controller: new RandomDraft(config.Layers, new Random(round)));
             Assert.Equal(expected, actual.Output.ToArray());
         }
     }
@@ -203,6 +205,7 @@ public class SelfSpeculativeTests
         Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.SelfSpeculative, DraftController = DraftController.Fixed }, 1);
         Fails<ArgumentOutOfRangeException>("DraftController", new() { DraftController = (DraftController)9 }, 1);
         Fails<ArgumentOutOfRangeException>("DraftSource", new() { DraftSource = (DraftSource)9 }, 1);
+        Fails<ArgumentOutOfRangeException>("DraftWeights", new() { DraftWeights = (DraftWeights)9 }, 1);
         Fails<ArgumentOutOfRangeException>("0..1", new() { DraftThreshold = 1.1f }, 1);
         Fails<ArgumentOutOfRangeException>("0..1", new() { DraftThreshold = float.NaN }, 1);
         Fails<ArgumentException>("declares none", new() { Mode = DecodingMode.EarlyExit }, 1);

@@ -130,6 +130,7 @@ internal static class GgufExport
         AddIfDeclared(GgufKeys.DraftThreshold, generation.DraftThreshold);
         AddIfNamed(GgufKeys.DraftController, generation.DraftController?.ToString());
         AddIfNamed(GgufKeys.DraftSource, generation.DraftSource?.ToString());
+        AddIfNamed(GgufKeys.DraftWeights, generation.DraftWeights?.ToString());
         if (generation.Sample is { } sample)
         {
             writer.Add(GgufKeys.DoSample, sample);

@@ -36,6 +36,7 @@ internal static class GgufGenerationReader
             DraftController = metadata.ChoiceOrNull<DraftController>(GgufKeys.DraftController),
             DraftThreshold = metadata.NumberOrNull(GgufKeys.DraftThreshold, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             DraftSource = metadata.ChoiceOrNull<DraftSource>(GgufKeys.DraftSource),
+            DraftWeights = metadata.ChoiceOrNull<DraftWeights>(GgufKeys.DraftWeights),
             DraftVocabulary = [.. (metadata.IntegersOrNull(GgufKeys.DraftVocabulary, 0, lastId) ?? []).Distinct()],
         };
     }

@@ -60,6 +60,7 @@ internal static class GgufKeys
     public const string DraftController = "layerskip.draft_controller";
     public const string DraftThreshold = "layerskip.draft_threshold";
     public const string DraftSource = "layerskip.draft_source";
+    public const string DraftWeights = "layerskip.draft_weights";
     public const string DraftVocabulary = "layerskip.draft_vocabulary";
     public const string ModelType = "layerskip.model_type";
     public const string EndIds = "layerskip.eos_token_ids";

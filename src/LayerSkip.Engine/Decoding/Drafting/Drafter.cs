@@ -15,30 +15,34 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 internal sealed class Drafter(
     IDeviceModel model, DecodingPlan plan, SequenceMemory memory, Transcript tokens, ConstraintTrace? constraint, IDraftController controller, RoundSteps steps)
 {
+    private DraftWeights _weights;
     private int _exit;
     private int _length;
     private int _room;
 
-    // So far: tokens of the draft, those of them that were guessed, rows of input and draft, and passes. The present step's rows are among them.
+    // So far: tokens of the draft, those of them that were guessed, rows of input and draft, those of them that ran by coarse weights, and passes. The present step's rows are among them.
     private int _inputs;
     private int _drafted;
     private int _guessed;
     private int _count;
+    private int _coarse;
     private int _passes;
 
     /// <summary>What the draft needs run next, before <see cref="GoOn"/>; null: it is done.</summary>
     public RowPass? Step { get; private set; }
 
     /// <summary>The draft as far as it has come.</summary>
-    public PreparedDraft Draft => new(_exit, _drafted, _guessed, _count - _inputs, _passes);
+    public PreparedDraft Draft => new(_exit, _drafted, _guessed, _count - _inputs, _coarse, _passes);
 
     /// <summary>Begins a draft behind the input, of which no layer has run; its slots, and as many as there is room for, have been placed. One that is looked up is done at once.</summary>
     /// <param name="draft">What to draft.</param>
     /// <param name="match">What the context could be continued with.</param>
     /// <param name="room">Most tokens of the draft, forced ones included.</param>
     /// <param name="inputs">Tokens before it that are not in the cache yet.</param>
-    public void Begin(in DraftPlan draft, in LookupMatch match, int room, int inputs)
+    /// <param name="weights">By which its own rows run; the input's run by the exact ones, for all that follows reads them.</param>
+    public void Begin(in DraftPlan draft, in LookupMatch match, int room, int inputs, DraftWeights weights)
     {
+        _weights = weights;
         Reset(draft, room, inputs);
         try
         {
@@ -87,7 +91,7 @@ internal sealed class Drafter(
     private void Reset(in DraftPlan draft, int room, int inputs)
     {
         (_exit, _length, _room, _inputs) = (ExitOf(draft), draft.Length, room, inputs);
-        (Step, _drafted, _guessed, _count, _passes) = (null, 0, 0, 0, 0);
+        (Step, _drafted, _guessed, _count, _coarse, _passes) = (null, 0, 0, 0, 0, 0);
     }
 
     /// <summary>Where a draft asks more of a constraint than that can tell, the round does without: the full model may come to no such place.</summary>
@@ -129,7 +133,8 @@ internal sealed class Drafter(
     {
         added += AddForced();
         model.Embed(memory.Rows, _count, tokens.With(_drafted)[^added..]);
-        var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1);
+        var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1) { Weights = _passes > 0 ? _weights : DraftWeights.Exact };
+        _coarse += pass.Weights == DraftWeights.Exact ? 0 : added;
         _count += added;
         _passes++;
         if (_exit > 0)

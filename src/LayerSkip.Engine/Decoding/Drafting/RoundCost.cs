@@ -6,13 +6,15 @@ internal readonly struct RoundCost
     private readonly StepCosts _costs;
     private readonly int _layers;
     private readonly double _oneHead;
+    private readonly double _oneInput;
 
     /// <param name="costs">What a step costs.</param>
     /// <param name="layers">The model's layers.</param>
     public RoundCost(StepCosts costs, int layers)
     {
         (_costs, _layers) = (costs, layers);
-        (Guess, DraftLayer, _oneHead) = (costs.Guess, costs.DraftLayer(1), costs.SharedHead(1));
+        (Guess, _oneInput, _oneHead) = (costs.Guess, costs.DraftLayer(1), costs.SharedHead(1));
+        DraftLayer = costs.DraftsCoarsely ? costs.CoarseLayer : _oneInput;
     }
 
     /// <summary>A guess of a draft.</summary>
@@ -36,6 +38,10 @@ internal readonly struct RoundCost
     /// <param name="guesses">Guesses made.</param>
     /// <param name="drafted">Guesses that were kept.</param>
     public double Drafted(int exit, double inputs, double guesses, double drafted) =>
-        (guesses * Guess) + (exit * ((inputs == 1 ? DraftLayer : _costs.DraftLayer(inputs)) + (drafted * DraftLayer)))
+        (guesses * Guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + (drafted * DraftLayer) + LayerAgain(drafted)))
         + ((_layers - exit) * _costs.SharedLayer(inputs + drafted)) + _costs.SharedHead(1 + drafted);
+
+    /// <summary>A layer below the exit for rows that have been drafted by coarse weights: verification runs it again.</summary>
+    /// <param name="drafted">The rows.</param>
+    public double LayerAgain(double drafted) => !_costs.DraftsCoarsely ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);
 }

@@ -80,6 +80,21 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
         }
     }
 
+    /// <summary>Runs the layers below the exit over those rows of a draft that have run by coarse weights, so that all stand behind the exit as the model has it.</summary>
+    /// <param name="rows">The round's rows.</param>
+    /// <param name="draft">The draft; its rows are the last ones.</param>
+    /// <param name="end">End of its rows.</param>
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    public void RunAgain(RowBuffer rows, in PreparedDraft draft, int end, CancellationToken cancellationToken)
+    {
+        if (draft.CoarseRows > 0)
+        {
+            var start = end - draft.CoarseRows;
+            model.Embed(rows, start, tokens.Slice(tokens.Count + draft.Rows - draft.CoarseRows, draft.CoarseRows));
+            Run(new(rows, start, draft.CoarseRows, From: 0, To: draft.Exit, Unread: 0), cancellationToken);
+        }
+    }
+
     /// <summary>Ends the pass over the last layers, likewise.</summary>
     /// <param name="pass">The pass.</param>
     /// <param name="shared">How long it took, together with others'; null: nobody has run it.</param>
@@ -144,6 +159,13 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     private void Run(in RowPass pass, CancellationToken cancellationToken)
     {
         var began = _told is null ? 0 : Stopwatch.GetTimestamp();
+        if (pass.Weights != DraftWeights.Exact)
+        {
+            model.RunDraftLayers(pass.Rows, pass.Start, pass.Count, pass.From, pass.To, pass.Weights, cancellationToken);
+            _told?.AddCoarseLayers(pass.Count, pass.To - pass.From, Stopwatch.GetTimestamp() - began);
+            return;
+        }
+
         if (pass.Unread > 0)
         {
             model.RunFinalLayers(pass.Rows, pass.Start, pass.Count, pass.From, pass.To, pass.Unread, cancellationToken);

@@ -15,10 +15,15 @@ internal sealed class StepCosts
     /// <summary>Of a step of drafts, the least share that its guesses are taken to have.</summary>
     private const double LeastGuess = 0.05;
 
+    /// <summary>A layer by coarse weights, in layers, where nothing has been measured.</summary>
+    private const double AssumedCoarse = 0.5;
+
     private readonly double _headRatio;
     private readonly double _guessRatio;
     private readonly Func<double, double>? _given;
+    private readonly bool _draftsCoarsely;
     private readonly RowCosts _layer;
+    private readonly RowCosts _coarseLayer;
     private readonly RowCosts _head;
     private readonly RowCosts _guess;
 
@@ -29,27 +34,33 @@ internal sealed class StepCosts
     /// <param name="kind">Of what kind of requests.</param>
     /// <param name="headRatio">What the head costs, in layers.</param>
     /// <param name="guessRatio">What a guess costs, in layers.</param>
-    public StepCosts(int kind, double headRatio, double guessRatio)
-        : this(kind, headRatio, guessRatio, new(), new(), new())
+    /// <param name="draftsCoarsely">Whether drafts run by coarse weights, where a request runs by itself.</param>
+    public StepCosts(int kind, double headRatio, double guessRatio, bool draftsCoarsely = false)
+        : this(kind, headRatio, guessRatio, draftsCoarsely, new(), new(), new(), new())
     {
     }
 
     /// <summary>Goes on from what has been measured.</summary>
     public StepCosts(StepCosts other)
-        : this(other.Kind, other._headRatio, other._guessRatio, new(other._layer), new(other._head), new(other._guess)) =>
+        : this(other.Kind, other._headRatio, other._guessRatio, other._draftsCoarsely, new(other._layer), new(other._coarseLayer), new(other._head), new(other._guess)) =>
         _given = other._given;
 
-    private StepCosts(int kind, double headRatio, double guessRatio, RowCosts layer, RowCosts head, RowCosts guess) =>
-        (Kind, _headRatio, _guessRatio, _layer, _head, _guess) = (kind, headRatio, guessRatio, layer, head, guess);
+    private StepCosts(
+        int kind, double headRatio, double guessRatio, bool draftsCoarsely, RowCosts layer, RowCosts coarseLayer, RowCosts head, RowCosts guess)
+    {
+        (Kind, _headRatio, _guessRatio, _draftsCoarsely) = (kind, headRatio, guessRatio, draftsCoarsely);
+        (_layer, _coarseLayer, _head, _guess) = (layer, coarseLayer, head, guess);
+    }
 
-    private StepCosts(Func<double, double> layer, double headRatio, double guessRatio)
-        : this(0, headRatio, guessRatio) => _given = layer;
+    private StepCosts(Func<double, double> layer, double headRatio, double guessRatio, bool draftsCoarsely)
+        : this(0, headRatio, guessRatio, draftsCoarsely) => _given = layer;
 
     /// <summary>Costs that are given, and not measured: for tests of what depends on them.</summary>
     /// <param name="layer">What a layer costs by its rows.</param>
     /// <param name="head">What the head costs, in layers.</param>
     /// <param name="guess">What a guess costs, in layers.</param>
-    public static StepCosts Of(Func<double, double> layer, double head, double guess) => new(layer, head, guess);
+    /// <param name="draftsCoarsely">Whether drafts run by coarse weights.</param>
+    public static StepCosts Of(Func<double, double> layer, double head, double guess, bool draftsCoarsely = false) => new(layer, head, guess, draftsCoarsely);
 
     /// <summary>Of what kind of requests they are.</summary>
     public int Kind { get; }
@@ -61,6 +72,7 @@ internal sealed class StepCosts
     public void Refresh()
     {
         _layer.Refresh();
+        _coarseLayer.Refresh();
         _head.Refresh();
         _guess.Refresh();
     }
@@ -92,6 +104,12 @@ internal sealed class StepCosts
     /// <param name="rows">Its own rows.</param>
     public double DraftLayer(double rows) => Layer(DraftWith(rows) * rows) / DraftWith(rows);
 
+    /// <summary>Whether a draft's own rows run by coarse weights, and the layers themselves again over them before verification.</summary>
+    public bool DraftsCoarsely => _draftsCoarsely && Company == 1;
+
+    /// <summary>A layer of a draft's step by coarse weights, over one row.</summary>
+    public double CoarseLayer => _coarseLayer.IsMeasured ? _coarseLayer[1] : AssumedCoarse * Layer(1);
+
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;
 
@@ -101,6 +119,16 @@ internal sealed class StepCosts
         if (layers > 0 && _given is null)
         {
             _layer.Add(rows, (double)ticks / layers);
+            HasMeasured = true;
+        }
+    }
+
+    /// <summary>A pass of a draft by coarse weights took so long.</summary>
+    public void AddCoarseLayers(int rows, int layers, long ticks)
+    {
+        if (layers > 0 && _given is null)
+        {
+            _coarseLayer.Add(rows, (double)ticks / layers);
             HasMeasured = true;
         }
     }

@@ -90,16 +90,14 @@ internal sealed class ComputePool : IDisposable
     /// <exception cref="InvalidOperationException">A chunk threw, which is the inner exception; chunks not begun by then were left out.</exception>
     public void Run(PhasedJob job, WeightMatrix? upcoming = null)
     {
-        var phases = job.Phases;
         if (Threads == 1)
         {
-            RunAlone(job, phases);
-            ThrowIfFailed();
+            RunAlone(job);
             return;
         }
 
         (_job, _upcoming) = (job, upcoming);
-        var number = _deal.Publish(phases);
+        var number = _deal.Publish(job.Phases);
         foreach (var worker in _workers)
         {
             worker!.Unpark();
@@ -108,6 +106,23 @@ internal sealed class ComputePool : IDisposable
         var done = TakeChunks(job, number, _before, 0);
         _deal.Close();
         _before = done;
+        ThrowIfFailed();
+    }
+
+    /// <summary>Runs a job's phases on the calling thread.</summary>
+    /// <inheritdoc cref="Run(PhasedJob, WeightMatrix?)"/>
+    public void RunAlone(PhasedJob job)
+    {
+        var phases = job.Phases;
+        for (var phase = 0; phase < phases; phase++)
+        {
+            var chunks = job.Chunks(phase);
+            for (var chunk = 0; chunk < chunks; chunk++)
+            {
+                Run(job, phase, chunk, worker: 0, isFirst: chunk == 0);
+            }
+        }
+
         ThrowIfFailed();
     }
 
@@ -121,18 +136,6 @@ internal sealed class ComputePool : IDisposable
         foreach (var worker in _workers)
         {
             worker?.Dispose();
-        }
-    }
-
-    private void RunAlone(PhasedJob job, int phases)
-    {
-        for (var phase = 0; phase < phases; phase++)
-        {
-            var chunks = job.Chunks(phase);
-            for (var chunk = 0; chunk < chunks; chunk++)
-            {
-                Run(job, phase, chunk, worker: 0, isFirst: chunk == 0);
-            }
         }
     }
 

@@ -1,4 +1,5 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices.Cpu.Jobs;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
@@ -25,9 +26,12 @@ internal sealed class CpuModel : IDeviceModel
     private readonly GatedMlpJob _mlp = new();
     private readonly RowQuantizer _quantizer;
     private readonly LayerPass _pass;
+    private readonly RowSetPass _rowSetPass;
+    private readonly ThreadChoice _choice = new();
     private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
     private readonly SimdPath _path;
+    private readonly CoarseLayers?[] _coarseLayers = new CoarseLayers?[(int)DraftWeights.Int4 + 1]; // by weights, where any draft has gone by them
     private CoarseHead? _coarseHead; // from the first guess by it on
     private bool _hasTriedCoarseHead;
 
@@ -42,7 +46,7 @@ internal sealed class CpuModel : IDeviceModel
         Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
         RopeFrequencies = Rope.Frequencies(config);
         _weights = weights;
-        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary.Distinct()]) : null;
+        _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary.Distinct()], HeadRows.DraftKernel(weights.Head.Kernel, path)) : null;
 
         var queries = config.AttentionHeads * config.HeadDimension;
         _normed = new(config.HiddenSize);
@@ -64,7 +68,8 @@ internal sealed class CpuModel : IDeviceModel
         try
         {
             Heads = new(config, weights, _pool, _norm, _quantizer);
-            _pass = new(config, weights, _pool, _rowAttention, append);
+            _pass = new(config, _pool, _rowAttention, append);
+            _rowSetPass = new(config, _pool, _rowAttention, append);
         }
         catch
         {
@@ -79,7 +84,7 @@ internal sealed class CpuModel : IDeviceModel
 
     public string Device { get; }
 
-    public long WeightBytes => _weights.Bytes + (_draftVocabulary?.Bytes ?? 0) + (_coarseHead?.Bytes ?? 0);
+    public long WeightBytes => _weights.Bytes + (_draftVocabulary?.Bytes ?? 0) + (_coarseHead?.Bytes ?? 0) + _coarseLayers.Sum(static coarse => coarse?.Bytes ?? 0);
 
     public long KvBytes => Interlocked.Read(ref _kvBytes);
 
@@ -162,7 +167,7 @@ internal sealed class CpuModel : IDeviceModel
         }
 
         var own = DraftHead.AddedBy(prompt, _draftVocabulary.Tokens);
-        return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, [.. own]) : null);
+        return new CpuDraftHead(this, _draftVocabulary, own.Count > 0 ? new HeadRows(_weights.Head, [.. own], _weights.Head.Kernel.Uncompressed) : null);
     }
 
     public void Embed(RowBuffer rows, int start, ReadOnlySpan<int> tokens)
@@ -184,6 +189,21 @@ internal sealed class CpuModel : IDeviceModel
         Run(Own(rows), start, count, from, to, unread, cancellationToken);
     }
 
+    public bool DraftsBy(DraftWeights weights) => weights != DraftWeights.Exact && CoarseLayers.Suits(WeightFormat);
+
+    public void PrepareDraftLayers(int layers, DraftWeights weights)
+    {
+        using var step = Enter();
+        (_coarseLayers[(int)weights] ??= new(_weights.Layers, weights, _path, _pool.Threads)).Make(layers);
+    }
+
+    public void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default)
+    {
+        using var step = Enter();
+        var coarse = _coarseLayers[(int)weights]!;
+        Run(coarse.First(to), coarse.Choice, Own(rows), start, count, from, to, unread: 0, cancellationToken);
+    }
+
     public int SharedRows => SharedPass.MostRows;
 
     public void RunPasses(ReadOnlySpan<RowPass> passes)
@@ -201,15 +221,24 @@ internal sealed class CpuModel : IDeviceModel
     }
 
     /// <summary>As <see cref="RunFinalLayers"/>, within a step.</summary>
-    internal void Run(CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
+    internal void Run(CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken) =>
+        Run(_weights.Layers, _choice, slots, start, count, from, to, unread, cancellationToken);
+
+    private void Run(CpuLayer[] layers, ThreadChoice choice, CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         slots.Prepare(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
+        if (_rowSetPass.Suits(layers[0], count))
+        {
+            _rowSetPass.Run(layers, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+            return;
+        }
+
         if (_pass.Suits(slots, start, count))
         {
-            _pass.Run(slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+            _pass.Run(layers, choice, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
             return;
         }
 
@@ -218,7 +247,7 @@ internal sealed class CpuModel : IDeviceModel
         for (var l = from; l < to; l++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var layer = _weights.Layers[l];
+            var layer = layers[l];
 
             _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
             _multiply.Run(_pool, _quantizer, layer.Qkv, layer.QkvBias, normed, shared.Qkv, accumulate: false, layer.Output);
@@ -240,7 +269,7 @@ internal sealed class CpuModel : IDeviceModel
 
             _norm.Run(_pool, layer.MlpNorm, hidden, normed);
             _mlp.Run(_pool, _quantizer, layer, normed, shared.Gated, shared.Up);
-            var upcoming = l + 1 < to ? _weights.Layers[l + 1].Qkv : _weights.Head;
+            var upcoming = l + 1 < to ? layers[l + 1].Qkv : _weights.Head;
             _multiply.Run(_pool, _quantizer, layer.Down, layer.DownBias, shared.Gated, hidden, accumulate: true, upcoming);
         }
     }
@@ -291,9 +320,15 @@ internal sealed class CpuModel : IDeviceModel
             _pool.Dispose();
             _weights.Dispose();
             _draftVocabulary?.Dispose();
+            foreach (var coarse in _coarseLayers)
+            {
+                coarse?.Dispose();
+            }
+
             _coarseHead?.Dispose();
             _rowAttention.Dispose();
             _pass.Dispose();
+            _rowSetPass.Dispose();
             _quantizer.Dispose();
             Heads.Dispose();
             _sharedPass.Dispose();

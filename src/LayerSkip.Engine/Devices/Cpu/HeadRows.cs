@@ -13,17 +13,26 @@ internal sealed unsafe class HeadRows : GuessingHead
 
     /// <param name="head">[vocabulary, hidden]</param>
     /// <param name="tokens">At least one, each within the vocabulary.</param>
+    /// <param name="kernel">How they are kept: the head's own, or one of blocks, to which they are rounded.</param>
     /// <exception cref="ArgumentOutOfRangeException">A token is outside the vocabulary.</exception>
-    public HeadRows(WeightMatrix head, int[] tokens)
+    public HeadRows(WeightMatrix head, int[] tokens, PanelKernel kernel)
     {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)tokens.Max(static token => (uint)token), (uint)head.Outputs, nameof(tokens));
         _tokens = tokens;
         _known = [.. tokens];
-        var kernel = head.Kernel.Uncompressed;
         _memory = new NativeBuffer(WeightMatrix.BytesFor(kernel, tokens.Length, head.Inputs));
         try
         {
             var rows = new WeightMatrix(_memory.Pointer, kernel, tokens.Length, head.Inputs);
-            rows.CopyRows(head, tokens);
+            if (kernel == head.Kernel.Uncompressed)
+            {
+                rows.CopyRows(head, tokens);
+            }
+            else
+            {
+                rows.Round(head, threads: 1, tokens);
+            }
+
             _job = new HeadJob(rows);
         }
         catch
@@ -32,6 +41,10 @@ internal sealed unsafe class HeadRows : GuessingHead
             throw;
         }
     }
+
+    /// <summary>How those of a checkpoint's draft vocabulary are kept: a guess asks all of them, so that bytes are read sooner than floats, and rarely is it another one.</summary>
+    public static PanelKernel DraftKernel(PanelKernel head, SimdPath path) =>
+        CoarseLayers.Suits(head.Format) ? PanelKernel.Create(WeightFormat.Int8, DotPaths.Of(WeightFormat.Int8, path)) : head.Uncompressed;
 
     public override long Bytes => _memory.Bytes;
 

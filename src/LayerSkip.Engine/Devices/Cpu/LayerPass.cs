@@ -27,7 +27,6 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private const int PhasesBehind = Step.Down - Step.Attention;
 
     private readonly ModelConfig _config;
-    private readonly CpuWeights _weights;
     private readonly ComputePool _pool;
     private readonly RowAttention _attention;
     private readonly CacheAppend _append;
@@ -47,6 +46,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private RowsView _quantizedAttendedRows;
     private RowsView _quantizedGatedRows;
 
+    private CpuLayer[] _layers = [];
     private CpuRows? _rows;
     private int _start;
     private int _count;
@@ -59,13 +59,12 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private volatile bool _isCancelled; // while a pass runs, any thread sets it and none clears it
 
     /// <param name="config">The model's shape.</param>
-    /// <param name="weights">Its weights.</param>
     /// <param name="pool">The threads.</param>
     /// <param name="attention">Used by nothing else meanwhile.</param>
     /// <param name="append">Of one head.</param>
-    public LayerPass(ModelConfig config, CpuWeights weights, ComputePool pool, RowAttention attention, CacheAppend append)
+    public LayerPass(ModelConfig config, ComputePool pool, RowAttention attention, CacheAppend append)
     {
-        (_config, _weights, _pool, _attention, _append) = (config, weights, pool, attention, append);
+        (_config, _pool, _attention, _append) = (config, pool, attention, append);
         _headPanels = config.HeadDimension / PanelKernel.Width;
         _headsFillPanels = config.HeadDimension % PanelKernel.Width == 0;
         _dealsHeads = config.KeyValueHeads % pool.Threads == 0 || config.KeyValueHeads >= ManyHeads * pool.Threads;
@@ -85,6 +84,8 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         _headsFillPanels && count <= MaxRows && (_dealsHeads || _attention.WorkOf(rows, start, count) <= MostUnevenWork * _config.KeyValueHeads);
 
     /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
+    /// <param name="layers">The model's, or a copy of the first of them.</param>
+    /// <param name="choice">Of a row alone through these.</param>
     /// <param name="rows">Slots, placed.</param>
     /// <param name="start">First slot.</param>
     /// <param name="count">Number of slots, which this way suits.</param>
@@ -95,9 +96,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <param name="upcoming">What is multiplied next.</param>
     /// <param name="cancellationToken">Looked at in every layer.</param>
     public void Run(
-        CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
+        CpuLayer[] layers, ThreadChoice choice, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
     {
-        (_rows, _start, _count, _from, _to, _unread) = (rows, start, count, from, to, unread);
+        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers, rows, start, count, from, to, unread);
         (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
         for (var worker = 0; worker < _normed.Length; worker++)
         {
@@ -109,7 +110,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         (_cancellationToken, _isCancelled) = (cancellationToken, false);
         try
         {
-            if (to > from)
+            if (to > from && count == 1 && layers[from].Bytes <= ThreadChoice.MostBytes)
+            {
+                choice.Run(_pool, this, to - from, upcoming);
+            }
+            else if (to > from)
             {
                 _pool.Run(this, upcoming);
             }
@@ -245,7 +250,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
 
         for (var set = 0; set < _attention.Sets; set++)
         {
-            _attention.Attend(set, head, number, worker, first);
+            _attention.Attend(set, head, number, worker, first, _count);
         }
 
         var width = group * _config.HeadDimension;
@@ -285,7 +290,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private Step StepOf(int phase) => Step.Down - (_phases - 1 - (phase % _phases));
 
     /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
-    private CpuLayer Layer(int phase) => _weights.Layers[Math.Min(_from + (phase / _phases), _weights.Layers.Length - 1)];
+    private CpuLayer Layer(int phase) => _layers[Math.Min(_from + (phase / _phases), _layers.Length - 1)];
 
     private int QueryPanel(int head) => head * (_config.AttentionHeads / _config.KeyValueHeads) * _headPanels;
 

@@ -79,9 +79,10 @@ internal sealed unsafe class RowAttention(CpuModel model) : IDisposable
     /// <param name="layer">Layer.</param>
     /// <param name="worker">The calling thread's number.</param>
     /// <param name="from">Rows before this one are left out.</param>
-    public void Attend(int set, int head, int layer, int worker, int from)
+    /// <param name="to">So are those from this one on.</param>
+    public void Attend(int set, int head, int layer, int worker, int from, int to)
     {
-        var (first, end) = (Math.Max(from, _firstRows[set]), _firstRows[set + 1]);
+        var (first, end) = (Math.Max(from, _firstRows[set]), Math.Min(to, _firstRows[set + 1]));
         if (first >= end)
         {
             return;

@@ -129,13 +129,15 @@ internal sealed unsafe class WeightMatrix
         }
     }
 
-    /// <summary>Packs all rows of another matrix, rounded to this one's blocks; what is not finite there gets scales that are not either.</summary>
-    /// <param name="source">A matrix of as many outputs and inputs, in another format.</param>
+    /// <summary>Packs rows of another matrix, rounded to this one's blocks; what is not finite there gets scales that are not either.</summary>
+    /// <param name="source">A matrix of as many inputs, in another format.</param>
     /// <param name="threads">Threads to pack with.</param>
-    /// <exception cref="ArgumentException">The shapes differ, or this matrix holds no blocks.</exception>
-    public void Round(WeightMatrix source, int threads)
+    /// <param name="outputs">The outputs of <paramref name="source"/>, one for each of this matrix's; null: all.</param>
+    /// <exception cref="ArgumentException">The numbers of inputs or outputs differ, or this matrix holds no blocks; or an output is not one of <paramref name="source"/>'s.</exception>
+    public void Round(WeightMatrix source, int threads, int[]? outputs = null)
     {
-        if (_kernel is not BlockKernel blocks || (source.Outputs, source.Inputs) != (Outputs, Inputs))
+        if (_kernel is not BlockKernel blocks || (outputs?.Length ?? source.Outputs, source.Inputs) != (Outputs, Inputs)
+            || outputs?.AsSpan().IndexOfAnyExceptInRange(0, source.Outputs - 1) >= 0)
         {
             throw new ArgumentException($"[{source.Outputs}, {source.Inputs}] does not fit a [{Outputs}, {Inputs}] matrix of {_kernel.Format}", nameof(source));
         }
@@ -149,7 +151,7 @@ internal sealed unsafe class WeightMatrix
             {
                 for (var output = panel * PanelKernel.Width; output < Math.Min(Outputs, (panel + 1) * PanelKernel.Width); output++)
                 {
-                    source.ReadRow(output, row.Weights);
+                    source.ReadRow(outputs?[output] ?? output, row.Weights);
                     WeightBlocks.Quantize(blocks.DataType, row.Weights, row.Values, row.Scales);
                     blocks.WriteColumn(Panel(panel), output % PanelKernel.Width, row.Values, row.Scales);
                 }

@@ -299,6 +299,7 @@ public class GgufCheckpointTests
         NumSpeculations = random.Next(2) == 0 ? null : random.Next(0, 4),
         DraftController = random.Next(2) == 0 ? null : Enum.GetValues<DraftController>()[random.Next(Enum.GetValues<DraftController>().Length)],
         DraftThreshold = random.Next(2) == 0 ? null : random.NextSingle(),
+        DraftWeights = random.Next(2) == 0 ? null : Models.SomeDraftWeights(random),
         DraftSource = random.Next(2) == 0 ? null : Enum.GetValues<DraftSource>()[random.Next(Enum.GetValues<DraftSource>().Length)],
         DraftVocabulary = [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
     };

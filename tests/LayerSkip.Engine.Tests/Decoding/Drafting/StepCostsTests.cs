@@ -98,4 +98,40 @@ public class StepCostsTests
         costs.Share(3, sharedRows: 32);
         Assert.Equal(2000 / 3.0, costs.Guess, tolerance: 50.0);
     }
+
+    [Fact]
+    public void Coarse_drafts_save_reading_and_run_their_rows_again()
+    {
+        // A layer takes 10, and 1 for each row; by coarse weights half of one row's.
+        var (exact, coarse) = (StepCosts.Of(static rows => 10 + rows, head: 2, guess: 1), StepCosts.Of(static rows => 10 + rows, head: 2, guess: 1, draftsCoarsely: true));
+        var (byLayers, byCopies) = (new RoundCost(exact, layers: 6), new RoundCost(coarse, layers: 6));
+        Assert.Equal(byLayers.Plain(3), byCopies.Plain(3));
+        Assert.Equal(byLayers.Drafted(2, 1, 0, 0), byCopies.Drafted(2, 1, 0, 0));
+        Assert.Equal(byLayers.Drafted(2, 1, 4, 4) - (2 * 4 * 11) + (2 * ((4 * 5.5) + 14)), byCopies.Drafted(2, 1, 4, 4), tolerance: 1e-9);
+
+        // Company shares what it reads, and drafts by the layers.
+        (byLayers, byCopies) = (Beside(exact), Beside(coarse));
+        Assert.Equal(byLayers.Drafted(2, 1, 4, 4), byCopies.Drafted(2, 1, 4, 4));
+
+        static RoundCost Beside(StepCosts costs)
+        {
+            costs.Share(3, sharedRows: 32);
+            return new(costs, layers: 6);
+        }
+    }
+
+    [Fact]
+    public void A_coarse_layer_is_measured_by_itself()
+    {
+        var costs = new StepCosts(kind: 0, headRatio: 4, guessRatio: 2, draftsCoarsely: true);
+        for (var pass = 0; pass < 20; pass++)
+        {
+            costs.AddLayers(rows: 1, layers: 4, ticks: 4000);
+            costs.AddCoarseLayers(rows: 1, layers: 2, ticks: 400);
+        }
+
+        costs.Refresh();
+        Assert.Equal((1000, 200), ((int)Math.Round(costs.Layer(1)), (int)Math.Round(costs.CoarseLayer)));
+        Assert.Equal(200, Math.Round(new StepCosts(costs).CoarseLayer));
+    }
 }

@@ -36,6 +36,6 @@ internal sealed class AttentionJob(RowAttention attention, int keyValueHeads) : 
     public override void Run(int chunk, int worker)
     {
         var (set, head) = Math.DivRem(chunk, keyValueHeads);
-        attention.Attend(set, head, _layer, worker, from: 0);
+        attention.Attend(set, head, _layer, worker, from: 0, to: int.MaxValue);
     }
 }

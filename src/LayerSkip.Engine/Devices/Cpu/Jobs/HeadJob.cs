@@ -5,6 +5,7 @@ namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 /// <summary>Logits of a run of panels and, while they are in the cache, the greatest of them for each row.</summary>
 internal sealed class HeadJob(WeightMatrix head) : ParallelJob
 {
+    private readonly ThreadChoice _choice = new();
     private RowsView _x;
     private int _panels;
     private int[] _best = [];
@@ -23,7 +24,15 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
             _best = new int[chunks * x.Count];
         }
 
-        pool.Run(this, chunks);
+        if (x.Count == 1 && chunks > 1 && head.Bytes <= ThreadChoice.MostBytes)
+        {
+            ChunkCount = chunks;
+            _choice.Run(pool, this, units: 1, upcoming: null);
+        }
+        else
+        {
+            pool.Run(this, chunks);
+        }
     }
 
     /// <summary>The most likely token of a row of the last run; of equals the lowest id; -1 where all logits are NaN.</summary>

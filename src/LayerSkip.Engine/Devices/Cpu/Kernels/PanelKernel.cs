@@ -286,9 +286,16 @@ internal sealed unsafe class PanelKernel<TLanes, TVector, TFormat>(WeightFormat 
         : rows <= PanelTiles<TLanes, TVector, TFormat>.MaxRowsOfTwoPairs && left >= 2 ? 2
         : 1;
 
-    /// <summary>Whether weights are asked for ahead. One row does that line by line alone: where an input fills more, the hardware keeps up with several streams, and where it fills less, more chains of additions must be in flight.</summary>
-    private bool IsOneStream(int rows) =>
-        streamed && Sse.IsSupported && (rows > 1 || PanelTiles<TLanes, TVector, TFormat>.PairBytes == CacheLine);
+    /// <summary>
+    /// Whether weights are asked for ahead: those that come from memory, and of a far cache's those that fill two lines an input, where a few rows have something to compute meanwhile. One row does that
+    /// line by line alone: where an input fills more, the hardware keeps up with several streams, and where it fills less, more chains of additions must be in flight.
+    /// </summary>
+    private bool IsOneStream(int rows) => Sse.IsSupported && rows switch
+    {
+        1 => streamed && PanelTiles<TLanes, TVector, TFormat>.PairBytes == CacheLine,
+        2 => streamed,
+        _ => streamed || PanelTiles<TLanes, TVector, TFormat>.PairBytes > CacheLine,
+    };
 
     /// <summary>First output column of a pair, counted over all panels.</summary>
     private static int Column(int pair) => (pair / Pairs * Width) + (pair % Pairs * TLanes.Count);

@@ -1,0 +1,145 @@
+using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Devices.Cpu;
+using LayerSkip.Tests;
+
+namespace LayerSkip.Engine.Tests.Devices.Cpu;
+
+/// <summary>Drafts run by a copy of the first layers in few bits, and verification by the layers themselves.</summary>
+public class CoarseLayersTests
+{
+    private static readonly ModelConfig s_config = TinyCheckpoint.DefaultConfig with { MaxPositions = 200 };
+
+    [Theory]
+    [InlineData(WeightFormat.F32, WeightCompression.Never, DraftWeights.Int8, 0.05)]
+    [InlineData(WeightFormat.F32, WeightCompression.Never, DraftWeights.Int4, 0.5)]
+    [InlineData(WeightFormat.BF16, WeightCompression.Never, DraftWeights.Int8, 0.05)]
+    [InlineData(WeightFormat.BF16, WeightCompression.Always, DraftWeights.Int4, 0.5)]
+    public void States_are_near_those_of_the_layers(WeightFormat format, WeightCompression compression, DraftWeights weights, double most)
+    {
+        foreach (var path in Enum.GetValues<SimdPath>())
+        {
+            // More rows than a pass takes, too.
+            foreach (var count in (int[])[1, 5, 40])
+            {
+                using var model = Models.RandomOnCpu(s_config, format: format, path: path, threads: 2, compression: compression);
+                Assert.True(model.DraftsBy(weights));
+                model.PrepareDraftLayers(s_config.Layers, weights);
+                var tokens = Enumerable.Range(0, count).Select(i => (7 * i) % s_config.VocabularySize).ToArray();
+                var exact = States(model, tokens, (rows, to) => model.RunLayers(rows, 0, count, 0, to, TestContext.Current.CancellationToken));
+                var coarse = States(model, tokens, (rows, to) =>
+                {
+                    model.RunDraftLayers(rows, 0, count, 0, 1, weights, TestContext.Current.CancellationToken);
+                    model.RunDraftLayers(rows, 0, count, 1, to, weights, TestContext.Current.CancellationToken);
+                });
+                var error = Math.Sqrt(exact.Zip(coarse).Average(static pair => Math.Pow(pair.First - pair.Second, 2)) / exact.Average(static state => state * state));
+                Assert.InRange(error, most / 20, most);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(DraftWeights.Int8, 9)]
+    [InlineData(DraftWeights.Int4, 5)]
+    public void Layers_are_copied_as_drafts_come_to_them(DraftWeights weights, int bits)
+    {
+        // Panels and blocks of 32 weights, filled.
+        var config = s_config with { HiddenSize = 64, IntermediateSize = 128, HeadDimension = 32, AttentionHeads = 2, KeyValueHeads = 1, Layers = 6 };
+        using var model = Models.RandomOnCpu(config);
+        var before = model.WeightBytes;
+        var layer = ((64 * 4 * 32) + (64 * 64) + (3 * 64 * 128)) * bits / 8;
+        model.Tokens([1, 2, 3], Models.Speculative(2, 4, 20) with { DraftWeights = weights });
+        Assert.Equal(before + (2 * layer), model.WeightBytes);
+        model.Tokens([1, 2, 3], Models.Speculative(4, 4, 20) with { DraftWeights = weights });
+        model.Tokens([1, 2, 3], Models.Speculative(1, 4, 20) with { DraftWeights = weights });
+        Assert.Equal(before + (4 * layer), model.WeightBytes);
+    }
+
+    [Fact]
+    public void Nothing_is_copied_where_that_saves_nothing()
+    {
+        var options = Models.Speculative(2, 4, 20) with { DraftWeights = DraftWeights.Int4 };
+        foreach (var format in (WeightFormat[])[WeightFormat.Int8, WeightFormat.Int4])
+        {
+            using var quantized = Models.RandomOnCpu(s_config, format: format);
+            Assert.False(quantized.DraftsBy(DraftWeights.Int4));
+            AssertUncopied(quantized, options);
+        }
+
+        using var model = Models.RandomOnCpu(s_config);
+        Assert.False(model.DraftsBy(DraftWeights.Exact));
+        AssertUncopied(model, options with { DraftWeights = null });
+        AssertUncopied(model, options with { NumSpeculations = 1 });
+        AssertUncopied(model, options with { DraftSource = DraftSource.Lookup });
+        AssertUncopied(model, options with { Mode = DecodingMode.EarlyExit });
+        AssertUncopied(model, options with { Mode = DecodingMode.Autoregressive });
+
+        static void AssertUncopied(CpuModel model, DecodingOptions options)
+        {
+            var before = model.WeightBytes;
+            model.Tokens([1, 2, 3], options);
+            Assert.Equal(before, model.WeightBytes);
+        }
+    }
+
+    [Fact]
+    public void A_sequence_in_company_drafts_by_the_layers_themselves()
+    {
+        using var model = Models.RandomOnCpu(s_config);
+        var options = Models.Speculative(3, 5, 40) with { DraftWeights = DraftWeights.Int4 };
+        var before = model.WeightBytes;
+        using var company = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, model.Config, new()));
+        company.Share(2);
+        while (company.NextRound())
+        {
+        }
+
+        Assert.Equal(before, model.WeightBytes);
+        using var exact = model.Decode([1, 2, 3], options with { DraftWeights = null });
+        Assert.Equal(exact.Output.ToArray(), company.Output.ToArray());
+        Assert.Equal((exact.Statistics.Accepted, exact.Statistics.LayerPasses), (company.Statistics.Accepted, company.Statistics.LayerPasses));
+    }
+
+    [Fact]
+    public void Layers_that_run_again_are_counted()
+    {
+        using var model = Models.RandomOnCpu(s_config);
+        using var exact = model.Decode([1, 2, 3], Models.Speculative(2, 4, 40));
+        using var coarse = model.Decode([1, 2, 3], Models.Speculative(2, 4, 40) with { DraftWeights = DraftWeights.Int8 });
+        Assert.Equal(exact.Output.ToArray(), coarse.Output.ToArray());
+        var (passes, rounds) = (coarse.Statistics.LayerPasses, coarse.Statistics.Rounds);
+
+        // Of every round: the input's step, one for each drafted token's row, the first layers once more for these rows, and the others.
+        Assert.Equal(
+            (2 * (rounds + coarse.Statistics.Drafted)) + (2 * coarse.Statistics.DraftedPerRound.Skip(1).Sum()) + ((s_config.Layers - 2) * rounds),
+            passes);
+    }
+
+    [Fact]
+    public void A_trained_exit_guesses_nearly_as_well_by_coarse_weights()
+    {
+        using var model = LayerSkipModel.Load(Path.Combine(SharedData.RepositoryRoot, "models", "topv2-parser"));
+        var prompt = model.Tokenizer.Encode("<|begin|><|user|> remind me to pick up milk and eggs tomorrow at 5 pm<|assistant|>");
+        var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 12, DraftController = DraftController.Fixed, MaxNewTokens = 60 };
+        using var exact = model.Steps.Decode(prompt, options with { DraftWeights = DraftWeights.Exact }, [.. model.Defaults.EndOfSequenceIds]);
+        foreach (var weights in (DraftWeights[])[DraftWeights.Int8, DraftWeights.Int4])
+        {
+            using var coarse = model.Steps.Decode(prompt, options with { DraftWeights = weights }, [.. model.Defaults.EndOfSequenceIds]);
+            Assert.Equal(exact.Output.ToArray(), coarse.Output.ToArray());
+            Assert.InRange(coarse.Statistics.Accepted, exact.Statistics.Accepted - 2, exact.Statistics.Accepted + 2);
+        }
+    }
+
+    private static float[] States(CpuModel model, int[] tokens, Action<RowBuffer, int> run)
+    {
+        using var cache = model.CreateCache();
+        using var rows = model.CreateRows(tokens.Length);
+        rows.Place(0, tokens.Length, cache, 0);
+        model.Embed(rows, 0, tokens);
+        run(rows, s_config.Layers);
+        var states = new float[tokens.Length * s_config.HiddenSize];
+        model.Normalize(rows, 0, tokens.Length, states);
+        return states;
+    }
+}
