@@ -23,7 +23,7 @@ internal static class RecipeFields
         ["optimizer."] = ["learning_rate", "warmup_steps", "final_share", "betas", "epsilon", "weight_decay", "max_gradient_norm"],
         ["evaluation."] = ["data", "rows", "every_steps", "exits"],
         ["checkpoint."] = ["every_minutes", "every_steps"],
-        ["generation."] = ["exit_layer", "num_speculations", "max_new_tokens", "draft_coverage"],
+        ["generation."] = ["exit_layer", "num_speculations", "max_new_tokens", "draft_weights", "draft_coverage"],
     };
 
     /// <summary>Refuses fields that no recipe has.</summary>

@@ -99,6 +99,7 @@ internal sealed class StartingPoint
             ExitLayer = recipe.Generation.ExitLayer ?? stored.ExitLayer,
             NumSpeculations = recipe.Generation.NumSpeculations ?? stored.NumSpeculations,
             MaxNewTokens = recipe.Generation.MaxNewTokens ?? stored.MaxNewTokens,
+            DraftWeights = recipe.Generation.DraftWeights ?? stored.DraftWeights,
             DraftVocabulary = [],
         };
     }

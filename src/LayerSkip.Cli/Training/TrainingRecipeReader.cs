@@ -1,6 +1,7 @@
 using LayerSkip.Cli.Commands;
 using LayerSkip.Cli.Evaluation;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Training.Optimization;
 using LayerSkip.Training.Recipes;
 
@@ -282,13 +283,14 @@ internal static class TrainingRecipeReader
     {
         if (json is null)
         {
-            return new(null, null, null, null);
+            return new(null, null, null, null, null);
         }
 
         return new GenerationRecipe(
             json.Integer("exit_layer", 1, 1023),
             json.Integer("num_speculations", 1, 64),
             json.Integer("max_new_tokens", 1),
+            json.Choice("draft_weights", ("exact", DraftWeights.Exact), ("int8", DraftWeights.Int8), ("int4", DraftWeights.Int4)),
             json.Number("draft_coverage", "a number above 0, at most 1", value => value is > 0 and <= 1));
     }
 }

@@ -118,6 +118,7 @@ public class TrainingRecipeReaderTests
     [InlineData("evaluation.exits", "[0]", "evaluation.exits is [0]", "integers from 1")]
     [InlineData("checkpoint.every_minutes", "0", "checkpoint.every_minutes is 0", "above 0")]
     [InlineData("generation.num_speculations", "65", "generation.num_speculations is 65", "from 1 to 64")]
+    [InlineData("generation.draft_weights", "\"int2\"", "generation.draft_weights is \"int2\"", "\"exact\", \"int8\", \"int4\"")]
     [InlineData("generation.draft_coverage", "0", "generation.draft_coverage is 0", "above 0, at most 1")]
     [InlineData("dtype", "\"f16\"", "dtype is \"f16\"", "\"bf16\", \"f32\"")]
     public void Bad_field_is_named(string path, string? json, string found, string expected)

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using LayerSkip.Cli.Training;
 using LayerSkip.Cli.Training.Metrics;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Training;
 
 namespace LayerSkip.Cli.Tests.Training;
@@ -334,6 +335,10 @@ public class TrainingRunTests
         Assert.Matches("note +the draft vocabulary of [0-9]+ tokens in .* is not taken over", folder.Train("--check").Output);
 
         Assert.NotEmpty(folder.With("generation.draft_coverage", "0.9").Plan().Generation.DraftVocabulary);
+
+        // The weights that drafts go by are, where the recipe names no others.
+        Assert.Equal(DraftWeights.Int4, folder.Plan().Generation.DraftWeights);
+        Assert.Equal(DraftWeights.Exact, folder.With("generation.draft_weights", "\"exact\"").Plan().Generation.DraftWeights);
         Assert.DoesNotContain("note ", folder.Train("--check").Output, StringComparison.Ordinal);
     }
 

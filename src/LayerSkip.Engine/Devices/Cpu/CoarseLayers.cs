@@ -10,11 +10,11 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// <param name="weights">The copy's format; not the exact one.</param>
 /// <param name="path">Vector width of the kernels.</param>
 /// <param name="threads">Threads to pack with.</param>
-internal sealed unsafe class CoarseLayers(CpuLayer[] exact, DraftWeights weights, SimdPath path, int threads) : IDisposable
+internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, SimdPath path, int threads) : IDisposable
 {
     private readonly BlockKernel _kernel = KernelOf(weights == DraftWeights.Int8 ? WeightFormat.Int8 : WeightFormat.Int4, path);
     private readonly List<NativeBuffer> _memory = [];
-    private CpuLayer[] _layers = [];
+    private LayerSet _layers = new([]);
     private bool _isFull;
     private long _bytes;
 
@@ -24,17 +24,21 @@ internal sealed unsafe class CoarseLayers(CpuLayer[] exact, DraftWeights weights
     /// <summary>Whether weights in a format take so many bits that a row alone gains by a copy: the copy costs another run of the layers over all of a draft's rows.</summary>
     public static bool Suits(WeightFormat exact) => exact is WeightFormat.F32 or WeightFormat.BF16;
 
-    /// <summary>How many threads a row alone takes through them.</summary>
-    public ThreadChoice Choice { get; } = new();
-
-    /// <summary>Copies the first layers, so many of them, as far as there is memory.</summary>
-    public void Make(int count)
+    /// <summary>Copies the first layers, so many of them, as far as there is memory: Linux would grant more, and end the process when it is touched.</summary>
+    /// <param name="count">How many.</param>
+    /// <param name="taken">Bytes of the model's weights by now, copies included.</param>
+    public void Make(int count, long taken)
     {
         try
         {
-            while (_layers.Length < count && !_isFull)
+            for (var before = Bytes; _layers.Layers.Length < count && !_isFull;)
             {
-                _layers = [.. _layers, Round(exact[_layers.Length])];
+                // A copy takes less than what it is of.
+                _isFull = taken + Bytes - before + exact.Layers[_layers.Layers.Length].Bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+                if (!_isFull)
+                {
+                    _layers = new([.. _layers.Layers, Round(exact.Layers[_layers.Layers.Length])]);
+                }
             }
         }
         catch (Exception e) when (e is OutOfMemoryException or AggregateException { InnerException: OutOfMemoryException })
@@ -45,7 +49,7 @@ internal sealed unsafe class CoarseLayers(CpuLayer[] exact, DraftWeights weights
     }
 
     /// <summary>The first layers, at least so many: the model's own where they have not been copied.</summary>
-    public CpuLayer[] First(int count) => _layers.Length < count ? exact : _layers;
+    public LayerSet First(int count) => _layers.Layers.Length < count ? exact : _layers;
 
     public void Dispose()
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices.Cpu.Jobs;
@@ -27,7 +28,7 @@ internal sealed class CpuModel : IDeviceModel
     private readonly RowQuantizer _quantizer;
     private readonly LayerPass _pass;
     private readonly RowSetPass _rowSetPass;
-    private readonly ThreadChoice _choice = new();
+    private readonly LayerSet _layers;
     private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
     private readonly SimdPath _path;
@@ -46,6 +47,7 @@ internal sealed class CpuModel : IDeviceModel
         Device = $"cpu ({threads} thread{(threads == 1 ? "" : "s")}, {path.ToString().ToLowerInvariant()})";
         RopeFrequencies = Rope.Frequencies(config);
         _weights = weights;
+        _layers = new(weights.Layers);
         _draftVocabulary = draftVocabulary.Count > 0 ? new(weights.Head, [.. draftVocabulary.Distinct()], HeadRows.DraftKernel(weights.Head.Kernel, path)) : null;
 
         var queries = config.AttentionHeads * config.HeadDimension;
@@ -194,14 +196,13 @@ internal sealed class CpuModel : IDeviceModel
     public void PrepareDraftLayers(int layers, DraftWeights weights)
     {
         using var step = Enter();
-        (_coarseLayers[(int)weights] ??= new(_weights.Layers, weights, _path, _pool.Threads)).Make(layers);
+        (_coarseLayers[(int)weights] ??= new(_layers, weights, _path, _pool.Threads)).Make(layers, WeightBytes);
     }
 
     public void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default)
     {
         using var step = Enter();
-        var coarse = _coarseLayers[(int)weights]!;
-        Run(coarse.First(to), coarse.Choice, Own(rows), start, count, from, to, unread: 0, cancellationToken);
+        Run(_coarseLayers[(int)weights]!.First(to), Own(rows), start, count, from, to, unread: 0, cancellationToken);
     }
 
     public int SharedRows => SharedPass.MostRows;
@@ -222,23 +223,42 @@ internal sealed class CpuModel : IDeviceModel
 
     /// <summary>As <see cref="RunFinalLayers"/>, within a step.</summary>
     internal void Run(CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken) =>
-        Run(_weights.Layers, _choice, slots, start, count, from, to, unread, cancellationToken);
+        Run(_layers, slots, start, count, from, to, unread, cancellationToken);
 
-    private void Run(CpuLayer[] layers, ThreadChoice choice, CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
+    private void Run(LayerSet layers, CpuRows slots, int start, int count, int from, int to, int unread, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         slots.Prepare(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
-        if (_rowSetPass.Suits(layers[0], count))
+        if (!_rowSetPass.Suits(layers.Layers[0], slots, start, count))
         {
-            _rowSetPass.Run(layers, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+            RunByOutputs(layers, slots, start, count, from, to, unread, shared, cancellationToken);
             return;
         }
 
+        var way = layers.Rows(count / _pool.Threads);
+        var began = Stopwatch.GetTimestamp();
+        var isByRows = way.TakesFirst();
+        if (isByRows)
+        {
+            _rowSetPass.Run(layers, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+        }
+        else
+        {
+            RunByOutputs(layers, slots, start, count, from, to, unread, shared, cancellationToken);
+        }
+
+        way.Took(isByRows, began, Math.Max(1, count * (to - from)));
+    }
+
+    /// <summary>Runs layers with the outputs of each product dealt to threads.</summary>
+    private void RunByOutputs(
+        LayerSet layers, CpuRows slots, int start, int count, int from, int to, int unread, LayerRows shared, CancellationToken cancellationToken)
+    {
         if (_pass.Suits(slots, start, count))
         {
-            _pass.Run(layers, choice, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
+            _pass.Run(layers, slots, start, count, from, to, unread, shared, _weights.Head, cancellationToken);
             return;
         }
 
@@ -247,7 +267,7 @@ internal sealed class CpuModel : IDeviceModel
         for (var l = from; l < to; l++)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var layer = layers[l];
+            var layer = layers.Layers[l];
 
             _norm.Run(_pool, layer.AttentionNorm, hidden, normed);
             _multiply.Run(_pool, _quantizer, layer.Qkv, layer.QkvBias, normed, shared.Qkv, accumulate: false, layer.Output);
@@ -269,7 +289,7 @@ internal sealed class CpuModel : IDeviceModel
 
             _norm.Run(_pool, layer.MlpNorm, hidden, normed);
             _mlp.Run(_pool, _quantizer, layer, normed, shared.Gated, shared.Up);
-            var upcoming = l + 1 < to ? layers[l + 1].Qkv : _weights.Head;
+            var upcoming = l + 1 < to ? layers.Layers[l + 1].Qkv : _weights.Head;
             _multiply.Run(_pool, _quantizer, layer.Down, layer.DownBias, shared.Gated, hidden, accumulate: true, upcoming);
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Devices.Cpu.Jobs;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
@@ -22,6 +23,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
 
     /// <summary>Multiply-adds of one head's attention above which, where heads cannot be dealt evenly, dividing it among all threads is worth what they then have to tell each other.</summary>
     private const long MostUnevenWork = 1 << 18;
+
+    /// <summary>Most bytes of a layer that one thread may read as soon as all do, where those take long to tell each other anything.</summary>
+    private const long MostBytesAlone = 1 << 20;
 
     /// <summary>Phases of a layer behind attention.</summary>
     private const int PhasesBehind = Step.Down - Step.Attention;
@@ -85,7 +89,6 @@ internal sealed class LayerPass : PhasedJob, IDisposable
 
     /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
     /// <param name="layers">The model's, or a copy of the first of them.</param>
-    /// <param name="choice">Of a row alone through these.</param>
     /// <param name="rows">Slots, placed.</param>
     /// <param name="start">First slot.</param>
     /// <param name="count">Number of slots, which this way suits.</param>
@@ -96,9 +99,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <param name="upcoming">What is multiplied next.</param>
     /// <param name="cancellationToken">Looked at in every layer.</param>
     public void Run(
-        CpuLayer[] layers, ThreadChoice choice, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
+        LayerSet layers, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
     {
-        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers, rows, start, count, from, to, unread);
+        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers.Layers, rows, start, count, from, to, unread);
         (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
         for (var worker = 0; worker < _normed.Length; worker++)
         {
@@ -110,9 +113,9 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         (_cancellationToken, _isCancelled) = (cancellationToken, false);
         try
         {
-            if (to > from && count == 1 && layers[from].Bytes <= ThreadChoice.MostBytes)
+            if (to > from && count == 1 && _layers[from].Bytes <= MostBytesAlone)
             {
-                choice.Run(_pool, this, to - from, upcoming);
+                RunOneRow(layers.OneRow, upcoming);
             }
             else if (to > from)
             {
@@ -220,6 +223,22 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         {
             buffer.Dispose();
         }
+    }
+
+    private void RunOneRow(QuickerWay way, WeightMatrix upcoming)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var isAlone = way.TakesFirst();
+        if (isAlone)
+        {
+            _pool.RunAlone(this);
+        }
+        else
+        {
+            _pool.Run(this, upcoming);
+        }
+
+        way.Took(isAlone, began, _to - _from);
     }
 
     /// <summary>One key/value head from the rows, or their projections, to what they attend to.</summary>

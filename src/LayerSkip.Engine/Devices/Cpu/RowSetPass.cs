@@ -13,14 +13,14 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// </remarks>
 internal sealed class RowSetPass : PhasedJob, IDisposable
 {
-    /// <summary>Rows of each thread, for each mebibyte of a layer begun, below which reading all of it for them takes longer than what threads fetch from each other.</summary>
+    /// <summary>Rows of each thread, from which on it can pay to read all of a layer for them.</summary>
     private const int LeastRows = 2;
 
     /// <summary>Most rows of a set: what a layer computes of them stays in a near cache.</summary>
     private const int MostRows = 64;
 
-    /// <summary>Most bytes of a layer that every thread may read.</summary>
-    private const long MostLayerBytes = 4 << 20;
+    /// <summary>Most bytes that every thread may read for a layer: its weights, and what its rows attend to.</summary>
+    private const long MostBytes = 4 << 20;
 
     private readonly ModelConfig _config;
     private readonly ComputePool _pool;
@@ -61,10 +61,26 @@ internal sealed class RowSetPass : PhasedJob, IDisposable
     /// <summary>One more than there are layers; the last ends with its keys and values where nobody reads a row.</summary>
     public override int Phases => _to - _from + (_unread < _count ? 1 : 0);
 
-    /// <summary>Whether this is the way for so many rows.</summary>
+    /// <summary>Whether this may be the quicker way for some rows.</summary>
     /// <param name="layer">Any of the layers.</param>
-    /// <param name="count">Number of rows.</param>
-    public bool Suits(CpuLayer layer, int count) => _pool.Threads > 1 && layer.Bytes <= MostLayerBytes && count >= LeastRows * (1 + (layer.Bytes >> 20)) * _pool.Threads;
+    /// <param name="rows">Slots, placed.</param>
+    /// <param name="start">First slot.</param>
+    /// <param name="count">Number of slots.</param>
+    public bool Suits(CpuLayer layer, CpuRows rows, int start, int count)
+    {
+        if (_pool.Threads == 1 || count < LeastRows * _pool.Threads || layer.Bytes > MostBytes)
+        {
+            return false;
+        }
+
+        var longest = 0;
+        for (var slot = start; slot < start + count; slot++)
+        {
+            longest = Math.Max(longest, rows.Position(slot) + 1);
+        }
+
+        return layer.Bytes + (2L * longest * _config.KeyValueHeads * _config.HeadDimension * sizeof(float)) <= MostBytes;
+    }
 
     /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
     /// <param name="layers">The model's, or a copy of the first of them.</param>
@@ -78,14 +94,14 @@ internal sealed class RowSetPass : PhasedJob, IDisposable
     /// <param name="upcoming">What is multiplied next.</param>
     /// <param name="cancellationToken">Looked at in every layer.</param>
     public void Run(
-        CpuLayer[] layers, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
+        LayerSet layers, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
     {
         if (from == to)
         {
             return;
         }
 
-        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers, rows, start, count, from, to, unread);
+        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers.Layers, rows, start, count, from, to, unread);
         (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
         var most = (count + Sets(count) - 1) / Sets(count);
         for (var worker = 0; worker < _normed.Length; worker++)

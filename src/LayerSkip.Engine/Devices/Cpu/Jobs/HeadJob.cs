@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu.Jobs;
@@ -5,7 +6,10 @@ namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 /// <summary>Logits of a run of panels and, while they are in the cache, the greatest of them for each row.</summary>
 internal sealed class HeadJob(WeightMatrix head) : ParallelJob
 {
-    private readonly ThreadChoice _choice = new();
+    /// <summary>Most bytes that one thread may read as soon as all do.</summary>
+    private const long MostBytesAlone = 1 << 20;
+
+    private readonly QuickerWay _oneRow = new();
     private RowsView _x;
     private int _panels;
     private int[] _best = [];
@@ -24,15 +28,25 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
             _best = new int[chunks * x.Count];
         }
 
-        if (x.Count == 1 && chunks > 1 && head.Bytes <= ThreadChoice.MostBytes)
+        if (x.Count > 1 || head.Bytes > MostBytesAlone)
         {
-            ChunkCount = chunks;
-            _choice.Run(pool, this, units: 1, upcoming: null);
+            pool.Run(this, chunks);
+            return;
+        }
+
+        ChunkCount = chunks;
+        var began = Stopwatch.GetTimestamp();
+        var isAlone = _oneRow.TakesFirst();
+        if (isAlone)
+        {
+            pool.RunAlone(this);
         }
         else
         {
             pool.Run(this, chunks);
         }
+
+        _oneRow.Took(isAlone, began, units: 1);
     }
 
     /// <summary>The most likely token of a row of the last run; of equals the lowest id; -1 where all logits are NaN.</summary>
