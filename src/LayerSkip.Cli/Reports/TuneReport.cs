@@ -71,13 +71,16 @@ internal sealed record TuneReport
 /// <summary>Milliseconds of a model's steps on this machine.</summary>
 /// <param name="PlainStepMs">One token at full depth.</param>
 /// <param name="DraftStepMs">One drafted token, for each exit layer from 1 on.</param>
+/// <param name="CoarseLayerMs">One layer over one row, by the names of the coarse weights that drafts can go by.</param>
 /// <param name="DraftHeadMs">The draft's head alone.</param>
 /// <param name="PassMs">All layers and the head, by the rows of a pass.</param>
-internal sealed record TuneCostsReport(double PlainStepMs, IReadOnlyList<double> DraftStepMs, double DraftHeadMs, IReadOnlyList<PassReport> PassMs)
+internal sealed record TuneCostsReport(
+    double PlainStepMs, IReadOnlyList<double> DraftStepMs, IReadOnlyDictionary<string, double> CoarseLayerMs, double DraftHeadMs, IReadOnlyList<PassReport> PassMs)
 {
     public static TuneCostsReport Of(MeasuredCosts costs) => new(
         1000 * costs.PlainStep,
         [.. costs.DraftSteps.Select(seconds => 1000 * seconds)],
+        costs.CoarseLayer.ToDictionary(cost => cost.Key.ToString().ToLowerInvariant(), cost => 1000 * cost.Value),
         1000 * costs.DraftHead,
         [.. costs.Layer.Select(measured => new PassReport(measured.Rows, 1000 * costs.Verification(0, measured.Rows)))]);
 }

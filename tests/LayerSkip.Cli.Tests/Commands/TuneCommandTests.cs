@@ -34,6 +34,7 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal([1, 2, 3], exits.Select(exit => exit.GetProperty("exit_layer").GetInt32()));
         Assert.All(exits, exit => Assert.InRange(exit.GetProperty("agreement").GetDouble(), 0, 1));
         Assert.Equal(3, report.GetProperty("costs").GetProperty("draft_step_ms").GetArrayLength());
+        Assert.Equal(["int8", "int4"], report.GetProperty("costs").GetProperty("coarse_layer_ms").EnumerateObject().Select(cost => cost.Name));
         Assert.Equal(1, report.GetProperty("oracle").GetProperty("share").EnumerateArray().Sum(share => share.GetDouble()), 1e-9);
         var confirmed = report.GetProperty("confirmed").EnumerateArray().ToArray();
         Assert.Equal(["fixed", "fixed", "auto"], confirmed.Select(setting => setting.GetProperty("controller").GetString()));
@@ -45,6 +46,7 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal(report.GetProperty("exit_layer").GetInt32(), (int?)written["layerskip"]!["exit_layer"]);
         Assert.Equal(report.GetProperty("num_speculations").GetInt32(), (int?)written["layerskip"]!["num_speculations"]);
         Assert.Equal(report.GetProperty("controller").GetString() == "auto" ? null : "fixed", (string?)written["layerskip"]!["draft_controller"]);
+        Assert.Equal(report.GetProperty("draft_weights").GetString(), (string?)written["layerskip"]!["draft_weights"] ?? "exact");
         Assert.Equal(speedup > 1, report.GetProperty("num_speculations").GetInt32() > 0);
         Assert.DoesNotContain(Directory.GetFiles(_checkpoint.Directory), file => file.EndsWith(".tmp", StringComparison.Ordinal));
     }
