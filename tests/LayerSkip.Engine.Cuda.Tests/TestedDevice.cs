@@ -24,6 +24,9 @@ internal static class TestedDevice
     /// <summary>Whether other processes may take of its memory while a test runs.</summary>
     public static bool SharesMemory => true;
 
+    /// <summary>Whether a head's rows of a draft vocabulary are rounded.</summary>
+    public static bool RoundsDraftVocabulary => false;
+
     /// <summary>Whether sequences at once share passes.</summary>
     public static bool SharesPasses => true;
 

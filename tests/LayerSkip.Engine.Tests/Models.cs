@@ -52,7 +52,7 @@ internal static class Models
     }
 
     /// <summary>Any weights that drafts can go by.</summary>
-    public static DraftWeights SomeDraftWeights(Random random) => (DraftWeights)random.Next((int)DraftWeights.Int4 + 1);
+    public static DraftWeights SomeDraftWeights(Random random) => (DraftWeights)random.Next(Enum.GetValues<DraftWeights>().Length);
 
     /// <summary>The checkpoint in <c>../shared/data/{name}</c>; skips the test where it is absent.</summary>
     public static IDeviceModel Shared(string name, WeightFormat format = WeightFormat.Auto, int threads = 2)

@@ -20,6 +20,9 @@ internal static class TestedDevice
     /// <summary>Whether other processes may take of its memory while a test runs.</summary>
     public static bool SharesMemory => false;
 
+    /// <summary>Whether a head's rows of a draft vocabulary are rounded.</summary>
+    public static bool RoundsDraftVocabulary => true;
+
     /// <summary>Whether sequences at once share passes.</summary>
     public static bool SharesPasses => true;
 

@@ -74,7 +74,7 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
         var passes = round.Drafted - (round.EndsInStop ? 1 : 0);
         var drafting = weights == DraftWeights.Exact
             ? passes * exactPass
-            : exitLayer * ((passes * costs.CoarseLayer[weights]) + (passes > 0 ? costs.LayerOf(passes) : 0));
+            : exitLayer * ((Math.Max(0, round.Drafted - 1) * costs.CoarseLayer[weights]) + (passes > 0 ? costs.LayerOf(passes) : 0));
         return (inputs == 1 ? exactPass : exitLayer * costs.LayerOf(inputs))
             + drafting
             + (round.Drafted * costs.DraftHead)

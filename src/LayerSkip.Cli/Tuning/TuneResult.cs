@@ -45,7 +45,9 @@ internal sealed record TuneResult(
             ExitLayer = Declared.ExitLayer,
             NumSpeculations = Pays ? Declared.NumSpeculations : 0,
             DraftController = null,
-            DraftWeights = Declared.Weights is DraftWeights.Exact ? null : Declared.Weights,
+
+            // A device that has no others says nothing about them.
+            DraftWeights = Costs.CoarseLayer.Count == 0 ? model.Defaults.DraftWeights : Declared.Weights is DraftWeights.Exact ? null : Declared.Weights,
             DraftSource = controller == DraftController.Fixed && model.Defaults.DraftSource is not null ? DraftSource.Exit : model.Defaults.DraftSource,
         };
         return model.Plan(new DecodingOptions { Mode = DecodingMode.SelfSpeculative }, own).Controller == controller ? own : own with { DraftController = controller };

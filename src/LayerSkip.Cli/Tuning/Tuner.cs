@@ -54,7 +54,7 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
             answers, costs, costModel, predictions, [.. settled.Zip(speed.Cells, (setting, cell) => new TunedSetting(setting.Setting, setting.Predicted, cell))], speed.Rows);
     }
 
-    /// <summary>The settings to measure: those predicted to be fastest, but no two neighbours, which would be alike; and one that is declared already.</summary>
+    /// <summary>The settings to measure: those predicted to be fastest, but no two neighbours, which would be alike; one by exact weights, if there is any; and one that is declared already.</summary>
     /// <param name="predictions">At least one.</param>
     /// <param name="count">How many, at least one.</param>
     /// <param name="declared">The checkpoint's present setting, which comes last; null: it has none.</param>
@@ -67,6 +67,13 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
             {
                 chosen.Add(prediction);
             }
+        }
+
+        // Coarse weights are foretold as if they guessed what the model's own do: those are measured beside them.
+        if (!chosen.Exists(static one => one.Weights == DraftWeights.Exact)
+            && predictions.Where(static one => one.Weights == DraftWeights.Exact).MaxBy(static one => one.Speedup) is { } exact)
+        {
+            chosen.Add(exact);
         }
 
         if (declared is not null && !chosen.Exists(other => (other.ExitLayer, other.NumSpeculations, other.Weights) == (declared.ExitLayer, declared.NumSpeculations, declared.Weights)))

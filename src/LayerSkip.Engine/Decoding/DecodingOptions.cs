@@ -45,8 +45,8 @@ public sealed record DecodingOptions
     public DraftSource? DraftSource { get; init; }
 
     /// <summary>
-    /// By which weights drafts run the layers below their exit. Null: the checkpoint's, else <see cref="DraftWeights.Exact"/>, which stands for weights that are no coarser than the
-    /// model's own, too. The CPU has others for a request that runs by itself; a copy is made when it is first drafted by, and kept. The output is the same.
+    /// By which weights drafts run the layers below their exit. Null: the checkpoint's, else <see cref="DraftWeights.Exact"/>. Coarse ones are used where they save something: on the CPU, of
+    /// float32 and bfloat16 weights, by a request that runs by itself; a copy of the layers is made when it is first drafted by, and kept. The output is the same.
     /// </summary>
     public DraftWeights? DraftWeights { get; init; }
 

@@ -312,15 +312,8 @@ internal sealed class SelfSpeculation
             _steps.Begin(intended, first: inputs - 1);
             _constraint?.BeginRound(_tokens.Room);
 
-            // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states. What is shared is read once for all, and a row alone
-            // is as soon run by the layers themselves as by a copy and then by them: coarse weights save nothing there.
-            var weights = _company == 1 && intended.Length > 1 ? _draftWeights : DraftWeights.Exact;
-            if (weights != DraftWeights.Exact)
-            {
-                _model.PrepareDraftLayers(_drafter.ExitOf(intended), weights);
-            }
-
-            _drafter.Begin(intended, match, room, inputs, weights);
+            // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
+            _drafter.Begin(intended, match, room, inputs, DraftWeightsOf(intended, room));
             while (_drafter.Step is { } step)
             {
                 SharedPassTime? shared = null;
@@ -341,9 +334,9 @@ internal sealed class SelfSpeculation
 
             // Verify: one pass of layers E..L-1 over the input and the draft together. What coarse weights have drafted stands before layer 0.
             SharedPassTime? verified = null;
+            _statistics.EndDraft();
             _steps.RunAgain(_memory.Rows, draft, inputs + draft.Rows, _cancellation);
             var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
-            _statistics.EndDraft();
             if (pass.Count <= _model.SharedRows)
             {
                 yield return RoundWait.Verification(pass);
@@ -363,6 +356,16 @@ internal sealed class SelfSpeculation
             yield return default;
         }
     }
+
+    /// <summary>
+    /// By which weights a draft's own rows run. What is shared is read once for all, and a draft of one token has no row that a guess follows: coarse weights save nothing there, and are
+    /// not copied for it.
+    /// </summary>
+    private DraftWeights DraftWeightsOf(in DraftPlan draft, int room) =>
+        _draftWeights != DraftWeights.Exact && _company == 1 && _drafter.ExitOf(draft) is > 0 and var exit && Math.Min(draft.Length, room) > 1
+            && _model.PrepareDraftLayers(exit, _draftWeights, _cancellation)
+            ? _draftWeights
+            : DraftWeights.Exact;
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
     /// <param name="pass">What has verified the draft.</param>

@@ -80,10 +80,13 @@ internal interface IDeviceModel : IDisposable
     /// <summary>Whether <see cref="RunDraftLayers"/> takes less time by these weights than by the layers' own.</summary>
     bool DraftsBy(DraftWeights weights) => false;
 
-    /// <summary>Makes the copy that <see cref="RunDraftLayers"/> goes by, where it is not there yet, which takes a while and memory; drafts go by the layers themselves where there is none left.</summary>
+    /// <summary>Makes the copy that <see cref="RunDraftLayers"/> goes by, where it is not there yet, which takes a while and memory.</summary>
     /// <param name="layers">Of the first so many layers.</param>
     /// <param name="weights">Some that <see cref="DraftsBy"/> agrees to.</param>
-    void PrepareDraftLayers(int layers, DraftWeights weights) => throw new NotSupportedException($"{Device} drafts by the layers themselves");
+    /// <param name="cancellationToken">Looked at between layers.</param>
+    /// <returns>Whether it is there; else drafts have to go by the layers themselves, since there is no memory for it.</returns>
+    bool PrepareDraftLayers(int layers, DraftWeights weights, CancellationToken cancellationToken = default) =>
+        throw new NotSupportedException($"{Device} drafts by the layers themselves");
 
     /// <summary>
     /// Runs the layers [from, to) over slots of a draft by a coarse copy of their weights: about what <see cref="RunLayers"/> gives. It appends to
@@ -94,7 +97,7 @@ internal interface IDeviceModel : IDisposable
     /// <param name="count">Number of slots.</param>
     /// <param name="from">First layer.</param>
     /// <param name="to">End of the layers, exclusive.</param>
-    /// <param name="weights">Some that <see cref="PrepareDraftLayers"/> has been told.</param>
+    /// <param name="weights">Some of which <see cref="PrepareDraftLayers"/> has said that the copy is there.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
     void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default) =>
         throw new NotSupportedException($"{Device} drafts by the layers themselves");

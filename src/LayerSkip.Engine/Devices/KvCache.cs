@@ -2,7 +2,8 @@ namespace LayerSkip.Engine.Devices;
 
 /// <summary>The keys and values of one sequence in device memory, addressed by position.</summary>
 /// <remarks>
-/// Position p of every layer that has run for it holds the real entries: a draft's are the full model's first layers (invariant I2).
+/// Position p of every layer that has run for it holds the real entries: a draft's are the full model's first layers (invariant I2). Those that coarse weights
+/// have written lie behind <see cref="Length"/>, and are written again by the layers themselves before verification reads them.
 /// Truncation is O(1): positions from <see cref="Length"/> on are simply written again (invariant I5).
 /// </remarks>
 internal abstract class KvCache : IDisposable

@@ -123,6 +123,10 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal(DraftWeights.Int4, tuned.Defaults.DraftWeights);
         CheckpointDefaults.Write(_checkpoint.Directory, Result(1.2, 1.2).DefaultsOf(tuned));
         Assert.Null(JsonNode.Parse(System.IO.File.ReadAllText(File))!["layerskip"]!["draft_weights"]);
+
+        // Where there are none to choose among, what is declared is left to devices that have others.
+        var result = Result(1.2, 1.2);
+        Assert.Equal(DraftWeights.Int4, (result with { Costs = result.Costs with { CoarseLayer = new Dictionary<DraftWeights, double>() } }).DefaultsOf(tuned).DraftWeights);
     }
 
     [Theory]
@@ -274,7 +278,7 @@ public sealed class TuneCommandTests : IDisposable
     {
         var @fixed = DraftSetting.Fixed(1, 2) with { Weights = weights };
         var answer = new ShadowedAnswer(1, [1, 2], [[1, 2], [1, 2], [1, 2]]);
-        var costs = new MeasuredCosts { Layers = 4, PlainStep = 5, DraftSteps = [1, 2, 3], DraftHead = 0, Layer = [(1, 1)], Head = [(1, 1)] };
+        var costs = new MeasuredCosts { Layers = 4, PlainStep = 5, DraftSteps = [1, 2, 3], DraftHead = 0, Layer = [(1, 1)], Head = [(1, 1)], CoarseLayer = new Dictionary<DraftWeights, double> { [DraftWeights.Int4] = 1 } };
         var costModel = new CostModel(costs, [answer], [], 4);
         var prediction = costModel.Predict(1, 2);
         TunedSetting Setting(DraftSetting setting, Prediction? predicted, double speedup) => new(setting, predicted, new SpeedCellReport

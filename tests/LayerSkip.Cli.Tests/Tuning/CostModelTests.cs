@@ -187,6 +187,10 @@ public class CostModelTests
         // By other weights it is no neighbour.
         predictions = [.. predictions, Setting(2, 9, 1.97, DraftWeights.Int4)];
         Assert.Equal([predictions[1], predictions[^1], predictions[4]], Tuner.Choose(predictions, 3, declared: null));
+
+        // One by exact weights is measured whatever is foretold of others.
+        predictions = [.. predictions, Setting(4, 9, 2.4, DraftWeights.Int4), Setting(5, 9, 2.3, DraftWeights.Int8)];
+        Assert.Equal([predictions[^2], predictions[^1], predictions[1]], Tuner.Choose(predictions, 2, declared: null));
     }
 
     [Fact]
@@ -195,9 +199,9 @@ public class CostModelTests
         var answer = new ShadowedAnswer(4, [1, 2, 3, 4, 5, 6], [[1, 3, 3, 4, 5, 6], [0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]]);
         var model = new CostModel(s_costs with { CoarseLayer = new Dictionary<DraftWeights, double> { [DraftWeights.Int4] = 0.25 } }, [answer], [], maxTokens: 6);
 
-        // As by hand for exact weights, but that three passes through one layer take 0.25 each, and one over their three rows comes with the verification.
+        // As by hand for exact weights, but that two passes through one layer take 0.25 each, nobody looks at the third's row, and one over all three rows comes with the verification.
         var again = 1 + (2.0 / 3);
-        var seconds = 0.75 + (2 + 1.5 + (3 * 0.25) + again + (2 * 5) + 2 + 1) + (1 + (3 * 0.25) + again + 1.5 + (3 * 2) + 1);
+        var seconds = 0.75 + (2 + 1.5 + (2 * 0.25) + again + (2 * 5) + 2 + 1) + (1 + (2 * 0.25) + again + 1.5 + (3 * 2) + 1);
         var prediction = model.Predict(1, 3, DraftWeights.Int4);
         Assert.Equal(model.Autoregressive / seconds, prediction.Speedup, 1e-12);
         Assert.Equal(DraftWeights.Int4, prediction.Weights);

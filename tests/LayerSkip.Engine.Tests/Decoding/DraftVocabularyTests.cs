@@ -54,10 +54,10 @@ public class DraftVocabularyTests
                 var best = vocabulary.Union(prompt).Max(token => logits[token]);
                 var guess = model.Guess(rows, row, head);
 
-                // The device may keep those rows of the head in bytes, and the logits of random weights are close to one another.
-                Assert.InRange(logits[guess.Token], best - 0.05f, best);
+                // Where those rows of the head are kept in bytes, the logits of random weights are too close to one another to be told apart always.
+                Assert.InRange(logits[guess.Token], best - (TestedDevice.RoundsDraftVocabulary ? 0.05f : 0), best);
                 var probability = 1 / vocabulary.Union(prompt).Sum(token => Math.Exp(logits[token] - logits[guess.Token]));
-                Assert.InRange(guess.Probability, 0.95 * probability, 1.05 * probability);
+                Assert.Equal(probability, guess.Probability, TestedDevice.RoundsDraftVocabulary ? 0.05 * probability : 1e-5);
             }
         }
     }

@@ -146,7 +146,7 @@ public class DraftingTests
     public void Decoding_allocates_nothing_for_each_token(DraftController controller, DraftSource source) => AllocatesNothing(controller, source, DraftWeights.Exact);
 
     [Fact]
-    public void Drafts_by_coarse_weights_allocate_nothing_for_each_token() => AllocatesNothing(DraftController.Auto, DraftSource.Combined, DraftWeights.Int4);
+    public void Drafts_by_coarse_weights_allocate_nothing_for_each_token() => AllocatesNothing(DraftController.Fixed, DraftSource.Exit, DraftWeights.Int4);
 
     private static void AllocatesNothing(DraftController controller, DraftSource source, DraftWeights weights)
     {

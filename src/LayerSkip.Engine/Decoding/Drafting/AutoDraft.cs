@@ -130,19 +130,19 @@ internal sealed class AutoDraft : IDraftController
         // The draft may end with this guess or any later one: what is the best of these worth?
         var (gain, reached, chance) = (0.0, 1.0, _chance);
         var best = (Gain: 0.0, Length: 0);
-        var (layer, again, head) = (_costs.SharedLayer(_inputs + drafted), _cost.LayerAgain(drafted), _costs.SharedHead(1 + drafted));
+        var (layer, head) = (_costs.SharedLayer(_inputs + drafted), _costs.SharedHead(1 + drafted));
         for (var length = 1; length <= _reach - guessed; length++)
         {
-            var (layerBefore, againBefore, headBefore) = (layer, again, head);
-            (layer, again, head) = (_costs.SharedLayer(_inputs + drafted + length), _cost.LayerAgain(drafted + length), _costs.SharedHead(1 + drafted + length));
-            var row = (exit * (_cost.DraftLayer + again - againBefore)) + ((_layers - exit) * (layer - layerBefore)) + head - headBefore;
+            var (layerBefore, headBefore) = (layer, head);
+            (layer, head) = (_costs.SharedLayer(_inputs + drafted + length), _costs.SharedHead(1 + drafted + length));
+            var row = _cost.Row(exit, drafted + length) + ((_layers - exit) * (layer - layerBefore)) + head - headBefore;
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)
             {
                 best = (gain, length);
             }
 
-            gain -= reached * _cost.Guess;
+            gain -= reached * _cost.FurtherGuess(exit);
             reached *= _keeps;
             chance *= _gains;
         }

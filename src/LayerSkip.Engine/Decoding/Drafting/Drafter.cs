@@ -132,14 +132,21 @@ internal sealed class Drafter(
     private void Append(int added, bool goesOn)
     {
         added += AddForced();
-        model.Embed(memory.Rows, _count, tokens.With(_drafted)[^added..]);
-        var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1) { Weights = _passes > 0 ? _weights : DraftWeights.Exact };
-        _coarse += pass.Weights == DraftWeights.Exact ? 0 : added;
+        var guesses = goesOn && _guessed < _length && _drafted < _room && constraint?.IsComplete(_drafted) != true;
+        var weights = _passes > 0 ? _weights : DraftWeights.Exact;
+        var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1) { Weights = weights };
         _count += added;
+        _coarse += weights == DraftWeights.Exact ? 0 : added;
+        if (weights != DraftWeights.Exact && !guesses)
+        {
+            // What coarse weights would make of it nobody looks at.
+            return;
+        }
+
+        model.Embed(memory.Rows, pass.Start, tokens.With(_drafted)[^added..]);
         _passes++;
         if (_exit > 0)
         {
-            var guesses = goesOn && _guessed < _length && _drafted < _room && constraint?.IsComplete(_drafted) != true;
             Step = guesses ? steps.AskGuess(pass) : pass;
         }
     }

@@ -7,21 +7,15 @@ internal readonly struct RoundCost
     private readonly int _layers;
     private readonly double _oneHead;
     private readonly double _oneInput;
+    private readonly double _guess;
 
     /// <param name="costs">What a step costs.</param>
     /// <param name="layers">The model's layers.</param>
     public RoundCost(StepCosts costs, int layers)
     {
         (_costs, _layers) = (costs, layers);
-        (Guess, _oneInput, _oneHead) = (costs.Guess, costs.DraftLayer(1), costs.SharedHead(1));
-        DraftLayer = costs.DraftsCoarsely ? costs.CoarseLayer : _oneInput;
+        (_guess, _oneInput, _oneHead) = (costs.Guess, costs.DraftLayer(1), costs.SharedHead(1));
     }
-
-    /// <summary>A guess of a draft.</summary>
-    public double Guess { get; }
-
-    /// <summary>A layer of a draft's step.</summary>
-    public double DraftLayer { get; }
 
     /// <summary>A round that drafts nothing.</summary>
     /// <param name="inputs">Rows that are not in the cache yet: the prompt's at first, later one.</param>
@@ -37,11 +31,23 @@ internal readonly struct RoundCost
     /// <param name="inputs">Rows that are not in the cache yet.</param>
     /// <param name="guesses">Guesses made.</param>
     /// <param name="drafted">Guesses that were kept.</param>
-    public double Drafted(int exit, double inputs, double guesses, double drafted) =>
-        (guesses * Guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + (drafted * DraftLayer) + LayerAgain(drafted)))
-        + ((_layers - exit) * _costs.SharedLayer(inputs + drafted)) + _costs.SharedHead(1 + drafted);
+    public double Drafted(int exit, double inputs, double guesses, double drafted)
+    {
+        // Coarse rows are run for the guesses behind them alone: all but the first.
+        var steps = _costs.DraftsCoarsely ? Math.Max(0, guesses - 1) * _costs.CoarseLayer : drafted * _oneInput;
+        return (guesses * _guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + steps + LayerAgain(drafted)))
+            + ((_layers - exit) * _costs.SharedLayer(inputs + drafted)) + _costs.SharedHead(1 + drafted);
+    }
+
+    /// <summary>A further guess of a draft, behind a row that has been kept.</summary>
+    /// <param name="exit">The exit.</param>
+    public double FurtherGuess(int exit) => _costs.DraftsCoarsely ? _guess + (exit * _costs.CoarseLayer) : _guess;
+
+    /// <summary>What a kept guess's row costs below the exit, for a draft that has become so long.</summary>
+    /// <param name="exit">The exit.</param>
+    /// <param name="drafted">Rows of the draft, this one included.</param>
+    public double Row(int exit, double drafted) => exit * (_costs.DraftsCoarsely ? LayerAgain(drafted) - LayerAgain(drafted - 1) : _oneInput);
 
     /// <summary>A layer below the exit for rows that have been drafted by coarse weights: verification runs it again.</summary>
-    /// <param name="drafted">The rows.</param>
-    public double LayerAgain(double drafted) => !_costs.DraftsCoarsely ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);
+    private double LayerAgain(double drafted) => !_costs.DraftsCoarsely ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);
 }

@@ -7,7 +7,7 @@ internal sealed class StepCostBook(IDeviceModel model)
 {
     private const int Heads = 3;
 
-    private readonly StepCosts?[] _latest = new StepCosts?[Heads * ((int)DraftWeights.Int4 + 1)];
+    private readonly StepCosts?[] _latest = new StepCosts?[Heads * Enum.GetValues<DraftWeights>().Length];
 
     /// <summary>Costs to begin a request with.</summary>
     /// <param name="choosesBest">Whether it takes the most likely tokens, which the device finds by itself.</param>

@@ -107,8 +107,8 @@ internal sealed class StepCosts
     /// <summary>Whether a draft's own rows run by coarse weights, and the layers themselves again over them before verification.</summary>
     public bool DraftsCoarsely => _draftsCoarsely && Company == 1;
 
-    /// <summary>A layer of a draft's step by coarse weights, over one row.</summary>
-    public double CoarseLayer => _coarseLayer.IsMeasured ? _coarseLayer[1] : AssumedCoarse * Layer(1);
+    /// <summary>A layer of a draft's step by coarse weights, over one row: no more than by exact ones, whatever the first, which compiles it, has taken. Drafts alone tell better.</summary>
+    public double CoarseLayer => Math.Min(_coarseLayer.IsMeasured ? _coarseLayer[1] : AssumedCoarse * Layer(1), Layer(1));
 
     /// <summary>The head over a number of rows, and what is done with its result.</summary>
     public double Head(double rows) => _head.IsMeasured ? _head[rows] : Layer(rows) * _headRatio;

@@ -3,9 +3,7 @@ using LayerSkip.Engine.Devices.Cpu.Kernels;
 
 namespace LayerSkip.Engine.Devices.Cpu;
 
-/// <summary>
-/// The first layers once more, in few bits, for drafts: a row alone takes as long as its weights are read, which are a quarter or less of these. Used under the model's gate.
-/// </summary>
+/// <summary>The first layers once more, in fewer bits, for drafts: a row alone takes as long as its weights are read. Used under the model's gate.</summary>
 /// <param name="exact">The model's layers.</param>
 /// <param name="weights">The copy's format; not the exact one.</param>
 /// <param name="path">Vector width of the kernels.</param>
@@ -26,30 +24,25 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
 
     /// <summary>Copies the first layers, so many of them, as far as there is memory: Linux would grant more, and end the process when it is touched.</summary>
     /// <param name="count">How many.</param>
-    /// <param name="taken">Bytes of the model's weights by now, copies included.</param>
-    public void Make(int count, long taken)
+    /// <param name="taken">Bytes that the model takes besides.</param>
+    /// <param name="cancellationToken">Looked at before each of them.</param>
+    /// <returns>Whether they are there now.</returns>
+    public bool Make(int count, long taken, CancellationToken cancellationToken)
     {
-        try
+        while (_layers.Layers.Length < count && !_isFull)
         {
-            for (var before = Bytes; _layers.Layers.Length < count && !_isFull;)
-            {
-                // A copy takes less than what it is of.
-                _isFull = taken + Bytes - before + exact.Layers[_layers.Layers.Length].Bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-                if (!_isFull)
-                {
-                    _layers = new([.. _layers.Layers, Round(exact.Layers[_layers.Layers.Length])]);
-                }
-            }
+            cancellationToken.ThrowIfCancellationRequested();
+            var layer = exact.Layers[_layers.Layers.Length];
+
+            // A copy takes less than what it is of.
+            _isFull = taken + Bytes + layer.Bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes || !TryAdd(layer);
         }
-        catch (Exception e) when (e is OutOfMemoryException or AggregateException { InnerException: OutOfMemoryException })
-        {
-            // Drafts can do without it.
-            _isFull = true;
-        }
+
+        return _layers.Layers.Length >= count;
     }
 
-    /// <summary>The first layers, at least so many: the model's own where they have not been copied.</summary>
-    public LayerSet First(int count) => _layers.Layers.Length < count ? exact : _layers;
+    /// <summary>The layers that have been copied.</summary>
+    public LayerSet Layers => _layers;
 
     public void Dispose()
     {
@@ -61,23 +54,48 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
 
     private static BlockKernel KernelOf(WeightFormat format, SimdPath path) => PanelKernel.Create(format, DotPaths.Of(format, path));
 
-    private CpuLayer Round(CpuLayer layer) => new()
+    /// <summary>Copies a layer, or nothing of it.</summary>
+    private bool TryAdd(CpuLayer layer)
+    {
+        var memory = new List<NativeBuffer>();
+        try
+        {
+            _layers = new([.. _layers.Layers, Round(layer, memory)]);
+        }
+        catch (Exception e)
+        {
+            memory.ForEach(static buffer => buffer.Dispose());
+            if (e is OutOfMemoryException or AggregateException { InnerException: OutOfMemoryException })
+            {
+                // Drafts can do without it.
+                return false;
+            }
+
+            throw;
+        }
+
+        _memory.AddRange(memory);
+        Interlocked.Add(ref _bytes, memory.Sum(static buffer => buffer.Bytes));
+        return true;
+    }
+
+    private CpuLayer Round(CpuLayer layer, List<NativeBuffer> made) => new()
     {
         AttentionNorm = layer.AttentionNorm,
-        Qkv = Round(layer.Qkv),
+        Qkv = Round(layer.Qkv, made),
         QkvBias = layer.QkvBias,
-        Output = Round(layer.Output),
+        Output = Round(layer.Output, made),
         OutputBias = layer.OutputBias,
         MlpNorm = layer.MlpNorm,
-        Gate = Round(layer.Gate),
+        Gate = Round(layer.Gate, made),
         GateBias = layer.GateBias,
-        Up = Round(layer.Up),
+        Up = Round(layer.Up, made),
         UpBias = layer.UpBias,
-        Down = Round(layer.Down),
+        Down = Round(layer.Down, made),
         DownBias = layer.DownBias,
     };
 
-    private WeightMatrix Round(WeightMatrix matrix)
+    private WeightMatrix Round(WeightMatrix matrix, List<NativeBuffer> made)
     {
         if (!Suits(matrix.Kernel.Format))
         {
@@ -85,8 +103,7 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
         }
 
         var memory = new NativeBuffer(WeightMatrix.BytesFor(_kernel, matrix.Outputs, matrix.Inputs));
-        _memory.Add(memory);
-        Interlocked.Add(ref _bytes, memory.Bytes);
+        made.Add(memory);
         var rounded = new WeightMatrix(memory.Pointer, _kernel, matrix.Outputs, matrix.Inputs);
         rounded.Round(matrix, threads);
         return rounded;

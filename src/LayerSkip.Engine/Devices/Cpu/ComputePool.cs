@@ -109,6 +109,14 @@ internal sealed class ComputePool : IDisposable
         ThrowIfFailed();
     }
 
+    /// <summary>Runs a job's chunks on the calling thread.</summary>
+    /// <inheritdoc cref="Run(ParallelJob, int, WeightMatrix?)"/>
+    public void RunAlone(ParallelJob job, int chunks)
+    {
+        job.ChunkCount = chunks;
+        RunAlone(job);
+    }
+
     /// <summary>Runs a job's phases on the calling thread.</summary>
     /// <inheritdoc cref="Run(PhasedJob, WeightMatrix?)"/>
     public void RunAlone(PhasedJob job)

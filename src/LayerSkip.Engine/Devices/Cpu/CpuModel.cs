@@ -32,7 +32,7 @@ internal sealed class CpuModel : IDeviceModel
     private readonly SharedPass _sharedPass;
     private readonly HeadRows? _draftVocabulary;
     private readonly SimdPath _path;
-    private readonly CoarseLayers?[] _coarseLayers = new CoarseLayers?[(int)DraftWeights.Int4 + 1]; // by weights, where any draft has gone by them
+    private readonly CoarseLayers?[] _coarseLayers = new CoarseLayers?[Enum.GetValues<DraftWeights>().Length]; // by weights, where any draft has gone by them
     private CoarseHead? _coarseHead; // from the first guess by it on
     private bool _hasTriedCoarseHead;
 
@@ -193,16 +193,17 @@ internal sealed class CpuModel : IDeviceModel
 
     public bool DraftsBy(DraftWeights weights) => weights != DraftWeights.Exact && CoarseLayers.Suits(WeightFormat);
 
-    public void PrepareDraftLayers(int layers, DraftWeights weights)
+    public bool PrepareDraftLayers(int layers, DraftWeights weights, CancellationToken cancellationToken = default)
     {
         using var step = Enter();
-        (_coarseLayers[(int)weights] ??= new(_layers, weights, _path, _pool.Threads)).Make(layers, WeightBytes);
+        var coarse = _coarseLayers[(int)weights] ??= new(_layers, weights, _path, _pool.Threads);
+        return coarse.Layers.Layers.Length >= layers || coarse.Make(layers, WeightBytes - coarse.Bytes + KvBytes, cancellationToken);
     }
 
     public void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default)
     {
         using var step = Enter();
-        Run(_coarseLayers[(int)weights]!.First(to), Own(rows), start, count, from, to, unread: 0, cancellationToken);
+        Run(_coarseLayers[(int)weights]!.Layers, Own(rows), start, count, from, to, unread: 0, cancellationToken);
     }
 
     public int SharedRows => SharedPass.MostRows;

@@ -24,9 +24,6 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>Multiply-adds of one head's attention above which, where heads cannot be dealt evenly, dividing it among all threads is worth what they then have to tell each other.</summary>
     private const long MostUnevenWork = 1 << 18;
 
-    /// <summary>Most bytes of a layer that one thread may read as soon as all do, where those take long to tell each other anything.</summary>
-    private const long MostBytesAlone = 1 << 20;
-
     /// <summary>Phases of a layer behind attention.</summary>
     private const int PhasesBehind = Step.Down - Step.Attention;
 
@@ -113,7 +110,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         (_cancellationToken, _isCancelled) = (cancellationToken, false);
         try
         {
-            if (to > from && count == 1 && _layers[from].Bytes <= MostBytesAlone)
+            if (to > from && count == 1 && _layers[from].Bytes <= QuickerWay.MostBytesAlone)
             {
                 RunOneRow(layers.OneRow, upcoming);
             }
@@ -238,7 +235,10 @@ internal sealed class LayerPass : PhasedJob, IDisposable
             _pool.Run(this, upcoming);
         }
 
-        way.Took(isAlone, began, _to - _from);
+        if (!_isCancelled)
+        {
+            way.Took(isAlone, began, _to - _from);
+        }
     }
 
     /// <summary>One key/value head from the rows, or their projections, to what they attend to.</summary>
@@ -309,7 +309,11 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private Step StepOf(int phase) => Step.Down - (_phases - 1 - (phase % _phases));
 
     /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
-    private CpuLayer Layer(int phase) => _layers[Math.Min(_from + (phase / _phases), _layers.Length - 1)];
+    private CpuLayer Layer(int phase)
+    {
+        var layers = _layers;
+        return layers[Math.Min(_from + (phase / _phases), layers.Length - 1)];
+    }
 
     private int QueryPanel(int head) => head * (_config.AttentionHeads / _config.KeyValueHeads) * _headPanels;
 

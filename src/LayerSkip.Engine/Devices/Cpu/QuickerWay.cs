@@ -8,19 +8,36 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// </summary>
 internal sealed class QuickerWay
 {
-    /// <summary>One run of so many goes the other way, to learn how long that takes by now.</summary>
-    private const int TryEvery = 64;
+    /// <summary>Most bytes of weights that one thread may read as soon as all do, where those take long to tell each other anything.</summary>
+    public const long MostBytesAlone = 1 << 20;
+
+    /// <summary>Runs from one try of the other way to the next: few at first, while code is being compiled.</summary>
+    private const int FirstPause = 2;
+    private const int LongestPause = 64;
+
+    /// <summary>Runs of a try. The last one counts: the first may have to wake threads, or to compile.</summary>
+    private const int TryRuns = 2;
 
     /// <summary>Work is interrupted, never sped up: a quick run counts at once, a slow one for this share.</summary>
     private const double SlowWeight = 0.05;
 
-    // Ticks of a unit of work; 0 before the first run.
-    private double _first;
-    private double _second;
-    private int _runs;
+    // Ticks of a unit of work.
+    private double _first = double.PositiveInfinity;
+    private double _second = double.PositiveInfinity;
+    private int _pause = FirstPause;
+    private int _sinceTry;
+    private int _tries;
 
     /// <summary>Whether the next run is to go the first way.</summary>
-    public bool TakesFirst() => _first < _second != (++_runs % TryEvery == 0);
+    public bool TakesFirst()
+    {
+        if (_tries == 0 && _sinceTry++ == _pause)
+        {
+            (_sinceTry, _pause, _tries) = (0, Math.Min(2 * _pause, LongestPause), TryRuns);
+        }
+
+        return _first < _second != _tries > 0;
+    }
 
     /// <summary>A run has been done.</summary>
     /// <param name="first">Whether the first way.</param>
@@ -33,7 +50,12 @@ internal sealed class QuickerWay
     /// <param name="ticks">How long a unit of it took.</param>
     public void Add(bool first, double ticks)
     {
+        if (_tries > 0 && --_tries > 0)
+        {
+            return;
+        }
+
         ref var known = ref first ? ref _first : ref _second;
-        known = known == 0 || ticks < known ? ticks : known + (SlowWeight * (ticks - known));
+        known = ticks < known ? ticks : known + (SlowWeight * (ticks - known));
     }
 }

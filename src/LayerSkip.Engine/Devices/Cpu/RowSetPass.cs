@@ -103,7 +103,7 @@ internal sealed class RowSetPass : PhasedJob, IDisposable
 
         (_layers, _rows, _start, _count, _from, _to, _unread) = (layers.Layers, rows, start, count, from, to, unread);
         (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
-        var most = (count + Sets(count) - 1) / Sets(count);
+        var most = Math.Max(RowsOfSet(count), RowsOfSet(count - unread));
         for (var worker = 0; worker < _normed.Length; worker++)
         {
             (_normedRows[worker], _quantizedRows[worker]) = (_normed[worker].Rows(most), _quantized[worker].Rows(most));
@@ -227,6 +227,9 @@ internal sealed class RowSetPass : PhasedJob, IDisposable
 
     /// <summary>As many sets as threads, or a multiple of that.</summary>
     private int Sets(int count) => Math.Min(count, (count + (MostRows * _pool.Threads) - 1) / (MostRows * _pool.Threads) * _pool.Threads);
+
+    /// <summary>Rows of the largest set of so many.</summary>
+    private int RowsOfSet(int count) => count == 0 ? 0 : (count + Sets(count) - 1) / Sets(count);
 
     /// <summary>The first row that a phase is for: the last layer goes on without the rows that nobody reads.</summary>
     private int FirstRow(int phase) => _from + phase == _to ? _unread : 0;

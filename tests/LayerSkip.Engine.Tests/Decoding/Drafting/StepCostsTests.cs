@@ -107,7 +107,15 @@ public class StepCostsTests
         var (byLayers, byCopies) = (new RoundCost(exact, layers: 6), new RoundCost(coarse, layers: 6));
         Assert.Equal(byLayers.Plain(3), byCopies.Plain(3));
         Assert.Equal(byLayers.Drafted(2, 1, 0, 0), byCopies.Drafted(2, 1, 0, 0));
-        Assert.Equal(byLayers.Drafted(2, 1, 4, 4) - (2 * 4 * 11) + (2 * ((4 * 5.5) + 14)), byCopies.Drafted(2, 1, 4, 4), tolerance: 1e-9);
+        Assert.Equal(byLayers.Drafted(2, 1, 4, 4) - (2 * 4 * 11) + (2 * ((3 * 5.5) + 14)), byCopies.Drafted(2, 1, 4, 4), tolerance: 1e-9);
+
+        // A draft of one token has no row that a guess follows. Token by token the same costs add up.
+        Assert.Equal(byLayers.Drafted(2, 1, 1, 1), byCopies.Drafted(2, 1, 1, 1), tolerance: 1e-9);
+        foreach (var cost in (RoundCost[])[byLayers, byCopies])
+        {
+            var behind = (4 * (coarse.Layer(5) - coarse.Layer(4))) + coarse.Head(5) - coarse.Head(4);
+            Assert.Equal(cost.Drafted(2, 1, 4, 4) - cost.Drafted(2, 1, 3, 3), cost.FurtherGuess(2) + cost.Row(2, 4) + behind, tolerance: 1e-9);
+        }
 
         // Company shares what it reads, and drafts by the layers.
         (byLayers, byCopies) = (Beside(exact), Beside(coarse));

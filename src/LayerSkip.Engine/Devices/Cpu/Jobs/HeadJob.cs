@@ -6,9 +6,6 @@ namespace LayerSkip.Engine.Devices.Cpu.Jobs;
 /// <summary>Logits of a run of panels and, while they are in the cache, the greatest of them for each row.</summary>
 internal sealed class HeadJob(WeightMatrix head) : ParallelJob
 {
-    /// <summary>Most bytes that one thread may read as soon as all do.</summary>
-    private const long MostBytesAlone = 1 << 20;
-
     private readonly QuickerWay _oneRow = new();
     private RowsView _x;
     private int _panels;
@@ -28,18 +25,17 @@ internal sealed class HeadJob(WeightMatrix head) : ParallelJob
             _best = new int[chunks * x.Count];
         }
 
-        if (x.Count > 1 || head.Bytes > MostBytesAlone)
+        if (x.Count > 1 || head.Bytes > QuickerWay.MostBytesAlone)
         {
             pool.Run(this, chunks);
             return;
         }
 
-        ChunkCount = chunks;
         var began = Stopwatch.GetTimestamp();
         var isAlone = _oneRow.TakesFirst();
         if (isAlone)
         {
-            pool.RunAlone(this);
+            pool.RunAlone(this, chunks);
         }
         else
         {
