@@ -13,7 +13,7 @@ namespace LayerSkip.Engine.Devices.Cpu;
 /// With few rows a layer takes little longer than threads take to tell each other anything. So whatever depends on a head alone happens in one chunk, every thread
 /// norms and quantises the rows for itself, and what is a matrix's input is quantised in the chunk that it comes from.
 /// </remarks>
-internal sealed class LayerPass : PhasedJob, IDisposable
+internal sealed class LayerPass : LayersJob
 {
     /// <summary>With more rows, what every thread does for itself is better shared.</summary>
     private const int MaxRows = 32;
@@ -27,108 +27,39 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     /// <summary>Phases of a layer behind attention.</summary>
     private const int PhasesBehind = Step.Down - Step.Attention;
 
-    private readonly ModelConfig _config;
-    private readonly ComputePool _pool;
-    private readonly RowAttention _attention;
-    private readonly CacheAppend _append;
     private readonly int _headPanels;
     private readonly bool _headsFillPanels;
     private readonly bool _dealsHeads;
     private readonly int _phases; // of a layer
-
-    // Of each thread: rows normed, and quantised.
-    private readonly ActivationBuffer[] _normed;
-    private readonly ActivationBuffer[] _quantized;
-    private readonly RowsView[] _normedRows;
-    private readonly RowsView[] _quantizedRows;
 
     private readonly ActivationBuffer _quantizedAttended;
     private readonly ActivationBuffer _quantizedGated;
     private RowsView _quantizedAttendedRows;
     private RowsView _quantizedGatedRows;
 
-    private CpuLayer[] _layers = [];
-    private CpuRows? _rows;
-    private int _start;
-    private int _count;
-    private int _from;
-    private int _to;
-    private int _unread;
-    private RowsView _hidden;
-    private LayerRows _shared;
-    private CancellationToken _cancellationToken;
-    private volatile bool _isCancelled; // while a pass runs, any thread sets it and none clears it
-
     /// <param name="config">The model's shape.</param>
     /// <param name="pool">The threads.</param>
     /// <param name="attention">Used by nothing else meanwhile.</param>
     /// <param name="append">Of one head.</param>
     public LayerPass(ModelConfig config, ComputePool pool, RowAttention attention, CacheAppend append)
+        : base(config, pool, attention, append, config.HiddenSize)
     {
-        (_config, _pool, _attention, _append) = (config, pool, attention, append);
         _headPanels = config.HeadDimension / PanelKernel.Width;
         _headsFillPanels = config.HeadDimension % PanelKernel.Width == 0;
         _dealsHeads = config.KeyValueHeads % pool.Threads == 0 || config.KeyValueHeads >= ManyHeads * pool.Threads;
         _phases = 1 + (int)Step.Down - (int)(_dealsHeads ? Step.Attention : Step.Projections);
-        _normed = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(config.HiddenSize))];
-        _quantized = [.. Enumerable.Range(0, pool.Threads).Select(_ => new ActivationBuffer(QuantizedRow.Floats(config.HiddenSize)))];
-        (_normedRows, _quantizedRows) = (new RowsView[pool.Threads], new RowsView[pool.Threads]);
         _quantizedAttended = new(QuantizedRow.Floats(config.AttentionHeads * config.HeadDimension));
         _quantizedGated = new(QuantizedRow.Floats(config.IntermediateSize));
     }
 
     /// <summary>The last layer ends with its keys and values where nobody reads a row.</summary>
-    public override int Phases => (_phases * (_to - _from)) - (_unread < _count ? 0 : PhasesBehind);
+    public override int Phases => (_phases * (To - From)) - (Unread < Count ? 0 : PhasesBehind);
 
     /// <summary>Whether this is the way for some rows: few of them, heads that fill whole panels, and not much attention where heads cannot be dealt evenly.</summary>
     public bool Suits(CpuRows rows, int start, int count) =>
-        _headsFillPanels && count <= MaxRows && (_dealsHeads || _attention.WorkOf(rows, start, count) <= MostUnevenWork * _config.KeyValueHeads);
+        _headsFillPanels && count <= MaxRows && (_dealsHeads || Attention.WorkOf(rows, start, count) <= MostUnevenWork * Config.KeyValueHeads);
 
-    /// <summary>Runs layers, of which the last leaves out all but keys and values for the first rows.</summary>
-    /// <param name="layers">The model's, or a copy of the first of them.</param>
-    /// <param name="rows">Slots, placed.</param>
-    /// <param name="start">First slot.</param>
-    /// <param name="count">Number of slots, which this way suits.</param>
-    /// <param name="from">First layer.</param>
-    /// <param name="to">End of the layers, exclusive.</param>
-    /// <param name="unread">Rows that nobody reads afterwards.</param>
-    /// <param name="shared">Room for as many rows.</param>
-    /// <param name="upcoming">What is multiplied next.</param>
-    /// <param name="cancellationToken">Looked at in every layer.</param>
-    public void Run(
-        LayerSet layers, CpuRows rows, int start, int count, int from, int to, int unread, in LayerRows shared, WeightMatrix upcoming, CancellationToken cancellationToken)
-    {
-        (_layers, _rows, _start, _count, _from, _to, _unread) = (layers.Layers, rows, start, count, from, to, unread);
-        (_hidden, _shared) = (rows.Hidden.Slice(start, count), shared);
-        for (var worker = 0; worker < _normed.Length; worker++)
-        {
-            (_normedRows[worker], _quantizedRows[worker]) = (_normed[worker].Rows(count), _quantized[worker].Rows(count));
-        }
-
-        (_quantizedAttendedRows, _quantizedGatedRows) = (_quantizedAttended.Rows(count), _quantizedGated.Rows(count));
-        _attention.Place(_pool.Threads, takers: 1, rows, start, shared.Qkv, shared.Attended);
-        (_cancellationToken, _isCancelled) = (cancellationToken, false);
-        try
-        {
-            if (to > from && count == 1 && _layers[from].Bytes <= QuickerWay.MostBytesAlone)
-            {
-                RunOneRow(layers.OneRow, upcoming);
-            }
-            else if (to > from)
-            {
-                _pool.Run(this, upcoming);
-            }
-        }
-        finally
-        {
-            (_rows, _cancellationToken) = (null, default);
-        }
-
-        if (_isCancelled)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-        }
-    }
+    protected override int RowsOfThread => Count;
 
     public override int Chunks(int phase)
     {
@@ -136,7 +67,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         return StepOf(phase) switch
         {
             Step.Projections => Chunks(layer.Qkv),
-            Step.Attention => _config.KeyValueHeads,
+            Step.Attention => Config.KeyValueHeads,
             Step.Output => Chunks(layer.Output),
             Step.GateAndUp => Chunks(layer.Gate),
             _ => Chunks(layer.Down),
@@ -146,7 +77,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     public override void Begin(int phase, int worker)
     {
         var (layer, isFirst) = (Layer(phase), phase % _phases == 0);
-        if (_isCancelled || !(isFirst || StepOf(phase) == Step.GateAndUp))
+        if (IsCancelled || !(isFirst || StepOf(phase) == Step.GateAndUp))
         {
             return;
         }
@@ -155,13 +86,13 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var isQuantized = isFirst
             ? layer.Qkv.Kernel.TakesQuantizedRows
             : layer.Gate.Kernel.TakesQuantizedRows || layer.Up.Kernel.TakesQuantizedRows;
-        for (var row = isFirst ? 0 : FirstRow(phase); row < _count; row++)
+        for (var row = isFirst ? 0 : FirstRow(phase); row < Count; row++)
         {
-            var normed = _normedRows[worker].Row(row, _config.HiddenSize);
-            RmsNorm.Apply(_hidden.Row(row, _config.HiddenSize), weight, normed, _config.RmsNormEpsilon);
+            var normed = NormedRows[worker].Row(row, Config.HiddenSize);
+            Norm(row, weight, normed);
             if (isQuantized)
             {
-                QuantizedRow.Write(normed, _quantizedRows[worker].Row(row, QuantizedRow.Floats(normed.Length)));
+                QuantizedRow.Write(normed, QuantizedRows[worker].Row(row, QuantizedRow.Floats(normed.Length)));
             }
         }
     }
@@ -169,34 +100,34 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     public override void Run(int phase, int chunk, int worker)
     {
         var (layer, first) = (Layer(phase), FirstRow(phase));
-        var (gated, hidden) = (Read(_shared.Gated, first), Read(_hidden, first));
+        var (gated, hidden) = (Read(Shared.Gated, first), Read(Hidden, first));
         switch (StepOf(phase))
         {
-            case Step.Projections when !_isCancelled:
+            case Step.Projections when !IsCancelled:
                 var (from, to) = Panels(layer.Qkv, chunk);
                 Project(layer, from, to, worker);
                 break;
 
             case Step.Attention:
-                Attend(layer, _from + (phase / _phases), chunk, first, worker);
+                Attend(layer, From + (phase / _phases), chunk, first, worker);
                 break;
 
-            case Step.Output when !_isCancelled:
+            case Step.Output when !IsCancelled:
                 (from, to) = Panels(layer.Output, chunk);
-                Projection.Add(layer.Output, layer.OutputBias, from, to, Input(layer.Output, _shared.Attended, _quantizedAttendedRows, first), hidden);
+                Projection.Add(layer.Output, layer.OutputBias, from, to, Input(layer.Output, Shared.Attended, _quantizedAttendedRows, first), hidden);
                 break;
 
-            case Step.GateAndUp when !_isCancelled:
+            case Step.GateAndUp when !IsCancelled:
                 (from, to) = Panels(layer.Gate, chunk);
-                var (gate, up) = (Input(layer.Gate, _normedRows[worker], _quantizedRows[worker], first), Input(layer.Up, _normedRows[worker], _quantizedRows[worker], first));
-                GatedMlp.Run(layer, from, to, gate, up, gated, Read(_shared.Up, first));
+                var (gate, up) = (Input(layer.Gate, NormedRows[worker], QuantizedRows[worker], first), Input(layer.Up, NormedRows[worker], QuantizedRows[worker], first));
+                GatedMlp.Run(layer, from, to, gate, up, gated, Read(Shared.Up, first));
                 var start = from * PanelKernel.Width;
-                Quantize(layer.Down, _shared.Gated, _quantizedGatedRows, start, Math.Min(to * PanelKernel.Width, _config.IntermediateSize) - start, first);
+                Quantize(layer.Down, Shared.Gated, _quantizedGatedRows, start, Math.Min(to * PanelKernel.Width, Config.IntermediateSize) - start, first);
                 break;
 
-            case Step.Down when !_isCancelled:
+            case Step.Down when !IsCancelled:
                 (from, to) = Panels(layer.Down, chunk);
-                Projection.Add(layer.Down, layer.DownBias, from, to, Input(layer.Down, _shared.Gated, _quantizedGatedRows, first), hidden);
+                Projection.Add(layer.Down, layer.DownBias, from, to, Input(layer.Down, Shared.Gated, _quantizedGatedRows, first), hidden);
                 break;
         }
     }
@@ -206,81 +137,82 @@ internal sealed class LayerPass : PhasedJob, IDisposable
         var layer = Layer(phase);
         return StepOf(phase) switch
         {
-            Step.Projections or Step.Attention => ReadAhead.Of(layer.Output, worker, _pool.Threads),
-            Step.Output => ReadAhead.Of(layer.Gate, worker, _pool.Threads),
-            Step.GateAndUp => ReadAhead.Of(layer.Down, worker, _pool.Threads),
-            _ when !_dealsHeads => ReadAhead.Of(Layer(phase + 1).Qkv, worker, _pool.Threads),
-            _ => new(Layer(phase + 1).Qkv, QueryPanel(ChunkDeal.Start(_config.KeyValueHeads, worker, _pool.Threads))),
+            Step.Projections or Step.Attention => ReadAhead.Of(layer.Output, worker, Pool.Threads),
+            Step.Output => ReadAhead.Of(layer.Gate, worker, Pool.Threads),
+            Step.GateAndUp => ReadAhead.Of(layer.Down, worker, Pool.Threads),
+            _ when !_dealsHeads => ReadAhead.Of(Layer(phase + 1).Qkv, worker, Pool.Threads),
+            _ => new(Layer(phase + 1).Qkv, QueryPanel(ChunkDeal.Start(Config.KeyValueHeads, worker, Pool.Threads))),
         };
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
-        foreach (var buffer in (ReadOnlySpan<ActivationBuffer>)[.. _normed, .. _quantized, _quantizedAttended, _quantizedGated])
-        {
-            buffer.Dispose();
-        }
+        base.Dispose();
+        _quantizedAttended.Dispose();
+        _quantizedGated.Dispose();
     }
 
-    private void RunOneRow(QuickerWay way, WeightMatrix upcoming)
+    protected override void RunPhases(LayerSet layers, WeightMatrix upcoming)
     {
+        (_quantizedAttendedRows, _quantizedGatedRows) = (_quantizedAttended.Rows(Count), _quantizedGated.Rows(Count));
+        if (Count > 1 || Layers[From].Bytes > QuickerWay.MostBytesAlone)
+        {
+            base.RunPhases(layers, upcoming);
+            return;
+        }
+
         var began = Stopwatch.GetTimestamp();
-        var isAlone = way.TakesFirst();
+        var isAlone = layers.OneRow.TakesFirst();
         if (isAlone)
         {
-            _pool.RunAlone(this);
+            Pool.RunAlone(this);
         }
         else
         {
-            _pool.Run(this, upcoming);
+            Pool.Run(this, upcoming);
         }
 
-        if (!_isCancelled)
+        if (!IsCancelled)
         {
-            way.Took(isAlone, began, _to - _from);
+            layers.OneRow.Took(isAlone, began, To - From);
         }
     }
 
     /// <summary>One key/value head from the rows, or their projections, to what they attend to.</summary>
     private void Attend(CpuLayer layer, int number, int head, int first, int worker)
     {
-        if (_cancellationToken.IsCancellationRequested)
-        {
-            _isCancelled = true;
-        }
-
-        if (_isCancelled)
+        if (LookForCancellation())
         {
             return;
         }
 
-        var (group, heads) = (_config.AttentionHeads / _config.KeyValueHeads, _config.AttentionHeads);
+        var (group, heads) = (Config.AttentionHeads / Config.KeyValueHeads, Config.AttentionHeads);
         if (_dealsHeads)
         {
             ProjectHeads(head * group, group);
             ProjectHeads(heads + head, 1);
-            ProjectHeads(heads + _config.KeyValueHeads + head, 1);
+            ProjectHeads(heads + Config.KeyValueHeads + head, 1);
         }
 
-        for (var row = 0; row < _count; row++)
+        for (var row = 0; row < Count; row++)
         {
-            _append.Run(_rows!, _start + row, number, head, _shared.Qkv.Row(row, _shared.Qkv.Stride));
+            Append.Run(Rows!, Start + row, number, head, Shared.Qkv.Row(row, Shared.Qkv.Stride));
         }
 
-        for (var set = 0; set < _attention.Sets; set++)
+        for (var set = 0; set < Attention.Sets; set++)
         {
-            _attention.Attend(set, head, number, worker, first, _count);
+            Attention.Attend(set, head, number, worker, first, Count);
         }
 
-        var width = group * _config.HeadDimension;
-        Quantize(layer.Output, _shared.Attended, _quantizedAttendedRows, head * width, width, first);
+        var width = group * Config.HeadDimension;
+        Quantize(layer.Output, Shared.Attended, _quantizedAttendedRows, head * width, width, first);
 
         void ProjectHeads(int from, int count) => Project(layer, from * _headPanels, (from + count) * _headPanels, worker);
     }
 
     /// <summary>Some panels of the rows' queries, keys and values.</summary>
     private void Project(CpuLayer layer, int from, int to, int worker) => Projection.Write(
-        layer.Qkv, layer.QkvBias, from, to, Input(layer.Qkv, _normedRows[worker], _quantizedRows[worker], first: 0), _shared.Qkv);
+        layer.Qkv, layer.QkvBias, from, to, Input(layer.Qkv, NormedRows[worker], QuantizedRows[worker], first: 0), Shared.Qkv);
 
     /// <summary>Quantises some of the rows' elements, whole blocks, if a matrix takes them so.</summary>
     private void Quantize(WeightMatrix matrix, in RowsView rows, in RowsView quantized, int start, int length, int first)
@@ -290,7 +222,7 @@ internal sealed class LayerPass : PhasedJob, IDisposable
             return;
         }
 
-        for (var row = first; row < _count; row++)
+        for (var row = first; row < Count; row++)
         {
             QuantizedRow.Write(
                 rows.Row(row, rows.Stride).Slice(start, length),
@@ -301,31 +233,32 @@ internal sealed class LayerPass : PhasedJob, IDisposable
     private RowsView Input(WeightMatrix matrix, in RowsView rows, in RowsView quantized, int first) =>
         Read(matrix.Kernel.TakesQuantizedRows ? quantized : rows, first);
 
-    private RowsView Read(in RowsView rows, int first) => rows.Slice(first, _count - first);
+    private RowsView Read(in RowsView rows, int first) => rows.Slice(first, Count - first);
 
     /// <summary>First row of a phase: the last layer goes on without the rows that nobody reads.</summary>
-    private int FirstRow(int phase) => _from + (phase / _phases) == _to - 1 ? _unread : 0;
+    private int FirstRow(int phase) => From + (phase / _phases) == To - 1 ? Unread : 0;
 
     private Step StepOf(int phase) => Step.Down - (_phases - 1 - (phase % _phases));
 
     /// <summary>A phase's layer. Threads that come too late ask about phases that are not there any more.</summary>
     private CpuLayer Layer(int phase)
     {
-        var layers = _layers;
-        return layers[Math.Min(_from + (phase / _phases), layers.Length - 1)];
+        // The next run may be set up meanwhile, with other layers.
+        var layers = Layers;
+        return layers[Math.Min(From + (phase / _phases), layers.Length - 1)];
     }
 
-    private int QueryPanel(int head) => head * (_config.AttentionHeads / _config.KeyValueHeads) * _headPanels;
+    private int QueryPanel(int head) => head * (Config.AttentionHeads / Config.KeyValueHeads) * _headPanels;
 
     private int Chunks(WeightMatrix matrix)
     {
-        var panels = matrix.PanelsPerChunk(_pool.Threads, _count);
+        var panels = matrix.PanelsPerChunk(Pool.Threads, Count);
         return (matrix.Panels + panels - 1) / panels;
     }
 
     private (int From, int To) Panels(WeightMatrix matrix, int chunk)
     {
-        var panels = matrix.PanelsPerChunk(_pool.Threads, _count);
+        var panels = matrix.PanelsPerChunk(Pool.Threads, Count);
         return (chunk * panels, Math.Min((chunk + 1) * panels, matrix.Panels));
     }
 
