@@ -29,7 +29,7 @@ public sealed class LayerSkipOptions
     /// <summary>How the weight matrices are kept. The quantised formats are smaller and faster, and lossy.</summary>
     public WeightFormat WeightFormat { get; set; } = WeightFormat.Auto;
 
-    /// <summary>Whether the CPU keeps bfloat16 matrices compressed, without loss.</summary>
+    /// <summary>Whether the CPU keeps matrices of bfloat16 and float32 compressed, without loss.</summary>
     public WeightCompression Compression { get; set; }
 
     /// <summary>

@@ -23,6 +23,6 @@ public sealed record ModelOptions
     /// <summary>Matrices to keep in the checkpoint's own precision all the same.</summary>
     public FinerWeights Finer { get; init; }
 
-    /// <summary>Whether bfloat16 matrices are compressed, without loss.</summary>
+    /// <summary>Whether the CPU keeps matrices of bfloat16 and float32 compressed, without loss.</summary>
     public WeightCompression Compression { get; init; }
 }

@@ -66,12 +66,14 @@ public class LayerSkipModelTests
         Fails<ArgumentOutOfRangeException>("Compression", new() { Compression = (WeightCompression)7 });
     }
 
-    [Fact]
-    public void Weights_are_compressed_where_that_is_asked_for()
+    [Theory]
+    [InlineData(WeightFormat.Auto, 0.7, 0.9)]
+    [InlineData(WeightFormat.F32, 0.85, 0.95)]
+    public void Weights_are_compressed_where_that_is_asked_for(WeightFormat format, double least, double most)
     {
-        using var plain = LayerSkipModel.Load(ParserDirectory, new ModelOptions { Compression = WeightCompression.Never });
-        using var compressed = LayerSkipModel.Load(ParserDirectory, new ModelOptions { Compression = WeightCompression.Always });
-        Assert.InRange(compressed.WeightBytes, plain.WeightBytes * 7 / 10, plain.WeightBytes * 9 / 10);
+        using var plain = LayerSkipModel.Load(ParserDirectory, new ModelOptions { WeightFormat = format, Compression = WeightCompression.Never });
+        using var compressed = LayerSkipModel.Load(ParserDirectory, new ModelOptions { WeightFormat = format, Compression = WeightCompression.Always });
+        Assert.InRange(compressed.WeightBytes / (double)plain.WeightBytes, least, most);
     }
 
     [Fact]

@@ -1,8 +1,8 @@
 namespace LayerSkip.Engine.Devices;
 
 /// <summary>
-/// Whether the CPU keeps bfloat16 matrices compressed: without loss and to the same bits, in 12.1 bits a normally distributed weight instead of 16,
-/// so that decoding reads less. Other formats, and GPUs, compress nothing.
+/// Whether the CPU keeps matrices of bfloat16 and float32 compressed: without loss and to the same bits, in 12.1 bits a normally distributed weight
+/// instead of 16, or 28.1 instead of 32, so that decoding reads less. Other formats, and GPUs, compress nothing.
 /// </summary>
 public enum WeightCompression
 {

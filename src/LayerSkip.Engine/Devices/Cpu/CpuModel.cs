@@ -104,7 +104,7 @@ internal sealed class CpuModel : IDeviceModel
     /// <param name="path">Vector width of the kernels.</param>
     /// <param name="draftVocabulary">Tokens that drafts choose among, beside the prompt's; null or empty: all.</param>
     /// <param name="finer">Matrices to keep in the source's own precision.</param>
-    /// <param name="compression">Whether bfloat16 matrices are compressed.</param>
+    /// <param name="compression">Whether matrices of float32 and bfloat16 are compressed.</param>
     /// <param name="progress">Told the share done, 0..1.</param>
     /// <param name="cancellationToken">Ends the loading between layers.</param>
     /// <exception cref="CheckpointException">A tensor is missing, has another shape than the configuration implies, or does not fit its format.</exception>

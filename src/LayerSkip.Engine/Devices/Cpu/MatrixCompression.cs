@@ -7,7 +7,6 @@ internal sealed unsafe class MatrixCompression
 {
     private readonly WeightMatrix _source;
     private readonly CompressedKernel _kernel;
-    private readonly PanelCompressor _compressor;
     private readonly ParallelOptions _parallel;
     private readonly HighByteCode[] _codes;
     private readonly int[] _plainGroups;
@@ -18,13 +17,13 @@ internal sealed unsafe class MatrixCompression
     /// <param name="threads">Threads to use.</param>
     public MatrixCompression(WeightMatrix source, CompressedKernel kernel, int threads)
     {
-        (_source, _kernel, _compressor) = (source, kernel, kernel.Compressor(source.Inputs));
+        (_source, _kernel) = (source, kernel);
         _parallel = new ParallelOptions { MaxDegreeOfParallelism = threads };
         (_codes, _plainGroups, _offsets) = (new HighByteCode[source.Panels], new int[source.Panels], new nint[source.Panels + 1]);
-        Parallel.For(0, source.Panels, _parallel, panel => (_codes[panel], _plainGroups[panel]) = _compressor.Measure(source.Panel(panel)));
+        Parallel.For(0, source.Panels, _parallel, panel => (_codes[panel], _plainGroups[panel]) = kernel.Measure(source.Panel(panel), source.Inputs));
         for (var panel = 0; panel < source.Panels; panel++)
         {
-            _offsets[panel + 1] = _offsets[panel] + (nint)CompressedPanel.BytesFor(source.Inputs, _plainGroups[panel]);
+            _offsets[panel + 1] = _offsets[panel] + (nint)kernel.PanelBytes(source.Inputs, _plainGroups[panel]);
         }
     }
 
@@ -40,7 +39,7 @@ internal sealed unsafe class MatrixCompression
     {
         var compressed = new WeightMatrix(memory, _kernel, _source.Outputs, _source.Inputs, _offsets);
         Parallel.For(0, _source.Panels, _parallel, panel =>
-            _compressor.Compress(_source.Panel(panel), _codes[panel], _plainGroups[panel], compressed.Panel(panel)));
+            _kernel.Compress(_source.Panel(panel), _source.Inputs, _codes[panel], _plainGroups[panel], compressed.Panel(panel)));
         return compressed;
     }
 }

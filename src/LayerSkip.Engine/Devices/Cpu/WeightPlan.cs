@@ -9,7 +9,7 @@ internal sealed class WeightPlan
     /// <summary>From so many weights on, a matrix is one of a model that no cache holds.</summary>
     private const long StreamedWeights = 256 * 1024;
 
-    /// <summary>From so many weights on, a model is one whose weights come from memory in every step: 64 MiB as bfloat16.</summary>
+    /// <summary>From so many weights on, a model is one whose weights come from memory in every step: 64 MiB as bfloat16, 128 MiB as float32.</summary>
     private const long CompressedModelWeights = 32 * 1024 * 1024;
 
     private readonly WeightSource _source;
@@ -17,21 +17,19 @@ internal sealed class WeightPlan
     private readonly SimdPath _path;
     private readonly WeightFormat _plain;
     private readonly WeightCompression _compression;
-    private readonly Dictionary<(WeightFormat Format, bool Streamed), PanelKernel> _kernels = [];
-    private readonly CompressedKernel _compressed;
+    private readonly Dictionary<(WeightFormat Format, bool Streamed, bool Compressed), PanelKernel> _kernels = [];
 
     /// <param name="config">The model's shape.</param>
     /// <param name="source">Its weights.</param>
     /// <param name="format">What is asked for.</param>
     /// <param name="finer">What stays in the checkpoint's own precision.</param>
     /// <param name="path">Vector width of the kernels.</param>
-    /// <param name="compression">Whether bfloat16 matrices are compressed.</param>
+    /// <param name="compression">Whether matrices of float32 and bfloat16 are compressed.</param>
     /// <exception cref="CheckpointException">A tensor is missing or has another shape than the configuration implies.</exception>
     public WeightPlan(ModelConfig config, WeightSource source, WeightFormat format, FinerWeights finer, SimdPath path, WeightCompression compression = WeightCompression.Auto)
     {
         (_source, _format, _path) = (source, format, path);
         _compression = compression == WeightCompression.Auto && WeightsOf(config) < CompressedModelWeights ? WeightCompression.Never : compression;
-        _compressed = PanelKernel.CreateCompressed(path);
 
         // One matrix in another precision is enough for float32, which holds all of them exactly.
         _plain = LlamaMatrices.PlainTypes(config, source) is [] or [TensorDataType.BF16] ? WeightFormat.BF16 : WeightFormat.F32;
@@ -79,14 +77,11 @@ internal sealed class WeightPlan
         }
 
         var streamed = parts.Sum(part => (long)part.Rows * part.Columns) >= StreamedWeights;
-        if (format == WeightFormat.BF16 && (_compression == WeightCompression.Auto ? streamed : _compression == WeightCompression.Always))
+        var compressed = format is WeightFormat.F32 or WeightFormat.BF16
+            && (_compression == WeightCompression.Auto ? streamed : _compression == WeightCompression.Always);
+        if (!_kernels.TryGetValue((format, streamed, compressed), out var kernel))
         {
-            return new(_compressed, parts);
-        }
-
-        if (!_kernels.TryGetValue((format, streamed), out var kernel))
-        {
-            _kernels[(format, streamed)] = kernel = PanelKernel.Create(format, _path, streamed);
+            _kernels[(format, streamed, compressed)] = kernel = compressed ? PanelKernel.CreateCompressed(format, _path) : PanelKernel.Create(format, _path, streamed);
         }
 
         return new(kernel, parts);
@@ -107,8 +102,8 @@ internal sealed record PlannedMatrix(PanelKernel Kernel, IReadOnlyList<MatrixPar
     public long LeastBytes => WeightMatrix.BytesFor(Kernel, Outputs, Inputs);
 
     /// <summary>The most that it can: compressed, weights of all magnitudes take a little more than before.</summary>
-    public long MostBytes => IsCompressed
-        ? WeightMatrix.PanelsFor(Outputs) * CompressedPanel.BytesFor(Inputs, Inputs / CompressedPanel.GroupInputs)
+    public long MostBytes => Kernel is CompressedKernel compressed
+        ? WeightMatrix.PanelsFor(Outputs) * compressed.PanelBytes(Inputs, Inputs / CompressedPanel.GroupInputs)
         : Bytes;
 
     public bool IsCompressed => Kernel is CompressedKernel;

@@ -16,6 +16,7 @@ public class CoarseHeadTests
 
     [Theory]
     [InlineData(WeightFormat.F32, WeightCompression.Never)]
+    [InlineData(WeightFormat.F32, WeightCompression.Always)]
     [InlineData(WeightFormat.BF16, WeightCompression.Never)]
     [InlineData(WeightFormat.BF16, WeightCompression.Always)]
     [InlineData(WeightFormat.Int8, WeightCompression.Never)]

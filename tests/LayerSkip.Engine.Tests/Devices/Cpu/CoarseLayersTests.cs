@@ -14,6 +14,7 @@ public class CoarseLayersTests
     [Theory]
     [InlineData(WeightFormat.F32, WeightCompression.Never, DraftWeights.Int8, 0.05)]
     [InlineData(WeightFormat.F32, WeightCompression.Never, DraftWeights.Int4, 0.5)]
+    [InlineData(WeightFormat.F32, WeightCompression.Always, DraftWeights.Int8, 0.05)]
     [InlineData(WeightFormat.BF16, WeightCompression.Never, DraftWeights.Int8, 0.05)]
     [InlineData(WeightFormat.BF16, WeightCompression.Always, DraftWeights.Int4, 0.5)]
     public void States_are_near_those_of_the_layers(WeightFormat format, WeightCompression compression, DraftWeights weights, double most)

@@ -13,30 +13,45 @@ public class WeightPlanTests
         VocabularySize = 30_000, HiddenSize = 640, IntermediateSize = 2560, Layers = 4, AttentionHeads = 10, KeyValueHeads = 2, HeadDimension = 64, TiedEmbeddings = false,
     };
 
-    [Fact]
-    public void Large_bf16_models_are_compressed_but_for_what_is_small_or_only_looked_up()
+    [Theory]
+    [InlineData(WeightFormat.Auto, WeightFormat.BF16, 12)]
+    [InlineData(WeightFormat.BF16, WeightFormat.BF16, 12)]
+    [InlineData(WeightFormat.F32, WeightFormat.F32, 28)]
+    public void Large_models_are_compressed_but_for_what_is_small_or_only_looked_up(WeightFormat asked, WeightFormat format, int bits)
     {
-        var plan = Plan(s_large, WeightFormat.Auto);
+        var plan = Plan(s_large, asked);
         Assert.All(plan.Layers, layer => Assert.IsAssignableFrom<CompressedKernel>(layer.Down.Kernel));
+        Assert.All(plan.Layers, layer => Assert.Equal(s_large.HiddenSize * s_large.HiddenSize >= 262_144, layer.Output.IsCompressed));
         Assert.IsAssignableFrom<CompressedKernel>(plan.Head.Kernel);
         Assert.IsNotAssignableFrom<CompressedKernel>(plan.Embedding.Kernel);
-        Assert.Equal(WeightFormat.BF16, plan.Format);
-        Assert.InRange(plan.Layers.Sum(layer => layer.Down.LeastBytes), 0, plan.Layers.Sum(layer => layer.Down.Bytes) * 4 / 5);
+        Assert.Equal(format, plan.Format);
+        Assert.All(plan.Matrices, matrix => Assert.Equal(format, matrix.Kernel.Format));
+
+        // In whole panels, each with a header of 64 bytes; a plain group has its number beside.
+        var down = plan.Layers[0].Down;
+        var panels = s_large.HiddenSize / 32;
+        var plain = (long)s_large.HiddenSize * s_large.IntermediateSize * (bits + 4) / 8;
+        Assert.Equal(plain, down.Bytes);
+        Assert.Equal((panels * 64) + (plain * bits / (bits + 4)), down.LeastBytes);
+        Assert.InRange(down.MostBytes, plain + 1, plain + (panels * (128 + s_large.IntermediateSize)));
     }
 
     [Theory]
-    [InlineData(WeightFormat.F32, WeightCompression.Always)]
     [InlineData(WeightFormat.Int8, WeightCompression.Always)]
+    [InlineData(WeightFormat.Int4, WeightCompression.Always)]
+    [InlineData(WeightFormat.F32, WeightCompression.Never)]
     [InlineData(WeightFormat.BF16, WeightCompression.Never)]
     public void Nothing_else_is(WeightFormat format, WeightCompression compression) =>
         Assert.All(Plan(s_large, format, compression).Matrices, matrix => Assert.IsNotAssignableFrom<CompressedKernel>(matrix.Kernel));
 
-    [Fact]
-    public void Small_models_stay_as_they_are_unless_asked_for()
+    [Theory]
+    [InlineData(WeightFormat.F32)]
+    [InlineData(WeightFormat.BF16)]
+    public void Small_models_stay_as_they_are_unless_asked_for(WeightFormat format)
     {
         var small = s_large with { VocabularySize = 2000 };
-        Assert.All(Plan(small, WeightFormat.BF16).Matrices, matrix => Assert.False(matrix.IsCompressed));
-        Assert.All(Plan(small, WeightFormat.BF16, WeightCompression.Always).Layers, layer => Assert.True(layer.Qkv.IsCompressed));
+        Assert.All(Plan(small, format).Matrices, matrix => Assert.False(matrix.IsCompressed));
+        Assert.All(Plan(small, format, WeightCompression.Always).Layers, layer => Assert.True(layer.Qkv.IsCompressed));
     }
 
     private static WeightPlan Plan(ModelConfig config, WeightFormat format, WeightCompression compression = WeightCompression.Auto)

@@ -54,4 +54,20 @@ internal unsafe struct Avx2Lanes : ILanes<Vector256<float>>
         PortableLanes.JoinBf16(low + 16, codes + 16, shift, highBytes, out var first1, out var second1);
         (first, second) = (Vector256.Create(first0, first1), Vector256.Create(second0, second1));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinF32(ushort* lower, Vector256<float> upper, out Vector256<float> first, out Vector256<float> second)
+    {
+        if (Avx2.IsSupported)
+        {
+            var low = Vector256.Load(lower);
+            first = Avx2.UnpackLow(low, upper.AsUInt16()).AsSingle();
+            second = Avx2.UnpackHigh(low, upper.AsUInt16()).AsSingle();
+            return;
+        }
+
+        PortableLanes.JoinF32(lower, upper.GetLower(), out var first0, out var second0);
+        PortableLanes.JoinF32(lower + 8, upper.GetUpper(), out var first1, out var second1);
+        (first, second) = (Vector256.Create(first0, first1), Vector256.Create(second0, second1));
+    }
 }

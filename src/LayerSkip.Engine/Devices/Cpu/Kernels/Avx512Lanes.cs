@@ -54,4 +54,20 @@ internal unsafe struct Avx512Lanes : ILanes<Vector512<float>>
         Avx2Lanes.JoinBf16(low + 32, codes + 32, shift, highBytes, out var first1, out var second1);
         (first, second) = (Vector512.Create(first0, first1), Vector512.Create(second0, second1));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinF32(ushort* lower, Vector512<float> upper, out Vector512<float> first, out Vector512<float> second)
+    {
+        if (Avx512BW.IsSupported)
+        {
+            var low = Vector512.Load(lower);
+            first = Avx512BW.UnpackLow(low, upper.AsUInt16()).AsSingle();
+            second = Avx512BW.UnpackHigh(low, upper.AsUInt16()).AsSingle();
+            return;
+        }
+
+        Avx2Lanes.JoinF32(lower, upper.GetLower(), out var first0, out var second0);
+        Avx2Lanes.JoinF32(lower + 16, upper.GetUpper(), out var first1, out var second1);
+        (first, second) = (Vector512.Create(first0, first1), Vector512.Create(second0, second1));
+    }
 }

@@ -5,7 +5,7 @@ using LayerSkip.Engine.Checkpoints;
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
 /// <summary>bfloat16, two to a word: the lower group's column in the lower half, the upper one's in the upper half.</summary>
-internal unsafe struct Bf16Panel : IPanelFormat
+internal unsafe struct Bf16Panel : ICompressibleFormat
 {
     public static int Bytes
     {
@@ -21,7 +21,7 @@ internal unsafe struct Bf16Panel : IPanelFormat
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Write(byte* pair, int lanes, int lane, bool upper, float value) =>
-        ((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] = ElementNarrowing.ToBF16(value);
+        ((ushort*)pair)[Place(lane, upper)] = ElementNarrowing.ToBF16(value);
 
     public static void WriteBoth(byte* pair, int lanes, int lane, ReadOnlySpan<float> low, ReadOnlySpan<float> high)
     {
@@ -44,5 +44,16 @@ internal unsafe struct Bf16Panel : IPanelFormat
     }
 
     public static float Read(byte* pair, int lanes, int lane, bool upper) =>
-        BitConverter.UInt32BitsToSingle((uint)((ushort*)pair)[(2 * lane) + (upper ? 1 : 0)] << 16);
+        BitConverter.UInt32BitsToSingle((uint)((ushort*)pair)[Place(lane, upper)] << 16);
+
+    public static ushort* Split(byte* pair, int lanes, int inputs, ushort* room, ushort* tails) => (ushort*)pair;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Place(int lane, bool upper) => (2 * lane) + (upper ? 1 : 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Join<TLanes, TVector>(TVector bfloats, ushort* tails, out TVector low, out TVector high)
+        where TLanes : ILanes<TVector>
+        where TVector : struct =>
+        TLanes.WidenBf16(bfloats, out low, out high);
 }

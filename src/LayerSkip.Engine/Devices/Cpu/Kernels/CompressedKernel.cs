@@ -2,20 +2,34 @@ using System.Buffers;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>Multiplies with bfloat16 weights that are compressed without loss: bit for bit what <see cref="Uncompressed"/> gives, reading a quarter less.</summary>
-internal abstract unsafe class CompressedKernel(PanelKernel uncompressed) : PanelKernel(WeightFormat.BF16)
+/// <summary>
+/// Multiplies with weights that are compressed without loss: bit for bit what <see cref="Uncompressed"/> gives, reading four bits less of each.
+/// </summary>
+internal abstract unsafe class CompressedKernel(PanelKernel uncompressed) : PanelKernel(uncompressed.Format)
 {
     public override PanelKernel Uncompressed { get; } = uncompressed;
 
     /// <summary>They are one stream, which memory is asked for far ahead.</summary>
     public override int PanelsAtOnce(int rows) => 1;
 
-    /// <summary>What makes its panels.</summary>
-    /// <param name="inputs">Weights of a column.</param>
-    public abstract PanelCompressor Compressor(int inputs);
-
     /// <summary>Bytes of a panel of which every weight has a code.</summary>
-    public override long PanelBytes(int inputs) => CompressedPanel.BytesFor(inputs, plainGroups: 0);
+    public override long PanelBytes(int inputs) => PanelBytes(inputs, plainGroups: 0);
+
+    /// <inheritdoc cref="CompressedPanel.BytesFor"/>
+    public abstract long PanelBytes(int inputs, int plainGroups);
+
+    /// <inheritdoc cref="PanelCompressor{TFormat}.Measure"/>
+    /// <param name="plain">A panel of <see cref="Uncompressed"/>.</param>
+    /// <param name="inputs">Weights of a column.</param>
+    public abstract (HighByteCode Code, int PlainGroups) Measure(byte* plain, int inputs);
+
+    /// <inheritdoc cref="PanelCompressor{TFormat}.Compress"/>
+    /// <param name="plain">A panel of <see cref="Uncompressed"/>.</param>
+    /// <param name="inputs">Weights of a column.</param>
+    /// <param name="code">Its code, as <see cref="Measure"/> chose it.</param>
+    /// <param name="plainGroups">How many groups stay plain with that.</param>
+    /// <param name="target">Room for <see cref="PanelBytes(int, int)"/> bytes.</param>
+    public abstract void Compress(byte* plain, int inputs, HighByteCode code, int plainGroups, byte* target);
 
     /// <exception cref="NotSupportedException">Always: a panel is compressed as a whole.</exception>
     public override void WriteColumn(byte* panel, int column, ReadOnlySpan<float> weights) =>
@@ -31,13 +45,20 @@ internal abstract unsafe class CompressedKernel(PanelKernel uncompressed) : Pane
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKernel(new PanelKernel<TLanes, TVector, Bf16Panel>(WeightFormat.BF16, streamed: true))
+internal sealed unsafe class CompressedKernel<TLanes, TVector, TFormat>(WeightFormat format)
+    : CompressedKernel(new PanelKernel<TLanes, TVector, TFormat>(format, streamed: true))
     where TLanes : ILanes<TVector>
     where TVector : struct
+    where TFormat : ICompressibleFormat
 {
     private static int Pairs => Width / (2 * TLanes.Count);
 
-    public override PanelCompressor Compressor(int inputs) => new(TLanes.Count, inputs);
+    public override long PanelBytes(int inputs, int plainGroups) => CompressedPanel.BytesFor<TFormat>(inputs, plainGroups);
+
+    public override (HighByteCode Code, int PlainGroups) Measure(byte* plain, int inputs) => new PanelCompressor<TFormat>(TLanes.Count, inputs).Measure(plain);
+
+    public override void Compress(byte* plain, int inputs, HighByteCode code, int plainGroups, byte* target) =>
+        new PanelCompressor<TFormat>(TLanes.Count, inputs).Compress(plain, code, plainGroups, target);
 
     public override void Multiply(byte* panels, int count, int inputs, int rows, float* x, nint xStride, float* y, nint yStride, bool accumulate)
     {
@@ -46,25 +67,25 @@ internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKer
             var panel = (CompressedPanel*)panels;
             for (var pair = 0; pair < Pairs; pair++)
             {
-                var runs = new CompressedRuns(panel, pair, TLanes.Count, inputs);
+                var runs = new CompressedRuns<TFormat>(panel, pair, TLanes.Count, inputs);
                 while (runs.Next())
                 {
                     var xRun = x + runs.First;
                     var yRun = y + (pair * TLanes.Count);
                     if (runs.Plain)
                     {
-                        var tile = new PanelTiles<TLanes, TVector, Bf16Panel>.OnePair(runs.Weights);
+                        var tile = new PanelTiles<TLanes, TVector, TFormat>.OnePair(runs.Weights);
                         RunTiles(tile, runs.Count, rows, xRun, xStride, yRun, yStride, accumulate || runs.First > 0);
                     }
                     else
                     {
-                        var tile = new CompressedTile<TLanes, TVector>(runs.Weights, panel->HighBytes);
+                        var tile = new CompressedTile<TLanes, TVector, TFormat>(runs.Weights, panel->HighBytes);
                         RunTiles(tile, runs.Count, rows, xRun, xStride, yRun, yStride, accumulate || runs.First > 0);
                     }
                 }
             }
 
-            panels += CompressedPanel.BytesFor(inputs, panel->PlainGroups);
+            panels += CompressedPanel.BytesFor<TFormat>(inputs, panel->PlainGroups);
         }
     }
 
@@ -72,21 +93,21 @@ internal sealed unsafe class CompressedKernel<TLanes, TVector>() : CompressedKer
     {
         var (lane, upper) = (column % 16 % TLanes.Count, column >= 16);
         var header = (CompressedPanel*)panel;
-        var runs = new CompressedRuns(header, column % 16 / TLanes.Count, TLanes.Count, weights.Length);
+        var runs = new CompressedRuns<TFormat>(header, column % 16 / TLanes.Count, TLanes.Count, weights.Length);
         while (runs.Next())
         {
             var run = weights.Slice(runs.First, runs.Count);
             if (!runs.Plain)
             {
-                CompressedPanel.ReadColumn(header, runs.Weights, TLanes.Count, lane, upper, run);
+                CompressedPanel.ReadColumn<TFormat>(header, runs.Weights, TLanes.Count, lane, upper, run);
                 continue;
             }
 
             var input = runs.Weights;
             foreach (ref var weight in run)
             {
-                weight = Bf16Panel.Read(input, TLanes.Count, lane, upper);
-                input += CompressedPanel.PlainBytes(TLanes.Count);
+                weight = TFormat.Read(input, TLanes.Count, lane, upper);
+                input += CompressedPanel.PlainBytes<TFormat>(TLanes.Count);
             }
         }
     }

@@ -1,14 +1,18 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>A panel of bfloat16 weights compressed without loss, 12 bits each but for a few.</summary>
+/// <summary>A panel of weights compressed without loss: bfloat16s in 12 bits each, float32s in 28, but for a few.</summary>
 /// <remarks>
 /// The weights of a matrix are of similar magnitude: few of the 256 exponents occur, and nearly all of them lie close together (DFloat11, arXiv
 /// 2504.11651, codes them with about three bits). The lower byte of a bfloat16 (the exponent's last bit, and the mantissa) stays as it is; the upper one (sign, and
-/// the exponent's other seven bits) becomes a code of four bits, for which the panel has 16 bytes. Four inputs of a pair form a group: their
-/// codes, and their lower bytes twice (<see cref="ILanes{TVector}.JoinBf16"/>). A group of which some weight has no code stays as it is,
-/// and so do the inputs behind the last whole group: plain, as <see cref="Bf16Panel"/> has them.
+/// the exponent's other seven bits) becomes a code of four bits, for which the panel has 16 bytes. The upper half of a float32 is a bfloat16, and the
+/// lower one, its tail, looks random: it stays as it is, too.
+///
+/// Four inputs of a pair form a group, of parts of one size: their codes, the lower bytes of two inputs, those of the other two
+/// (<see cref="ILanes{TVector}.JoinBf16"/>), and of float32s the tails of each input (<see cref="ILanes{TVector}.JoinF32"/>). A group of which some weight has no
+/// code stays as it is, and so do the inputs behind the last whole group: plain, as <see cref="Bf16Panel"/> or <see cref="F32Panel"/> has them.
 ///
 /// A panel is this header, the numbers of its plain groups, and its pairs, whose groups follow each other in the order in which they are read.
 /// </remarks>
@@ -27,29 +31,48 @@ internal unsafe struct CompressedPanel
     /// <summary>How many groups are plain; which, in ascending order, stands behind this header.</summary>
     public int PlainGroups;
 
-    /// <summary>Bytes of a group of a pair with W lanes.</summary>
-    public static int GroupBytes(int lanes) => 3 * GroupInputs * lanes;
+    /// <summary>Parts of a group before the tails.</summary>
+    public const int PartsBeforeTails = 3;
+
+    /// <summary>Bytes of a part of a group of a pair with W lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int PartBytes(int lanes) => GroupInputs * lanes;
+
+    /// <summary>Bytes of a group of a pair with W lanes: each of its 8 W weights has become half a byte shorter.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int GroupBytes<TFormat>(int lanes)
+        where TFormat : ICompressibleFormat =>
+        PlainGroupBytes<TFormat>(lanes) - PartBytes(lanes);
 
     /// <summary>Bytes of an input of a pair with W lanes that is plain.</summary>
-    public static int PlainBytes(int lanes) => Bf16Panel.Bytes * 2 * lanes;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int PlainBytes<TFormat>(int lanes)
+        where TFormat : ICompressibleFormat =>
+        TFormat.Bytes * 2 * lanes;
 
     /// <summary>Bytes of a plain group.</summary>
-    public static int PlainGroupBytes(int lanes) => GroupInputs * PlainBytes(lanes);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int PlainGroupBytes<TFormat>(int lanes)
+        where TFormat : ICompressibleFormat =>
+        GroupInputs * PlainBytes<TFormat>(lanes);
 
     /// <summary>Bytes of a pair with W lanes.</summary>
     /// <param name="lanes">W.</param>
     /// <param name="inputs">Weights of a column.</param>
     /// <param name="plainGroups">How many groups are plain.</param>
-    public static nint PairBytes(int lanes, int inputs, int plainGroups)
+    public static nint PairBytes<TFormat>(int lanes, int inputs, int plainGroups)
+        where TFormat : ICompressibleFormat
     {
         var (groups, rest) = Math.DivRem(inputs, GroupInputs);
-        return ((groups - plainGroups) * (nint)GroupBytes(lanes)) + (plainGroups * (nint)PlainGroupBytes(lanes)) + (rest * (nint)PlainBytes(lanes));
+        return ((groups - plainGroups) * (nint)GroupBytes<TFormat>(lanes)) + (plainGroups * (nint)PlainGroupBytes<TFormat>(lanes)) + (rest * (nint)PlainBytes<TFormat>(lanes));
     }
 
     /// <summary>Bytes of a panel.</summary>
     /// <param name="inputs">Weights of a column.</param>
     /// <param name="plainGroups">How many groups are plain.</param>
-    public static long BytesFor(int inputs, int plainGroups) => HeaderBytes(plainGroups) + Padded(PairBytes(PanelKernel.Width / 2, inputs, plainGroups));
+    public static long BytesFor<TFormat>(int inputs, int plainGroups)
+        where TFormat : ICompressibleFormat =>
+        HeaderBytes(plainGroups) + Padded(PairBytes<TFormat>(PanelKernel.Width / 2, inputs, plainGroups));
 
     /// <summary>Which groups of a panel are plain.</summary>
     public static ReadOnlySpan<int> PlainGroupsOf(CompressedPanel* panel) => new(panel + 1, panel->PlainGroups);
@@ -64,19 +87,22 @@ internal unsafe struct CompressedPanel
     /// <param name="lane">Column within its column group.</param>
     /// <param name="upper">Whether that is the upper one.</param>
     /// <param name="weights">Room for the weights, whole groups of them.</param>
-    public static void ReadColumn(CompressedPanel* panel, byte* groups, int lanes, int lane, bool upper, Span<float> weights)
+    public static void ReadColumn<TFormat>(CompressedPanel* panel, byte* groups, int lanes, int lane, bool upper, Span<float> weights)
+        where TFormat : ICompressibleFormat
     {
         // Of 16 bytes, 8 are of an even input and 8 of the odd one behind it.
-        var (sixteen, place) = Math.DivRem((2 * lane) + (upper ? 1 : 0), 8);
-        var code = groups + (16 * sixteen) + place;
-        for (var k = 0; k < weights.Length; k += GroupInputs, code += GroupBytes(lanes))
+        var column = TFormat.Place(lane, upper);
+        var (sixteen, place) = Math.DivRem(column, 8);
+        var part = PartBytes(lanes);
+        for (var k = 0; k < weights.Length; k += GroupInputs, groups += GroupBytes<TFormat>(lanes))
         {
             for (var input = 0; input < GroupInputs; input++)
             {
-                var at = 8 * (input % 2);
-                var high = panel->HighBytes[(code[at] >> (input / 2 * 4)) % Codes];
-                var low = code[((1 + (input / 2)) * GroupInputs * lanes) + at];
-                weights[k + input] = BitConverter.UInt32BitsToSingle(((uint)high << 24) | ((uint)low << 16));
+                var at = groups + (16 * sixteen) + place + (8 * (input % 2));
+                var high = panel->HighBytes[(*at >> (input / 2 * 4)) % Codes];
+                var low = at[(1 + (input / 2)) * part];
+                var tail = TFormat.Bytes > Bf16Panel.Bytes ? ((ushort*)(groups + ((PartsBeforeTails + input) * part)))[column] : 0u;
+                weights[k + input] = BitConverter.UInt32BitsToSingle(((uint)high << 24) | ((uint)low << 16) | tail);
             }
         }
     }

@@ -1,11 +1,9 @@
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
 /// <summary>The inputs of a pair of a compressed panel, in runs that are stored alike.</summary>
-internal unsafe ref struct CompressedRuns
+internal unsafe ref struct CompressedRuns<TFormat>
+    where TFormat : ICompressibleFormat
 {
-    /// <summary>Inputs of a run at most, but for those behind the last group: the second-level cache holds its weights while several tiles pass over them.</summary>
-    private const int MostInputs = 4096;
-
     private readonly ReadOnlySpan<int> _plainGroups;
     private readonly int _inputs;
     private readonly int _lanes;
@@ -20,7 +18,7 @@ internal unsafe ref struct CompressedRuns
     {
         _plainGroups = CompressedPanel.PlainGroupsOf(panel);
         (_lanes, _inputs) = (lanes, inputs);
-        _next = CompressedPanel.PairsOf(panel) + (pair * CompressedPanel.PairBytes(lanes, inputs, panel->PlainGroups));
+        _next = CompressedPanel.PairsOf(panel) + (pair * CompressedPanel.PairBytes<TFormat>(lanes, inputs, panel->PlainGroups));
     }
 
     /// <summary>The run's weights.</summary>
@@ -32,8 +30,11 @@ internal unsafe ref struct CompressedRuns
     /// <summary>How many inputs it has.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Whether they are stored as <see cref="Bf16Panel"/> has them.</summary>
+    /// <summary>Whether they are stored as the format has them uncompressed.</summary>
     public bool Plain { get; private set; }
+
+    /// <summary>Inputs of a run at most, but for those behind the last group: the second-level cache holds its weights while several tiles pass over them.</summary>
+    private static int MostInputs => 8192 / TFormat.Bytes;
 
     /// <summary>Goes to the next run, if there is one.</summary>
     public bool Next()
@@ -51,7 +52,7 @@ internal unsafe ref struct CompressedRuns
         if (!Plain)
         {
             Count = Math.Min((NextPlain(groups) * CompressedPanel.GroupInputs) - First, MostInputs);
-            _next += Count / CompressedPanel.GroupInputs * (nint)CompressedPanel.GroupBytes(_lanes);
+            _next += Count / CompressedPanel.GroupInputs * (nint)CompressedPanel.GroupBytes<TFormat>(_lanes);
             return true;
         }
 
@@ -63,7 +64,7 @@ internal unsafe ref struct CompressedRuns
         }
 
         Count = (group == groups ? _inputs : group * CompressedPanel.GroupInputs) - First;
-        _next += Count * (nint)CompressedPanel.PlainBytes(_lanes);
+        _next += Count * (nint)CompressedPanel.PlainBytes<TFormat>(_lanes);
         return true;
     }
 

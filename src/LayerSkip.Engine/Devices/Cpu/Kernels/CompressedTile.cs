@@ -3,18 +3,24 @@ using System.Runtime.Intrinsics.X86;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>A pair of column groups of compressed bfloat16, as <see cref="CompressedPanel"/> lays them out: the same chains as <see cref="PanelTiles{TLanes, TVector, TFormat}"/>.</summary>
+/// <summary>A pair of column groups, compressed as <see cref="CompressedPanel"/> lays them out: the same chains as <see cref="PanelTiles{TLanes, TVector, TFormat}"/>.</summary>
 /// <param name="groups">The pair's first group of inputs.</param>
 /// <param name="highBytes">What the codes of the panel's upper bytes stand for.</param>
-internal readonly unsafe struct CompressedTile<TLanes, TVector>(byte* groups, byte* highBytes) : TileRows<TLanes, TVector>.ITile
+internal readonly unsafe struct CompressedTile<TLanes, TVector, TFormat>(byte* groups, byte* highBytes) : TileRows<TLanes, TVector>.ITile
     where TLanes : ILanes<TVector>
     where TVector : struct
+    where TFormat : ICompressibleFormat
 {
-    /// <summary>Bytes of a group's codes, and of its lower bytes of two inputs.</summary>
-    private static int CodeBytes
+    private static int PartBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => CompressedPanel.GroupInputs * TLanes.Count;
+        get => CompressedPanel.PartBytes(TLanes.Count);
+    }
+
+    private static int GroupBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => CompressedPanel.GroupBytes<TFormat>(TLanes.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -24,43 +30,36 @@ internal readonly unsafe struct CompressedTile<TLanes, TVector>(byte* groups, by
         var group = groups;
         var bytes = highBytes;
         TRows.Start(y, yStride, accumulate, out var rows);
-        for (; inputs > 0; inputs -= CompressedPanel.GroupInputs, group += CompressedPanel.GroupBytes(TLanes.Count), x += CompressedPanel.GroupInputs)
+        for (; inputs > 0; inputs -= CompressedPanel.GroupInputs, group += GroupBytes, x += CompressedPanel.GroupInputs)
         {
-            Fetch(group + PanelKernel.FetchBytes);
-            TLanes.JoinBf16(group + CodeBytes, group, 0, bytes, out var first, out var second);
-            Add(ref rows, x, xStride, first);
-            Add(ref rows, x + 1, xStride, second);
-            TLanes.JoinBf16(group + (2 * CodeBytes), group, 4, bytes, out first, out second);
-            Add(ref rows, x + 2, xStride, first);
-            Add(ref rows, x + 3, xStride, second);
+            TLanes.JoinBf16(group + PartBytes, group, 0, bytes, out var first, out var second);
+            Add(ref rows, x, xStride, first, group, 0);
+            Add(ref rows, x + 1, xStride, second, group, 1);
+            TLanes.JoinBf16(group + (2 * PartBytes), group, 4, bytes, out first, out second);
+            Add(ref rows, x + 2, xStride, first, group, 2);
+            Add(ref rows, x + 3, xStride, second, group, 3);
         }
 
         rows.Store(y, yStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<TRows>(ref TRows rows, float* x, nint xStride, TVector words)
+    private static void Add<TRows>(ref TRows rows, float* x, nint xStride, TVector bfloats, byte* group, int input)
         where TRows : struct, TileRows<TLanes, TVector>.IRows<TRows>
     {
-        TLanes.WidenBf16(words, out var low, out var high);
+        Fetch(group, input);
+        Fetch(group, CompressedPanel.GroupInputs + input);
+        TFormat.Join<TLanes, TVector>(bfloats, (ushort*)(group + ((CompressedPanel.PartsBeforeTails + input) * PartBytes)), out var low, out var high);
         rows.Add(x, xStride, low, high);
     }
 
+    /// <summary>Fetches a line of a group that comes later, if a group has so many.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fetch(byte* weights)
+    private static void Fetch(byte* group, int line)
     {
-        if (Sse.IsSupported)
+        if (Sse.IsSupported && line * PanelKernel.CacheLine < GroupBytes)
         {
-            Sse.Prefetch0(weights);
-            if (TLanes.Count == 16)
-            {
-                Sse.Prefetch0(weights + PanelKernel.CacheLine);
-                Sse.Prefetch0(weights + (2 * PanelKernel.CacheLine));
-            }
-            else if (TLanes.Count == 8)
-            {
-                Sse.Prefetch0(weights + PanelKernel.CacheLine);
-            }
+            Sse.Prefetch0(group + PanelKernel.FetchBytes + (line * PanelKernel.CacheLine));
         }
     }
 }

@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>A code of four bits for the upper bytes of bfloat16s: the sign, and one of up to eight neighbouring values of the exponent's upper seven bits, or of seven and zero.</summary>
+/// <summary>A code of four bits for the upper bytes of bfloat16s, or of float32s: the sign, and one of up to eight neighbouring values of the exponent's upper seven bits, or of seven and zero.</summary>
 internal readonly unsafe struct HighByteCode
 {
     /// <summary>Values of the exponent's upper seven bits.</summary>

@@ -37,4 +37,11 @@ internal unsafe interface ILanes<TVector>
     /// <param name="first">The first input's words.</param>
     /// <param name="second">The second one's.</param>
     static abstract void JoinBf16(byte* low, byte* codes, int shift, byte* highBytes, out TVector first, out TVector second);
+
+    /// <summary>Puts float32s together from their halves: of each eight, the first four are the first vector's.</summary>
+    /// <param name="lower">2 · <see cref="Count"/> lower halves.</param>
+    /// <param name="upper">As many upper ones.</param>
+    /// <param name="first">The first vector.</param>
+    /// <param name="second">The second one.</param>
+    static abstract void JoinF32(ushort* lower, TVector upper, out TVector first, out TVector second);
 }

@@ -2,10 +2,11 @@ using System.Runtime.Intrinsics;
 
 namespace LayerSkip.Engine.Devices.Cpu.Kernels;
 
-/// <summary>Compresses panels of <see cref="Bf16Panel"/> into <see cref="CompressedPanel"/>s.</summary>
+/// <summary>Compresses panels into <see cref="CompressedPanel"/>s.</summary>
 /// <param name="lanes">W.</param>
 /// <param name="inputs">Weights of a column.</param>
-internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
+internal readonly unsafe struct PanelCompressor<TFormat>(int lanes, int inputs)
+    where TFormat : ICompressibleFormat
 {
     /// <summary>Groups that are looked at to choose a panel's code.</summary>
     private const int SampledGroups = 64;
@@ -14,25 +15,31 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
 
     private int Groups => inputs / CompressedPanel.GroupInputs;
 
-    private int PlainBytes => CompressedPanel.PlainBytes(lanes);
+    /// <summary>Weights of a group of a pair.</summary>
+    private int GroupWeights => 2 * CompressedPanel.GroupInputs * lanes;
+
+    private int PartBytes => CompressedPanel.PartBytes(lanes);
+
+    private int PlainBytes => CompressedPanel.PlainBytes<TFormat>(lanes);
 
     /// <summary>The code that suits a panel, and how many of its groups stay plain with it.</summary>
-    /// <param name="plain">The panel as <see cref="Bf16Panel"/> has it.</param>
+    /// <param name="plain">The panel as it is uncompressed.</param>
     public (HighByteCode Code, int PlainGroups) Measure(byte* plain)
     {
         var code = HighByteCode.Of(Counts(plain, stackalloc int[HighByteCode.Values]));
-        var room = stackalloc byte[CompressedPanel.GroupBytes(lanes)];
+        var room = stackalloc ushort[GroupWeights];
+        var target = stackalloc byte[CompressedPanel.GroupBytes<TFormat>(lanes)];
         var plainGroups = 0;
         for (var group = 0; group < Groups; group++)
         {
-            plainGroups += TryEncode(plain, group, code, room, 0) ? 0 : 1;
+            plainGroups += TryEncode(plain, group, code, room, target, 0) ? 0 : 1;
         }
 
         return (code, plainGroups);
     }
 
     /// <summary>Writes a panel.</summary>
-    /// <param name="plain">The panel as <see cref="Bf16Panel"/> has it.</param>
+    /// <param name="plain">The panel as it is uncompressed.</param>
     /// <param name="code">Its code, as <see cref="Measure"/> chose it.</param>
     /// <param name="plainGroups">How many groups stay plain with that.</param>
     /// <param name="target">Room for <see cref="CompressedPanel.BytesFor"/> bytes.</param>
@@ -44,18 +51,19 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
 
         var number = (int*)(panel + 1);
         var place = CompressedPanel.PairsOf(panel);
-        var pairBytes = CompressedPanel.PairBytes(lanes, inputs, plainGroups);
+        var room = stackalloc ushort[GroupWeights];
+        var pairBytes = CompressedPanel.PairBytes<TFormat>(lanes, inputs, plainGroups);
         for (var group = 0; group < Groups; group++)
         {
-            if (TryEncode(plain, group, code, place, pairBytes))
+            if (TryEncode(plain, group, code, room, place, pairBytes))
             {
-                place += CompressedPanel.GroupBytes(lanes);
+                place += CompressedPanel.GroupBytes<TFormat>(lanes);
                 continue;
             }
 
             *number++ = group;
             Copy(plain, group, CompressedPanel.GroupInputs, place, pairBytes);
-            place += CompressedPanel.PlainGroupBytes(lanes);
+            place += CompressedPanel.PlainGroupBytes<TFormat>(lanes);
         }
 
         Copy(plain, Groups, inputs % CompressedPanel.GroupInputs, place, pairBytes);
@@ -65,13 +73,16 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
     private ReadOnlySpan<int> Counts(byte* plain, Span<int> counts)
     {
         counts.Clear();
+        var room = stackalloc ushort[GroupWeights];
+        var tails = stackalloc ushort[GroupWeights];
         for (var group = 0; group < Groups; group += 1 + (Groups / SampledGroups))
         {
             for (var pair = 0; pair < Pairs; pair++)
             {
-                foreach (var weight in new ReadOnlySpan<ushort>(PlainGroup(plain, pair, group), CompressedPanel.PlainGroupBytes(lanes) / sizeof(ushort)))
+                var bfloats = TFormat.Split(PlainGroup(plain, pair, group), lanes, CompressedPanel.GroupInputs, room, tails);
+                foreach (var bfloat in new ReadOnlySpan<ushort>(bfloats, GroupWeights))
                 {
-                    counts[(weight >> 8) % HighByteCode.Values]++;
+                    counts[(bfloat >> 8) % HighByteCode.Values]++;
                 }
             }
         }
@@ -81,11 +92,11 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
 
     /// <summary>Writes a group of every pair, <paramref name="pairBytes"/> apart.</summary>
     /// <returns>Whether all weights have a code; if not, what is written means nothing.</returns>
-    private bool TryEncode(byte* plain, int group, HighByteCode code, byte* target, nint pairBytes)
+    private bool TryEncode(byte* plain, int group, HighByteCode code, ushort* room, byte* target, nint pairBytes)
     {
         for (var pair = 0; pair < Pairs; pair++)
         {
-            if (!TryEncode(PlainGroup(plain, pair, group), code, target + (pair * pairBytes)))
+            if (!TryEncode(PlainGroup(plain, pair, group), code, room, target + (pair * pairBytes)))
             {
                 return false;
             }
@@ -94,23 +105,25 @@ internal readonly unsafe struct PanelCompressor(int lanes, int inputs)
         return true;
     }
 
-    private bool TryEncode(byte* plainGroup, HighByteCode code, byte* target)
+    private bool TryEncode(byte* plainGroup, HighByteCode code, ushort* room, byte* target)
     {
         var lowerBytes = Vector128.Create((ushort)0xff);
-        for (var piece = 0; piece < PlainBytes; piece += Vector128<byte>.Count)
+        var tails = (ushort*)(target + (CompressedPanel.PartsBeforeTails * PartBytes));
+        var bfloats = (byte*)TFormat.Split(plainGroup, lanes, CompressedPanel.GroupInputs, room, tails);
+        for (var piece = 0; piece < PartBytes; piece += Vector128<byte>.Count)
         {
             var codes = Vector128<byte>.Zero;
             for (var k = 0; k < CompressedPanel.GroupInputs; k += 2)
             {
-                var first = Vector128.Load((ushort*)(plainGroup + (k * PlainBytes) + piece));
-                var second = Vector128.Load((ushort*)(plainGroup + ((k + 1) * PlainBytes) + piece));
+                var first = Vector128.Load((ushort*)(bfloats + (k * PartBytes) + piece));
+                var second = Vector128.Load((ushort*)(bfloats + ((k + 1) * PartBytes) + piece));
                 if (!code.TryEncode(Vector128.Narrow(first >>> 8, second >>> 8), out var some))
                 {
                     return false;
                 }
 
                 codes |= some << (2 * k);
-                Vector128.Narrow(first & lowerBytes, second & lowerBytes).Store(target + ((1 + (k / 2)) * PlainBytes) + piece);
+                Vector128.Narrow(first & lowerBytes, second & lowerBytes).Store(target + ((1 + (k / 2)) * PartBytes) + piece);
             }
 
             codes.Store(target + piece);

@@ -90,13 +90,16 @@ internal abstract unsafe class PanelKernel(WeightFormat format)
         _ => throw new ArgumentOutOfRangeException(nameof(format), $"no panel kernel for {format} on {path}"),
     };
 
-    /// <summary>The kernel for compressed bfloat16 on a vector path.</summary>
-    public static CompressedKernel CreateCompressed(SimdPath path) => path switch
+    /// <summary>The kernel for a weight format on a vector path where the weights are compressed.</summary>
+    public static CompressedKernel CreateCompressed(WeightFormat format, SimdPath path) => (format, path) switch
     {
-        SimdPath.Avx512 => new CompressedKernel<Avx512Lanes, Vector512<float>>(),
-        SimdPath.Avx2 => new CompressedKernel<Avx2Lanes, Vector256<float>>(),
-        SimdPath.Portable => new CompressedKernel<PortableLanes, Vector128<float>>(),
-        _ => throw new ArgumentOutOfRangeException(nameof(path), $"no compressed kernel on {path}"),
+        (WeightFormat.F32, SimdPath.Avx512) => new CompressedKernel<Avx512Lanes, Vector512<float>, F32Panel>(format),
+        (WeightFormat.F32, SimdPath.Avx2) => new CompressedKernel<Avx2Lanes, Vector256<float>, F32Panel>(format),
+        (WeightFormat.F32, SimdPath.Portable) => new CompressedKernel<PortableLanes, Vector128<float>, F32Panel>(format),
+        (WeightFormat.BF16, SimdPath.Avx512) => new CompressedKernel<Avx512Lanes, Vector512<float>, Bf16Panel>(format),
+        (WeightFormat.BF16, SimdPath.Avx2) => new CompressedKernel<Avx2Lanes, Vector256<float>, Bf16Panel>(format),
+        (WeightFormat.BF16, SimdPath.Portable) => new CompressedKernel<PortableLanes, Vector128<float>, Bf16Panel>(format),
+        _ => throw new ArgumentOutOfRangeException(nameof(format), $"no compressed kernel for {format} on {path}"),
     };
 
     /// <summary>The kernel for a quantised weight format on a path.</summary>

@@ -44,4 +44,12 @@ internal unsafe struct PortableLanes : ILanes<Vector128<float>>
         first = (Vector128.WidenLower(lower) | (Vector128.WidenLower(upper) << 8)).AsSingle();
         second = (Vector128.WidenUpper(lower) | (Vector128.WidenUpper(upper) << 8)).AsSingle();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void JoinF32(ushort* lower, Vector128<float> upper, out Vector128<float> first, out Vector128<float> second)
+    {
+        var (low, high) = (Vector128.Load(lower), upper.AsUInt16());
+        first = (Vector128.WidenLower(low) | (Vector128.WidenLower(high) << 16)).AsSingle();
+        second = (Vector128.WidenUpper(low) | (Vector128.WidenUpper(high) << 16)).AsSingle();
+    }
 }
