@@ -298,9 +298,10 @@ internal sealed class BenchCommand
     private static IEnumerable<string> Notes(BenchReport report, LayerSkipModel model, bool isSynthetic)
     {
         var bits = 8.0 * report.WeightBytesPerToken / ((ModelSize.LayerMatrices(model.Config) * model.Config.Layers) + ModelSize.Head(model.Config));
-        if (report.WeightFormat == "bf16" && bits < 15.5)
+        var all = report.WeightFormat switch { "f32" => 32, "bf16" => 16, _ => 0 };
+        if (bits < all - 0.5)
         {
-            yield return $"the weights are kept compressed, without loss, in {bits:0.0} bits each; --compression never keeps all 16";
+            yield return $"the weights are kept compressed, without loss, in {bits:0.0} bits each; --compression never keeps all {all}";
         }
 
         if (isSynthetic)

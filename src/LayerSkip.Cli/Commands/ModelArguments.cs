@@ -43,7 +43,7 @@ internal sealed class ModelArguments
     /// <summary>Whether weights are compressed.</summary>
     public static Option<WeightCompression?> CompressionOption() => CheckedOption.Choice(
         "--compression",
-        "Whether bfloat16 weights are kept compressed, without loss, on the CPU (default: auto, those of models that no cache holds).",
+        "Whether bfloat16 and float32 weights are kept compressed, without loss, on the CPU (default: auto, those of models that no cache holds).",
         ("auto", WeightCompression.Auto),
         ("always", WeightCompression.Always),
         ("never", WeightCompression.Never));
@@ -117,7 +117,8 @@ internal sealed class ModelArguments
 
     /// <summary>Why a loaded model's weights cannot be compressed; null where they can.</summary>
     public static string? WhyUncompressed(LayerSkipModel model) =>
-        model.WeightFormat != WeightFormat.BF16 ? $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only bf16 is compressed"
+        model.WeightFormat is not (WeightFormat.F32 or WeightFormat.BF16)
+            ? $"weights are kept in {model.WeightFormat.ToString().ToLowerInvariant()}, and only f32 and bf16 are compressed"
         : IsOnCpu(model) ? null
         : "only the CPU keeps weights compressed";
 

@@ -102,8 +102,9 @@ internal static partial class InspectReports
         var kvBytes = ModelSize.KvBytesPerToken(checkpoint.Config);
         return new(
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.F32)),
+            CompressedBytes(checkpoint, WeightFormat.F32),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.BF16)),
-            CompressedBytes(checkpoint),
+            CompressedBytes(checkpoint, WeightFormat.BF16),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int8)),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Int4)),
             WeightBytes(checkpoint, Plan(checkpoint, WeightFormat.Auto)),
@@ -112,9 +113,9 @@ internal static partial class InspectReports
             kvBytes * checkpoint.Config.MaxPositions);
     }
 
-    private static long? CompressedBytes(Checkpoint checkpoint)
+    private static long? CompressedBytes(Checkpoint checkpoint, WeightFormat format)
     {
-        var plan = Plan(checkpoint, WeightFormat.BF16, WeightCompression.Auto);
+        var plan = Plan(checkpoint, format, WeightCompression.Auto);
         return plan.Matrices.Any(matrix => matrix.IsCompressed) ? WeightBytes(checkpoint, plan) : null;
     }
 

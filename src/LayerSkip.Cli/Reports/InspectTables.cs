@@ -45,7 +45,7 @@ internal sealed class InspectTables(IAnsiConsole console)
         Add(facts, "mlp_bias", YesNo(config.MlpBias));
 
         var memory = report.Memory;
-        AddWeights("f32", memory.WeightBytesF32);
+        AddWeights("f32", memory.WeightBytesF32, Compressed(memory.WeightBytesF32Compressed));
         AddWeights("bf16", memory.WeightBytesBf16, Compressed(memory.WeightBytesBf16Compressed));
         AddWeights("int8", memory.WeightBytesInt8);
         AddWeights("int4", memory.WeightBytesInt4);

@@ -79,7 +79,7 @@ public class CorrectnessCommandTests
     }
 
     [Theory]
-    [InlineData("--dtype f32,int8 --compression always", "--compression has no effect: weights are kept in int8, and only bf16 is compressed")]
+    [InlineData("--dtype int4,int8 --compression always", "--compression has no effect: weights are kept in int8, and only f32 and bf16 are compressed")]
     [InlineData("--grounded", "--grounded has no effect: it is of TOPv2's rows, and --data holds none")]
     [InlineData("--exit-layer 2 --draft-source lookup", "--exit-layer has no effect: with the draft source lookup alone no layer drafts")]
     public void Option_without_effect_is_noted(string options, string note)

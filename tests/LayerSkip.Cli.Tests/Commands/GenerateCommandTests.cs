@@ -169,7 +169,7 @@ public class GenerateCommandTests
     }
 
     [Theory]
-    [InlineData("--dtype int8 --compression always", "--compression has no effect: weights are kept in int8, and only bf16 is compressed")]
+    [InlineData("--dtype int8 --compression always", "--compression has no effect: weights are kept in int8, and only f32 and bf16 are compressed")]
     [InlineData("--mode autoregressive --num-speculations 4", "--num-speculations has no effect: --mode autoregressive drafts nothing")]
     [InlineData("--mode autoregressive --exit-layer 2 --controller fixed", "--exit-layer and --controller have no effect: --mode autoregressive")]
     [InlineData("--mode early-exit --draft-source lookup", "--draft-source has no effect: --mode early-exit")]
@@ -190,6 +190,7 @@ public class GenerateCommandTests
     [InlineData("--exit-layer 3 --num-speculations 4 --draft-source combined")]
     [InlineData("--mode early-exit --exit-layer 3")]
     [InlineData("--compression never")]
+    [InlineData("--compression always --dtype f32")]
     [InlineData("--num-speculations 0")]
     [InlineData("--temperature 1 --top-p 0.5 --top-k 3 --seed 1")]
     [InlineData("--mode autoregressive --exit-layer 3 --compare")]

@@ -89,22 +89,25 @@ public class InspectCommandTests
         }
     }
 
-    [Fact]
-    public void Compression_of_a_large_bf16_model_is_told_with_the_least_that_it_leaves()
+    [Theory]
+    [InlineData("f32", WeightFormat.F32, 28)]
+    [InlineData("bf16", WeightFormat.BF16, 12)]
+    public void Compression_of_a_large_model_is_told_with_the_least_that_it_leaves(string name, WeightFormat format, int bits)
     {
-        Assert.Equal(JsonValueKind.Null, Tool.RunJson("inspect", "--model", Tool.Parser).GetProperty("memory").GetProperty("weight_bytes_bf16_compressed").ValueKind);
+        var field = $"weight_bytes_{name}";
+        Assert.Equal(JsonValueKind.Null, Tool.RunJson("inspect", "--model", Tool.Parser).GetProperty("memory").GetProperty($"{field}_compressed").ValueKind);
         Assert.DoesNotContain("compressed", Tool.Run("inspect", "--model", Tool.Parser).Output, StringComparison.Ordinal);
 
         var config = TinyCheckpoint.DefaultConfig with { VocabularySize = 20_000, HiddenSize = 1024, IntermediateSize = 2048, Layers = 3, HeadDimension = 64, TiedEmbeddings = true };
         using var large = TinyCheckpoint.Write(config, TensorDataType.BF16);
         var memory = Tool.RunJson("inspect", "--model", large.Directory).GetProperty("memory");
         using var weights = new RandomWeightSource(config, seed: 1, TensorDataType.BF16);
-        using var model = LayerSkipModel.FromWeights("large", config, weights, null, new ModelOptions { Threads = 1 });
+        using var model = LayerSkipModel.FromWeights("large", config, weights, null, new ModelOptions { WeightFormat = format, Threads = 1 });
 
-        var least = memory.GetProperty("weight_bytes_bf16_compressed").GetInt64();
-        Assert.InRange(least, 0.7 * memory.GetProperty("weight_bytes_bf16").GetInt64(), 0.8 * memory.GetProperty("weight_bytes_bf16").GetInt64());
+        var least = memory.GetProperty($"{field}_compressed").GetInt64();
+        Assert.InRange(least / (double)memory.GetProperty(field).GetInt64(), bits / (bits + 4.0), (bits / (bits + 4.0)) + 0.01);
         Assert.InRange(model.WeightBytes, 0.99 * least, 1.03 * least);
-        Assert.Matches(@"weights in bf16 .* \(what --dtype auto takes\); the CPU keeps them compressed, without loss, in [0-9.]+ MiB or more", Tool.Run("inspect", "--model", large.Directory).Output);
+        Assert.Matches($@"weights in {name} .*; the CPU keeps them compressed, without loss, in [0-9.]+ MiB or more", Tool.Run("inspect", "--model", large.Directory).Output);
     }
 
     [Fact]

@@ -129,19 +129,25 @@ public sealed class SweepCommandTests : IDisposable
         var report = Tool.RunJson(Arguments("--exit-layer", "1,2", "--num-speculations", "2"));
 
         Assert.Equal([1, 2], report.GetProperty("cells").EnumerateArray().Select(cell => cell.GetProperty("mean_exit_layer").GetDouble()));
-        Assert.Equal(("none", "lookup"), (report.GetProperty("compression").GetString(), report.GetProperty("auto_source").GetString()));
+        Assert.Equal(("auto", "lookup"), (report.GetProperty("compression").GetString(), report.GetProperty("auto_source").GetString()));
         _checkpoint.Edit("generation_config.json", json => json.Remove("layerskip"));
         AssertRefused("auto_source 'lookup', this sweep has 'combined'", Arguments());
     }
 
-    [Fact]
-    public void Weights_compressed_otherwise_are_another_setup()
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("bf16")]
+    public void Weights_compressed_otherwise_are_another_setup(string format)
     {
-        string[] arguments = Arguments("--exit-layer", "1", "--num-speculations", "2", "--dtype", "bf16");
+        string[] arguments = Arguments("--exit-layer", "1", "--num-speculations", "2", "--dtype", format);
         Assert.Equal("auto", Tool.RunJson(arguments).GetProperty("compression").GetString());
 
         AssertRefused("compression 'auto', this sweep has 'never'", [.. arguments, "--compression", "never"]);
     }
+
+    [Fact]
+    public void Weights_that_cannot_be_compressed_have_no_compression() => Assert.Equal(
+        "none", Tool.RunJson(Arguments("--exit-layer", "1", "--num-speculations", "2", "--dtype", "int8")).GetProperty("compression").GetString());
 
     [Fact]
     public void Drafts_by_other_weights_are_another_setup()
