@@ -35,7 +35,7 @@ internal sealed class TuneCommand
     public static Command Create(Terminal terminal)
     {
         var tune = new TuneCommand(terminal);
-        var command = new Command("tune", "Find the exit layer and speculation length that are fastest on this machine, and write them into the checkpoint.");
+        var command = new Command("tune", "Find the exit layer, the speculation length and the weights for drafts that are fastest on this machine, and write them into the checkpoint.");
         tune._model.AddTo(command);
         tune._prompts.AddTo(command);
         foreach (var option in (Option[])[tune._candidates, tune._runs, tune._seconds, tune._dryRun, tune._html, tune._json])
