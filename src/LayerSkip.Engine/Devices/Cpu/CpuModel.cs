@@ -232,7 +232,7 @@ internal sealed class CpuModel : IDeviceModel
         ArgumentOutOfRangeException.ThrowIfGreaterThan(to, Config.Layers);
         slots.Prepare(start, count);
         var shared = new LayerRows(_qkv.Rows(count), _attended.Rows(count), _gated.Rows(count), _up.Rows(count));
-        if (!_rowSetPass.Suits(layers.Layers[0], slots, start, count))
+        if (from == to || !_rowSetPass.Suits(layers.Layers[0], slots, start, count))
         {
             RunByOutputs(layers, slots, start, count, from, to, unread, shared, cancellationToken);
             return;
@@ -250,7 +250,7 @@ internal sealed class CpuModel : IDeviceModel
             RunByOutputs(layers, slots, start, count, from, to, unread, shared, cancellationToken);
         }
 
-        way.Took(isByRows, began, Math.Max(1, count * (to - from)));
+        way.Took(isByRows, began, count * (to - from));
     }
 
     /// <summary>Runs layers with the outputs of each product dealt to threads.</summary>
