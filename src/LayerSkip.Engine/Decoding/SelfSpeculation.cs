@@ -339,6 +339,7 @@ internal sealed class SelfSpeculation
             var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
             if (pass.Count <= _model.SharedRows)
             {
+                _statistics.Pause();
                 yield return RoundWait.Verification(pass);
                 verified = _shared;
             }

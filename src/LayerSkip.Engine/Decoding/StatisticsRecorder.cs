@@ -41,12 +41,12 @@ internal sealed class StatisticsRecorder(int promptTokens, int outputCapacity)
     public void EndPrefill() => _prefill += Stopwatch.GetTimestamp() - _stepStart;
 
     /// <summary>The round's draft is done, verification begins. Who cannot tell says nothing.</summary>
-    public void EndDraft() => _draftEnd = _pause = Stopwatch.GetTimestamp();
+    public void EndDraft() => _draftEnd = Stopwatch.GetTimestamp();
 
-    /// <summary>The round waits, its draft being yet to come.</summary>
+    /// <summary>The round waits for what others may run with it.</summary>
     public void Pause() => _pause = Stopwatch.GetTimestamp();
 
-    /// <summary>The round goes on where it paused, or behind its draft: what has passed since was other sequences' time, but for what was run of it.</summary>
+    /// <summary>The round goes on where it paused: what has passed since was other sequences' time, but for what was run of it.</summary>
     /// <param name="ticks">How long that took; 0 where it is still to be run.</param>
     public void Resume(long ticks)
     {

@@ -1,4 +1,7 @@
+using System.Diagnostics;
 using LayerSkip.Engine.Decoding;
+using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Devices;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -29,5 +32,48 @@ public class GenerationStatisticsTests
 
         int[] beginnings = [0, 1, 5, 6, 7, 200, 201, 500];
         Assert.Equal([0, 1, 1, 2, 3, 3, 4, 4], beginnings.Select(recorder.CountAccepted));
+    }
+
+    [Fact]
+    public void Running_what_coarse_weights_have_drafted_again_is_part_of_a_rounds_time()
+    {
+        using var model = Models.Random(TinyCheckpoint.DefaultConfig);
+        using var slow = new SlowAgain(model);
+        using var generation = slow.Decode([1, 2, 3], Models.Speculative(2, 4, 20) with { DraftWeights = DraftWeights.Int4 });
+        Assert.InRange(slow.Slept.Count, 2, 20);
+
+        // The first round counts as the prompt's.
+        var statistics = generation.Statistics;
+        Assert.True(statistics.DecodeTime >= Sum(slow.Slept.Skip(1)), $"{statistics.DecodeTime} for {slow.Slept.Count} rounds");
+        Assert.True(statistics.VerifyTime >= Sum(slow.Slept), $"{statistics.VerifyTime} for {slow.Slept.Count} rounds");
+
+        static TimeSpan Sum(IEnumerable<TimeSpan> times) => times.Aggregate(TimeSpan.Zero, static (sum, time) => sum + time);
+    }
+
+    /// <summary>Takes long to run the first layers over a draft's rows, all at once.</summary>
+    private sealed class SlowAgain(IDeviceModel inner) : DelegatingDevice(inner)
+    {
+        public List<TimeSpan> Slept { get; } = [];
+
+        public override int SharedRows => 16;
+
+        public override bool DraftsBy(DraftWeights weights) => weights != DraftWeights.Exact;
+
+        public override bool PrepareDraftLayers(int layers, DraftWeights weights, CancellationToken cancellationToken = default) => true;
+
+        public override void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default) =>
+            Inner.RunLayers(rows, start, count, from, to, cancellationToken);
+
+        public override void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default)
+        {
+            if (from == 0 && start > 0)
+            {
+                var began = Stopwatch.GetTimestamp();
+                Thread.Sleep(10);
+                Slept.Add(Stopwatch.GetElapsedTime(began));
+            }
+
+            base.RunLayers(rows, start, count, from, to, cancellationToken);
+        }
     }
 }

@@ -1,9 +1,10 @@
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Devices;
 
 namespace LayerSkip.Engine.Tests.Devices;
 
-/// <summary>A device that has another one do the work, step by step: it shares nothing, draws nothing and runs no rounds as a whole.</summary>
+/// <summary>A device that has another one do the work, step by step: by itself it shares nothing, draws nothing and runs no rounds as a whole.</summary>
 /// <param name="inner">Does the work.</param>
 internal abstract class DelegatingDevice(IDeviceModel inner) : IDeviceModel
 {
@@ -18,6 +19,8 @@ internal abstract class DelegatingDevice(IDeviceModel inner) : IDeviceModel
     public long KvBytes => Inner.KvBytes;
 
     public bool HasHiddenStates => Inner.HasHiddenStates;
+
+    public virtual int SharedRows => 0;
 
     protected IDeviceModel Inner { get; } = inner;
 
@@ -35,6 +38,14 @@ internal abstract class DelegatingDevice(IDeviceModel inner) : IDeviceModel
 
     public virtual void RunLayers(RowBuffer rows, int start, int count, int from, int to, CancellationToken cancellationToken = default) =>
         Inner.RunLayers(rows, start, count, from, to, cancellationToken);
+
+    public virtual bool DraftsBy(DraftWeights weights) => Inner.DraftsBy(weights);
+
+    public virtual bool PrepareDraftLayers(int layers, DraftWeights weights, CancellationToken cancellationToken = default) =>
+        Inner.PrepareDraftLayers(layers, weights, cancellationToken);
+
+    public virtual void RunDraftLayers(RowBuffer rows, int start, int count, int from, int to, DraftWeights weights, CancellationToken cancellationToken = default) =>
+        Inner.RunDraftLayers(rows, start, count, from, to, weights, cancellationToken);
 
     public void ArgMax(RowBuffer rows, int start, Span<int> tokens) => Inner.ArgMax(rows, start, tokens);
 

@@ -73,7 +73,7 @@ internal sealed class WatchedDevice(IDeviceModel inner) : DelegatingDevice(inner
         LayersRun?.Invoke();
     }
 
-    public int SharedRows => Inner.SharedRows;
+    public override int SharedRows => Inner.SharedRows;
 
     public int SharedPromptRows => Inner.SharedPromptRows;
 
