@@ -556,8 +556,8 @@ public sealed class LayerSkipChatClientTests(LayerSkipChatClientTests.Parser par
     public void Exit_layer_beyond_the_depth_fails_at_creation()
     {
         var error = Assert.Throws<ArgumentOutOfRangeException>(
-            () => LayerSkipChatClient.Load(new LayerSkipOptions { ModelPath = TestModels.ParserPath, ExitLayer = 12 }));
-        Assert.Contains("ExitLayer must lie in 1..11", error.Message);
+            () => LayerSkipChatClient.Load(new LayerSkipOptions { ModelPath = TestModels.ParserPath, ExitLayer = 13 }));
+        Assert.Contains("ExitLayer must lie in 1..11, with coarse DraftWeights in 1..12", error.Message);
     }
 
     [Fact]

@@ -173,7 +173,7 @@ internal sealed class BenchCommand
     private LayerSkipModel LoadSynthetic(ParseResult arguments)
     {
         var (config, exitLayer) = SyntheticShape.Parse(arguments.GetRequiredValue(_synthetic)!);
-        _decoding.ReadExitLayer(arguments, config);
+        _decoding.ReadExitLayer(arguments, config, new());
         using var weights = new RandomWeightSource(config, seed: 1, exitLayer: exitLayer);
         var options = _model.Options(arguments);
         if (RunsOnCpu(options))
@@ -244,10 +244,10 @@ internal sealed class BenchCommand
         }
     }
 
-    /// <summary>As a request does without options; but a synthetic model of which no exit is better than another drafts by fixed ones, and where an exit is needed and none known, it is a third of the layers.</summary>
+    /// <summary>As a request does without options; but a synthetic model of which no exit is better than another drafts by fixed ones, and where an exit is needed there is one.</summary>
     private DecodingOptions Draft(ParseResult arguments, LayerSkipModel model, bool isSynthetic)
     {
-        var draft = _decoding.ReadDraft(arguments, model.Config);
+        var draft = _decoding.ReadDraft(arguments, model);
         var isFixed = draft.DraftController is null && ((isSynthetic && model.Defaults.ExitLayer is null) || draft.ExitLayer is not null || draft.NumSpeculations is not null);
         var controller = isFixed ? DraftController.Fixed : draft.DraftController ?? model.Defaults.DraftController;
         var needsExit = isFixed || (controller is not (null or DraftController.Auto or DraftController.Dynamic)
@@ -255,7 +255,7 @@ internal sealed class BenchCommand
         return draft with
         {
             DraftController = controller,
-            ExitLayer = draft.ExitLayer ?? (needsExit ? model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3) : null),
+            ExitLayer = draft.ExitLayer ?? (needsExit ? DecodingArguments.ExitOf(model, draft.DraftWeights) : null),
             NumSpeculations = draft.NumSpeculations ?? (isFixed ? DecodingArguments.Speculations(model.Defaults) : null),
         };
     }

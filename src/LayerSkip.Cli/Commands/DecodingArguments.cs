@@ -52,13 +52,13 @@ internal sealed class DecodingArguments
 
     private readonly Option<DecodingMode?> _mode = CheckedOption.Choice(
         "--mode",
-        "How to decode; early-exit is lossy (default: self-speculative where the checkpoint declares drafts, or --exit-layer, --controller or --draft-source is given, else autoregressive).",
+        "How to decode; early-exit is lossy (default: self-speculative where the checkpoint declares drafts, or --exit-layer, --controller, --draft-source or coarse --draft-weights is given, else autoregressive).",
         [.. Enum.GetValues<DecodingMode>().Select(mode => (ModeName.Of(mode), mode))]);
 
     /// <summary>Exit layer E.</summary>
     /// <remarks>Any integer: only the model tells which are right.</remarks>
     public Option<int?> ExitLayer { get; } = CheckedOption.Integer(
-        "--exit-layer", "E", "Layers the draft runs, or those of early-exit, 1..L-1 (default: the checkpoint's).", int.MinValue);
+        "--exit-layer", "E", "Layers the draft runs, or those of early-exit, 1..L-1; all L draft by coarse --draft-weights (default: the checkpoint's, else L by coarse weights).", int.MinValue);
 
     /// <summary>Speculation length d.</summary>
     public Option<int?> NumSpeculations { get; } = CheckedOption.Integer(
@@ -94,7 +94,7 @@ internal sealed class DecodingArguments
     /// <summary>The option that says by which weights drafts run.</summary>
     public static Option<DraftWeights?> WeightsOption() => CheckedOption.Choice(
         "--draft-weights",
-        "By which weights drafts run the layers below their exit, on a CPU: the model's own, or a copy of them in few bits, which takes memory besides; the output is the same (default: the checkpoint's, else exact).",
+        "By which weights drafts run the layers below their exit, on a CPU: the model's own, or a copy of them in few bits, which takes memory besides, and may draft by all layers; the output is the same (default: the checkpoint's, else exact).",
         [.. Enum.GetValues<DraftWeights>().Select(weights => (weights.ToString().ToLowerInvariant(), weights))]);
 
     /// <summary>By which weights a model drafts, of those asked for and declared.</summary>
@@ -129,13 +129,13 @@ internal sealed class DecodingArguments
     public DecodingOptions Read(ParseResult arguments, LayerSkipModel model, Terminal terminal)
     {
         var mode = ReadMode(arguments);
-        var exitLayer = ReadExitLayer(arguments, model.Config);
+        var exitLayer = ReadExitLayer(arguments, model.Config, model.Defaults);
         if (exitLayer is null && model.Defaults.ExitLayer is null && NeedsExitLayer(arguments, mode, model.Defaults) is { } what)
         {
             throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
         }
 
-        var options = ReadDraft(arguments, model.Config) with
+        var options = ReadDraft(arguments, model) with
         {
             Mode = mode,
             MaxNewTokens = arguments.GetValue(_maxTokens) ?? model.Defaults.MaxNewTokens ?? DefaultMaxTokens,
@@ -187,17 +187,18 @@ internal sealed class DecodingArguments
     /// <summary>Says that drafts go by the model's own weights, where others are asked for and would save nothing.</summary>
     public static void NoteExactWeights(ParseResult arguments, LayerSkipModel model, Option<DraftWeights?> weights, Terminal terminal)
     {
-        if (arguments.GetValue(weights) is { } asked and not DraftWeights.Exact && !model.Steps.DraftsBy(asked))
+        if (arguments.GetValue(weights) is { } asked && DecodingPlan.IsCoarse(asked) && !model.Steps.DraftsBy(asked))
         {
-            terminal.NoteUnused(arguments, $"{model.Name} drafts by its own weights on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}", weights);
+            terminal.NoteUnused(
+                arguments, $"{model.Name} drafts by its own weights on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}, and by no exit after all layers", weights);
         }
     }
 
     /// <summary>The options that say how to draft, alone.</summary>
     /// <exception cref="UsageException">The exit layer does not lie in 1..L-1.</exception>
-    public DecodingOptions ReadDraft(ParseResult arguments, ModelConfig config) => new()
+    public DecodingOptions ReadDraft(ParseResult arguments, LayerSkipModel model) => new()
     {
-        ExitLayer = ReadExitLayer(arguments, config),
+        ExitLayer = ReadExitLayer(arguments, model.Config, model.Defaults),
         NumSpeculations = arguments.GetValue(NumSpeculations) is > 0 and var length ? length : null,
         DraftController = arguments.GetValue(Controller),
         DraftThreshold = arguments.GetValue(DraftThreshold),
@@ -220,38 +221,58 @@ internal sealed class DecodingArguments
         var asked = arguments.GetValue(Controller);
         var controller = asked ?? (arguments.GetValue(NumSpeculations) is null ? defaults.DraftController ?? DraftController.Auto : DraftController.Fixed);
         var chooses = controller is DraftController.Auto or DraftController.Dynamic
-            || (arguments.GetValue(Source) ?? defaults.DraftSource) == DraftSource.Lookup;
+            || (arguments.GetValue(Source) ?? defaults.DraftSource) == DraftSource.Lookup
+            || DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights);
         return mode == DecodingMode.EarlyExit || (mode == DecodingMode.SelfSpeculative && !chooses) ? $"--mode {ModeName.Of(mode.Value)}"
             : mode is null && asked is { } given && !chooses ? $"--controller {given.ToString().ToLowerInvariant()}"
             : null;
     }
 
     /// <summary>The exit layer asked for, checked against the model's depth.</summary>
-    /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
-    public int? ReadExitLayer(ParseResult arguments, ModelConfig config) =>
-        arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config) : null;
+    /// <exception cref="UsageException">It does not lie in 1..L-1, and is not L where that drafts by coarse weights.</exception>
+    public int? ReadExitLayer(ParseResult arguments, ModelConfig config, GenerationDefaults defaults)
+    {
+        var draftsByAll = arguments.GetValue(_mode) != DecodingMode.EarlyExit && arguments.GetValue(Controller) != DraftController.Dynamic
+            && DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights);
+        return arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config, draftsByAll) : null;
+    }
 
     /// <summary>Checks an exit layer against the model's depth.</summary>
+    /// <param name="exitLayer">The exit layer.</param>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="draftsByAll">Whether all layers may draft, by coarse weights; null: not here.</param>
     /// <returns>The exit layer.</returns>
-    /// <exception cref="UsageException">It does not lie in 1..L-1.</exception>
-    public static int CheckExitLayer(int exitLayer, ModelConfig config) =>
-        exitLayer >= 1 && exitLayer < config.Layers
+    /// <exception cref="UsageException">It does not lie in 1..L-1, and is not L where that drafts.</exception>
+    public static int CheckExitLayer(int exitLayer, ModelConfig config, bool? draftsByAll = null) =>
+        exitLayer >= 1 && (exitLayer < config.Layers || (exitLayer == config.Layers && draftsByAll == true))
             ? exitLayer
             : throw new UsageException($"--exit-layer is {exitLayer}, {(config.Layers == 1
                 ? "but the model has one layer, expected at least 2: there is nothing to exit from"
-                : $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers")}");
+                : exitLayer == config.Layers && draftsByAll == false
+                    ? $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers, all of which draft by coarse --draft-weights alone, with any controller but dynamic"
+                    : $"expected 1..{(draftsByAll == true ? config.Layers : config.Layers - 1)}: the model has {config.Layers} layers")}");
 
     /// <summary>The speculation length to measure with where none is asked for: the checkpoint's, unless it says not to draft.</summary>
     public static int Speculations(GenerationDefaults defaults) =>
         defaults.NumSpeculations is > 0 and var own ? Math.Min(own, MostSpeculations) : DefaultSpeculations;
 
-    /// <summary>The exit layers asked for, checked; all of the model's where the list is empty.</summary>
-    /// <exception cref="UsageException">One does not lie in 1..L-1, or the model has one layer.</exception>
-    public static IReadOnlyList<int> ExpandExitLayers(IReadOnlyList<int> exitLayers, LayerSkipModel model) => model.Config.Layers < 2
+    /// <summary>The exit layer to measure with where none is asked for: the checkpoint's, else all layers by coarse weights, else a third of them.</summary>
+    public static int ExitOf(LayerSkipModel model, DraftWeights? asked)
+    {
+        var isCoarse = DecodingPlan.IsCoarse(asked ?? model.Defaults.DraftWeights);
+        return DecodingPlan.DeclaredExit(model.Defaults, model.Config.Layers, isCoarse) ?? (isCoarse ? model.Config.Layers : Math.Max(1, model.Config.Layers / 3));
+    }
+
+    /// <summary>The exit layers asked for, checked; all that the model can draft by where the list is empty.</summary>
+    /// <param name="exitLayers">The exit layers.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="weights">By which weights they draft.</param>
+    /// <exception cref="UsageException">One does not lie in 1..L-1, and is not L where that drafts, or the model has one layer.</exception>
+    public static IReadOnlyList<int> ExpandExitLayers(IReadOnlyList<int> exitLayers, LayerSkipModel model, DraftWeights? weights) => model.Config.Layers < 2
         ? throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from")
         : exitLayers.Count == 0
-            ? [.. Enumerable.Range(1, model.Config.Layers - 1)]
-            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config))];
+            ? [.. Enumerable.Range(1, DecodingPlan.LastExit(model.Config.Layers, weights is { } all && model.Steps.DraftsBy(all) ? all : null))]
+            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config, DecodingPlan.IsCoarse(weights)))];
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {

@@ -32,7 +32,7 @@ internal sealed class EvalCommand
     private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
         "--exit-layer",
         "all|E,E...",
-        "Also score early exits after these layers, 1..L-1, which are lossy, and draft with them (default: score none; draft with the checkpoint's, else a third of the layers).",
+        "Also score early exits after these layers, 1..L-1, which are lossy, and draft with them (default: score none; draft with the checkpoint's, else with all layers by coarse weights or a third of them).",
         1,
         all: "all");
 
@@ -179,7 +179,7 @@ internal sealed class EvalCommand
         IEnumerable<DraftSetting> cells =
         [
             .. DraftSetting.Grid(
-                exits.Count > 0 ? exits : [model.Defaults.ExitLayer ?? Math.Max(1, model.Config.Layers / 3)],
+                exits.Count > 0 ? exits : [DecodingArguments.ExitOf(model, asked)],
                 arguments.GetValue(_numSpeculations) ?? [DecodingArguments.Speculations(model.Defaults)]),
             DraftSetting.Auto,
         ];

@@ -21,7 +21,7 @@ internal sealed class SweepCommand
     private readonly PromptArguments _prompts = new();
 
     private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
-        "--exit-layer", "all|E,E..E", "Exit layers of the draft, 1..L-1 (default: all).", 1, all: "all");
+        "--exit-layer", "all|E,E..E", "Exit layers of the draft, 1..L-1, with coarse --draft-weights 1..L (default: all).", 1, all: "all");
 
     private readonly Option<DraftWeights?> _draftWeights = DecodingArguments.WeightsOption();
 
@@ -79,12 +79,12 @@ internal sealed class SweepCommand
         IEnumerable<DraftSetting> settings =
         [
             .. DraftSetting.Grid(
-                DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model), arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations),
+                DecodingArguments.ExpandExitLayers(arguments.GetValue(_exitLayers) ?? [], model, asked ?? model.Defaults.DraftWeights), arguments.GetValue(_numSpeculations) ?? s_defaultSpeculations),
             DraftSetting.Auto,
         ];
         DraftSetting[] cells = [.. settings.Select(cell => cell with { Weights = asked })];
         var prompts = _prompts.Encode(arguments, texts, model, directory, _terminal);
-        var auto = model.Plan(DraftSetting.Auto.Options());
+        var auto = model.Plan((DraftSetting.Auto with { Weights = asked }).Options());
         var setup = new SweepSetup(
             model.Name,
             Fingerprint.OfCheckpoint(directory),

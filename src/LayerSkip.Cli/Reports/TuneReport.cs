@@ -89,15 +89,16 @@ internal sealed record TuneCostsReport(
 internal sealed record PassReport(int Rows, double Ms);
 
 /// <summary>An exit layer.</summary>
-/// <param name="ExitLayer">Exit layer E.</param>
+/// <param name="ExitLayer">Exit layer E; L: all layers, by coarse weights.</param>
 /// <param name="Agreement">Share of tokens that it has right, given those before.</param>
+/// <param name="DraftMs">Milliseconds of a draft's first token.</param>
 /// <param name="NumSpeculations">The speculation length predicted to be best for it.</param>
 /// <param name="DraftWeights">By which weights, with that length.</param>
 /// <param name="Predicted">The speed-up predicted for it.</param>
 /// <param name="AcceptanceRate">Accepted / drafted tokens at that length.</param>
 /// <param name="TokensPerRound">Tokens / rounds at that length.</param>
 internal sealed record TuneExitReport(
-    int ExitLayer, double Agreement, int NumSpeculations, string DraftWeights, double Predicted, double AcceptanceRate, double TokensPerRound);
+    int ExitLayer, double Agreement, double DraftMs, int NumSpeculations, string DraftWeights, double Predicted, double AcceptanceRate, double TokensPerRound);
 
 /// <summary>The smallest exit of each token that has what the full model says: a bound on what any choice of exits can save.</summary>
 /// <param name="Share">Share of tokens by that exit, from 1 to the model's depth.</param>

@@ -22,7 +22,7 @@ internal static class TuneReports
             Exits =
             [
                 .. result.Predictions.GroupBy(prediction => prediction.ExitLayer).Select(exit => exit.MaxBy(prediction => prediction.Speedup)!).Select(best => new TuneExitReport(
-                    best.ExitLayer, result.CostModel.Agreement(best.ExitLayer), best.NumSpeculations, NameOf(best.Weights), best.Speedup, best.AcceptanceRate, best.TokensPerRound)),
+                    best.ExitLayer, result.CostModel.Agreement(best.ExitLayer, best.Weights), DraftMs(result.Costs, best), best.NumSpeculations, NameOf(best.Weights), best.Speedup, best.AcceptanceRate, best.TokensPerRound)),
             ],
             Oracle = Oracle(result.Answers, model.Config.Layers),
             Confirmed =
@@ -54,6 +54,10 @@ internal static class TuneReports
             Written = null,
         };
     }
+
+    /// <summary>Of a draft by coarse weights that do not run all layers, the first step: the input's row runs by the layers themselves.</summary>
+    private static double DraftMs(MeasuredCosts costs, Prediction prediction) =>
+        1000 * (prediction.ExitLayer == costs.Layers ? costs.CoarseStep(prediction.Weights) : costs.DraftSteps[prediction.ExitLayer - 1]);
 
     private static string NameOf(DraftWeights weights) => weights.ToString().ToLowerInvariant();
 

@@ -17,7 +17,7 @@ internal static class TuneTables
                 exits,
                 $"{exit.ExitLayer}",
                 $"{100 * exit.Agreement:0.0} %",
-                $"{report.Costs.DraftStepMs[exit.ExitLayer - 1]:0.000}",
+                $"{exit.DraftMs:0.000}",
                 $"{100 * report.Oracle.Share[exit.ExitLayer - 1]:0.0} %",
                 $"{exit.NumSpeculations}",
                 $"{exit.DraftWeights}",

@@ -161,7 +161,7 @@ internal sealed class SweepFile
         return new SpeedCellReport
         {
             Controller = controller,
-            ExitLayer = Chosen("exit_layer", layers - 1),
+            ExitLayer = Chosen("exit_layer", setup.LastExit(layers)),
             NumSpeculations = Chosen("num_speculations", DecodingArguments.MostSpeculations),
             Speedup = speedup,
             AutoregressiveMs = Number("autoregressive_ms"),

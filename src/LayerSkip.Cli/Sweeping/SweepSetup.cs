@@ -39,4 +39,7 @@ internal sealed record SweepSetup(
             Model, Checkpoint, WeightFormat, Device, FormattableString.Invariant($"{Prompts}"), PromptIds, FormattableString.Invariant($"{MaxTokens}"),
             FormattableString.Invariant($"{Runs}"), Compression, DraftWeights, AutoSource,
         ];
+
+    /// <summary>The deepest exit of the grid: all layers draft by coarse weights alone.</summary>
+    public int LastExit(int layers) => DraftWeights == "exact" ? layers - 1 : layers;
 }

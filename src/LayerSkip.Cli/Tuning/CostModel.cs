@@ -16,7 +16,7 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
     public double Autoregressive { get; } = answers.Sum(answer => Plain(costs, answer));
 
     /// <summary>Predicts a setting.</summary>
-    /// <param name="exitLayer">Exit layer E, 1 .. L - 1.</param>
+    /// <param name="exitLayer">Exit layer E, 1 .. L - 1, or L by coarse weights.</param>
     /// <param name="numSpeculations">Speculation length d, at least 1.</param>
     /// <param name="weights">By which weights drafts run: exact ones, or some whose costs are measured.</param>
     public Prediction Predict(int exitLayer, int numSpeculations, DraftWeights weights = DraftWeights.Exact)
@@ -28,8 +28,8 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
             seconds += costs.DraftRequest + Pieces(costs, answer.PromptTokens);
             for (var position = 0; position < answer.Tokens.Count; inputs = 1)
             {
-                var round = Replay(answer, exitLayer, numSpeculations, position);
-                seconds += Seconds(exitLayer, inputs, round, numSpeculations > 1 ? weights : DraftWeights.Exact);
+                var round = Replay(answer, exitLayer, exitLayer == costs.Layers && inputs > 1 ? 0 : numSpeculations, weights, position);
+                seconds += exitLayer == costs.Layers ? SecondsOfAll(inputs, round, weights) : Seconds(exitLayer, inputs, round, numSpeculations > 1 ? weights : DraftWeights.Exact);
                 position += round.Tokens;
                 tokens += round.Tokens;
                 rounds++;
@@ -43,14 +43,15 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
     }
 
     /// <summary>Share of all tokens that an exit has right, given what comes before them.</summary>
-    public double Agreement(int exitLayer) =>
-        (double)answers.Sum(answer => answer.Tokens.Zip(answer.Shadows[exitLayer - 1]).Count(pair => pair.First == pair.Second))
+    /// <inheritdoc cref="ShadowedAnswer.ShadowOf"/>
+    public double Agreement(int exitLayer, DraftWeights weights) =>
+        (double)answers.Sum(answer => answer.Tokens.Zip(answer.ShadowOf(exitLayer, weights)).Count(pair => pair.First == pair.Second))
         / Math.Max(1, answers.Sum(answer => answer.Tokens.Count));
 
     /// <summary>The round that begins at a token of the answer. Behind a wrong draft what is drafted on is unknown: as much as may be.</summary>
-    private Round Replay(ShadowedAnswer answer, int exitLayer, int numSpeculations, int position)
+    private Round Replay(ShadowedAnswer answer, int exitLayer, int numSpeculations, DraftWeights weights, int position)
     {
-        var shadow = answer.Shadows[exitLayer - 1];
+        var shadow = answer.ShadowOf(exitLayer, weights);
         var room = Math.Min(numSpeculations, maxTokens - position - 1);
         var accepted = 0;
         while (accepted < room && position + accepted < answer.Tokens.Count && shadow[position + accepted] == answer.Tokens[position + accepted])
@@ -80,6 +81,13 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
             + (round.Drafted * costs.DraftHead)
             + Final(costs, costs.Layers - exitLayer, inputs + passes, 1 + passes)
             + costs.HeadOf(1 + passes);
+    }
+
+    /// <summary>All layers' passes by coarse weights and heads, from the input on, then the verification through all layers.</summary>
+    private double SecondsOfAll(int inputs, Round round, DraftWeights weights)
+    {
+        var passes = round.Drafted - (round.EndsInStop ? 1 : 0);
+        return (round.Drafted * costs.CoarseStep(weights)) + Final(costs, costs.Layers, inputs + passes, 1 + passes) + costs.HeadOf(1 + passes);
     }
 
     private static double Plain(MeasuredCosts costs, ShadowedAnswer answer) =>

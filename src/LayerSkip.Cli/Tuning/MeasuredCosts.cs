@@ -38,6 +38,9 @@ internal sealed record MeasuredCosts
     /// <summary>The head over rows.</summary>
     public double HeadOf(int rows) => At(Head, rows);
 
+    /// <summary>One token drafted by all layers, by coarse weights, and the draft's head.</summary>
+    public double CoarseStep(DraftWeights weights) => (Layers * CoarseLayer[weights]) + DraftHead;
+
     /// <summary>Layers E .. L - 1 and the head over a round's rows: what verifies a draft.</summary>
     public double Verification(int exitLayer, int rows) => ((Layers - exitLayer) * LayerOf(rows)) + HeadOf(rows);
 

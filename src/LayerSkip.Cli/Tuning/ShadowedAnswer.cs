@@ -11,17 +11,27 @@ namespace LayerSkip.Cli.Tuning;
 /// <param name="Shadows">For each exit layer 1 .. L - 1, as many tokens as the answer has.</param>
 internal sealed record ShadowedAnswer(int PromptTokens, IReadOnlyList<int> Tokens, IReadOnlyList<int[]> Shadows)
 {
-    /// <summary>Answers a prompt greedily, then runs the answer through the layers once more, with the draft's head after each.</summary>
+    /// <summary>What all layers would have drafted, as many tokens, by those coarse weights that the device has.</summary>
+    public IReadOnlyDictionary<DraftWeights, int[]> CoarseShadows { get; init; } = new Dictionary<DraftWeights, int[]>();
+
+    /// <summary>Answers a prompt greedily, then runs the answer through the layers once more, with the draft's head after each, and through coarse copies of all.</summary>
     public static ShadowedAnswer Record(LayerSkipModel model, int[] prompt, int maxTokens, CancellationToken cancellationToken)
     {
+        // There may be no memory for a copy.
+        DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(weights => model.Steps.DraftsBy(weights) && model.Steps.PrepareDraftLayers(model.Config.Layers, weights, cancellationToken))];
         using var generation = model.Generate(prompt, new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens });
         while (generation.NextRound(cancellationToken))
         {
         }
 
         int[] answer = [.. generation.Output];
-        return new ShadowedAnswer(prompt.Length, answer, Shadow(model.Steps, prompt, answer, cancellationToken));
+        return Shadow(model.Steps, prompt, answer, coarse, cancellationToken);
     }
+
+    /// <summary>What an exit would have drafted.</summary>
+    /// <param name="exitLayer">Exit layer E: L by coarse weights alone.</param>
+    /// <param name="weights">By which weights: those of other exits are taken to guess what the model's own do.</param>
+    public int[] ShadowOf(int exitLayer, DraftWeights weights) => exitLayer <= Shadows.Count ? Shadows[exitLayer - 1] : CoarseShadows[weights];
 
     /// <summary>The smallest exit that has the answer's token at an index, or the model's depth where only that has it.</summary>
     public int SmallestExit(int index)
@@ -35,7 +45,7 @@ internal sealed record ShadowedAnswer(int PromptTokens, IReadOnlyList<int> Token
         return exit + 1;
     }
 
-    private static int[][] Shadow(IDeviceModel steps, int[] prompt, int[] answer, CancellationToken cancellationToken)
+    private static ShadowedAnswer Shadow(IDeviceModel steps, int[] prompt, int[] answer, DraftWeights[] coarse, CancellationToken cancellationToken)
     {
         var layers = steps.Config.Layers;
         var shadows = Enumerable.Range(1, layers - 1).Select(_ => new int[answer.Length]).ToArray();
@@ -65,7 +75,20 @@ internal sealed record ShadowedAnswer(int PromptTokens, IReadOnlyList<int> Token
             cache.Length = start + count;
         }
 
-        return shadows;
+        // From the last token to the first: a draft's first row sees the keys and values of the layers themselves, and leaves its own in their place.
+        var coarseShadows = coarse.ToDictionary(static weights => weights, _ => new int[answer.Length]);
+        for (var position = tokens.Length - 1; position >= prompt.Length - 1; position--)
+        {
+            rows.Place(0, 1, cache, position);
+            foreach (var (weights, shadow) in coarseShadows)
+            {
+                steps.Embed(rows, 0, tokens.AsSpan(position, 1));
+                steps.RunDraftLayers(rows, 0, 1, 0, layers, weights, cancellationToken);
+                Draft(steps, rows, 0, head, shadow.AsSpan(position - (prompt.Length - 1), 1));
+            }
+        }
+
+        return new(prompt.Length, answer, shadows) { CoarseShadows = coarseShadows };
     }
 
     private static void Draft(IDeviceModel steps, RowBuffer rows, int first, DraftHead? head, Span<int> tokens)

@@ -109,6 +109,8 @@ internal sealed class CorrectnessRun(
     {
         var random = new Random((int)ExponentialRace.Mix(ExponentialRace.Mix(ExponentialRace.Mix((ulong)seed) + (ulong)row) + (ulong)index));
         var controller = controllers[index];
+        var draftWeights = weights[random.Next(weights.Count)];
+        var deepest = controller == DraftController.Dynamic ? layers - 1 : DecodingPlan.LastExit(layers, draftWeights);
 
         // Where controllers choose exits, every other time among all of them.
         var chooses = controller is DraftController.Auto or DraftController.Dynamic && exitLayers.Count == 0 && random.Next(2) == 0;
@@ -117,10 +119,10 @@ internal sealed class CorrectnessRun(
             Mode = DecodingMode.SelfSpeculative,
             DraftController = controller,
             DraftSource = sources[random.Next(sources.Count)],
-            ExitLayer = chooses ? null : exitLayers.Count > 0 ? exitLayers[random.Next(exitLayers.Count)] : random.Next(1, layers),
+            ExitLayer = chooses ? null : exitLayers.Count > 0 ? exitLayers[random.Next(exitLayers.Count)] : random.Next(1, deepest + 1),
             NumSpeculations = random.Next(1, MostSpeculations + 1),
             DraftThreshold = random.NextSingle(),
-            DraftWeights = weights[random.Next(weights.Count)],
+            DraftWeights = draftWeights,
         };
     }
 

@@ -47,7 +47,7 @@ public sealed record GenerationDefaults
     /// <summary><c>max_new_tokens</c>, or null.</summary>
     public int? MaxNewTokens { get; init; }
 
-    /// <summary><c>layerskip.exit_layer</c>: the exit layer E the checkpoint asks to be drafted with, or null.</summary>
+    /// <summary><c>layerskip.exit_layer</c>: the exit layer E the checkpoint asks to be drafted with, L with coarse <see cref="DraftWeights"/> alone, or null.</summary>
     public int? ExitLayer { get; init; }
 
     /// <summary><c>layerskip.num_speculations</c>: the speculation length d the checkpoint asks for, or null. 0: to decode autoregressively, unless a request asks for drafts.</summary>

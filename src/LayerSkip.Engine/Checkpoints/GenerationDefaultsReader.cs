@@ -12,11 +12,12 @@ internal static class GenerationDefaultsReader
     /// <param name="generation">The root of <c>generation_config.json</c>, or null where the file is absent.</param>
     /// <param name="model">The root of <c>config.json</c>.</param>
     /// <param name="config">What <paramref name="model"/> was read into: the vocabulary and the layers bound what is valid.</param>
-    /// <exception cref="CheckpointException">A field has the wrong type, a token id is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
+    /// <exception cref="CheckpointException">A field has the wrong type, a token id is outside the vocabulary, or the exit layer outside 1 .. L - 1 (with coarse draft weights 1 .. L).</exception>
     public static GenerationDefaults Read(JsonSection? generation, JsonSection model, ModelConfig config)
     {
         var lastId = config.VocabularySize - 1;
         var layerSkip = generation?.SectionOrNull("layerskip");
+        var draftWeights = layerSkip?.ChoiceOrNull<DraftWeights>("draft_weights");
         return new GenerationDefaults
         {
             BeginOfSequenceId = generation?.IntegerOrNull("bos_token_id", 0, lastId) ?? model.IntegerOrNull("bos_token_id", 0, lastId),
@@ -31,12 +32,12 @@ internal static class GenerationDefaultsReader
             TopP = generation?.NumberOrNull("top_p", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MinP = generation?.NumberOrNull("min_p", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = generation?.IntegerOrNull("max_new_tokens", 1, int.MaxValue),
-            ExitLayer = ReadExitLayer(layerSkip, config.Layers),
+            ExitLayer = ReadExitLayer(layerSkip, config.Layers, draftWeights),
             NumSpeculations = layerSkip?.IntegerOrNull("num_speculations", 0, int.MaxValue),
             DraftController = layerSkip?.ChoiceOrNull<DraftController>("draft_controller"),
             DraftThreshold = layerSkip?.NumberOrNull("draft_threshold", value => value is >= 0 and <= 1, "a number from 0 to 1"),
             DraftSource = layerSkip?.ChoiceOrNull<DraftSource>("draft_source"),
-            DraftWeights = layerSkip?.ChoiceOrNull<DraftWeights>("draft_weights"),
+            DraftWeights = draftWeights,
             DraftVocabulary = [.. (layerSkip?.Integers("draft_vocabulary", 0, lastId) ?? []).Distinct()],
         };
     }
@@ -45,15 +46,16 @@ internal static class GenerationDefaultsReader
     private static int? ReadPad(JsonSection? json, int lastId) =>
         json?.IntegerOrNull("pad_token_id", -1, int.MaxValue) is { } id and >= 0 && id <= lastId ? id : null;
 
-    private static int? ReadExitLayer(JsonSection? layerSkip, int layers)
+    private static int? ReadExitLayer(JsonSection? layerSkip, int layers, DraftWeights? weights)
     {
         if (layerSkip is null || !layerSkip.Has("exit_layer"))
         {
             return null;
         }
 
-        return layers > 1
-            ? layerSkip.Integer("exit_layer", 1, layers - 1)
+        var last = DecodingPlan.LastExit(layers, weights);
+        return last > 0
+            ? layerSkip.Integer("exit_layer", 1, last)
             : throw layerSkip.Wrong("exit_layer", "none: the model has one layer, and nothing to exit from");
     }
 }

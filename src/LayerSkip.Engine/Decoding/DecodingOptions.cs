@@ -8,13 +8,14 @@ public sealed record DecodingOptions
 {
     /// <summary>
     /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults (its speculation length not being 0), or one of
-    /// <see cref="ExitLayer"/>, <see cref="DraftController"/> and <see cref="DraftSource"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// <see cref="ExitLayer"/>, <see cref="DraftController"/>, <see cref="DraftSource"/> and coarse <see cref="DraftWeights"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; init; }
 
     /// <summary>
-    /// Exit layer E, in 1 .. L - 1: how many layers the draft runs, and the only exit that a <see cref="DraftController"/> may choose. Null: the
-    /// checkpoint's, where a controller that chooses begins. Not used by <see cref="DecodingMode.Autoregressive"/>.
+    /// Exit layer E, in 1 .. L - 1: how many layers the draft runs, and the only exit that a <see cref="DraftController"/> may choose. L, too, where drafts go by coarse
+    /// <see cref="DraftWeights"/>: a draft by all layers, which needs no checkpoint trained for exits (<see cref="DraftController.Dynamic"/> knows none). Null: the
+    /// checkpoint's, else L by coarse weights; a controller that chooses begins there. Not used by <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public int? ExitLayer { get; init; }
 
@@ -46,7 +47,8 @@ public sealed record DecodingOptions
 
     /// <summary>
     /// By which weights drafts run the layers below their exit. Null: the checkpoint's, else <see cref="DraftWeights.Exact"/>. Coarse ones are used where they save something: on the CPU, of
-    /// float32 and bfloat16 weights, by a request that runs by itself; a copy of the layers is made when it is first drafted by, and kept. The output is the same.
+    /// float32 and bfloat16 weights, by a request that runs by itself; a copy of the layers is made when it is first drafted by, and kept. Elsewhere drafts go by the layers
+    /// themselves, and nothing is drafted by all of them. The output is the same.
     /// </summary>
     public DraftWeights? DraftWeights { get; init; }
 

@@ -16,10 +16,10 @@ internal static class DecodingOptionsCheck
             throw new ArgumentOutOfRangeException(nameof(options), mode, "Mode is no decoding mode.");
         }
 
-        if (options.ExitLayer is { } asked && (asked < 1 || asked >= config.Layers))
+        if (options.ExitLayer is { } asked && (asked < 1 || asked > config.Layers))
         {
             throw new ArgumentOutOfRangeException(
-                nameof(options), asked, $"ExitLayer must lie in 1..{config.Layers - 1}: the model has {config.Layers} layers.");
+                nameof(options), asked, $"ExitLayer must lie in 1..{config.Layers - 1}, with coarse DraftWeights in 1..{config.Layers}: the model has {config.Layers} layers.");
         }
 
         if (options.NumSpeculations is < 1 or > DecodingPlan.MaxSpeculations)

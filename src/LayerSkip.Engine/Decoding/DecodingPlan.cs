@@ -23,7 +23,7 @@ internal sealed class DecodingPlan
 
     public required DecodingMode Mode { get; init; }
 
-    /// <summary>Layers of the draft, of the first one where the controller chooses; the model's depth where nothing is drafted.</summary>
+    /// <summary>Layers of the draft, of the first one where the controller chooses; the model's depth where nothing is drafted, or all layers draft, by coarse weights.</summary>
     public required int ExitLayer { get; init; }
 
     /// <summary>Whether the request gives the exit layer, so that no other is used.</summary>
@@ -79,6 +79,15 @@ internal sealed class DecodingPlan
 
     public required string? PrefixScope { get; init; }
 
+    /// <summary>Whether drafts are to go by a coarse copy of the layers.</summary>
+    public static bool IsCoarse(DraftWeights? weights) => weights is not (null or DraftWeights.Exact);
+
+    /// <summary>The deepest exit that may draft: by coarse weights all layers may. 0: none may.</summary>
+    public static int LastExit(int layers, DraftWeights? weights) => IsCoarse(weights) ? layers : layers - 1;
+
+    /// <summary>The checkpoint's exit layer, but not where it recommends drafts by all layers and the request asks for others.</summary>
+    public static int? DeclaredExit(GenerationDefaults defaults, int layers, bool mayRunAll) => defaults.ExitLayer == layers && !mayRunAll ? null : defaults.ExitLayer;
+
     /// <summary>Completes and checks a request.</summary>
     /// <param name="options">What was asked for.</param>
     /// <param name="config">The model's shape.</param>
@@ -89,30 +98,34 @@ internal sealed class DecodingPlan
     public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults, bool runsRounds = false)
     {
         DecodingOptionsCheck.Require(options, config);
-        var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null
-            || (defaults.NumSpeculations != 0 && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null));
+        var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null || IsCoarse(options.DraftWeights)
+            || (defaults.NumSpeculations != 0
+                && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null || IsCoarse(defaults.DraftWeights)));
         var mode = options.Mode ?? (asksForDrafts ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
 
         // Who gives a depth or a length wants just these.
         var drafts = mode == DecodingMode.SelfSpeculative;
-        var unasked = runsRounds && defaults.ExitLayer is not null ? DraftController.Fixed : DraftController.Auto;
+        var unasked = runsRounds && defaults.ExitLayer < config.Layers ? DraftController.Fixed : DraftController.Auto;
         var controller = options.DraftController
             ?? (options.ExitLayer is not null || options.NumSpeculations is not null ? DraftController.Fixed : defaults.DraftController ?? unasked);
         var source = options.DraftSource ?? defaults.DraftSource ?? (controller == DraftController.Auto ? DraftSource.Combined : DraftSource.Exit);
         var choosesExit = drafts && (controller is DraftController.Auto or DraftController.Dynamic || source == DraftSource.Lookup);
+        var weights = drafts ? options.DraftWeights ?? defaults.DraftWeights ?? DraftWeights.Exact : DraftWeights.Exact;
+        var mayRunAll = IsCoarse(weights) && controller != DraftController.Dynamic;
+        var declared = options.ExitLayer ?? DeclaredExit(defaults, config.Layers, mayRunAll);
         var exitLayer = mode == DecodingMode.Autoregressive
             ? config.Layers
-            : DraftLayers(options, defaults, mode, choosesExit, config.Layers);
+            : DraftLayers(options, declared, mode, choosesExit, mayRunAll, config.Layers);
         return new DecodingPlan
         {
             Mode = mode,
             ExitLayer = exitLayer,
             IsExitFixed = options.ExitLayer is not null,
-            IsExitDeclared = (options.ExitLayer ?? defaults.ExitLayer) is not null,
+            IsExitDeclared = declared is not null,
             NumSpeculations = drafts ? Longest(options, defaults, controller) : 0,
             Controller = controller,
             Source = source,
-            DraftWeights = drafts ? options.DraftWeights ?? defaults.DraftWeights ?? DraftWeights.Exact : DraftWeights.Exact,
+            DraftWeights = weights,
             DraftThreshold = Threshold(options, defaults, controller),
             UsesDraftHead = drafts && !options.DraftByWholeHead,
             Depth = mode == DecodingMode.EarlyExit ? exitLayer : config.Layers,
@@ -126,18 +139,19 @@ internal sealed class DecodingPlan
         };
     }
 
-    /// <summary>The layer that the request or the checkpoint gives, else, where the controller may choose, the one that it begins with.</summary>
-    private static int DraftLayers(DecodingOptions options, GenerationDefaults defaults, DecodingMode mode, bool choosesExit, int layers)
+    /// <summary>The layer that the request or the checkpoint gives, else all where they may draft, else, where the controller may choose, the one that it begins with.</summary>
+    private static int DraftLayers(DecodingOptions options, int? declared, DecodingMode mode, bool choosesExit, bool mayRunAll, int layers) => declared switch
     {
-        if ((options.ExitLayer ?? defaults.ExitLayer) is not { } declared)
-        {
-            return choosesExit ? Math.Max(1, layers / 4) : throw new ArgumentException(
-                $"ExitLayer is missing, expected 1..{layers - 1}: the mode {mode} needs it, and the checkpoint declares none.", nameof(options));
-        }
-
-        return declared >= 1 && declared < layers ? declared : throw new ArgumentOutOfRangeException(
-            nameof(defaults), declared, $"The checkpoint's exit layer must lie in 1..{layers - 1}: the model has {layers} layers.");
-    }
+        null when mayRunAll => layers,
+        null when choosesExit => Math.Max(1, layers / 4),
+        null => throw new ArgumentException(
+            $"ExitLayer is missing, expected 1..{layers - 1}: the mode {mode} needs it, and the checkpoint declares none.", nameof(options)),
+        { } exit when exit >= 1 && (exit < layers || (exit == layers && mayRunAll)) => exit,
+        { } exit => throw new ArgumentOutOfRangeException(
+            nameof(options),
+            exit,
+            $"ExitLayer must lie in 1..{layers - 1}: the model has {layers} layers, and all of them draft by coarse DraftWeights alone, with any DraftController but Dynamic."),
+    };
 
     private static int Longest(DecodingOptions options, GenerationDefaults defaults, DraftController controller)
     {

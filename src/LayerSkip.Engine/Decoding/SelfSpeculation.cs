@@ -84,7 +84,7 @@ internal sealed class SelfSpeculation
             _costs = _costBook.Begin(choosesBest, _memory.DraftHead is not null, _draftWeights);
         }
 
-        _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs);
+        _controller = controller ?? DraftControllers.Create(plan, model.Config, _costs, _draftWeights != DraftWeights.Exact);
 
         // Where nobody wants to see a logit, time a step, write what is certain unasked or judge a guess by more than its likelihood, a device that can run rounds as a whole does.
         var runsWhole = (choosesBest ? !plan.TakesCertainText : draw is not null) && _logProbabilities is null && _costs is null
@@ -274,6 +274,13 @@ internal sealed class SelfSpeculation
             var match = _lookup?.Find(_tokens.With(0)) ?? default;
             var intended = _nextDraft ??= _controller.Next(match, inputs);
             var room = Math.Min(DraftRoom(intended.Length), Math.Max(0, MaxPositions - _tokens.Count));
+            var weights = DraftWeightsOf(intended, inputs, room);
+            if (weights == DraftWeights.Exact && RunsAll(intended))
+            {
+                // What all layers draft by their own weights needs no verification, and saves nothing.
+                intended = DraftPlan.None;
+            }
+
             _tokens.MakeRoom(room);
             if (_deviceRounds is { } device && device.Takes(intended))
             {
@@ -313,11 +320,11 @@ internal sealed class SelfSpeculation
             _constraint?.BeginRound(_tokens.Room);
 
             // Draft up to d tokens, with layers 0..E-1 or by copying. The slots keep the exit states.
-            _drafter.Begin(intended, match, room, inputs, DraftWeightsOf(intended, room));
+            _drafter.Begin(intended, match, room, inputs, weights);
             while (_drafter.Step is { } step)
             {
                 SharedPassTime? shared = null;
-                step = _steps.RunSurvey(step, _cancellation);
+                step = RunsAll(intended) ? step : _steps.RunSurvey(step, _cancellation);
                 if (_company > 1 && step.Count <= _model.SharedRows)
                 {
                     _statistics.Pause();
@@ -335,8 +342,8 @@ internal sealed class SelfSpeculation
             // Verify: one pass of layers E..L-1 over the input and the draft together. What coarse weights have drafted stands before layer 0.
             SharedPassTime? verified = null;
             _statistics.EndDraft();
-            _steps.RunAgain(_memory.Rows, draft, inputs + draft.Rows, _cancellation);
-            var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, draft.Exit, _plan.Depth, Unread: inputs - 1), _cancellation);
+            var from = _steps.RunAgain(_memory.Rows, draft, inputs + draft.Rows, _cancellation);
+            var pass = _steps.RunSurvey(new(_memory.Rows, 0, inputs + draft.Rows, from, _plan.Depth, Unread: inputs - 1), _cancellation);
             if (pass.Count <= _model.SharedRows)
             {
                 _statistics.Pause();
@@ -358,15 +365,21 @@ internal sealed class SelfSpeculation
         }
     }
 
+    /// <summary>Whether all layers are to draft.</summary>
+    private bool RunsAll(in DraftPlan draft) => draft.Length > 0 && draft.ExitLayer == _plan.Depth;
+
     /// <summary>
-    /// By which weights a draft's own rows run. What is shared is read once for all, and a draft of one token has no row that a guess follows: coarse weights save nothing there, and are
-    /// not copied for it.
+    /// By which weights a draft's rows run: its own, and where all layers draft the input's, too, one row. What is shared is read once for all, and of other drafts one of a single
+    /// token has no row that a guess follows: coarse weights save nothing there, and are not copied for it.
     /// </summary>
-    private DraftWeights DraftWeightsOf(in DraftPlan draft, int room) =>
-        _draftWeights != DraftWeights.Exact && _company == 1 && _drafter.ExitOf(draft) is > 0 and var exit && Math.Min(draft.Length, room) > 1
-            && _model.PrepareDraftLayers(exit, _draftWeights, _cancellation)
+    private DraftWeights DraftWeightsOf(in DraftPlan draft, int inputs, int room)
+    {
+        var (exit, length) = (_drafter.ExitOf(draft), Math.Min(draft.Length, room));
+        var saves = RunsAll(draft) ? inputs == 1 && length > 0 : exit > 0 && length > 1;
+        return _draftWeights != DraftWeights.Exact && _company == 1 && saves && _model.PrepareDraftLayers(exit, _draftWeights, _cancellation)
             ? _draftWeights
             : DraftWeights.Exact;
+    }
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>
     /// <param name="pass">What has verified the draft.</param>

@@ -173,7 +173,8 @@ public sealed class ChatRequestReaderTests(ChatRequestReaderTests.Parser parser)
         { new ChatOptions { MaxOutputTokens = 0 }, "MaxOutputTokens" },
         { new ChatOptions { StopSequences = [""] }, "StopSequences" },
         { new ChatOptions().WithExitLayer(0), "ExitLayer" },
-        { new ChatOptions().WithExitLayer(12), "ExitLayer" },
+        { new ChatOptions().WithExitLayer(13), "ExitLayer" },
+        { new ChatOptions().WithExitLayer(12).WithDraftWeights(DraftWeights.Exact), "ExitLayer" },
         { new ChatOptions().WithNumSpeculations(0), "NumSpeculations" },
         { new ChatOptions().WithNumSpeculations(65), "NumSpeculations" },
     };

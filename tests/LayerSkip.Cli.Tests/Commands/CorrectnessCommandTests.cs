@@ -71,7 +71,7 @@ public class CorrectnessCommandTests
         var drawn = run.Draw(plain, row: 3, index: 1, layers: 12);
 
         Assert.Equal(
-            (DraftController.Confidence, DraftSource.Combined, DraftWeights.Int4, 9, 13, 0.747463703f),
+            (DraftController.Confidence, DraftSource.Combined, DraftWeights.Int4, 10, 12, 0.755087852f),
             (drawn.DraftController!.Value, drawn.DraftSource!.Value, drawn.DraftWeights!.Value, drawn.ExitLayer!.Value, drawn.NumSpeculations!.Value, drawn.DraftThreshold!.Value));
         Assert.Equal(10, Enumerable.Range(0, 10).Select(row => run.Draw(plain, row, 1, 12)).Distinct().Count());
         var mismatch = new MismatchReport("rows.jsonl, line 1", "bf16", "confidence", "exit", "int4", 2, 4, 0.5f, 0, [1], [2]);

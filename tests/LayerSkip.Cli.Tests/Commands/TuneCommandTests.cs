@@ -31,7 +31,7 @@ public sealed class TuneCommandTests : IDisposable
         Assert.Equal(12, report.GetProperty("prompts").GetInt32());
         Assert.Equal(0, report.GetProperty("mismatches").GetInt32());
         var exits = report.GetProperty("exits").EnumerateArray().ToArray();
-        Assert.Equal([1, 2, 3], exits.Select(exit => exit.GetProperty("exit_layer").GetInt32()));
+        Assert.Equal([1, 2, 3, 4], exits.Select(exit => exit.GetProperty("exit_layer").GetInt32()));
         Assert.All(exits, exit => Assert.InRange(exit.GetProperty("agreement").GetDouble(), 0, 1));
         Assert.Equal(3, report.GetProperty("costs").GetProperty("draft_step_ms").GetArrayLength());
         Assert.Equal(["int8", "int4"], report.GetProperty("costs").GetProperty("coarse_layer_ms").EnumerateObject().Select(cost => cost.Name));

@@ -59,8 +59,8 @@ public class CostModelTests
         Assert.Equal(model.Autoregressive / seconds, prediction.Speedup, 1e-12);
         Assert.Equal(4.0 / 6, prediction.AcceptanceRate, 1e-12);
         Assert.Equal(3, prediction.TokensPerRound, 1e-12);
-        Assert.Equal(5.0 / 6, model.Agreement(1), 1e-12);
-        Assert.Equal(0, model.Agreement(2));
+        Assert.Equal(5.0 / 6, model.Agreement(1, DraftWeights.Exact), 1e-12);
+        Assert.Equal(0, model.Agreement(2, DraftWeights.Exact));
     }
 
     [Fact]
@@ -91,6 +91,26 @@ public class CostModelTests
         // Exit 2 drafts the end at once, wrongly: one head, one row; then again, rightly.
         var wrong = model.Predict(2, 8);
         Assert.Equal((1, 0.5), (wrong.TokensPerRound, wrong.AcceptanceRate));
+    }
+
+    [Fact]
+    public void All_layers_draft_from_the_input_on_and_are_verified_in_one_pass()
+    {
+        // Four coarse layers a token; the second of the answer is guessed wrong.
+        var costs = s_costs with { CoarseLayer = new Dictionary<DraftWeights, double> { [DraftWeights.Int8] = 0.25 } };
+        int[] none = [0, 0, 0, 0, 0, 0];
+        var answer = new ShadowedAnswer(1, [1, 2, 3, 4, 5, 6], [none, none, none]) { CoarseShadows = new Dictionary<DraftWeights, int[]> { [DraftWeights.Int8] = [1, 3, 3, 4, 5, 6] } };
+        var model = new CostModel(costs, [answer], [], maxTokens: 6);
+        Assert.Equal(5.0 / 6, model.Agreement(4, DraftWeights.Int8), 1e-12);
+
+        // Two rounds of three drafts (each 1 + 0.5) and four rows through all layers (8) and the head (1): 1 2, then 3 4 5 6.
+        var prediction = model.Predict(4, 3, DraftWeights.Int8);
+        Assert.Equal(model.Autoregressive / (0.75 + (2 * ((3 * 1.5) + 8 + 1))), prediction.Speedup, 1e-12);
+        Assert.Equal((4.0 / 6, 3), (prediction.AcceptanceRate, prediction.TokensPerRound));
+
+        // A prompt of several tokens is a round without drafts.
+        var longer = new CostModel(costs, [answer with { PromptTokens = 4 }], [], maxTokens: 6).Predict(4, 3, DraftWeights.Int8);
+        Assert.Equal(2, longer.TokensPerRound);
     }
 
     [Fact]
@@ -136,6 +156,29 @@ public class CostModelTests
                 Assert.Equal((double)accepted / drafted, prediction.AcceptanceRate, 1e-12);
             }
         }
+    }
+
+    /// <summary>Drafts of one token see what their shadow has seen, and no coarse row before it.</summary>
+    [Theory]
+    [InlineData(DraftWeights.Int8)]
+    [InlineData(DraftWeights.Int4)]
+    public void Shadows_of_all_layers_are_what_coarse_weights_draft(DraftWeights weights)
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        using var model = LayerSkipModel.Load(checkpoint.Directory);
+        var answer = ShadowedAnswer.Record(model, [1, 2, 3], 40, CancellationToken.None);
+        var options = new DecodingOptions { ExitLayer = model.Config.Layers, DraftWeights = weights, NumSpeculations = 1, DraftController = DraftController.Fixed, MaxNewTokens = 40 };
+        using var generation = model.Generate([1, 2, 3], options);
+        var found = 0;
+        while (generation.NextRound())
+        {
+            for (var i = 0; i < generation.RoundDraft.Length; i++, found++)
+            {
+                Assert.Equal(answer.CoarseShadows[weights][generation.Output.Length - generation.RoundTokens.Length], generation.RoundDraft[i]);
+            }
+        }
+
+        Assert.InRange(found, 10, 39);
     }
 
     /// <summary>With a draft vocabulary and an end that drafts reach, as the parser has them.</summary>

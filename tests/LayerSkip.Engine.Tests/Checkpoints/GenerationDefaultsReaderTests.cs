@@ -84,6 +84,8 @@ public class GenerationDefaultsReaderTests
     [InlineData("""{ "layerskip": 3 }""", "generation_config.json: layerskip is 3, expected an object")]
     [InlineData("""{ "layerskip": { "exit_layer": 0 } }""", "generation_config.json: layerskip.exit_layer is 0, expected an integer from 1 to 3")]
     [InlineData("""{ "layerskip": { "exit_layer": 4 } }""", "generation_config.json: layerskip.exit_layer is 4, expected an integer from 1 to 3")]
+    [InlineData("""{ "layerskip": { "exit_layer": 4, "draft_weights": "exact" } }""", "generation_config.json: layerskip.exit_layer is 4, expected an integer from 1 to 3")]
+    [InlineData("""{ "layerskip": { "exit_layer": 5, "draft_weights": "int8" } }""", "generation_config.json: layerskip.exit_layer is 5, expected an integer from 1 to 4")]
     [InlineData("""{ "layerskip": { "draft_vocabulary": [-1] } }""", "generation_config.json: layerskip.draft_vocabulary is [-1]")]
     [InlineData("""{ "layerskip": { "num_speculations": -1 } }""", "generation_config.json: layerskip.num_speculations is -1")]
     public void Bad_field_is_refused_by_name(string json, string message)
@@ -98,6 +100,10 @@ public class GenerationDefaultsReaderTests
         var error = Assert.Throws<CheckpointException>(() => Read("{}", """{ "eos_token_id": 97 }"""));
         Assert.StartsWith("config.json: eos_token_id is 97", error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void All_layers_may_draft_by_coarse_weights() =>
+        Assert.Equal(4, Read("""{ "layerskip": { "exit_layer": 4, "draft_weights": "int8" } }""", "{}").ExitLayer);
 
     [Fact]
     public void Model_of_one_layer_has_nothing_to_exit_from()

@@ -148,7 +148,13 @@ public class DraftingTests
     [Fact]
     public void Drafts_by_coarse_weights_allocate_nothing_for_each_token() => AllocatesNothing(DraftController.Fixed, DraftSource.Exit, DraftWeights.Int4);
 
-    private static void AllocatesNothing(DraftController controller, DraftSource source, DraftWeights weights)
+    [Theory]
+    [InlineData(DraftController.Fixed)]
+    [InlineData(DraftController.Auto)]
+    public void Drafts_by_all_layers_allocate_nothing_for_each_token(DraftController controller) =>
+        AllocatesNothing(controller, DraftSource.Exit, DraftWeights.Int8, TinyCheckpoint.DefaultConfig.Layers);
+
+    private static void AllocatesNothing(DraftController controller, DraftSource source, DraftWeights weights, int exitLayer = 2)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 2000 };
         using var model = Models.Random(config);
@@ -157,7 +163,7 @@ public class DraftingTests
         model.Tokens([1, 2, 3], Models.Speculative(2, 5, TestedDevice.Many(100, few: 20)) with { DraftWeights = weights });
         using var cache = model.CreateCache();
         cache.Reserve(2000);
-        var options = new DecodingOptions { ExitLayer = 2, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source, DraftWeights = weights };
+        var options = new DecodingOptions { ExitLayer = exitLayer, NumSpeculations = 5, MaxNewTokens = 1900, DraftController = controller, DraftSource = source, DraftWeights = weights };
         using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(options, config, new()));
         cache.Continue(config.Layers, 0);
         generation.Continue(cache);
@@ -204,17 +210,22 @@ public class DraftingTests
         Assert.Single(controller.Outcomes, outcome => outcome is { Length: ContextLookup.MaxMatch, IsWrong: true });
     }
 
-    private static DecodingOptions Options(Random random, ModelConfig config, DraftController controller, DraftSource source) => new()
+    private static DecodingOptions Options(Random random, ModelConfig config, DraftController controller, DraftSource source)
     {
-        Mode = DecodingMode.SelfSpeculative,
-        DraftController = controller,
-        DraftSource = source,
-        ExitLayer = controller is DraftController.Auto or DraftController.Dynamic && random.Next(2) == 0 ? null : random.Next(1, config.Layers),
-        NumSpeculations = random.Next(1, 12),
-        DraftThreshold = random.NextSingle(),
-        DraftWeights = Models.SomeDraftWeights(random),
-        MaxNewTokens = random.Next(1, TestedDevice.Many(80, few: 40)),
-    };
+        var weights = Models.SomeDraftWeights(random);
+        var last = controller == DraftController.Dynamic ? config.Layers - 1 : DecodingPlan.LastExit(config.Layers, weights);
+        return new()
+        {
+            Mode = DecodingMode.SelfSpeculative,
+            DraftController = controller,
+            DraftSource = source,
+            ExitLayer = controller is DraftController.Auto or DraftController.Dynamic && random.Next(2) == 0 ? null : random.Next(3) == 0 ? last : random.Next(1, last + 1),
+            NumSpeculations = random.Next(1, 12),
+            DraftThreshold = random.NextSingle(),
+            DraftWeights = weights,
+            MaxNewTokens = random.Next(1, TestedDevice.Many(80, few: 40)),
+        };
+    }
 
     /// <summary>Copies wherever there is something to copy, and keeps what became of it.</summary>
     private sealed class Copies(int length) : IDraftController

@@ -22,11 +22,12 @@ public class SelfSpeculativeTests
             var maxNewTokens = random.Next(1, TestedDevice.Many(60, few: 20));
             int[] endOfSequence = round % 3 == 0 ? [] : [random.Next(config.VocabularySize), random.Next(config.VocabularySize)];
             using var expected = model.Decode(prompt, Models.Autoregressive(maxNewTokens), endOfSequence);
-            for (var exitLayer = 1; exitLayer < config.Layers; exitLayer++)
+            for (var exitLayer = 1; exitLayer <= config.Layers; exitLayer++)
             {
                 for (var d = 1; d <= 8; d += TestedDevice.Many(1, few: 3))
                 {
-                    var options = Models.Speculative(exitLayer, d, maxNewTokens) with { DraftWeights = Models.SomeDraftWeights(random) };
+                    var weights = exitLayer == config.Layers ? DraftWeights.Int8 + random.Next(2) : Models.SomeDraftWeights(random);
+                    var options = Models.Speculative(exitLayer, d, maxNewTokens) with { DraftWeights = weights };
                     using var actual = model.Decode(prompt, options, endOfSequence);
                     Assert.Equal(expected.Output.ToArray(), actual.Output.ToArray());
                     Assert.Equal(expected.FinishReason, actual.FinishReason);
@@ -44,7 +45,10 @@ public class SelfSpeculativeTests
             var config = Models.RandomConfig(random);
             using var model = Models.Random(config, (ulong)round, threads: 2);
             var prompt = Tokens(random, config, random.Next(1, 20));
-            var plan = Plan(config, Models.Speculative(random.Next(1, config.Layers), random.Next(1, 9), 40) with { DraftWeights = Models.SomeDraftWeights(random) });
+            var weights = Models.SomeDraftWeights(random);
+            var exitLayer = round == 0 ? config.Layers : random.Next(1, DecodingPlan.LastExit(config.Layers, weights) + 1);
+            weights = round == 0 ? DraftWeights.Int8 : weights;
+            var plan = Plan(config, Models.Speculative(exitLayer, random.Next(1, 9), 40) with { DraftWeights = weights });
             using var generation = new Generation(model, prompt, plan);
             while (generation.NextRound())
             {
@@ -199,6 +203,10 @@ public class SelfSpeculativeTests
         Fails<ArgumentOutOfRangeException>("0..96", null, -1);
         Fails<ArgumentOutOfRangeException>("1..3", new() { ExitLayer = 4 }, 1);
         Fails<ArgumentOutOfRangeException>("1..3", new() { ExitLayer = 0 }, 1);
+        Fails<ArgumentOutOfRangeException>("1..3", new() { ExitLayer = 5, DraftWeights = DraftWeights.Int8 }, 1);
+        Fails<ArgumentOutOfRangeException>("coarse DraftWeights alone", new() { ExitLayer = 4, DraftWeights = DraftWeights.Exact }, 1);
+        Fails<ArgumentOutOfRangeException>("but Dynamic", new() { ExitLayer = 4, DraftWeights = DraftWeights.Int8, DraftController = DraftController.Dynamic }, 1);
+        Fails<ArgumentOutOfRangeException>("1..3", new() { Mode = DecodingMode.EarlyExit, ExitLayer = 4, DraftWeights = DraftWeights.Int8 }, 1);
         Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 65 }, 1);
         Fails<ArgumentOutOfRangeException>("1..64", new() { NumSpeculations = 0 }, 1);
         Fails<ArgumentOutOfRangeException>("MaxNewTokens", new() { MaxNewTokens = 0 }, 1);
@@ -247,6 +255,35 @@ public class SelfSpeculativeTests
         Assert.Equal((3, 0, 3), (early.ExitLayer, early.NumSpeculations, early.Depth));
     }
 
+    [Fact]
+    public void All_layers_draft_by_coarse_weights_where_nothing_else_is_said()
+    {
+        var config = TinyCheckpoint.DefaultConfig;
+        (DecodingMode, int, DraftController) With(DecodingOptions options, GenerationDefaults defaults)
+        {
+            var plan = DecodingPlan.Create(options, config, defaults);
+            return (plan.Mode, plan.ExitLayer, plan.Controller);
+        }
+
+        var coarse = new DecodingOptions { DraftWeights = DraftWeights.Int8 };
+        Assert.Equal((DecodingMode.SelfSpeculative, 4, DraftController.Auto), With(coarse, new()));
+        Assert.Equal((DecodingMode.SelfSpeculative, 4, DraftController.Auto), With(new(), new() { DraftWeights = DraftWeights.Int4 }));
+        Assert.Equal((DecodingMode.SelfSpeculative, 4, DraftController.Fixed), With(coarse with { NumSpeculations = 3 }, new()));
+        Assert.Equal((DecodingMode.SelfSpeculative, 4, DraftController.Confidence), With(coarse with { DraftController = DraftController.Confidence }, new()));
+        Assert.Equal((DecodingMode.SelfSpeculative, 2, DraftController.Auto), With(coarse, new() { ExitLayer = 2 }));
+        Assert.Equal((DecodingMode.SelfSpeculative, 1, DraftController.Dynamic), With(coarse with { DraftController = DraftController.Dynamic }, new()));
+        Assert.Equal((DecodingMode.Autoregressive, 4, DraftController.Auto), With(new() { DraftWeights = DraftWeights.Exact }, new()));
+
+        // What a checkpoint says of coarse drafts is not said of others.
+        var declared = new GenerationDefaults { ExitLayer = 4, NumSpeculations = 6, DraftWeights = DraftWeights.Int8 };
+        Assert.Equal((DecodingMode.SelfSpeculative, 4, DraftController.Auto), With(new(), declared));
+        Assert.Equal((DecodingMode.SelfSpeculative, 1, DraftController.Auto), With(new() { DraftWeights = DraftWeights.Exact }, declared));
+        Assert.Throws<ArgumentException>(() => With(new() { Mode = DecodingMode.EarlyExit }, declared));
+
+        // A device that runs rounds as a whole would have nothing to run.
+        Assert.Equal(DraftController.Auto, DecodingPlan.Create(new(), config, declared, runsRounds: true).Controller);
+    }
+
     private static DecodingPlan Plan(ModelConfig config, DecodingOptions options) => DecodingPlan.Create(options, config, new());
 
     private static int[] Tokens(Random random, ModelConfig config, int count) =>
@@ -254,6 +291,6 @@ public class SelfSpeculativeTests
 
     private sealed class RandomDraft(int layers, Random random) : IDraftController
     {
-        public DraftPlan Next(in LookupMatch match, int inputs) => new(random.Next(1, layers), random.Next(0, 9));
+        public DraftPlan Next(in LookupMatch match, int inputs) => new(random.Next(1, layers + 1), random.Next(0, 9));
     }
 }

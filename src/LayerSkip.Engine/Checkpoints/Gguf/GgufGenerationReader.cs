@@ -16,10 +16,11 @@ internal static class GgufGenerationReader
     /// <summary>Reads and checks every key.</summary>
     /// <param name="metadata">The file's keys.</param>
     /// <param name="config">The model's shape: the vocabulary and the layers bound what is valid.</param>
-    /// <exception cref="CheckpointException">A key has the wrong type, a token id of LayerSkip's own keys is outside the vocabulary, or the exit layer outside 1 .. L - 1.</exception>
+    /// <exception cref="CheckpointException">A key has the wrong type, a token id of LayerSkip's own keys is outside the vocabulary, or the exit layer outside 1 .. L - 1 (with coarse draft weights 1 .. L).</exception>
     public static GenerationDefaults Read(GgufMetadata metadata, ModelConfig config)
     {
         var lastId = config.VocabularySize - 1;
+        var draftWeights = metadata.ChoiceOrNull<DraftWeights>(GgufKeys.DraftWeights);
         return new GenerationDefaults
         {
             BeginOfSequenceId = metadata.TokenOrNull(GgufKeys.BeginId, config.VocabularySize),
@@ -31,12 +32,12 @@ internal static class GgufGenerationReader
             TopP = metadata.NumberOrNull(GgufKeys.SamplingTopP, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MinP = metadata.NumberOrNull(GgufKeys.SamplingMinP, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             MaxNewTokens = metadata.IntegerOrNull(GgufKeys.MaxNewTokens, 1, int.MaxValue),
-            ExitLayer = ReadExitLayer(metadata, config.Layers),
+            ExitLayer = ReadExitLayer(metadata, config.Layers, draftWeights),
             NumSpeculations = metadata.IntegerOrNull(GgufKeys.NumSpeculations, 0, int.MaxValue),
             DraftController = metadata.ChoiceOrNull<DraftController>(GgufKeys.DraftController),
             DraftThreshold = metadata.NumberOrNull(GgufKeys.DraftThreshold, value => value is >= 0 and <= 1, "a number from 0 to 1"),
             DraftSource = metadata.ChoiceOrNull<DraftSource>(GgufKeys.DraftSource),
-            DraftWeights = metadata.ChoiceOrNull<DraftWeights>(GgufKeys.DraftWeights),
+            DraftWeights = draftWeights,
             DraftVocabulary = [.. (metadata.IntegersOrNull(GgufKeys.DraftVocabulary, 0, lastId) ?? []).Distinct()],
         };
     }
@@ -76,8 +77,11 @@ internal static class GgufGenerationReader
         }
     }
 
-    private static int? ReadExitLayer(GgufMetadata metadata, int layers) =>
-        metadata.Has(GgufKeys.ExitLayer) && layers == 1
+    private static int? ReadExitLayer(GgufMetadata metadata, int layers, DraftWeights? weights)
+    {
+        var last = DecodingPlan.LastExit(layers, weights);
+        return metadata.Has(GgufKeys.ExitLayer) && last == 0
             ? throw metadata.Wrong(GgufKeys.ExitLayer, "none: the model has one layer, and nothing to exit from")
-            : metadata.IntegerOrNull(GgufKeys.ExitLayer, 1, layers - 1);
+            : metadata.IntegerOrNull(GgufKeys.ExitLayer, 1, last);
+    }
 }

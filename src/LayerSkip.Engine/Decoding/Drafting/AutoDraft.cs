@@ -76,15 +76,15 @@ internal sealed class AutoDraft : IDraftController
 
     /// <param name="costs">What steps cost.</param>
     /// <param name="layers">The model's layers.</param>
-    /// <param name="exits">Exits to choose among, in ascending order; none: drafts are looked up only.</param>
+    /// <param name="exits">Exits to choose among, in ascending order, the last one all layers perhaps, where coarse weights draft; none: drafts are looked up only.</param>
     /// <param name="first">Where to begin, one of them.</param>
-    /// <param name="isGood">Whether the checkpoint, or the caller, recommends the first.</param>
+    /// <param name="isRecommended">Whether the checkpoint, or the caller, recommends the first.</param>
     /// <param name="longest">Most tokens of a draft.</param>
-    public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isGood, int longest)
+    public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isRecommended, int longest)
     {
         (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
         _first = _current = Math.Max(0, Array.IndexOf(exits, first));
-        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isGood && exit == first))];
+        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isGood: exit == layers || (isRecommended && exit == first), isTrusted: isRecommended && exit == first))];
         _alone = [.. exits.Select(static exit => new[] { exit })];
         _neighbours = [.. exits.Select((_, i) => exits.Where((_, j) => Math.Abs(i - j) == 1).ToArray())];
     }
@@ -116,7 +116,7 @@ internal sealed class AutoDraft : IDraftController
         if (exit >= 0 && ++_steps >= _pause * _company)
         {
             (_steps, _pause, _asksOther) = (0, Math.Min(2 * _pause, LongestPause), !_asksOther);
-            return new(0, 0, _asksOther ? Another(exit) : _alone[exit], SurveyRows: 1);
+            return Look(_asksOther ? Another(exit) : _alone[exit], inputs);
         }
 
         return DraftPlan.None;
@@ -135,7 +135,7 @@ internal sealed class AutoDraft : IDraftController
         {
             var (layerBefore, headBefore) = (layer, head);
             (layer, head) = (_costs.SharedLayer(_inputs + drafted + length), _costs.SharedHead(1 + drafted + length));
-            var row = _cost.Row(exit, drafted + length) + ((_layers - exit) * (layer - layerBefore)) + head - headBefore;
+            var row = _cost.Row(exit, drafted + length) + (_cost.Final(exit) * (layer - layerBefore)) + head - headBefore;
             gain += (chance * _price) - (reached * row);
             if (gain > best.Gain)
             {
@@ -163,6 +163,18 @@ internal sealed class AutoDraft : IDraftController
                 _otherAgrees = exit == _other ? isRight : _otherAgrees;
             }
         }
+    }
+
+    /// <summary>A step beside which some exit is asked. What all layers guess by coarse weights no other step comes to on its way: a draft of one token asks them.</summary>
+    private DraftPlan Look(int[] exits, int inputs)
+    {
+        if (exits is not [var exit] || exit < _layers)
+        {
+            return new(0, 0, exits, SurveyRows: 1);
+        }
+
+        (_current, _inputs, _reach) = (_exits.Length - 1, inputs, 1);
+        return new(exit, 1);
     }
 
     /// <summary>The exits to ask beside a draft: those next to its own, and now and then another, where there is one.</summary>

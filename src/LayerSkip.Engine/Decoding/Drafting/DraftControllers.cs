@@ -9,7 +9,8 @@ internal static class DraftControllers
     /// <param name="plan">How to decode.</param>
     /// <param name="config">The model's shape.</param>
     /// <param name="costs">What steps cost; measured by the generation where <see cref="NeedsCosts"/>.</param>
-    public static IDraftController Create(DecodingPlan plan, ModelConfig config, StepCosts? costs)
+    /// <param name="draftsCoarsely">Whether the device drafts by coarse weights, by which all layers may draft.</param>
+    public static IDraftController Create(DecodingPlan plan, ModelConfig config, StepCosts? costs, bool draftsCoarsely)
     {
         if (plan.NumSpeculations == 0)
         {
@@ -17,19 +18,19 @@ internal static class DraftControllers
         }
 
         var (exit, longest) = (plan.ExitLayer, plan.NumSpeculations);
-        var usesExit = plan.Source != DraftSource.Lookup && config.Layers > 1;
+        var exits = plan.Source == DraftSource.Lookup ? [] : Exits(plan, config.Layers, draftsCoarsely);
         if (plan.Controller == DraftController.Auto)
         {
-            return new AutoDraft(costs!, config.Layers, usesExit ? Exits(plan, config) : [], exit, plan.IsExitDeclared, longest);
+            return new AutoDraft(costs!, config.Layers, exits, exit, plan.IsExitDeclared, longest);
         }
 
-        IDraftController controller = !usesExit ? new FixedDraft(0, 0) : plan.Controller switch
+        IDraftController controller = !exits.Contains(exit) ? new FixedDraft(0, 0) : plan.Controller switch
         {
             DraftController.Fixed => new FixedDraft(exit, longest),
             DraftController.Fsm => new StepwiseDraft(exit, longest),
             DraftController.Confidence => new ConfidenceDraft(exit, longest, plan.DraftThreshold),
             DraftController.Adaptive => new AdaptiveThresholdDraft(exit, longest, plan.DraftThreshold),
-            DraftController.Dynamic => new DynamicExitDraft(costs!, config.Layers, Exits(plan, config), exit, longest),
+            DraftController.Dynamic => new DynamicExitDraft(costs!, config.Layers, exits, exit, longest),
             _ => throw new ArgumentOutOfRangeException(nameof(plan), plan.Controller, "No draft controller."),
         };
         return plan.Source == DraftSource.Exit ? controller : new LookupFirstDraft(controller, longest);
@@ -39,6 +40,15 @@ internal static class DraftControllers
     public static bool NeedsCosts(DecodingPlan plan) =>
         plan.NumSpeculations > 0 && plan.Controller is DraftController.Auto or DraftController.Dynamic;
 
-    private static int[] Exits(DecodingPlan plan, ModelConfig config) =>
-        plan.IsExitFixed ? [plan.ExitLayer] : ExitLadder.Of(config.Layers, plan.ExitLayer);
+    /// <summary>Exits to draft by, in ascending order.</summary>
+    private static int[] Exits(DecodingPlan plan, int layers, bool draftsCoarsely)
+    {
+        if (plan.IsExitFixed || plan.Controller is not (DraftController.Auto or DraftController.Dynamic))
+        {
+            return plan.ExitLayer < layers || draftsCoarsely ? [plan.ExitLayer] : [];
+        }
+
+        var exits = ExitLadder.Of(layers, plan.ExitLayer);
+        return plan.Controller == DraftController.Auto && draftsCoarsely ? [.. exits, layers] : exits;
+    }
 }

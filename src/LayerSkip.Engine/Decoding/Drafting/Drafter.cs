@@ -39,7 +39,9 @@ internal sealed class Drafter(
     /// <param name="match">What the context could be continued with.</param>
     /// <param name="room">Most tokens of the draft, forced ones included.</param>
     /// <param name="inputs">Tokens before it that are not in the cache yet.</param>
-    /// <param name="weights">By which its own rows run; the input's run by the exact ones, for all that follows reads them.</param>
+    /// <param name="weights">
+    /// By which its own rows run. The input's run by the exact ones, for all that follows reads them, unless the draft runs all layers: then verification runs them, too, all in one pass.
+    /// </param>
     public void Begin(in DraftPlan draft, in LookupMatch match, int room, int inputs, DraftWeights weights)
     {
         _weights = weights;
@@ -133,7 +135,7 @@ internal sealed class Drafter(
     {
         added += AddForced();
         var guesses = goesOn && _guessed < _length && _drafted < _room && constraint?.IsComplete(_drafted) != true;
-        var weights = _passes > 0 ? _weights : DraftWeights.Exact;
+        var weights = _passes > 0 || _exit == plan.Depth ? _weights : DraftWeights.Exact;
         var pass = new RowPass(memory.Rows, _count, added, From: 0, To: _exit, Unread: added - 1) { Weights = weights };
         _count += added;
         _coarse += weights == DraftWeights.Exact ? 0 : added;

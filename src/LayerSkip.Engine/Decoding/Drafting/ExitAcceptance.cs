@@ -24,15 +24,17 @@ internal sealed class ExitAcceptance
     private readonly double[] _share = new double[Classes];
 
     private readonly bool _isGood;
+    private readonly bool _isTrusted;
 
     // Of all guesses seen, those long ago counting less: how many were right, and how many should have been, as they said themselves.
     private double _right;
     private double _said;
 
-    /// <param name="isGood">Whether the checkpoint, or the caller, recommends the exit.</param>
-    public ExitAcceptance(bool isGood)
+    /// <param name="isGood">Whether the exit is likely to be good: recommended, or all layers.</param>
+    /// <param name="isTrusted">Whether the checkpoint, or the caller, recommends it.</param>
+    public ExitAcceptance(bool isGood, bool isTrusted)
     {
-        _isGood = isGood;
+        (_isGood, _isTrusted) = (isGood, isTrusted);
         (isGood ? GoodShares : UnknownShares).CopyTo(_share);
     }
 
@@ -40,7 +42,7 @@ internal sealed class ExitAcceptance
     public double Seen { get; private set; }
 
     /// <summary>Most tokens to draft at once: an exit that nobody recommended is tried before it is trusted with more.</summary>
-    public int Reach => _isGood ? int.MaxValue : 1 + (int)(2 * Seen);
+    public int Reach => _isTrusted ? int.MaxValue : 1 + (int)(2 * Seen);
 
     /// <summary>A guess was right or wrong.</summary>
     public void Add(float probability, bool isRight)
@@ -95,7 +97,7 @@ internal sealed class ExitAcceptance
     private double Rate(int of, float probability) => (_hits[of] + (AssumedWeight * Expected(probability))) / (_count[of] + AssumedWeight);
 
     /// <summary>
-    /// What is expected of a class until its own counts tell. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is
+    /// What is expected of a class until its own counts tell. Of a good exit, that a guess is more often right than it says: that both prefer the same token is
     /// likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
     /// </summary>
     private double Expected(float probability) => _isGood

@@ -31,8 +31,15 @@ internal readonly struct RoundCost
     /// <param name="inputs">Rows that are not in the cache yet.</param>
     /// <param name="guesses">Guesses made.</param>
     /// <param name="drafted">Guesses that were kept.</param>
+    /// <returns>More than anything where all layers are to draft, but cannot: by coarse weights, behind a single input.</returns>
     public double Drafted(int exit, double inputs, double guesses, double drafted)
     {
+        if (exit == _layers)
+        {
+            // Nothing of the input's step is saved: it drafts by itself, and then the layers run over all rows, as over a copy's.
+            return _costs.DraftsCoarsely && inputs <= 1 ? (guesses * FurtherGuess(exit)) + Copied(inputs, drafted) : double.PositiveInfinity;
+        }
+
         // Coarse rows are run for the guesses behind them alone: all but the first.
         var steps = _costs.DraftsCoarsely ? Math.Max(0, guesses - 1) * _costs.CoarseLayer : drafted * _oneInput;
         return (guesses * _guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + steps + LayerAgain(drafted)))
@@ -46,7 +53,12 @@ internal readonly struct RoundCost
     /// <summary>What a kept guess's row costs below the exit, for a draft that has become so long.</summary>
     /// <param name="exit">The exit.</param>
     /// <param name="drafted">Rows of the draft, this one included.</param>
-    public double Row(int exit, double drafted) => exit * (_costs.DraftsCoarsely ? LayerAgain(drafted) - LayerAgain(drafted - 1) : _oneInput);
+    public double Row(int exit, double drafted) =>
+        exit == _layers ? 0 : exit * (_costs.DraftsCoarsely ? LayerAgain(drafted) - LayerAgain(drafted - 1) : _oneInput);
+
+    /// <summary>Layers that verification runs over all rows at once.</summary>
+    /// <param name="exit">The exit.</param>
+    public int Final(int exit) => exit == _layers ? _layers : _layers - exit;
 
     /// <summary>A layer below the exit for rows that have been drafted by coarse weights: verification runs it again.</summary>
     private double LayerAgain(double drafted) => !_costs.DraftsCoarsely ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);

@@ -85,14 +85,23 @@ internal sealed class RoundSteps(IDeviceModel model, TokenSelector selector, Tra
     /// <param name="draft">The draft; its rows are the last ones.</param>
     /// <param name="end">End of its rows.</param>
     /// <param name="cancellationToken">Looked at between layers.</param>
-    public void RunAgain(RowBuffer rows, in PreparedDraft draft, int end, CancellationToken cancellationToken)
+    /// <returns>The layers that all rows have run: none where all have run by coarse weights, for verification runs them then.</returns>
+    public int RunAgain(RowBuffer rows, in PreparedDraft draft, int end, CancellationToken cancellationToken)
     {
-        if (draft.CoarseRows > 0)
+        if (draft.CoarseRows == 0)
         {
-            var start = end - draft.CoarseRows;
-            model.Embed(rows, start, tokens.Slice(tokens.Count + draft.Rows - draft.CoarseRows, draft.CoarseRows));
-            Run(new(rows, start, draft.CoarseRows, From: 0, To: draft.Exit, Unread: 0), cancellationToken);
+            return draft.Exit;
         }
+
+        var start = end - draft.CoarseRows;
+        model.Embed(rows, start, tokens.Slice(tokens.Count + draft.Rows - draft.CoarseRows, draft.CoarseRows));
+        if (start == 0)
+        {
+            return 0;
+        }
+
+        Run(new(rows, start, draft.CoarseRows, From: 0, To: draft.Exit, Unread: 0), cancellationToken);
+        return draft.Exit;
     }
 
     /// <summary>Ends the pass over the last layers, likewise.</summary>

@@ -287,22 +287,26 @@ public class GgufCheckpointTests
         return generation.Output.ToArray();
     }
 
-    private static GenerationDefaults RandomDefaults(Random random, ModelConfig config) => new()
+    private static GenerationDefaults RandomDefaults(Random random, ModelConfig config)
     {
-        EndOfSequenceIds = [.. Enumerable.Range(0, random.Next(3)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
-        Sample = random.Next(3) switch { 0 => null, 1 => true, _ => false },
-        Temperature = random.Next(2) == 0 ? null : random.NextSingle(),
-        TopK = random.Next(2) == 0 ? null : random.Next(100),
-        TopP = random.Next(2) == 0 ? null : random.NextSingle(),
-        MaxNewTokens = random.Next(2) == 0 ? null : random.Next(1, 100),
-        ExitLayer = random.Next(2) == 0 ? null : random.Next(1, config.Layers),
-        NumSpeculations = random.Next(2) == 0 ? null : random.Next(0, 4),
-        DraftController = random.Next(2) == 0 ? null : Enum.GetValues<DraftController>()[random.Next(Enum.GetValues<DraftController>().Length)],
-        DraftThreshold = random.Next(2) == 0 ? null : random.NextSingle(),
-        DraftWeights = random.Next(2) == 0 ? null : Models.SomeDraftWeights(random),
-        DraftSource = random.Next(2) == 0 ? null : Enum.GetValues<DraftSource>()[random.Next(Enum.GetValues<DraftSource>().Length)],
-        DraftVocabulary = [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
-    };
+        DraftWeights? weights = random.Next(2) == 0 ? null : Models.SomeDraftWeights(random);
+        return new()
+        {
+            EndOfSequenceIds = [.. Enumerable.Range(0, random.Next(3)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
+            Sample = random.Next(3) switch { 0 => null, 1 => true, _ => false },
+            Temperature = random.Next(2) == 0 ? null : random.NextSingle(),
+            TopK = random.Next(2) == 0 ? null : random.Next(100),
+            TopP = random.Next(2) == 0 ? null : random.NextSingle(),
+            MaxNewTokens = random.Next(2) == 0 ? null : random.Next(1, 100),
+            ExitLayer = random.Next(2) == 0 ? null : random.Next(1, DecodingPlan.LastExit(config.Layers, weights) + 1),
+            NumSpeculations = random.Next(2) == 0 ? null : random.Next(0, 4),
+            DraftController = random.Next(2) == 0 ? null : Enum.GetValues<DraftController>()[random.Next(Enum.GetValues<DraftController>().Length)],
+            DraftThreshold = random.Next(2) == 0 ? null : random.NextSingle(),
+            DraftWeights = weights,
+            DraftSource = random.Next(2) == 0 ? null : Enum.GetValues<DraftSource>()[random.Next(Enum.GetValues<DraftSource>().Length)],
+            DraftVocabulary = [.. Enumerable.Range(0, random.Next(5)).Select(_ => random.Next(config.VocabularySize)).Distinct()],
+        };
+    }
 
     private static void AssertEqual(GenerationDefaults expected, GenerationDefaults found)
     {

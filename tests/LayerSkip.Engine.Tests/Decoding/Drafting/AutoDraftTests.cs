@@ -82,7 +82,7 @@ public class AutoDraftTests
     public void Another_exit_takes_over_where_it_agrees_as_often_for_less()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isGood: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest);
         var exits = new List<int>();
         for (var round = 0; round < 400; round++)
         {
@@ -99,7 +99,7 @@ public class AutoDraftTests
     public void An_exit_far_from_the_first_is_found_where_it_alone_agrees(bool isGood)
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isGood, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: isGood, Longest);
         var exits = new List<int>();
         for (var round = 0; round < 1000; round++)
         {
@@ -113,7 +113,7 @@ public class AutoDraftTests
     public void A_cheaper_exit_is_found_behind_one_that_never_agrees()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isGood: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest);
         var exits = new List<int>();
         for (var round = 0; round < 600; round++)
         {
@@ -127,7 +127,7 @@ public class AutoDraftTests
     public void Where_no_exit_agrees_looks_at_all_of_them_are_as_few_as_at_one()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isGood: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: true, Longest);
         var asked = new List<int[]>();
         for (var round = 0; round < 1000; round++)
         {
@@ -142,10 +142,67 @@ public class AutoDraftTests
     }
 
     [Fact]
+    public void All_layers_draft_by_coarse_weights_where_no_exit_is_recommended()
+    {
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: false, Longest);
+        var rounds = Enumerable.Range(0, 100).Select(_ => Round(draft, static exit => exit == Layers ? 0 : 1)).ToArray();
+        Assert.All(rounds, round => Assert.Equal(Layers, round.ExitLayer));
+        Assert.InRange(rounds[^50..].Average(round => round.Drafted), 4, Longest);
+    }
+
+    [Fact]
+    public void All_layers_are_found_by_drafts_of_one_token_where_no_exit_agrees()
+    {
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, Layers], first: 2, isRecommended: true, Longest);
+        var rounds = Enumerable.Range(0, 1000).Select(_ => Round(draft, static exit => exit == Layers ? 0 : 1)).ToArray();
+        Assert.Equal((Layers, 1), rounds.First(round => round.ExitLayer == Layers));
+        Assert.All(rounds[^100..], round => Assert.Equal(Layers, round.ExitLayer));
+        Assert.InRange(rounds[^100..].Average(round => round.Drafted), 4, Longest);
+    }
+
+    [Fact]
+    public void An_exit_that_agrees_as_often_takes_over_from_all_layers()
+    {
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: true, Longest);
+        var rounds = Enumerable.Range(0, 1200).Select(_ => Round(draft, static exit => exit >= 3 ? 0 : 1)).ToArray();
+        Assert.All(rounds[^100..], round => Assert.Equal(3, round.ExitLayer));
+    }
+
+    [Fact]
+    public void All_layers_that_are_never_right_lose_little()
+    {
+        var cost = new RoundCost(CoarseCosts(), Layers);
+        var draft = new AutoDraft(CoarseCosts(), Layers, [Layers], first: Layers, isRecommended: false, Longest);
+        var spent = 0.0;
+        for (var i = 0; i < 400; i++)
+        {
+            var plan = draft.Next(default, 1);
+            var (made, drafted) = Judge(draft, plan, static _ => 1);
+            draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, 0, default, made, [0]));
+            spent += plan.Length > 0 ? cost.Drafted(Layers, 1, made.Length, drafted) : cost.Plain(1);
+        }
+
+        Assert.InRange(spent / (400 * cost.Plain(1)), 1, 1.03);
+    }
+
+    [Fact]
+    public void All_layers_draft_behind_a_single_input_of_a_request_by_itself()
+    {
+        var costs = CoarseCosts();
+        var draft = new AutoDraft(costs, Layers, [Layers], first: Layers, isRecommended: true, Longest);
+        Assert.Equal(0, draft.Next(default, inputs: 5).Length);
+        Assert.Equal(Layers, draft.Next(default, inputs: 1).ExitLayer);
+        costs.Share(2, sharedRows: 32);
+        Assert.Equal(0, draft.Next(default, inputs: 1).Length);
+        costs.Share(1, sharedRows: 32);
+        Assert.Equal(Layers, draft.Next(default, inputs: 1).ExitLayer);
+    }
+
+    [Fact]
     public void Copies_are_made_where_they_come_true_and_not_where_they_do_not()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [], first: 1, isGood: false, Longest);
+        var draft = new AutoDraft(costs, Layers, [], first: 1, isRecommended: false, Longest);
         int Copies(int rounds, bool comeTrue)
         {
             var copies = 0;
@@ -174,7 +231,7 @@ public class AutoDraftTests
     {
         // Rows cost next to nothing, as where weights come from memory.
         var costs = StepCosts.Of(rows => 1 + (0.02 * (rows - 1)), 0.5, 0.2);
-        var draft = new AutoDraft(costs, Layers, [2], first: 2, isGood: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [2], first: 2, isRecommended: true, Longest);
         Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
         costs.Share(8, sharedRows: 32);
         Assert.InRange(Drafted(50), 50, Longest * 50);
@@ -194,11 +251,24 @@ public class AutoDraftTests
         int Drafted(int rounds) => Enumerable.Range(0, rounds).Sum(_ => Round(draft, static _ => 0).Drafted);
     }
 
+    /// <summary>Rows cost little, as where weights come from memory, and a coarse layer half of another.</summary>
+    private static StepCosts CoarseCosts() => StepCosts.Of(static rows => 1 + (0.05 * (rows - 1)), 1, 0.2, draftsCoarsely: true);
+
     /// <summary>A round in which the model's tokens are 0, and exits guess what they are told to, surely.</summary>
     private static (int ExitLayer, int Drafted) Round(AutoDraft draft, Func<int, int> guessOf)
     {
         var plan = draft.Next(default, 1);
-        var guesses = (plan.Survey ?? []).Select(exit => new ExitGuess(exit, 0, new(guessOf(exit), 0.99f))).ToList();
+        var (guesses, drafted) = Judge(draft, plan, guessOf);
+        var accepted = guessOf(plan.ExitLayer) == 0 ? drafted : 0;
+        draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, accepted, default, guesses, new int[accepted + 1]));
+        return (plan.ExitLayer, drafted);
+    }
+
+    /// <summary>All guesses of a round, and how many of them were drafted.</summary>
+    private static (ExitGuess[] Guesses, int Drafted) Judge(AutoDraft draft, DraftPlan plan, Func<int, int> guessOf)
+    {
+        // What all layers say, no other step comes to.
+        var guesses = (plan.Survey ?? []).Where(static exit => exit < Layers).Select(exit => new ExitGuess(exit, 0, new(guessOf(exit), 0.99f))).ToList();
         var drafted = 0;
         for (var verdict = GuessVerdict.Continue; verdict == GuessVerdict.Continue && drafted < plan.Length;)
         {
@@ -207,9 +277,7 @@ public class AutoDraftTests
             drafted += verdict == GuessVerdict.Drop ? 0 : 1;
         }
 
-        var accepted = guessOf(plan.ExitLayer) == 0 ? drafted : 0;
-        draft.Learn(new RoundOutcome(plan.ExitLayer, drafted, accepted, default, guesses.ToArray(), new int[accepted + 1]));
-        return (plan.ExitLayer, drafted);
+        return ([.. guesses], drafted);
     }
 
     /// <summary>Rounds of a controller whose exit is right with a given chance, and what they cost.</summary>

@@ -40,6 +40,36 @@ public class CoarseLayersTests
         }
     }
 
+    [Fact]
+    public void All_layers_draft_what_they_verify()
+    {
+        using var model = Models.RandomOnCpu(s_config);
+        var expected = model.Tokens([1, 2, 3], Models.Autoregressive(100));
+        using var generation = model.Decode([1, 2, 3], Models.Speculative(s_config.Layers, 4, 100) with { DraftWeights = DraftWeights.Int8 });
+        Assert.Equal(expected, generation.Output.ToArray());
+        var statistics = generation.Statistics;
+        Assert.InRange((double)statistics.Accepted / statistics.Drafted, 0.5, 1);
+        Assert.Equal(s_config.Layers, statistics.MeanExitLayer);
+
+        // Each token of a draft is a pass, and so is the verification; the prompt's round drafts nothing.
+        Assert.Equal(statistics.DraftRounds + 1, statistics.Rounds);
+        Assert.Equal((statistics.Rounds + statistics.Drafted) * s_config.Layers, statistics.LayerPasses);
+    }
+
+    [Theory]
+    [InlineData(DraftController.Fixed)]
+    [InlineData(DraftController.Confidence)]
+    [InlineData(DraftController.Auto)]
+    public void Where_there_is_no_coarse_copy_all_layers_draft_nothing(DraftController controller)
+    {
+        using var model = Models.RandomOnCpu(s_config, format: WeightFormat.Int8);
+        Assert.False(model.DraftsBy(DraftWeights.Int4));
+        var options = Models.Speculative(s_config.Layers, 4, 40) with { DraftWeights = DraftWeights.Int4, DraftController = controller, DraftSource = DraftSource.Exit };
+        using var generation = model.Decode([1, 2, 3], options);
+        Assert.Equal(model.Tokens([1, 2, 3], Models.Autoregressive(40)), generation.Output.ToArray());
+        Assert.Equal((0, 40), (generation.Statistics.Drafted, generation.Statistics.Rounds));
+    }
+
     [Theory]
     [InlineData(DraftWeights.Int8, 9)]
     [InlineData(DraftWeights.Int4, 5)]
