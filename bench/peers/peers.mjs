@@ -1,6 +1,6 @@
 // Runs llama.cpp and this project on the same weights, prompts, token counts and threads, taking turns; prints medians and their ratio.
 //   node bench/peers/peers.mjs [--models synthetic-160m,models/topv2-parser] [--formats f32,bf16,q8_0,q4_0] [--rounds 5]
-//                              [--threads 2] [--prompt-tokens 128] [--max-tokens 64] [--output peers.json]
+//                              [--threads 2] [--prompt-tokens 128] [--max-tokens 64] [--draft-weights int8] [--output peers.json]
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -16,6 +16,9 @@ const root = resolve(folder, "../..");
 const cache = join(folder, "cache");
 const tool = join(root, "src/LayerSkip.Cli/bin/Release/net10.0/layerskip.dll");
 const formats = ["f32", "bf16", "q8_0", "q4_0"];
+
+// Those whose weights have more bits than a copy that drafts.
+const drafting = ["f32", "bf16"];
 const plainPrompt = "The quick brown fox jumps over the lazy dog, and then it runs along the river until the sun goes down behind the far hills.";
 const parserPrompt = "<|begin|><|user|> remind me to call mom at 5 pm<|assistant|>";
 
@@ -27,6 +30,7 @@ const options = parse({
         threads: { type: "string", default: String(cpus().length) },
         "prompt-tokens": { type: "string", default: "128" },
         "max-tokens": { type: "string", default: "64" },
+        "draft-weights": { type: "string", default: "int8" },
         output: { type: "string", default: join(cache, "peers.json") },
         "no-build": { type: "boolean", default: false },
     },
@@ -35,6 +39,11 @@ const settings = {
     rounds: integer("rounds"), threads: integer("threads"), promptTokens: integer("prompt-tokens"), maxTokens: integer("max-tokens"),
 };
 const asked = options.formats.split(",");
+const draftWeights = options["draft-weights"];
+if (!["int8", "int4"].includes(draftWeights)) {
+    fail(`--draft-weights is '${draftWeights}', expected int8 or int4`);
+}
+
 for (const format of asked) {
     if (!formats.includes(format)) {
         fail(`--formats holds '${format}', expected some of ${formats.join(", ")}`);
@@ -70,29 +79,36 @@ function measure(model, file, format, prompt) {
     const rounds = [];
     for (let round = 0; round < settings.rounds; round++) {
         // Who goes first alternates.
-        const turns = [() => ["ours", runOurs(file, prompts)], () => ["llama", runLlama(file, prompt)]];
+        const turns = [() => ["ours", runOurs(file, prompts, format)], () => ["llama", runLlama(file, prompt)]];
         rounds.push(Object.fromEntries((round % 2 === 0 ? turns : turns.reverse()).map(turn => turn())));
     }
 
     const of = (who, what) => median(rounds.map(round => round[who][what]));
-    const ratio = what => median(rounds.map(round => round.ours[what] / round.llama[what]));
+    const ratio = (ours, llamas = ours) => median(rounds.map(round => round.ours[ours] / round.llama[llamas]));
+    const drafted = "self_speculative_decode_tokens_per_second";
     return {
         model, format, file_bytes: statSync(file).size, weight_format: rounds[0].ours.weight_format, machine: rounds[0].ours.machine, simd: rounds[0].llama.simd,
         decode: { ours: of("ours", "decode_tokens_per_second"), llama: of("llama", "decode_tokens_per_second"), ratio: ratio("decode_tokens_per_second") },
+        drafted: drafting.includes(format)
+            ? { ours: of("ours", drafted), ratio: ratio(drafted, "decode_tokens_per_second"), acceptance_rate: of("ours", "acceptance_rate"), identical: rounds.every(round => round.ours.identical) }
+            : null,
         prefill: { ours: of("ours", "prefill_tokens_per_second"), llama: of("llama", "prefill_tokens_per_second"), ratio: ratio("prefill_tokens_per_second") },
         bandwidth_share: of("ours", "bandwidth_share"),
         rounds: rounds.map(({ ours, llama }) => ({
-            ours: { decode: ours.decode_tokens_per_second, prefill: ours.prefill_tokens_per_second },
+            ours: { decode: ours.decode_tokens_per_second, drafted: ours[drafted], prefill: ours.prefill_tokens_per_second },
             llama: { decode: llama.decode_tokens_per_second, prefill: llama.prefill_tokens_per_second },
         })),
     };
 }
 
-function runOurs(file, prompts) {
-    // Self-speculation is measured beside, and is not what is compared: as little of it as can be.
+function runOurs(file, prompts, format) {
+    // Self-speculation is measured beside: where it has no copy to draft by, as little of it as can be.
+    const draft = drafting.includes(format)
+        ? ["--controller", "auto", "--draft-source", "exit", "--draft-weights", draftWeights]
+        : ["--exit-layer", "1", "--num-speculations", "1"];
     return JSON.parse(run("dotnet", [
         tool, "bench", "--model", file, "--prompts", prompts, "--runs", "1", "--device", "cpu", "--threads", settings.threads, "--prompt-tokens", settings.promptTokens,
-        "--max-tokens", settings.maxTokens, "--exit-layer", "1", "--num-speculations", "1", "--json",
+        "--max-tokens", settings.maxTokens, ...draft, "--json",
     ]));
 }
 
@@ -127,10 +143,16 @@ function print(rows) {
     const { machine, simd } = rows[0];
     console.log(`${machine.device}, ${cpus()[0].model.trim()}; llama.cpp of node-llama-cpp ${version()} (${simd.filter(name => name.startsWith("AVX")).join(", ")})`);
     console.log(`medians of ${settings.rounds} rounds, ${settings.promptTokens} tokens of prompt, up to ${settings.maxTokens} decoded, ${settings.threads} threads (llama.cpp: the better of that and 1)\n`);
-    console.log("| model | format | decode, tokens/s | llama.cpp | ratio | prefill, tokens/s | llama.cpp | ratio |");
-    console.log("|---|---|---:|---:|---:|---:|---:|---:|");
-    for (const { model, format, decode, prefill } of rows) {
-        console.log(`| ${model} | ${format} | ${rate(decode)} | ${rate(prefill)} |`);
+    console.log(`| model | format | decode, tokens/s | llama.cpp | ratio | drafted by ${draftWeights}, tokens/s | ratio | prefill, tokens/s | llama.cpp | ratio |`);
+    console.log("|---|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for (const { model, format, decode, drafted, prefill } of rows) {
+        const beside = drafted === null ? "- | -" : `${drafted.ours.toFixed(1)} | ${drafted.ratio.toFixed(2)}x`;
+        console.log(`| ${model} | ${format} | ${rate(decode)} | ${beside} | ${rate(prefill)} |`);
+    }
+
+    for (const { model, format } of rows.filter(({ drafted }) => drafted?.identical === false)) {
+        console.log(`${model}, ${format}: drafts have changed the tokens`);
+        process.exitCode = 1;
     }
 }
 

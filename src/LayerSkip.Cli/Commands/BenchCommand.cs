@@ -306,9 +306,13 @@ internal sealed class BenchCommand
 
         if (isSynthetic)
         {
-            yield return model.Defaults.ExitLayer is { } exit
-                ? $"random weights, made so that exit {exit} guesses what the model writes: a checkpoint of this shape gains less where its drafts are accepted less"
-                : "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do";
+            yield return model.Defaults.ExitLayer is not { } exit
+                ? report.ExitLayer == model.Config.Layers
+                    ? "random weights, whose logits lie as close together as can be: coarse weights guess them wrong more often than a trained checkpoint's"
+                    : "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do"
+                : report.DraftWeights != "exact"
+                    ? $"random weights, made so that exit {exit} guesses what the model writes, but with logits that lie as close together as can be, which {report.DraftWeights} weights often guess wrong"
+                    : $"random weights, made so that exit {exit} guesses what the model writes: a checkpoint of this shape gains less where its drafts are accepted less";
         }
 
         if (report.BandwidthShare > 1)

@@ -13,6 +13,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
     private readonly ModePair _pair = new(
         model, settings.Draft, settings.MaxTokens, settings.IgnoreEndOfSequence);
 
+    private readonly long _loadedBytes = model.WeightBytes;
     private readonly List<ModeRun> _autoregressive = [];
     private readonly List<ModeRun> _speculative = [];
     private readonly List<double> _prefillSeconds = [];
@@ -132,6 +133,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             Controller = plan.Controller.ToString().ToLowerInvariant(),
             ExitLayer = plan.ExitLayer,
             NumSpeculations = plan.NumSpeculations,
+            DraftWeights = (model.Steps.DraftsBy(plan.DraftWeights) ? plan.DraftWeights : DraftWeights.Exact).ToString().ToLowerInvariant(),
             DecodeTokensPerSecond = decode?.Median,
             SelfSpeculativeDecodeTokensPerSecond = speculativeDecode?.Median,
             PrefillTokensPerSecond = prefill.Median,
@@ -142,6 +144,7 @@ internal sealed class Bench(LayerSkipModel model, BenchSettings settings)
             TokensPerRound = drafts.TokensPerRound,
             Identical = pairs.All(pair => pair.First.Outputs.Zip(pair.Second.Outputs).All(outputs => outputs.First.AsSpan().SequenceEqual(outputs.Second))),
             WeightBytesPerToken = weightBytes,
+            DraftWeightBytes = model.WeightBytes - _loadedBytes,
             KvBytesPerToken = kvBytes,
             BandwidthBytesPerSecond = Spread.OfMeasured(_bandwidths)?.Median,
             BandwidthShare = share?.Median,

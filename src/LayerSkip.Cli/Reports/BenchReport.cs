@@ -34,6 +34,9 @@ internal sealed record BenchReport
     /// <summary>Speculation length d; where the controller chooses, the longest one.</summary>
     public required int NumSpeculations { get; init; }
 
+    /// <summary>By which weights drafts run the layers below their exit: those asked for, where the device has them.</summary>
+    public required string DraftWeights { get; init; }
+
     /// <summary>Autoregressive: tokens after each answer's first, by their time. Null where no answer had a second token.</summary>
     public required double? DecodeTokensPerSecond { get; init; }
 
@@ -71,6 +74,9 @@ internal sealed record BenchReport
 
     /// <summary>Weight bytes that decoding one token at full depth reads: all layers and the head.</summary>
     public required long WeightBytesPerToken { get; init; }
+
+    /// <summary>Bytes that copies for drafts take, of the layers and of the head; 0 where there are none.</summary>
+    public required long DraftWeightBytes { get; init; }
 
     /// <summary>KV cache bytes that it reads, at the mean context length of the run.</summary>
     public required double KvBytesPerToken { get; init; }
@@ -112,7 +118,7 @@ internal sealed record BenchReport
     public bool AreIdentical() => Identical && Requests.All(requests => requests.Autoregressive.Identical && requests.SelfSpeculative.Identical);
 
     /// <summary>How drafts were made, in words.</summary>
-    public string DescribeDrafts() => Controller == "fixed"
+    public string DescribeDrafts() => (Controller == "fixed"
         ? FormattableString.Invariant($"exit layer {ExitLayer}, {NumSpeculations} tokens drafted a round")
-        : FormattableString.Invariant($"{Controller} drafts of up to {NumSpeculations} tokens a round");
+        : FormattableString.Invariant($"{Controller} drafts of up to {NumSpeculations} tokens a round")) + (DraftWeights == "exact" ? "" : $", by {DraftWeights} weights");
 }

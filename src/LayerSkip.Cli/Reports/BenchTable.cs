@@ -35,6 +35,11 @@ internal static class BenchTable
         Add(table, "rounds with 0, 1, 2 ... accepted", string.Join(' ', report.AcceptedPerRound));
         Add(table, "outputs identical", report.Identical ? "yes" : "no");
         Add(table, "bytes read per token, weights", Quantity.Bytes(report.WeightBytesPerToken));
+        if (report.DraftWeightBytes > 0)
+        {
+            Add(table, "bytes of copies that draft", Quantity.Bytes(report.DraftWeightBytes));
+        }
+
         Add(table, "bytes read per token, KV cache", Quantity.Bytes(report.KvBytesPerToken));
         if (report.BandwidthBytesPerSecond is { } bandwidth)
         {

@@ -34,6 +34,26 @@ public class BenchCommandTests
     }
 
     [Fact]
+    public void All_layers_draft_by_coarse_weights_where_no_exit_is_known()
+    {
+        var report = Tool.RunJson("bench", "--synthetic", Tiny, "--dtype", "f32", "--draft-weights", "int8", "--runs", "1", "--max-tokens", "16", "--prompt-tokens", "32");
+
+        Assert.True(report.GetProperty("identical").GetBoolean());
+        Assert.Equal((2, "int8"), (report.GetProperty("exit_layer").GetInt32(), report.GetProperty("draft_weights").GetString()));
+        Assert.Equal(2, report.GetProperty("mean_exit_layer").GetDouble());
+
+        // Nine bits for 32 of the layers', in panels and blocks that are filled up.
+        Assert.InRange(report.GetProperty("draft_weight_bytes").GetInt64(), 2 * ((64 * (64 + 32 + 32 + 64)) + (3 * 64 * 96)) * 9 / 8, report.GetProperty("weight_bytes_per_token").GetInt64() / 2);
+        Assert.Contains(report.GetProperty("notes").EnumerateArray(), note => note.GetString()!.Contains("as close together as can be", StringComparison.Ordinal));
+
+        // Weights of no more bits have no copy.
+        var none = Tool.Run("bench", "--synthetic", Tiny, "--dtype", "int8", "--draft-weights", "int8", "--runs", "1", "--max-tokens", "16", "--prompt-tokens", "32", "--json");
+        Assert.Contains("--draft-weights has no effect", none.Error, StringComparison.Ordinal);
+        var exact = JsonDocument.Parse(none.Output).RootElement;
+        Assert.Equal(("exact", 0), (exact.GetProperty("draft_weights").GetString(), exact.GetProperty("draft_weight_bytes").GetInt64()));
+    }
+
+    [Fact]
     public void Checkpoint_is_measured_on_the_prompts_given()
     {
         var file = Path.Combine(Path.GetTempPath(), $"layerskip-{Guid.NewGuid():N}.jsonl");
