@@ -89,7 +89,8 @@ function measure(model, file, format, prompt) {
     return {
         model, format, file_bytes: statSync(file).size, weight_format: rounds[0].ours.weight_format, machine: rounds[0].ours.machine, simd: rounds[0].llama.simd,
         decode: { ours: of("ours", "decode_tokens_per_second"), llama: of("llama", "decode_tokens_per_second"), ratio: ratio("decode_tokens_per_second") },
-        drafted: drafting.includes(format)
+        // An answer that comes in one round has no rate.
+        drafted: drafting.includes(format) && rounds.every(round => round.ours[drafted] !== null)
             ? { ours: of("ours", drafted), ratio: ratio(drafted, "decode_tokens_per_second"), acceptance_rate: of("ours", "acceptance_rate"), identical: rounds.every(round => round.ours.identical) }
             : null,
         prefill: { ours: of("ours", "prefill_tokens_per_second"), llama: of("llama", "prefill_tokens_per_second"), ratio: ratio("prefill_tokens_per_second") },

@@ -84,7 +84,7 @@ internal sealed class AutoDraft : IDraftController
     {
         (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
         _first = _current = Math.Max(0, Array.IndexOf(exits, first));
-        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isGood: exit == layers || (isRecommended && exit == first), isTrusted: isRecommended && exit == first))];
+        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isRecommended && exit == first, runsAll: exit == layers))];
         _alone = [.. exits.Select(static exit => new[] { exit })];
         _neighbours = [.. exits.Select((_, i) => exits.Where((_, j) => Math.Abs(i - j) == 1).ToArray())];
     }

@@ -8,6 +8,7 @@ internal sealed class ExitAcceptance
 
     private const double Memory = 0.96;
     private const double AssumedWeight = 2;
+    private const double MostCopyError = 0.3;
 
     private static ReadOnlySpan<float> UpperEnds => [0.3f, 0.5f, 0.7f, 0.85f, 0.95f, 0.99f];
 
@@ -23,26 +24,26 @@ internal sealed class ExitAcceptance
     private readonly double[] _hits = new double[Classes];
     private readonly double[] _share = new double[Classes];
 
-    private readonly bool _isGood;
-    private readonly bool _isTrusted;
+    private readonly bool _isRecommended;
+    private readonly bool _runsAll;
 
     // Of all guesses seen, those long ago counting less: how many were right, and how many should have been, as they said themselves.
     private double _right;
     private double _said;
 
-    /// <param name="isGood">Whether the exit is likely to be good: recommended, or all layers.</param>
-    /// <param name="isTrusted">Whether the checkpoint, or the caller, recommends it.</param>
-    public ExitAcceptance(bool isGood, bool isTrusted)
+    /// <param name="isRecommended">Whether the checkpoint, or the caller, recommends the exit.</param>
+    /// <param name="runsAll">Whether it is that of all layers, by coarse weights.</param>
+    public ExitAcceptance(bool isRecommended, bool runsAll)
     {
-        (_isGood, _isTrusted) = (isGood, isTrusted);
-        (isGood ? GoodShares : UnknownShares).CopyTo(_share);
+        (_isRecommended, _runsAll) = (isRecommended, runsAll);
+        (isRecommended || runsAll ? GoodShares : UnknownShares).CopyTo(_share);
     }
 
     /// <summary>Guesses seen, those long ago counting less.</summary>
     public double Seen { get; private set; }
 
     /// <summary>Most tokens to draft at once: an exit that nobody recommended is tried before it is trusted with more.</summary>
-    public int Reach => _isTrusted ? int.MaxValue : 1 + (int)(2 * Seen);
+    public int Reach => _isRecommended ? int.MaxValue : 1 + (int)(2 * Seen);
 
     /// <summary>A guess was right or wrong.</summary>
     public void Add(float probability, bool isRight)
@@ -97,10 +98,10 @@ internal sealed class ExitAcceptance
     private double Rate(int of, float probability) => (_hits[of] + (AssumedWeight * Expected(probability))) / (_count[of] + AssumedWeight);
 
     /// <summary>
-    /// What is expected of a class until its own counts tell. Of a good exit, that a guess is more often right than it says: that both prefer the same token is
-    /// likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
+    /// What is expected of a class until its own counts tell. Of all layers, that their copy mostly guesses what they do, however little that says of itself: they prefer the same token unless
+    /// two are close. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
     /// </summary>
-    private double Expected(float probability) => _isGood
-        ? 1 - ((1 - probability) * (1 - probability))
+    private double Expected(float probability) => _runsAll ? 1 - (MostCopyError * (1 - probability))
+        : _isRecommended ? 1 - ((1 - probability) * (1 - probability))
         : probability * Math.Min(1, (_right + AssumedWeight) / (_said + AssumedWeight));
 }
