@@ -12,7 +12,7 @@ public static class ChatOptionsExtensions
 {
     /// <summary>Sets <c>exit_layer</c>: how many layers the draft (or, in <see cref="DecodingMode.EarlyExit"/>, the answer) runs.</summary>
     /// <param name="options">The options to change.</param>
-    /// <param name="exitLayer">1 .. L - 1 for a model of L layers; the client checks it.</param>
+    /// <param name="exitLayer">1 .. L - 1 for a model of L layers, where coarse weights draft 1 .. L; the client checks it.</param>
     /// <returns><paramref name="options"/>.</returns>
     public static ChatOptions WithExitLayer(this ChatOptions options, int exitLayer) => options.With(PropertyNames.ExitLayer, exitLayer);
 
@@ -43,7 +43,7 @@ public static class ChatOptionsExtensions
     public static ChatOptions WithDraftSource(this ChatOptions options, DraftSource source) =>
         options.With(PropertyNames.DraftSource, ChoiceNames.Of(source));
 
-    /// <summary>Sets <c>draft_weights</c>: by which weights drafts run the layers below their exit.</summary>
+    /// <summary>Sets <c>draft_weights</c>: by which weights drafts run the layers below their exit; coarse ones draft by all layers where no exit layer is given or declared.</summary>
     /// <param name="options">The options to change.</param>
     /// <param name="weights">The weights.</param>
     /// <returns><paramref name="options"/>.</returns>

@@ -34,11 +34,11 @@ public sealed class LayerSkipOptions
 
     /// <summary>
     /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults or one of an exit layer, a
-    /// draft controller and a draft source is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// draft controller, a draft source and coarse draft weights is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; set; }
 
-    /// <summary>Exit layer E, in 1 .. L - 1 for a model of L layers. Null: the checkpoint's.</summary>
+    /// <summary>Exit layer E, in 1 .. L - 1 for a model of L layers, by coarse <see cref="DraftWeights"/> in 1 .. L. Null: the checkpoint's, else L by coarse weights.</summary>
     public int? ExitLayer { get; set; }
 
     /// <summary>Speculation length d, in 1 .. 64. Null: the checkpoint's, else 4 or what <see cref="DecodingOptions.NumSpeculations"/> says of controllers.</summary>

@@ -76,7 +76,7 @@ internal sealed class BenchCommand
     {
         var bench = new BenchCommand(terminal);
         bench._model.Directory.Required = false;
-        bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1 (default: the controller's choice or the checkpoint's, else a third).";
+        bench._decoding.ExitLayer.Description = "Layers the draft runs, 1..L-1, by coarse --draft-weights 1..L (default: the controller's choice or the checkpoint's, else a third, by coarse weights all).";
         bench._decoding.NumSpeculations.Description = "Most tokens drafted in a round, at least 1 (default: the checkpoint's, else 4, of controller fixed; with auto and dynamic at least 16; with others the checkpoint's, else 16).";
         bench._model.Directory.Description = "Checkpoint directory in Hugging Face layout, or GGUF file (this or --synthetic is required).";
         var command = new Command("bench", "Measure prefill and decoding, autoregressive and self-speculative, against the machine's limits.");

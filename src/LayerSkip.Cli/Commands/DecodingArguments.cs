@@ -195,7 +195,7 @@ internal sealed class DecodingArguments
     }
 
     /// <summary>The options that say how to draft, alone.</summary>
-    /// <exception cref="UsageException">The exit layer does not lie in 1..L-1.</exception>
+    /// <exception cref="UsageException">The exit layer does not lie in 1..L-1, and is not L where that drafts by coarse weights.</exception>
     public DecodingOptions ReadDraft(ParseResult arguments, LayerSkipModel model) => new()
     {
         ExitLayer = ReadExitLayer(arguments, model.Config, model.Defaults),

@@ -1,6 +1,7 @@
 using LayerSkip.AI.ChatTemplates;
 using LayerSkip.AI.Requests;
 using LayerSkip.Engine.Checkpoints;
+using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Tokenization;
 
 namespace LayerSkip.Cli.Training;
@@ -90,16 +91,17 @@ internal sealed class StartingPoint
             throw new UsageException($"{recipe.Source}: names no end-of-sequence token, expected eos_token in tokenizer_config.json");
         }
 
+        var draftWeights = recipe.Generation.DraftWeights ?? stored.DraftWeights;
         return stored with
         {
             BeginOfSequenceId = stored.BeginOfSequenceId ?? Id("bos_token"),
             EndOfSequenceIds = ends,
             PadId = stored.PadId ?? Id("pad_token"),
             Sample = stored.Sample ?? false,
-            ExitLayer = recipe.Generation.ExitLayer ?? stored.ExitLayer,
+            ExitLayer = recipe.Generation.ExitLayer ?? DecodingPlan.DeclaredExit(stored, config.Layers, DecodingPlan.IsCoarse(draftWeights)),
             NumSpeculations = recipe.Generation.NumSpeculations ?? stored.NumSpeculations,
             MaxNewTokens = recipe.Generation.MaxNewTokens ?? stored.MaxNewTokens,
-            DraftWeights = recipe.Generation.DraftWeights ?? stored.DraftWeights,
+            DraftWeights = draftWeights,
             DraftVocabulary = [],
         };
     }

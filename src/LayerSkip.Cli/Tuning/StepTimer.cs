@@ -8,7 +8,7 @@ namespace LayerSkip.Cli.Tuning;
 /// <summary>Times a model's steps on this machine.</summary>
 internal sealed class StepTimer : IDisposable
 {
-    /// <summary>Layers to copy in few bits, which takes memory.</summary>
+    /// <summary>Layers that tell what one takes by coarse weights: there may be no memory for more.</summary>
     private const int MostCopies = 4;
 
     private readonly LayerSkipModel _model;
@@ -60,7 +60,6 @@ internal sealed class StepTimer : IDisposable
         })).ToArray();
         var draftHead = singles.Add(Draft);
 
-        // Layers are alike, so that copies of a few tell what one takes.
         DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(_steps.DraftsBy)];
         var copied = Math.Min(MostCopies, _layers - 1);
         Array.ForEach(coarse, weights => _steps.PrepareDraftLayers(copied, weights));

@@ -2,7 +2,7 @@ namespace LayerSkip.Engine.Decoding;
 
 /// <summary>
 /// By which weights a draft's rows run the layers below its exit. A coarse copy of those layers makes drafting cheaper where reading weights is what takes time; verification
-/// then runs the layers themselves over these rows as well, so that the output is the same.
+/// then runs the layers themselves over these rows as well, so that the output is the same. An exit after all layers drafts by such a copy alone, for any checkpoint.
 /// </summary>
 public enum DraftWeights
 {

@@ -342,6 +342,17 @@ public class TrainingRunTests
         Assert.DoesNotContain("note ", folder.Train("--check").Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Drafts_by_all_layers_are_taken_over_with_their_coarse_weights_alone()
+    {
+        using var checkpoint = TokenizedCheckpoint.Write();
+        File.WriteAllText(checkpoint.PathOf("generation_config.json"), """{ "eos_token_id": 2303, "layerskip": { "exit_layer": 4, "draft_weights": "int8" } }""");
+        using var folder = new TrainingFolder().With("tokenizer", null).With("shape", null).With("from", JsonSerializer.Serialize(checkpoint.Directory));
+
+        Assert.Equal((4, DraftWeights.Int8), (folder.Plan().Generation.ExitLayer, folder.Plan().Generation.DraftWeights));
+        Assert.Null(folder.With("generation.draft_weights", "\"exact\"").Plan().Generation.ExitLayer);
+    }
+
     [Theory]
     [InlineData(true, "attention_bias")]
     [InlineData(false, "mlp_bias")]

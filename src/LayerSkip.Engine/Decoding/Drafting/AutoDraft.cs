@@ -80,11 +80,12 @@ internal sealed class AutoDraft : IDraftController
     /// <param name="first">Where to begin, one of them.</param>
     /// <param name="isRecommended">Whether the checkpoint, or the caller, recommends the first.</param>
     /// <param name="longest">Most tokens of a draft.</param>
-    public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isRecommended, int longest)
+    /// <param name="copyError">Where all layers may draft, the share of their most unsure guesses that are wrong, until what has been seen tells.</param>
+    public AutoDraft(StepCosts costs, int layers, int[] exits, int first, bool isRecommended, int longest, double copyError)
     {
         (_costs, _layers, _exits, _longest) = (costs, layers, exits, longest);
         _first = _current = Math.Max(0, Array.IndexOf(exits, first));
-        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isRecommended && exit == first, runsAll: exit == layers))];
+        _acceptance = [.. exits.Select(exit => new ExitAcceptance(isRecommended && exit == first, exit == layers ? copyError : null))];
         _alone = [.. exits.Select(static exit => new[] { exit })];
         _neighbours = [.. exits.Select((_, i) => exits.Where((_, j) => Math.Abs(i - j) == 1).ToArray())];
     }

@@ -8,7 +8,6 @@ internal sealed class ExitAcceptance
 
     private const double Memory = 0.96;
     private const double AssumedWeight = 2;
-    private const double MostCopyError = 0.3;
 
     private static ReadOnlySpan<float> UpperEnds => [0.3f, 0.5f, 0.7f, 0.85f, 0.95f, 0.99f];
 
@@ -25,18 +24,18 @@ internal sealed class ExitAcceptance
     private readonly double[] _share = new double[Classes];
 
     private readonly bool _isRecommended;
-    private readonly bool _runsAll;
+    private readonly double? _copyError;
 
     // Of all guesses seen, those long ago counting less: how many were right, and how many should have been, as they said themselves.
     private double _right;
     private double _said;
 
     /// <param name="isRecommended">Whether the checkpoint, or the caller, recommends the exit.</param>
-    /// <param name="runsAll">Whether it is that of all layers, by coarse weights.</param>
-    public ExitAcceptance(bool isRecommended, bool runsAll)
+    /// <param name="copyError">Of an exit after all layers, by coarse weights, the share of its most unsure guesses that are taken to be wrong; null: of others.</param>
+    public ExitAcceptance(bool isRecommended, double? copyError = null)
     {
-        (_isRecommended, _runsAll) = (isRecommended, runsAll);
-        (isRecommended || runsAll ? GoodShares : UnknownShares).CopyTo(_share);
+        (_isRecommended, _copyError) = (isRecommended, copyError);
+        (isRecommended || copyError is not null ? GoodShares : UnknownShares).CopyTo(_share);
     }
 
     /// <summary>Guesses seen, those long ago counting less.</summary>
@@ -101,7 +100,7 @@ internal sealed class ExitAcceptance
     /// What is expected of a class until its own counts tell. Of all layers, that their copy mostly guesses what they do, however little that says of itself: they prefer the same token unless
     /// two are close. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
     /// </summary>
-    private double Expected(float probability) => _runsAll ? 1 - (MostCopyError * (1 - probability))
+    private double Expected(float probability) => _copyError is { } error ? 1 - (error * (1 - probability))
         : _isRecommended ? 1 - ((1 - probability) * (1 - probability))
         : probability * Math.Min(1, (_right + AssumedWeight) / (_said + AssumedWeight));
 }

@@ -7,6 +7,7 @@ public class AutoDraftTests
 {
     private const int Layers = 12;
     private const int Longest = 16;
+    private const double CopyError = 0.3;
 
     [Theory]
     [InlineData(0.05f)]
@@ -82,7 +83,7 @@ public class AutoDraftTests
     public void Another_exit_takes_over_where_it_agrees_as_often_for_less()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest, CopyError);
         var exits = new List<int>();
         for (var round = 0; round < 400; round++)
         {
@@ -99,7 +100,7 @@ public class AutoDraftTests
     public void An_exit_far_from_the_first_is_found_where_it_alone_agrees(bool isGood)
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: isGood, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: isGood, Longest, CopyError);
         var exits = new List<int>();
         for (var round = 0; round < 1000; round++)
         {
@@ -113,7 +114,7 @@ public class AutoDraftTests
     public void A_cheaper_exit_is_found_behind_one_that_never_agrees()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 6, isRecommended: true, Longest, CopyError);
         var exits = new List<int>();
         for (var round = 0; round < 600; round++)
         {
@@ -127,7 +128,7 @@ public class AutoDraftTests
     public void Where_no_exit_agrees_looks_at_all_of_them_are_as_few_as_at_one()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8], first: 3, isRecommended: true, Longest, CopyError);
         var asked = new List<int[]>();
         for (var round = 0; round < 1000; round++)
         {
@@ -144,7 +145,7 @@ public class AutoDraftTests
     [Fact]
     public void All_layers_draft_by_coarse_weights_where_no_exit_is_recommended()
     {
-        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: false, Longest);
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: false, Longest, CopyError);
         var rounds = Enumerable.Range(0, 100).Select(_ => Round(draft, static exit => exit == Layers ? 0 : 1)).ToArray();
         Assert.All(rounds, round => Assert.Equal(Layers, round.ExitLayer));
         Assert.InRange(rounds[^50..].Average(round => round.Drafted), 4, Longest);
@@ -153,7 +154,7 @@ public class AutoDraftTests
     [Fact]
     public void All_layers_are_found_by_drafts_of_one_token_where_no_exit_agrees()
     {
-        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, Layers], first: 2, isRecommended: true, Longest);
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, Layers], first: 2, isRecommended: true, Longest, CopyError);
         var rounds = Enumerable.Range(0, 1000).Select(_ => Round(draft, static exit => exit == Layers ? 0 : 1)).ToArray();
         Assert.Equal((Layers, 1), rounds.First(round => round.ExitLayer == Layers));
         Assert.All(rounds[^100..], round => Assert.Equal(Layers, round.ExitLayer));
@@ -163,7 +164,7 @@ public class AutoDraftTests
     [Fact]
     public void An_exit_that_agrees_as_often_takes_over_from_all_layers()
     {
-        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: true, Longest);
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: true, Longest, CopyError);
         var rounds = Enumerable.Range(0, 1200).Select(_ => Round(draft, static exit => exit >= 3 ? 0 : 1)).ToArray();
         Assert.All(rounds[^100..], round => Assert.Equal(3, round.ExitLayer));
     }
@@ -172,7 +173,7 @@ public class AutoDraftTests
     public void All_layers_that_are_never_right_lose_little()
     {
         var cost = new RoundCost(CoarseCosts(), Layers);
-        var draft = new AutoDraft(CoarseCosts(), Layers, [Layers], first: Layers, isRecommended: false, Longest);
+        var draft = new AutoDraft(CoarseCosts(), Layers, [Layers], first: Layers, isRecommended: false, Longest, CopyError);
         var spent = 0.0;
         for (var i = 0; i < 400; i++)
         {
@@ -189,7 +190,7 @@ public class AutoDraftTests
     public void All_layers_draft_behind_a_single_input_of_a_request_by_itself()
     {
         var costs = CoarseCosts();
-        var draft = new AutoDraft(costs, Layers, [Layers], first: Layers, isRecommended: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [Layers], first: Layers, isRecommended: true, Longest, CopyError);
         Assert.Equal(0, draft.Next(default, inputs: 5).Length);
         Assert.Equal(Layers, draft.Next(default, inputs: 1).ExitLayer);
         costs.Share(2, sharedRows: 32);
@@ -202,7 +203,7 @@ public class AutoDraftTests
     public void Copies_are_made_where_they_come_true_and_not_where_they_do_not()
     {
         var costs = StepCosts.Of(rows => 1 + (0.2 * (rows - 1)), 1, 0.2);
-        var draft = new AutoDraft(costs, Layers, [], first: 1, isRecommended: false, Longest);
+        var draft = new AutoDraft(costs, Layers, [], first: 1, isRecommended: false, Longest, CopyError);
         int Copies(int rounds, bool comeTrue)
         {
             var copies = 0;
@@ -231,7 +232,7 @@ public class AutoDraftTests
     {
         // Rows cost next to nothing, as where weights come from memory.
         var costs = StepCosts.Of(rows => 1 + (0.02 * (rows - 1)), 0.5, 0.2);
-        var draft = new AutoDraft(costs, Layers, [2], first: 2, isRecommended: true, Longest);
+        var draft = new AutoDraft(costs, Layers, [2], first: 2, isRecommended: true, Longest, CopyError);
         Assert.InRange(Drafted(50), 4 * 50, Longest * 50);
         costs.Share(8, sharedRows: 32);
         Assert.InRange(Drafted(50), 50, Longest * 50);
@@ -286,7 +287,7 @@ public class AutoDraftTests
         private readonly Random _random = new(11);
         private readonly RoundCost _cost = new(StepCosts.Of(rows => 1 + (0.3 * (rows - 1)), 1, 0.2), Layers);
         private readonly AutoDraft _draft =
-            new(StepCosts.Of(rows => 1 + (0.3 * (rows - 1)), 1, 0.2), Layers, [2], first: 2, isGood, Longest);
+            new(StepCosts.Of(rows => 1 + (0.3 * (rows - 1)), 1, 0.2), Layers, [2], first: 2, isGood, Longest, CopyError);
 
         private readonly List<(int Drafted, int Guesses)> _rounds = [];
         private int _drafted;
