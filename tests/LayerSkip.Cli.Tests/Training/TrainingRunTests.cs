@@ -347,7 +347,7 @@ public class TrainingRunTests
     {
         using var checkpoint = TokenizedCheckpoint.Write();
         File.WriteAllText(checkpoint.PathOf("generation_config.json"), """{ "eos_token_id": 2303, "layerskip": { "exit_layer": 4, "draft_weights": "int8" } }""");
-        using var folder = new TrainingFolder().With("tokenizer", null).With("shape", null).With("from", JsonSerializer.Serialize(checkpoint.Directory));
+        using var folder = new TrainingFolder().With("tokenizer", null).With("shape", null).With("generation.exit_layer", null).With("from", JsonSerializer.Serialize(checkpoint.Directory));
 
         Assert.Equal((4, DraftWeights.Int8), (folder.Plan().Generation.ExitLayer, folder.Plan().Generation.DraftWeights));
         Assert.Null(folder.With("generation.draft_weights", "\"exact\"").Plan().Generation.ExitLayer);
