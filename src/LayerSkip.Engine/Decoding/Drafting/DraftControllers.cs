@@ -52,7 +52,8 @@ internal static class DraftControllers
             return plan.ExitLayer < layers || draftsCoarsely ? [plan.ExitLayer] : [];
         }
 
+        // All layers are not copied to be tried: where another exit is declared, nobody has asked for that.
         var exits = ExitLadder.Of(layers, plan.ExitLayer);
-        return plan.Controller == DraftController.Auto && draftsCoarsely ? [.. exits, layers] : exits;
+        return plan.ExitLayer == layers && draftsCoarsely ? [.. exits, layers] : exits;
     }
 }

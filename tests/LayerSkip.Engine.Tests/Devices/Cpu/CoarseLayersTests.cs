@@ -88,6 +88,21 @@ public class CoarseLayersTests
     }
 
     [Fact]
+    public void Not_all_layers_are_copied_to_see_whether_they_draft_better_than_a_declared_exit()
+    {
+        var config = s_config with { HiddenSize = 64, IntermediateSize = 128, HeadDimension = 32, AttentionHeads = 2, KeyValueHeads = 1, Layers = 6, MaxPositions = 2000 };
+        using var model = Models.RandomOnCpu(config);
+        var (before, layer) = (model.WeightBytes, ((64 * 4 * 32) + (64 * 64) + (3 * 64 * 128)) * 5 / 8);
+        var defaults = new GenerationDefaults { ExitLayer = 2, DraftWeights = DraftWeights.Int4, DraftSource = DraftSource.Exit };
+        using var generation = new Generation(model, [1, 2, 3], DecodingPlan.Create(new() { MaxNewTokens = 1900 }, config, defaults));
+        while (generation.NextRound())
+        {
+        }
+
+        Assert.InRange(model.WeightBytes, before, before + (5 * layer));
+    }
+
+    [Fact]
     public void Nothing_is_copied_where_that_saves_nothing()
     {
         var options = Models.Speculative(2, 4, 20) with { DraftWeights = DraftWeights.Int4 };
