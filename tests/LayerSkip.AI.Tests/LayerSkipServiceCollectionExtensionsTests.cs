@@ -208,7 +208,7 @@ public class LayerSkipServiceCollectionExtensionsTests
         var client = services.GetRequiredService<IChatClient>();
 
         var error = await Assert.ThrowsAsync<InvalidOperationException>(() => client.Answer("x"));
-        Assert.Contains("'topv2-parser' could not be loaded: ExitLayer must lie in 1..11: the model has 12 layers", error.Message);
+        Assert.Contains("'topv2-parser' could not be loaded: ExitLayer must lie in 1..11, with coarse DraftWeights in 1..12: the model has 12 layers", error.Message);
         Assert.IsType<ArgumentOutOfRangeException>(error.InnerException);
         Assert.Throws<InvalidOperationException>(() => services.GetRequiredService<LayerSkipEngine>());
     }
