@@ -142,7 +142,7 @@ public sealed class LayerSkipModel : IDisposable
     /// <param name="options">How to decode.</param>
     /// <param name="defaults">What to take for the checkpoint's own defaults; null: <see cref="Defaults"/>.</param>
     internal DecodingPlan Plan(DecodingOptions options, GenerationDefaults? defaults = null) =>
-        DecodingPlan.Create(options, Config, defaults ?? Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count));
+        DecodingPlan.Create(options, Config, defaults ?? Defaults, _device.RunsRounds(options.StopTokenIds.Count + Defaults.EndOfSequenceIds.Count), _device.DraftsBy);
 
     /// <summary>Checks options against the model as <see cref="Generate(ReadOnlySpan{int}, DecodingOptions?)"/> does, without starting anything.</summary>
     /// <param name="options">How to decode.</param>

@@ -307,7 +307,7 @@ internal sealed class BenchCommand
         if (isSynthetic)
         {
             yield return model.Defaults.ExitLayer is not { } exit
-                ? report.ExitLayer == model.Config.Layers
+                ? report.ExitLayer == model.Config.Layers && report.DraftWeights != "exact"
                     ? "random weights, whose logits lie as close together as can be: coarse weights guess them wrong more often than a trained checkpoint's"
                     : "random weights: acceptance and speedup of a synthetic model mean nothing, tokens/s and shares do"
                 : report.DraftWeights != "exact"

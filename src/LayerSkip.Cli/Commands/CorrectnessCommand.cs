@@ -43,7 +43,7 @@ internal sealed class CorrectnessCommand
         "--draft-weights", "Weights that drafts go by, chosen at random for each comparison (default: all).");
 
     private readonly Option<IReadOnlyList<int>?> _exitLayers = CheckedOption.Integers(
-        "--exit-layer", "all|E,E..E", "Exit layers, 1..L-1, and L where all --draft-weights are coarse, one chosen at random for each comparison (default: all).", 1, all: "all");
+        "--exit-layer", "all|E,E..E", "Exit layers, 1..L-1, and L where all --draft-weights are coarse and no --controller is dynamic, one chosen at random for each comparison (default: all).", 1, all: "all");
 
     private readonly Option<int?> _maxTokens = CheckedOption.Integer(
         "--max-tokens", "N", $"Most tokens of an output (default: the checkpoint's max_new_tokens, else {EvaluatorSettings.DefaultMaxTokens}).", 1);
@@ -135,10 +135,11 @@ internal sealed class CorrectnessCommand
         var exits = arguments.GetValue(_exitLayers) ?? [];
         var weights = arguments.GetValue(_weights) ?? Enum.GetValues<DraftWeights>();
         var controllers = arguments.GetValue(_controllers) ?? Enum.GetValues<DraftController>();
-        var draftsByAll = weights.All(static one => DecodingPlan.IsCoarse(one)) && !controllers.Contains(DraftController.Dynamic);
+        var whyNotByAll = controllers.Contains(DraftController.Dynamic) ? "and the controller dynamic knows exits before the last alone"
+            : DecodingArguments.WhyNotByAll(weights.All(static one => DecodingPlan.IsCoarse(one)));
         foreach (var exit in exits)
         {
-            DecodingArguments.CheckExitLayer(exit, model.Config, draftsByAll);
+            DecodingArguments.CheckExitLayer(exit, model.Config, whyNotByAll);
         }
 
         if (arguments.GetValue(_sources) is [DraftSource.Lookup])

@@ -130,9 +130,9 @@ internal sealed class DecodingArguments
     {
         var mode = ReadMode(arguments);
         var exitLayer = ReadExitLayer(arguments, model.Config, model.Defaults);
-        if (exitLayer is null && model.Defaults.ExitLayer is null && NeedsExitLayer(arguments, mode, model.Defaults) is { } what)
+        if (exitLayer is null && NeedsExitLayer(arguments, mode, model) is { } what)
         {
-            throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none");
+            throw new UsageException($"{what} needs --exit-layer (1..{model.Config.Layers - 1}): {model.Name} declares none{(model.Defaults.ExitLayer is null ? "" : " but that after all layers")}");
         }
 
         var options = ReadDraft(arguments, model) with
@@ -160,6 +160,10 @@ internal sealed class DecodingArguments
         if (plan.Mode == DecodingMode.SelfSpeculative && plan.Source != DraftSource.Lookup)
         {
             NoteExactWeights(arguments, model, Weights, terminal);
+            if (plan.ExitLayer == model.Config.Layers && !model.Steps.DraftsBy(plan.DraftWeights))
+            {
+                terminal.Note($"no exit drafts: that after all {model.Config.Layers} layers takes a copy of them in coarse weights, which {model.Name} has not on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}");
+            }
         }
 
         switch (plan.Mode)
@@ -189,8 +193,7 @@ internal sealed class DecodingArguments
     {
         if (arguments.GetValue(weights) is { } asked && DecodingPlan.IsCoarse(asked) && !model.Steps.DraftsBy(asked))
         {
-            terminal.NoteUnused(
-                arguments, $"{model.Name} drafts by its own weights on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}, and by no exit after all layers", weights);
+            terminal.NoteUnused(arguments, $"{model.Name} has no such copy on {model.Device}, {model.WeightFormat.ToString().ToLowerInvariant()}", weights);
         }
     }
 
@@ -216,13 +219,20 @@ internal sealed class DecodingArguments
     };
 
     /// <summary>The option that needs an exit layer, or null: controllers that choose the exit, and look-up, need none.</summary>
-    private string? NeedsExitLayer(ParseResult arguments, DecodingMode? mode, GenerationDefaults defaults)
+    private string? NeedsExitLayer(ParseResult arguments, DecodingMode? mode, LayerSkipModel model)
     {
+        var defaults = model.Defaults;
+        var isCoarse = DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights);
+        if (DecodingPlan.DeclaredExit(defaults, model.Config.Layers, mayRunAll: isCoarse && mode != DecodingMode.EarlyExit) is not null)
+        {
+            return null;
+        }
+
         var asked = arguments.GetValue(Controller);
         var controller = asked ?? (arguments.GetValue(NumSpeculations) is null ? defaults.DraftController ?? DraftController.Auto : DraftController.Fixed);
         var chooses = controller is DraftController.Auto or DraftController.Dynamic
             || (arguments.GetValue(Source) ?? defaults.DraftSource) == DraftSource.Lookup
-            || DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights);
+            || isCoarse;
         return mode == DecodingMode.EarlyExit || (mode == DecodingMode.SelfSpeculative && !chooses) ? $"--mode {ModeName.Of(mode.Value)}"
             : mode is null && asked is { } given && !chooses ? $"--controller {given.ToString().ToLowerInvariant()}"
             : null;
@@ -232,25 +242,34 @@ internal sealed class DecodingArguments
     /// <exception cref="UsageException">It does not lie in 1..L-1, and is not L where that drafts by coarse weights.</exception>
     public int? ReadExitLayer(ParseResult arguments, ModelConfig config, GenerationDefaults defaults)
     {
-        var draftsByAll = arguments.GetValue(_mode) != DecodingMode.EarlyExit && arguments.GetValue(Controller) != DraftController.Dynamic
-            && DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights);
-        return arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config, draftsByAll) : null;
+        var whyNot = arguments.GetValue(_mode) == DecodingMode.EarlyExit ? "and --mode early-exit answers from one before the last"
+            : arguments.GetValue(Controller) == DraftController.Dynamic ? "and the controller dynamic knows exits before the last alone"
+            : WhyNotByAll(DecodingPlan.IsCoarse(arguments.GetValue(Weights) ?? defaults.DraftWeights));
+        return arguments.GetValue(ExitLayer) is { } exitLayer ? CheckExitLayer(exitLayer, config, whyNot) : null;
     }
+
+    /// <summary>Why all layers draft nothing; null: they do, by coarse weights.</summary>
+    /// <param name="isCoarse">Whether there are such.</param>
+    public static string? WhyNotByAll(bool isCoarse) => isCoarse ? null : "all of which draft by a copy in coarse --draft-weights alone";
 
     /// <summary>Checks an exit layer against the model's depth.</summary>
     /// <param name="exitLayer">The exit layer.</param>
     /// <param name="config">The model's shape.</param>
-    /// <param name="draftsByAll">Whether all layers may draft, by coarse weights; null: not here.</param>
+    /// <param name="whyNotByAll">Why the exit after all layers is none; null: it is one.</param>
     /// <returns>The exit layer.</returns>
-    /// <exception cref="UsageException">It does not lie in 1..L-1, and is not L where that drafts.</exception>
-    public static int CheckExitLayer(int exitLayer, ModelConfig config, bool? draftsByAll = null) =>
-        exitLayer >= 1 && (exitLayer < config.Layers || (exitLayer == config.Layers && draftsByAll == true))
+    /// <exception cref="UsageException">It does not lie in 1..L-1, and is not L where that is one.</exception>
+    public static int CheckExitLayer(int exitLayer, ModelConfig config, string? whyNotByAll)
+    {
+        var last = whyNotByAll is null ? config.Layers : config.Layers - 1;
+        return exitLayer >= 1 && exitLayer <= last
             ? exitLayer
-            : throw new UsageException($"--exit-layer is {exitLayer}, {(config.Layers == 1
+            : throw new UsageException($"--exit-layer is {exitLayer}, {(last == 0
                 ? "but the model has one layer, expected at least 2: there is nothing to exit from"
-                : exitLayer == config.Layers && draftsByAll == false
-                    ? $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers, all of which draft by coarse --draft-weights alone, with any controller but dynamic"
-                    : $"expected 1..{(draftsByAll == true ? config.Layers : config.Layers - 1)}: the model has {config.Layers} layers")}");
+                : $"expected 1..{last}: the model has {config.Layers} layers{(exitLayer == config.Layers ? $", {whyNotByAll}" : "")}")}");
+    }
+
+    /// <summary>Weights that drafts can go by beside the model's own; null: there is no copy in them.</summary>
+    private static DraftWeights? Copied(LayerSkipModel model, DraftWeights? weights) => weights is { } coarse && model.Steps.DraftsBy(coarse) ? coarse : null;
 
     /// <summary>The speculation length to measure with where none is asked for: the checkpoint's, unless it says not to draft.</summary>
     public static int Speculations(GenerationDefaults defaults) =>
@@ -259,7 +278,7 @@ internal sealed class DecodingArguments
     /// <summary>The exit layer to measure with where none is asked for: the checkpoint's, else all layers by coarse weights, else a third of them.</summary>
     public static int ExitOf(LayerSkipModel model, DraftWeights? asked)
     {
-        var isCoarse = DecodingPlan.IsCoarse(asked ?? model.Defaults.DraftWeights);
+        var isCoarse = Copied(model, asked ?? model.Defaults.DraftWeights) is not null;
         return DecodingPlan.DeclaredExit(model.Defaults, model.Config.Layers, isCoarse) ?? (isCoarse ? model.Config.Layers : Math.Max(1, model.Config.Layers / 3));
     }
 
@@ -271,8 +290,8 @@ internal sealed class DecodingArguments
     public static IReadOnlyList<int> ExpandExitLayers(IReadOnlyList<int> exitLayers, LayerSkipModel model, DraftWeights? weights) => model.Config.Layers < 2
         ? throw new UsageException($"{model.Name} has one layer, expected at least 2: there is nothing to exit from")
         : exitLayers.Count == 0
-            ? [.. Enumerable.Range(1, DecodingPlan.LastExit(model.Config.Layers, weights is { } all && model.Steps.DraftsBy(all) ? all : null))]
-            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config, DecodingPlan.IsCoarse(weights)))];
+            ? [.. Enumerable.Range(1, DecodingPlan.LastExit(model.Config.Layers, Copied(model, weights)))]
+            : [.. exitLayers.Select(exit => CheckExitLayer(exit, model.Config, WhyNotByAll(model.Steps.DraftsBy(weights ?? DraftWeights.Exact))))];
 
     private SamplingOptions ReadSampling(ParseResult arguments, GenerationDefaults defaults)
     {

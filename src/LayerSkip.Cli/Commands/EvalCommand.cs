@@ -220,7 +220,7 @@ internal sealed class EvalCommand
     {
         null => [],
         { Count: 0 } => [.. Enumerable.Range(1, config.Layers - 1)],
-        var exits => [.. exits.Select(exit => DecodingArguments.CheckExitLayer(exit, config))],
+        var exits => [.. exits.Select(exit => DecodingArguments.CheckExitLayer(exit, config, "and what all of them answer is scored anyway"))],
     };
 
     private static OverlapReport Compare(

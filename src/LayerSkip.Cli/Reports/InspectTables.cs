@@ -29,7 +29,7 @@ internal sealed class InspectTables(IAnsiConsole console)
         Add(facts, "path", report.Path);
         Add(facts, "architecture", report.Architecture);
         Add(facts, "parameters", Exact(report.Parameters, Quantity.Count(report.Parameters)));
-        Add(facts, "num_hidden_layers", config.NumHiddenLayers == 1 ? "1 (nothing to exit from)" : $"{config.NumHiddenLayers} (an exit layer lies in 1..{config.NumHiddenLayers - 1})");
+        Add(facts, "num_hidden_layers", config.NumHiddenLayers == 1 ? "1 (nothing to exit from)" : $"{config.NumHiddenLayers} (an exit layer lies in 1..{config.NumHiddenLayers - 1}, by coarse draft weights in 1..{config.NumHiddenLayers})");
         Add(facts, "hidden_size", Exact(config.HiddenSize));
         Add(facts, "intermediate_size", Exact(config.IntermediateSize));
         Add(facts, "num_attention_heads", Exact(config.NumAttentionHeads));

@@ -79,10 +79,10 @@ internal sealed class StartingPoint
     private static GenerationDefaults Defaults(TrainingRecipe recipe, ModelConfig config, Tokenizer tokenizer, ChatTemplate template, GenerationDefaults stored)
     {
         int? Id(string name) => template.SpecialTokens.TryGetValue(name, out var text) && tokenizer.TryGetId(text, out var id) ? id : null;
-        CheckExit(recipe, "generation.exit_layer", recipe.Generation.ExitLayer, config);
+        CheckExit(recipe, "generation.exit_layer", recipe.Generation.ExitLayer, config, DecodingPlan.LastExit(config.Layers, recipe.Generation.DraftWeights ?? stored.DraftWeights));
         foreach (var exit in recipe.Evaluation?.Exits ?? [])
         {
-            CheckExit(recipe, "evaluation.exits", exit, config);
+            CheckExit(recipe, "evaluation.exits", exit, config, config.Layers - 1);
         }
 
         int[] ends = [.. stored.EndOfSequenceIds, .. Id("eos_token") is { } end && !stored.EndOfSequenceIds.Contains(end) ? [end] : Array.Empty<int>()];
@@ -115,13 +115,13 @@ internal sealed class StartingPoint
         }
     }
 
-    private static void CheckExit(TrainingRecipe recipe, string field, int? exit, ModelConfig config)
+    private static void CheckExit(TrainingRecipe recipe, string field, int? exit, ModelConfig config, int last)
     {
-        if (exit >= config.Layers)
+        if (exit > last)
         {
-            throw new UsageException($"{recipe.File}: {field} is {exit}, {(config.Layers == 1
+            throw new UsageException($"{recipe.File}: {field} is {exit}, {(last == 0
                 ? "but the model has one layer, expected at least 2: there is nothing to exit from"
-                : $"expected 1..{config.Layers - 1}: the model has {config.Layers} layers")}");
+                : $"expected 1..{last}: the model has {config.Layers} layers")}");
         }
     }
 }

@@ -43,7 +43,8 @@ internal sealed class CostModel(MeasuredCosts costs, IReadOnlyList<ShadowedAnswe
     }
 
     /// <summary>Share of all tokens that an exit has right, given what comes before them.</summary>
-    /// <inheritdoc cref="ShadowedAnswer.ShadowOf"/>
+    /// <param name="exitLayer">Exit layer E, 1 .. L - 1, or L by coarse weights.</param>
+    /// <param name="weights">By which weights, where all layers draft.</param>
     public double Agreement(int exitLayer, DraftWeights weights) =>
         (double)answers.Sum(answer => answer.Tokens.Zip(answer.ShadowOf(exitLayer, weights)).Count(pair => pair.First == pair.Second))
         / Math.Max(1, answers.Sum(answer => answer.Tokens.Count));

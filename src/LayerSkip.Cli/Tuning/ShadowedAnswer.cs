@@ -17,8 +17,11 @@ internal sealed record ShadowedAnswer(int PromptTokens, IReadOnlyList<int> Token
     /// <summary>Answers a prompt greedily, then runs the answer through the layers once more, with the draft's head after each, and through coarse copies of all.</summary>
     public static ShadowedAnswer Record(LayerSkipModel model, int[] prompt, int maxTokens, CancellationToken cancellationToken)
     {
-        // There may be no memory for a copy.
-        DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(weights => model.Steps.DraftsBy(weights) && model.Steps.PrepareDraftLayers(model.Config.Layers, weights, cancellationToken))];
+        DraftWeights[] coarse =
+        [
+            .. Enum.GetValues<DraftWeights>().Where(weights =>
+                model.Steps.DraftsBy(weights) && model.Steps.PrepareDraftLayers(model.Config.Layers, weights, cancellationToken)),
+        ];
         using var generation = model.Generate(prompt, new DecodingOptions { Mode = DecodingMode.Autoregressive, MaxNewTokens = maxTokens });
         while (generation.NextRound(cancellationToken))
         {

@@ -60,9 +60,8 @@ internal sealed class StepTimer : IDisposable
         })).ToArray();
         var draftHead = singles.Add(Draft);
 
-        DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(_steps.DraftsBy)];
         var copied = Math.Min(MostCopies, _layers - 1);
-        Array.ForEach(coarse, weights => _steps.PrepareDraftLayers(copied, weights));
+        DraftWeights[] coarse = [.. Enum.GetValues<DraftWeights>().Where(weights => _steps.DraftsBy(weights) && _steps.PrepareDraftLayers(copied, weights, cancellationToken))];
         var copies = coarse.Select(weights => singles.Add(() => _steps.RunDraftLayers(_rows, 0, 1, 0, copied, weights, cancellationToken))).ToArray();
 
         // Through all layers, and through one: what lies between is the layers'. Both end with the head, whose result has to be waited for; a GPU's layers do not.

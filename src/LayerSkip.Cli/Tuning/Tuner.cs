@@ -36,7 +36,7 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
                from length in Enumerable.Range(1, longest)
                select costModel.Predict(exit, length, weights),
         ];
-        var candidates = Choose(predictions, settings.Candidates, Declared(costModel, answers[0]));
+        var candidates = Choose(predictions, settings.Candidates, Declared(costModel, costs, answers[0]));
         DraftSetting[] fixedSettings = [.. candidates.Select(candidate => DraftSetting.Fixed(candidate.ExitLayer, candidate.NumSpeculations) with { Weights = candidate.Weights })];
 
         // As the checkpoint would declare it: by which exit it begins, and that this one is known to be good, is part of how fast it is.
@@ -87,14 +87,14 @@ internal sealed class Tuner(LayerSkipModel model, TuneSettings settings)
     private static bool AreAlike(Prediction a, Prediction b) =>
         (a.ExitLayer, a.Weights) == (b.ExitLayer, b.Weights) && 4 * Math.Abs(a.NumSpeculations - b.NumSpeculations) < Math.Max(a.NumSpeculations, b.NumSpeculations);
 
-    private Prediction? Declared(CostModel costModel, ShadowedAnswer answer)
+    private Prediction? Declared(CostModel costModel, MeasuredCosts costs, ShadowedAnswer answer)
     {
         if (model.Defaults is not { ExitLayer: { } exit, NumSpeculations: { } length and > 0 })
         {
             return null;
         }
 
-        var weights = model.Defaults.DraftWeights is { } declared && model.Steps.DraftsBy(declared) ? declared : DraftWeights.Exact;
+        var weights = model.Defaults.DraftWeights is { } declared && costs.CoarseLayer.ContainsKey(declared) ? declared : DraftWeights.Exact;
         return exit < model.Config.Layers || answer.CoarseShadows.ContainsKey(weights) ? costModel.Predict(exit, Math.Min(length, DecodingPlan.MaxSpeculations), weights) : null;
     }
 

@@ -54,8 +54,11 @@ internal static class GenerationDefaultsReader
         }
 
         var last = DecodingPlan.LastExit(layers, weights);
-        return last > 0
-            ? layerSkip.Integer("exit_layer", 1, last)
-            : throw layerSkip.Wrong("exit_layer", "none: the model has one layer, and nothing to exit from");
+        if (last == 0)
+        {
+            throw layerSkip.Wrong("exit_layer", "none: the model has one layer, and nothing to exit from");
+        }
+
+        return layerSkip.IntegerOrNull("exit_layer", 1, last, DecodingPlan.DescribeExits(layers, weights));
     }
 }

@@ -45,8 +45,12 @@ internal sealed class JsonSection
     public int Integer(string name, int min, int max) => IntegerOrNull(name, min, max) ?? throw Missing(name, Range(min, max));
 
     /// <summary>The whole number of a field, or null where it is absent.</summary>
-    public int? IntegerOrNull(string name, int min, int max) =>
-        TryGet(name, out var value) ? ToInteger(value, min, max) ?? throw Wrong(name, Range(min, max)) : null;
+    /// <param name="name">The field.</param>
+    /// <param name="min">The least that is right.</param>
+    /// <param name="max">The most that is.</param>
+    /// <param name="expected">The range in words; null: as it is.</param>
+    public int? IntegerOrNull(string name, int min, int max, string? expected = null) =>
+        TryGet(name, out var value) ? ToInteger(value, min, max) ?? throw Wrong(name, expected ?? Range(min, max)) : null;
 
     /// <summary>The whole numbers of a field that holds one or an array of them; empty where it is absent.</summary>
     public IReadOnlyList<int> Integers(string name, int min, int max)

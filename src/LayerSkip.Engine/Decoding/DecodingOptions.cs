@@ -8,7 +8,7 @@ public sealed record DecodingOptions
 {
     /// <summary>
     /// How to decode. Null: <see cref="DecodingMode.SelfSpeculative"/> where the checkpoint declares LayerSkip defaults (its speculation length not being 0), or one of
-    /// <see cref="ExitLayer"/>, <see cref="DraftController"/>, <see cref="DraftSource"/> and coarse <see cref="DraftWeights"/> is given, else <see cref="DecodingMode.Autoregressive"/>.
+    /// <see cref="ExitLayer"/>, <see cref="DraftController"/>, <see cref="DraftSource"/> and coarse <see cref="DraftWeights"/>, where the device drafts by them, is given, else <see cref="DecodingMode.Autoregressive"/>.
     /// </summary>
     public DecodingMode? Mode { get; init; }
 

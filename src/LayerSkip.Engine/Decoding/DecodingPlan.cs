@@ -85,6 +85,10 @@ internal sealed class DecodingPlan
     /// <summary>The deepest exit that may draft: by coarse weights all layers may. 0: none may.</summary>
     public static int LastExit(int layers, DraftWeights? weights) => IsCoarse(weights) ? layers : layers - 1;
 
+    /// <summary>The exits that may draft, for errors of checkpoints.</summary>
+    public static string DescribeExits(int layers, DraftWeights? weights) =>
+        $"an integer from 1 to {LastExit(layers, weights)}{(IsCoarse(weights) ? "" : $" ({layers} with coarse draft_weights)")}";
+
     /// <summary>The checkpoint's exit layer, but not where it recommends drafts by all layers and the request asks for others.</summary>
     public static int? DeclaredExit(GenerationDefaults defaults, int layers, bool mayRunAll) => defaults.ExitLayer == layers && !mayRunAll ? null : defaults.ExitLayer;
 
@@ -93,14 +97,15 @@ internal sealed class DecodingPlan
     /// <param name="config">The model's shape.</param>
     /// <param name="defaults">What the checkpoint declares.</param>
     /// <param name="runsRounds">Whether the device runs rounds of a fixed draft as a whole, so that such drafts are the default where the checkpoint declares an exit.</param>
+    /// <param name="draftsBy">Whether the device has a copy in coarse weights to draft by; null: it has all.</param>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range.</exception>
     /// <exception cref="ArgumentException">A draft or early exit is asked for, but no exit layer is known.</exception>
-    public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults, bool runsRounds = false)
+    public static DecodingPlan Create(DecodingOptions options, ModelConfig config, GenerationDefaults defaults, bool runsRounds = false, Func<DraftWeights, bool>? draftsBy = null)
     {
         DecodingOptionsCheck.Require(options, config);
-        var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null || IsCoarse(options.DraftWeights)
-            || (defaults.NumSpeculations != 0
-                && (defaults.ExitLayer is not null || defaults.DraftController is not null || defaults.DraftSource is not null || IsCoarse(defaults.DraftWeights)));
+        var asksForDrafts = options.ExitLayer is not null || options.DraftController is not null || options.DraftSource is not null || HasCopy(options.DraftWeights)
+            || (defaults.NumSpeculations != 0 && (DeclaredExit(defaults, config.Layers, HasCopy(defaults.DraftWeights)) is not null
+                || defaults.DraftController is not null || defaults.DraftSource is not null || HasCopy(defaults.DraftWeights)));
         var mode = options.Mode ?? (asksForDrafts ? DecodingMode.SelfSpeculative : DecodingMode.Autoregressive);
 
         // Who gives a depth or a length wants just these.
@@ -137,6 +142,8 @@ internal sealed class DecodingPlan
             TopLogProbabilities = options.TopLogProbabilities,
             PrefixScope = options.PrefixScope,
         };
+
+        bool HasCopy(DraftWeights? asked) => IsCoarse(asked) && draftsBy?.Invoke(asked!.Value) != false;
     }
 
     /// <summary>The layer that the request or the checkpoint gives, else all where they may draft, else, where the controller may choose, the one that it begins with.</summary>
@@ -145,12 +152,12 @@ internal sealed class DecodingPlan
         null when mayRunAll => layers,
         null when choosesExit => Math.Max(1, layers / 4),
         null => throw new ArgumentException(
-            $"ExitLayer is missing, expected 1..{layers - 1}: the mode {mode} needs it, and the checkpoint declares none.", nameof(options)),
+            $"ExitLayer is missing, expected 1..{layers - 1}: the mode {mode} needs it, and the checkpoint declares none for it.", nameof(options)),
         { } exit when exit >= 1 && (exit < layers || (exit == layers && mayRunAll)) => exit,
         { } exit => throw new ArgumentOutOfRangeException(
             nameof(options),
             exit,
-            $"ExitLayer must lie in 1..{layers - 1}: the model has {layers} layers, and all of them draft by coarse DraftWeights alone, with any DraftController but Dynamic."),
+            $"ExitLayer must lie in 1..{layers - 1}: the model has {layers} layers, and all of them draft by coarse DraftWeights alone, in the mode SelfSpeculative and with any DraftController but Dynamic."),
     };
 
     private static int Longest(DecodingOptions options, GenerationDefaults defaults, DraftController controller)

@@ -278,7 +278,7 @@ internal sealed class SelfSpeculation
             if (weights == DraftWeights.Exact && RunsAll(intended))
             {
                 // What all layers draft by their own weights needs no verification, and saves nothing.
-                intended = DraftPlan.None;
+                intended = intended with { ExitLayer = 0, Length = 0 };
             }
 
             _tokens.MakeRoom(room);
@@ -376,9 +376,18 @@ internal sealed class SelfSpeculation
     {
         var (exit, length) = (_drafter.ExitOf(draft), Math.Min(draft.Length, room));
         var saves = RunsAll(draft) ? inputs == 1 && length > 0 : exit > 0 && length > 1;
-        return _draftWeights != DraftWeights.Exact && _company == 1 && saves && _model.PrepareDraftLayers(exit, _draftWeights, _cancellation)
-            ? _draftWeights
-            : DraftWeights.Exact;
+        if (_draftWeights == DraftWeights.Exact || _company > 1 || !saves)
+        {
+            return DraftWeights.Exact;
+        }
+
+        if (_model.PrepareDraftLayers(exit, _draftWeights, _cancellation))
+        {
+            return _draftWeights;
+        }
+
+        _costs?.CannotCopy(exit);
+        return DraftWeights.Exact;
     }
 
     /// <summary>Why the full model can choose no token: its weights are damaged, or others have banned them all.</summary>

@@ -157,7 +157,17 @@ public sealed class SweepCommandTests : IDisposable
 
         AssertRefused("draft_weights 'exact', this sweep has 'int4'", [.. arguments, "--draft-weights", "int4"]);
         var result = Tool.Run([.. arguments, "--draft-weights", "int4", "--dtype", "int8", "--force"]);
-        Assert.Matches("--draft-weights has no effect: .* drafts by its own weights on cpu .*, int8", result.Error);
+        Assert.Matches("--draft-weights has no effect: .* has no such copy on cpu .*, int8", result.Error);
+        result = Tool.Run(Arguments("--exit-layer", "4", "--num-speculations", "2", "--draft-weights", "int4", "--dtype", "int8", "--force"));
+        Assert.Contains("--exit-layer is 4, expected 1..3", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void All_layers_by_coarse_weights_are_the_grids_last_row_which_is_read_again()
+    {
+        string[] arguments = Arguments("--num-speculations", "2", "--draft-weights", "int8");
+        Assert.Equal([(1, 2), (2, 2), (3, 2), (4, 2)], Tool.RunJson(arguments).GetProperty("cells").EnumerateArray().Select(Key));
+        Assert.Equal(5, Tool.RunJson(arguments).GetProperty("resumed").GetInt32());
     }
 
     [Fact]
@@ -247,7 +257,8 @@ public sealed class SweepCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("--exit-layer 4", "--exit-layer is 4, expected 1..3")]
+    [InlineData("--exit-layer 4", "--exit-layer is 4, expected 1..3: the model has 4 layers, all of which draft by a copy in coarse --draft-weights alone")]
+    [InlineData("--exit-layer 5 --draft-weights int8", "--exit-layer is 5, expected 1..4")]
     [InlineData("--exit-layer 3..2", "--exit-layer is '3..2'")]
     [InlineData("--exit-layer 1..", "--exit-layer is '1..'")]
     [InlineData("--exit-layer 1..2000000000", "--exit-layer is '1..2000000000'")]

@@ -351,6 +351,8 @@ public class TrainingRunTests
 
         Assert.Equal((4, DraftWeights.Int8), (folder.Plan().Generation.ExitLayer, folder.Plan().Generation.DraftWeights));
         Assert.Null(folder.With("generation.draft_weights", "\"exact\"").Plan().Generation.ExitLayer);
+        Assert.Contains("generation.exit_layer is 4, expected 1..3", folder.With("generation.exit_layer", "4").TrainBad("--check"), StringComparison.Ordinal);
+        Assert.Equal(4, folder.With("generation.draft_weights", "\"int4\"").Plan().Generation.ExitLayer);
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using LayerSkip.Engine.Checkpoints;
 using LayerSkip.Engine.Decoding;
 using LayerSkip.Engine.Decoding.Drafting;
 using LayerSkip.Engine.Devices;
+using LayerSkip.Engine.Tests.Devices;
 using LayerSkip.Tests;
 
 namespace LayerSkip.Engine.Tests.Decoding;
@@ -280,14 +281,59 @@ public class SelfSpeculativeTests
         Assert.Equal((DecodingMode.SelfSpeculative, 1, DraftController.Auto), With(new() { DraftWeights = DraftWeights.Exact }, declared));
         Assert.Throws<ArgumentException>(() => With(new() { Mode = DecodingMode.EarlyExit }, declared));
 
-        // A device that runs rounds as a whole would have nothing to run.
-        Assert.Equal(DraftController.Auto, DecodingPlan.Create(new(), config, declared, runsRounds: true).Controller);
+        // A device that has no copies decodes as if nobody had spoken of them.
+        Assert.Equal(DecodingMode.Autoregressive, Bare(new(), declared).Mode);
+        Assert.Equal(DecodingMode.Autoregressive, Bare(coarse, new()).Mode);
+        Assert.Equal((DecodingMode.SelfSpeculative, DraftController.Auto), (Bare(new() { Mode = DecodingMode.SelfSpeculative }, declared).Mode, Bare(new(), declared).Controller));
+        Assert.Equal((DecodingMode.SelfSpeculative, 2), (Bare(coarse, new() { ExitLayer = 2 }).Mode, Bare(coarse, new() { ExitLayer = 2 }).ExitLayer));
+
+        DecodingPlan Bare(DecodingOptions options, GenerationDefaults defaults) => DecodingPlan.Create(options, config, defaults, runsRounds: true, draftsBy: static _ => false);
+    }
+
+    [Fact]
+    public void A_model_of_one_layer_drafts_by_its_copy()
+    {
+        var config = TinyCheckpoint.DefaultConfig with { Layers = 1 };
+        using var model = Models.Random(config);
+        var expected = model.Tokens([1, 2, 3], Models.Autoregressive(60));
+        foreach (var controller in (DraftController[])[DraftController.Fixed, DraftController.Auto])
+        {
+            using var generation = model.Decode([1, 2, 3], Models.Speculative(1, 4, 60) with { DraftWeights = DraftWeights.Int8, DraftController = controller, DraftSource = DraftSource.Exit });
+            Assert.Equal(expected, generation.Output.ToArray());
+        }
+    }
+
+    [Theory]
+    [InlineData(DraftController.Fixed)]
+    [InlineData(DraftController.Auto)]
+    public void Where_all_layers_cannot_be_copied_others_draft_or_none(DraftController controller)
+    {
+        var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 700 };
+        using var model = Models.Random(config);
+        using var scarce = new Scarce(model);
+        var options = new DecodingOptions { DraftWeights = DraftWeights.Int8, DraftController = controller, DraftSource = DraftSource.Exit, MaxNewTokens = 600 };
+        using var generation = scarce.Decode([1, 2, 3], options);
+        Assert.Equal(model.Tokens([1, 2, 3], Models.Autoregressive(600)), generation.Output.ToArray());
+        Assert.InRange(scarce.Asked, 1, 600);
+        Assert.NotEqual(config.Layers, generation.Statistics.MeanExitLayer);
     }
 
     private static DecodingPlan Plan(ModelConfig config, DecodingOptions options) => DecodingPlan.Create(options, config, new());
 
     private static int[] Tokens(Random random, ModelConfig config, int count) =>
         [.. Enumerable.Range(0, count).Select(_ => random.Next(config.VocabularySize))];
+
+    /// <summary>A device that has memory for copies of some layers, but not of all.</summary>
+    private sealed class Scarce(IDeviceModel inner) : DelegatingDevice(inner)
+    {
+        public int Asked { get; private set; }
+
+        public override bool PrepareDraftLayers(int layers, DraftWeights weights, CancellationToken cancellationToken = default)
+        {
+            Asked += layers == Config.Layers ? 1 : 0;
+            return layers < Config.Layers && base.PrepareDraftLayers(layers, weights, cancellationToken);
+        }
+    }
 
     private sealed class RandomDraft(int layers, Random random) : IDraftController
     {

@@ -80,8 +80,11 @@ internal static class GgufGenerationReader
     private static int? ReadExitLayer(GgufMetadata metadata, int layers, DraftWeights? weights)
     {
         var last = DecodingPlan.LastExit(layers, weights);
-        return metadata.Has(GgufKeys.ExitLayer) && last == 0
-            ? throw metadata.Wrong(GgufKeys.ExitLayer, "none: the model has one layer, and nothing to exit from")
-            : metadata.IntegerOrNull(GgufKeys.ExitLayer, 1, last);
+        if (metadata.Has(GgufKeys.ExitLayer) && last == 0)
+        {
+            throw metadata.Wrong(GgufKeys.ExitLayer, "none: the model has one layer, and nothing to exit from");
+        }
+
+        return metadata.IntegerOrNull(GgufKeys.ExitLayer, 1, last, DecodingPlan.DescribeExits(layers, weights));
     }
 }

@@ -43,7 +43,7 @@ internal sealed class GgufMetadata
     public int Integer(string key, int min, int max) => IntegerOrNull(key, min, max) ?? throw Missing(key, Range(min, max));
 
     /// <summary>The whole number of a key, or null where it is absent.</summary>
-    public int? IntegerOrNull(string key, int min, int max)
+    public int? IntegerOrNull(string key, int min, int max, string? expected = null)
     {
         if (!_values.TryGetValue(key, out var value))
         {
@@ -52,7 +52,7 @@ internal sealed class GgufMetadata
 
         return ToInteger(value.Type, _bytes.AsSpan(value.Offset)) is { } number && number >= min && number <= max
             ? (int)number
-            : throw Wrong(key, Range(min, max));
+            : throw Wrong(key, expected ?? Range(min, max));
     }
 
     /// <summary>The token of a key, or null where it is absent or no token of the vocabulary: llama.cpp writes none as 4294967295, and models name tokens that they lack.</summary>

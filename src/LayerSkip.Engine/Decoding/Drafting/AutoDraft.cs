@@ -9,7 +9,7 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A first guess that is not kept has cost its head and nothing else, since the layers below the exit are part of any step, or, where sequences run their last
+/// A first guess that is not kept has cost its head and nothing else (and one of all layers, by coarse weights, their whole pass), since the layers below the exit are part of any step, or, where sequences run their last
 /// layers together, those layers too, which it did not share. That bounds what a prompt
 /// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell. An exit that nobody recommended
 /// has to earn the length of its drafts.
@@ -114,10 +114,10 @@ internal sealed class AutoDraft : IDraftController
         }
 
         // In company a look costs as many more plain steps, since it shares no pass.
-        if (exit >= 0 && ++_steps >= _pause * _company)
+        if (_exits.Length > 0 && ++_steps >= _pause * _company)
         {
             (_steps, _pause, _asksOther) = (0, Math.Min(2 * _pause, LongestPause), !_asksOther);
-            return Look(_asksOther ? Another(exit) : _alone[exit], inputs);
+            return Look(exit < 0 || _asksOther ? Another(exit, _cost.CanDraft(_layers)) : _alone[exit], inputs);
         }
 
         return DraftPlan.None;
@@ -179,20 +179,32 @@ internal sealed class AutoDraft : IDraftController
     }
 
     /// <summary>The exits to ask beside a draft: those next to its own, and now and then another, where there is one.</summary>
-    private int[] Survey(int exit) => _exits.Length > 2 && _round % (SurveyEvery * FarSurveyEvery) == 0 ? Another(exit) : _neighbours[exit];
+    private int[] Survey(int exit) => _exits.Length > 2 && _round % (SurveyEvery * FarSurveyEvery) == 0 ? Another(exit, draftsByAll: false) : _neighbours[exit];
 
     /// <summary>
     /// An exit to ask beside the best one, in a list: one after another, and one that agrees again until enough is known of it to compare it. The same one where there is no other.
     /// </summary>
-    private int[] Another(int best)
+    /// <param name="best">The best one; -1: none.</param>
+    /// <param name="draftsByAll">Whether all layers can be asked: by a draft of their own, and where they have a copy.</param>
+    private int[] Another(int best, bool draftsByAll)
     {
-        if (_other == best || !_otherAgrees || _acceptance[_other].Seen >= EnoughSeen)
+        if (_other < 0 || !CanAsk(_other) || !_otherAgrees || _acceptance[_other].Seen >= EnoughSeen)
         {
-            _other = (_other + 1) % _exits.Length;
-            _other = _other == best ? (_other + 1) % _exits.Length : _other;
+            for (var i = 0; i < _exits.Length; i++)
+            {
+                _other = (_other + 1) % _exits.Length;
+                if (CanAsk(_other))
+                {
+                    break;
+                }
+            }
+
+            _otherAgrees = false;
         }
 
         return _alone[_other];
+
+        bool CanAsk(int exit) => exit != best && (draftsByAll || _exits[exit] < _layers);
     }
 
     /// <summary>Takes new costs and counts into account.</summary>

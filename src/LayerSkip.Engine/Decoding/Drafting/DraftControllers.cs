@@ -5,7 +5,7 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// <summary>Creates the controller that a plan asks for.</summary>
 internal static class DraftControllers
 {
-    // Random weights, whose logits lie as close together as can be, are guessed wrong by one int8 copy in ten, and by every other int4 copy: trained ones less.
+    // Copies of random weights, whose logits lie as close together as can be, guess one token in ten wrong in int8, every other one in int4; those of trained ones fewer.
     private const double Int8Error = 0.1;
     private const double Int4Error = 0.3;
 

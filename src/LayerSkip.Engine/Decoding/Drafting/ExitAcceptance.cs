@@ -97,8 +97,9 @@ internal sealed class ExitAcceptance
     private double Rate(int of, float probability) => (_hits[of] + (AssumedWeight * Expected(probability))) / (_count[of] + AssumedWeight);
 
     /// <summary>
-    /// What is expected of a class until its own counts tell. Of all layers, that their copy mostly guesses what they do, however little that says of itself: they prefer the same token unless
-    /// two are close. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
+    /// What is expected of a class until its own counts tell. Of all layers, that their copy mostly guesses what they do, however little that says of itself: they
+    /// prefer the same token unless two are close. Of a recommended exit, that a guess is more often right than it says: that both prefer the same token is
+    /// likelier than that token is. Of another one, that it is as often right as it says, or less, where guesses of whatever confidence have disappointed.
     /// </summary>
     private double Expected(float probability) => _copyError is { } error ? 1 - (error * (1 - probability))
         : _isRecommended ? 1 - ((1 - probability) * (1 - probability))

@@ -37,29 +37,33 @@ internal readonly struct RoundCost
         if (exit == _layers)
         {
             // Nothing of the input's step is saved: it drafts by itself, and then the layers run over all rows, as over a copy's.
-            return _costs.DraftsCoarsely && inputs <= 1 ? (guesses * FurtherGuess(exit)) + Copied(inputs, drafted) : double.PositiveInfinity;
+            return CanDraft(exit) && inputs <= 1 ? (guesses * FurtherGuess(exit)) + Copied(inputs, drafted) : double.PositiveInfinity;
         }
 
         // Coarse rows are run for the guesses behind them alone: all but the first.
-        var steps = _costs.DraftsCoarsely ? Math.Max(0, guesses - 1) * _costs.CoarseLayer : drafted * _oneInput;
-        return (guesses * _guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + steps + LayerAgain(drafted)))
+        var steps = _costs.DraftsCoarsely(exit) ? Math.Max(0, guesses - 1) * _costs.CoarseLayer : drafted * _oneInput;
+        return (guesses * _guess) + (exit * ((inputs == 1 ? _oneInput : _costs.DraftLayer(inputs)) + steps + LayerAgain(exit, drafted)))
             + ((_layers - exit) * _costs.SharedLayer(inputs + drafted)) + _costs.SharedHead(1 + drafted);
     }
 
+    /// <summary>Whether an exit can draft behind a single input: all layers by coarse weights alone.</summary>
+    /// <param name="exit">The exit.</param>
+    public bool CanDraft(int exit) => exit < _layers || _costs.DraftsCoarsely(exit);
+
     /// <summary>A further guess of a draft, behind a row that has been kept.</summary>
     /// <param name="exit">The exit.</param>
-    public double FurtherGuess(int exit) => _costs.DraftsCoarsely ? _guess + (exit * _costs.CoarseLayer) : _guess;
+    public double FurtherGuess(int exit) => _costs.DraftsCoarsely(exit) ? _guess + (exit * _costs.CoarseLayer) : _guess;
 
     /// <summary>What a kept guess's row costs below the exit, for a draft that has become so long.</summary>
     /// <param name="exit">The exit.</param>
     /// <param name="drafted">Rows of the draft, this one included.</param>
     public double Row(int exit, double drafted) =>
-        exit == _layers ? 0 : exit * (_costs.DraftsCoarsely ? LayerAgain(drafted) - LayerAgain(drafted - 1) : _oneInput);
+        exit == _layers ? 0 : exit * (_costs.DraftsCoarsely(exit) ? LayerAgain(exit, drafted) - LayerAgain(exit, drafted - 1) : _oneInput);
 
     /// <summary>Layers that verification runs over all rows at once.</summary>
     /// <param name="exit">The exit.</param>
     public int Final(int exit) => exit == _layers ? _layers : _layers - exit;
 
     /// <summary>A layer below the exit for rows that have been drafted by coarse weights: verification runs it again.</summary>
-    private double LayerAgain(double drafted) => !_costs.DraftsCoarsely ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);
+    private double LayerAgain(int exit, double drafted) => !_costs.DraftsCoarsely(exit) ? 0 : drafted < 1 ? drafted * _costs.Layer(1) : _costs.Layer(drafted);
 }

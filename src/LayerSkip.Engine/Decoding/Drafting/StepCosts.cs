@@ -27,6 +27,9 @@ internal sealed class StepCosts
     private readonly RowCosts _head;
     private readonly RowCosts _guess;
 
+    // The shallowest exit whose layers cannot be copied; shallower ones may be.
+    private int _uncopied = int.MaxValue;
+
     // Of the others in company, the share that draft together with this one.
     private double _alongside = 1;
 
@@ -43,7 +46,7 @@ internal sealed class StepCosts
     /// <summary>Goes on from what has been measured.</summary>
     public StepCosts(StepCosts other)
         : this(other.Kind, other._headRatio, other._guessRatio, other._draftsCoarsely, new(other._layer), new(other._coarseLayer), new(other._head), new(other._guess)) =>
-        _given = other._given;
+        (_given, _uncopied) = (other._given, other._uncopied);
 
     private StepCosts(
         int kind, double headRatio, double guessRatio, bool draftsCoarsely, RowCosts layer, RowCosts coarseLayer, RowCosts head, RowCosts guess)
@@ -105,7 +108,11 @@ internal sealed class StepCosts
     public double DraftLayer(double rows) => Layer(DraftWith(rows) * rows) / DraftWith(rows);
 
     /// <summary>Whether a draft's own rows run by coarse weights, and the layers themselves again over them before verification.</summary>
-    public bool DraftsCoarsely => _draftsCoarsely && Company == 1;
+    /// <param name="exit">The draft's exit.</param>
+    public bool DraftsCoarsely(int exit) => _draftsCoarsely && Company == 1 && exit < _uncopied;
+
+    /// <summary>There is no memory for a copy of the layers below an exit.</summary>
+    public void CannotCopy(int exit) => _uncopied = Math.Min(_uncopied, exit);
 
     /// <summary>A layer of a draft's step by coarse weights, over one row: no more than by exact ones, whatever the first, which compiles it, has taken. Drafts alone tell better.</summary>
     public double CoarseLayer => Math.Min(_coarseLayer.IsMeasured ? _coarseLayer[1] : AssumedCoarse * Layer(1), Layer(1));

@@ -13,7 +13,7 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
     private readonly BlockKernel _kernel = KernelOf(weights == DraftWeights.Int8 ? WeightFormat.Int8 : WeightFormat.Int4, path);
     private readonly List<NativeBuffer> _memory = [];
     private LayerSet _layers = new([]);
-    private bool _isFull;
+    private int _refused = int.MaxValue; // so many layers, or more, cannot be copied
     private long _bytes;
 
     /// <summary>Bytes of what has been made. Anybody may ask.</summary>
@@ -22,23 +22,42 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
     /// <summary>Whether weights in a format take so many bits that a row alone gains by a copy: the copy costs another run of the layers over all of a draft's rows.</summary>
     public static bool Suits(WeightFormat exact) => exact is WeightFormat.F32 or WeightFormat.BF16;
 
-    /// <summary>Copies the first layers, so many of them, as far as there is memory: Linux would grant more, and end the process when it is touched.</summary>
+    /// <summary>Copies the first layers, so many of them, or none where there is no memory for all: Linux would grant more, and end the process when it is touched.</summary>
     /// <param name="count">How many.</param>
     /// <param name="taken">Bytes that the model takes besides.</param>
     /// <param name="cancellationToken">Looked at before each of them.</param>
     /// <returns>Whether they are there now.</returns>
     public bool Make(int count, long taken, CancellationToken cancellationToken)
     {
-        while (_layers.Layers.Length < count && !_isFull)
+        if (count >= _refused)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var layer = exact.Layers[_layers.Layers.Length];
-
-            // A copy takes less than what it is of.
-            _isFull = taken + Bytes + layer.Bytes > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes || !TryAdd(layer);
+            return false;
         }
 
-        return _layers.Layers.Length >= count;
+        var missing = exact.Layers.AsSpan(_layers.Layers.Length..count);
+        var needed = 0L;
+        foreach (var layer in missing)
+        {
+            needed += BytesOf(layer.Qkv) + BytesOf(layer.Output) + BytesOf(layer.Gate) + BytesOf(layer.Up) + BytesOf(layer.Down);
+        }
+
+        if (taken + Bytes + needed > GC.GetGCMemoryInfo().TotalAvailableMemoryBytes)
+        {
+            _refused = count;
+            return false;
+        }
+
+        foreach (var layer in missing)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (!TryAdd(layer))
+            {
+                _refused = count;
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The layers that have been copied.</summary>
@@ -95,14 +114,17 @@ internal sealed unsafe class CoarseLayers(LayerSet exact, DraftWeights weights, 
         DownBias = layer.DownBias,
     };
 
+    /// <summary>What a matrix's copy takes: nothing where it has so few bits that it stands for itself.</summary>
+    private long BytesOf(WeightMatrix matrix) => Suits(matrix.Kernel.Format) ? WeightMatrix.BytesFor(_kernel, matrix.Outputs, matrix.Inputs) : 0;
+
     private WeightMatrix Round(WeightMatrix matrix, List<NativeBuffer> made)
     {
-        if (!Suits(matrix.Kernel.Format))
+        if (BytesOf(matrix) is not (> 0 and var bytes))
         {
             return matrix;
         }
 
-        var memory = new NativeBuffer(WeightMatrix.BytesFor(_kernel, matrix.Outputs, matrix.Inputs));
+        var memory = new NativeBuffer(bytes);
         made.Add(memory);
         var rounded = new WeightMatrix(memory.Pointer, _kernel, matrix.Outputs, matrix.Inputs);
         rounded.Round(matrix, threads);

@@ -188,6 +188,32 @@ public class AutoDraftTests
     }
 
     [Fact]
+    public void Where_all_layers_cannot_be_copied_the_other_exits_are_found()
+    {
+        var costs = CoarseCosts();
+        costs.CannotCopy(Layers);
+        var draft = new AutoDraft(costs, Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: false, Longest, CopyError);
+        var rounds = Enumerable.Range(0, 1500).Select(_ => Round(draft, static exit => exit is 2 ? 0 : 1)).ToArray();
+        Assert.DoesNotContain(rounds, static round => round.ExitLayer == Layers);
+        Assert.All(rounds[^100..], static round => Assert.Equal(2, round.ExitLayer));
+    }
+
+    [Fact]
+    public void Exits_far_from_the_drafts_are_asked_though_all_layers_are_among_them()
+    {
+        var draft = new AutoDraft(CoarseCosts(), Layers, [1, 2, 3, 4, 6, 8, Layers], first: Layers, isRecommended: false, Longest, CopyError);
+        for (var round = 0; round < 600; round++)
+        {
+            Round(draft, static exit => exit >= 6 ? 0 : 1);
+        }
+
+        // Drafts go by 6 by now; an exit that begins to be right is found.
+        var rounds = Enumerable.Range(0, 8000).Select(_ => Round(draft, static exit => exit >= 6 || exit == 2 ? 0 : 1)).ToArray();
+        Assert.Equal(6, rounds[0].ExitLayer);
+        Assert.All(rounds[^100..], static round => Assert.Equal(2, round.ExitLayer));
+    }
+
+    [Fact]
     public void All_layers_draft_behind_a_single_input_of_a_request_by_itself()
     {
         var costs = CoarseCosts();
