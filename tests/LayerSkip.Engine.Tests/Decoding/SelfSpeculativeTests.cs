@@ -309,7 +309,7 @@ public class SelfSpeculativeTests
     public void Where_all_layers_cannot_be_copied_others_draft_or_none(DraftController controller)
     {
         var config = TinyCheckpoint.DefaultConfig with { MaxPositions = 700 };
-        using var model = Models.Random(config);
+        using var model = Models.RandomOnCpu(config);
         using var scarce = new Scarce(model);
         var options = new DecodingOptions { DraftWeights = DraftWeights.Int8, DraftController = controller, DraftSource = DraftSource.Exit, MaxNewTokens = 600 };
         using var generation = scarce.Decode([1, 2, 3], options);
