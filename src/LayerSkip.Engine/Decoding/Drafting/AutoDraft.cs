@@ -9,8 +9,8 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A first guess that is not kept has cost its head and nothing else (and one of all layers, by coarse weights, their whole pass), since the layers below the exit are part of any step, or, where sequences run their last
-/// layers together, those layers too, which it did not share. That bounds what a prompt
+/// A first guess that is not kept has cost its head and nothing else, since the layers below the exit are part of any step, or, where sequences run their last
+/// layers together, those layers too, which it did not share; one of all layers has cost their pass by coarse weights. That bounds what a prompt
 /// of whatever kind can lose: the looks at guesses that are unsure, and those sure ones that are wrong until their counts tell. An exit that nobody recommended
 /// has to earn the length of its drafts.
 /// </para>

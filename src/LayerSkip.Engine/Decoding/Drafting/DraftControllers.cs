@@ -5,7 +5,8 @@ namespace LayerSkip.Engine.Decoding.Drafting;
 /// <summary>Creates the controller that a plan asks for.</summary>
 internal static class DraftControllers
 {
-    // Copies of random weights, whose logits lie as close together as can be, guess one token in ten wrong in int8, every other one in int4; those of trained ones fewer.
+    // Copies of random weights, whose logits lie as close together as can be, guess one token in ten wrong in int8 and about every other one in int4; those of trained ones fewer, so
+    // that int4 is not taken at its worst: too few drafts would never show better.
     private const double Int8Error = 0.1;
     private const double Int4Error = 0.3;
 
